@@ -1,0 +1,214 @@
+"""Colour prototype: a training-free floor that knows a class by the colours and the place of its support objects.
+
+Three kinds of evidence add up to one score per pixel: the colours of the support object against those at the border of
+the query video (histogram back-projection, Swain and Ballard, 1991), the colours inside the query video against those
+at its border (what touches the border is rarely the object), and where in the frame the support objects were. The
+score's quantiles, at multiples of the support objects' size, seed GrabCut (Rother et al., 2004) in every frame.
+Sentences are not read: all of a video get the same mask.
+
+Axis letters: `F` support frames, `T` query frames, `H, W` pixels, `h, w` pixels at the working size, `C` colour cells.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter
+
+from fsbench.methods.contract import Clip
+from fsbench.methods.contract import Fold
+from fsbench.methods.contract import MethodInfo
+from fsbench.methods.contract import Support
+
+__all__ = ["Appearance", "ColourPrototype"]
+
+Floats = npt.NDArray[np.float32]
+
+CELLS = 32  # of a colour histogram along each axis; C = CELLS ** 3
+CELLS_PER_DEVIATION = 4  # a histogram spans four standard deviations to either side of the video's mean colour
+HISTOGRAM_BLUR = 2.0  # standard deviation in cells
+UNIFORM_SHARE = 0.1  # of a uniform density in every histogram: bounds the evidence of one pixel
+LEAST_DEVIATION = 2.0  # Lab units; keeps the noise of a flat video from filling the histogram
+BORDER_WIDTH = 0.1  # shares of a frame's sides over which a pixel's border weight falls to 1 / e
+PLACE_GRID = 64  # side of the square grid that stands for any frame
+PLACE_BLUR = 0.15  # standard deviation in sides of the grid
+PLACE_WEIGHT = 0.5  # of the place in the score, where each colour evidence weighs 1
+SCORE_BLUR = 1 / 64  # standard deviation in shorter sides
+CORE, PROBABLE, POSSIBLE = 0.5, 2.0, 4.0  # times the support's object-to-background odds: objects of a class vary so
+LEAST_PART = 0.2  # of a frame's strongest component: weaker ones are dropped
+
+
+@dataclass(frozen=True, eq=False)
+class Appearance:
+    """What a support set shows.
+
+    Attributes:
+        colours: Density of the objects' colours over the colour cells, float32 [C].
+        place: Log odds that a place of the frame is the object's, float32 [PLACE_GRID, PLACE_GRID].
+        odds: Object pixels to background pixels.
+    """
+
+    colours: Floats
+    place: Floats
+    odds: float
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """A query video at the working size.
+
+    Attributes:
+        frames: uint8 [T, h, w, 3].
+        cells: Colour cell of each pixel, int32 [T, h, w].
+        inside, border: Densities of the colours away from the frames' border and near it, float32 [C] each.
+    """
+
+    frames: npt.NDArray[np.uint8]
+    cells: npt.NDArray[np.int32]
+    inside: Floats
+    border: Floats
+
+
+class ColourPrototype:
+    """Segments what has the support objects' colours, stands out from the border, and lies where they lay.
+
+    Args:
+        working_size: Shorter side of the frames that it looks at, in pixels.
+        iterations: Of GrabCut; 0 takes the score's probable pixels as they are.
+    """
+
+    info = MethodInfo(
+        "colour-prototype",
+        "1",
+        "Support colours and places against the query's border, then GrabCut.",
+        licence="Apache-2.0",
+    )
+
+    def __init__(self, working_size: int = 144, iterations: int = 2) -> None:
+        self.working_size = working_size
+        self.iterations = iterations
+
+    def prepare(self, fold: Fold) -> None:
+        """Needs nothing."""
+
+    def adapt(self, support: Support) -> Appearance | None:
+        """Returns the appearance of the support objects; None if no support frame shows one."""
+        colours = np.zeros(CELLS**3)
+        places, area = [], []
+        for shot in support.shots:
+            frames = _shrink(shot.frames, self.working_size)
+            masks = _shrink(shot.masks.astype(np.float32), self.working_size)
+            colours += np.bincount(_colour_cells(frames).ravel(), masks.ravel(), CELLS**3)
+            grid = (PLACE_GRID, PLACE_GRID)
+            places += [cv2.resize(mask, grid, interpolation=cv2.INTER_AREA) for mask in masks]
+            area += [mask.mean() for mask in shot.masks]
+        if not any(area):
+            return None
+        place = gaussian_filter(np.mean(places, axis=0), PLACE_BLUR * PLACE_GRID, mode="nearest").clip(1e-3, 1 - 1e-3)
+        share = min(float(np.mean(area)), 0.95)
+        return Appearance(_density(colours), np.log(place / (1 - place)), share / (1 - share))
+
+    def segment(self, adapted: Appearance | None, clip: Clip, expressions: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Returns bool [N, T, H, W], the same masks for every sentence; all false if the support shows no object."""
+        masks = np.zeros((len(clip.frames), *clip.output_size), dtype=np.bool_)
+        if adapted is not None:
+            view = clip.memo(("colour-prototype", self.working_size), lambda: _view(clip.frames, self.working_size))
+            score = _score(adapted, view)
+            odds = adapted.odds * np.array([CORE, PROBABLE, POSSIBLE])
+            levels = np.quantile(score, 1 / (1 + odds))
+            height, width = clip.output_size
+            for mask, frame, frame_score in zip(masks, view.frames, score, strict=True):
+                small = _strong_parts(self._cut(frame, frame_score, levels), frame_score - levels[2])
+                mask[:] = cv2.resize(small.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+        return np.repeat(masks[None], len(expressions), axis=0)
+
+    def _cut(
+        self, frame: npt.NDArray[np.uint8], score: Floats, levels: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.bool_]:
+        """Returns GrabCut's object in one frame.
+
+        Args:
+            frame: uint8 [h, w, 3].
+            score: float32 [h, w].
+            levels: Scores above which a pixel is the object's for certain, probably, and possibly.
+        Returns:
+            bool [h, w].
+        """
+        certain, probable, possible = levels
+        seeds = np.where(score > probable, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+        seeds[score > certain] = cv2.GC_FGD
+        seeds[score < possible] = cv2.GC_BGD
+        is_object = (seeds & 1).astype(np.bool_)  # true of GC_FGD and GC_PR_FGD
+        if self.iterations == 0 or is_object.all() or not is_object.any():
+            return is_object
+        cv2.setRNGSeed(0)  # GrabCut's first clusters are random
+        models = np.zeros((1, 65)), np.zeros((1, 65))
+        cv2.grabCut(frame, seeds, None, *models, self.iterations, cv2.GC_INIT_WITH_MASK)
+        return (seeds & 1).astype(np.bool_)
+
+
+def _shrink(frames: npt.NDArray, shorter_side: int) -> npt.NDArray:
+    """Returns frames [T, H, W, ...] at a shorter side of at most so many pixels."""
+    height, width = frames.shape[1:3]
+    scale = min(1.0, shorter_side / min(height, width))
+    size = (round(width * scale), round(height * scale))
+    return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
+
+
+def _colour_cells(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+    """Returns the colour cell of each pixel, int32 [T, h, w] below CELLS ** 3.
+
+    Colours are taken relative to the mean and the spread of the video's, in Lab: light and camera differ between
+    videos more than objects do.
+
+    Args:
+        frames: uint8 [T, h, w, 3], one video.
+    """
+    lab = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2LAB) for frame in frames]).astype(np.float32)
+    deviation = np.maximum(lab.std(axis=(0, 1, 2)), LEAST_DEVIATION)
+    relative = (lab - lab.mean(axis=(0, 1, 2))) / deviation * CELLS_PER_DEVIATION + CELLS / 2
+    cells = relative.clip(0, CELLS - 1).astype(np.int32)
+    return (cells[..., 0] * CELLS + cells[..., 1]) * CELLS + cells[..., 2]
+
+
+def _density(counts: npt.NDArray[np.float64]) -> Floats:
+    """Returns the smoothed density, float32 [C], positive, of counts [C]."""
+    smooth = gaussian_filter(counts.reshape(CELLS, CELLS, CELLS), HISTOGRAM_BLUR, mode="nearest").ravel()
+    share = (1 - UNIFORM_SHARE) * smooth / max(smooth.sum(), 1e-9) + UNIFORM_SHARE / smooth.size
+    return share.astype(np.float32)
+
+
+def _view(frames: npt.NDArray[np.uint8], working_size: int) -> _View:
+    """Returns what of a query video, uint8 [T, H, W, 3], depends on no support."""
+    small = _shrink(frames, working_size)
+    cells = _colour_cells(small)
+    height, width = cells.shape[1:]
+    across, down = (np.minimum(np.arange(n) + 0.5, n - 0.5 - np.arange(n)) / n for n in (width, height))
+    border = np.exp(-np.minimum(down[:, None], across) / BORDER_WIDTH)
+    near = np.bincount(cells.ravel(), np.broadcast_to(border, cells.shape).ravel(), CELLS**3)
+    everywhere = np.bincount(cells.ravel(), minlength=CELLS**3)
+    return _View(small, cells, inside=_density(everywhere - near), border=_density(near))
+
+
+def _score(support: Appearance, view: _View) -> Floats:
+    """Returns how much speaks for the object, float32 [T, h, w], smooth in place."""
+    evidence = np.log(support.colours / view.border) + np.log(view.inside / view.border)
+    height, width = view.cells.shape[1:]
+    place = cv2.resize(support.place.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    raw = evidence[view.cells] + PLACE_WEIGHT * place
+    return np.stack([cv2.GaussianBlur(frame, (0, 0), SCORE_BLUR * min(height, width)) for frame in raw])
+
+
+def _strong_parts(mask: npt.NDArray[np.bool_], strength: Floats) -> npt.NDArray[np.bool_]:
+    """Returns the connected components of a mask that are not much weaker than its strongest one.
+
+    Args:
+        mask: bool [h, w].
+        strength: float32 [h, w]; a component's is the sum of its positive values.
+    """
+    _, labels = cv2.connectedComponents(mask.astype(np.uint8))
+    strengths = np.bincount(labels.ravel(), np.maximum(strength, 0).ravel())
+    strengths[0] = 0.0  # what is not in the mask
+    return np.asarray(mask & (strengths >= LEAST_PART * strengths.max())[labels])

@@ -1,0 +1,384 @@
+"""The command line: a command parses, calls one function, and prints what it returns.
+
+Nothing heavier than click is imported before a command runs, so `fsbench --help` answers at once.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from typing import TypeVar
+
+import click
+
+import fsbench
+from fsbench.errors import FsbenchError
+from fsbench.errors import RunError
+
+__all__ = ["main"]
+
+FINISHED_WITH_FAILURES = 5
+INTERRUPTED = 130
+
+F = TypeVar("F", bound=Callable[..., Any])  # Any: a click command's parameters
+
+
+class _Group(click.Group):
+    """Turns errors into messages and exit codes."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # Any: as click declares it
+        try:
+            return super().invoke(ctx)
+        except FsbenchError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("Stopped. Run the same command again to go on.", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+def _data_root(command: F) -> F:
+    return click.option(
+        "--data-root",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("data"),
+        show_default=True,
+        help="The dataset's own folder, or a folder that holds it.",
+    )(command)
+
+
+def _json(command: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(fsbench.__version__, prog_name="fsbench")
+@click.option("-v", "--verbose", is_flag=True, help="Also log what is being done.")
+def main(verbose: bool) -> None:
+    """Build, run and score few-shot referring video object segmentation benchmarks.
+
+    \b
+    Try it on the embedded set:   fsbench demo
+    Run a method on real data:    fsbench evaluate --method colour-prototype --dataset mini-ref-davis --data-root DIR
+
+    Results go to stdout, progress and messages to stderr. Exit codes: 0 fine, 1 internal error, 2 wrong usage,
+    3 wrong data or manifest, 4 wrong submission, 5 finished with failed episodes.
+    """
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO if verbose else logging.WARNING, format="%(message)s", force=True
+    )
+
+
+@main.command()
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Folder for everything that the demo makes.",
+)
+@click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes.  [default: number of cores]")
+def demo(out: Path, workers: int | None) -> None:
+    """Go the whole way on the embedded set: render it, build splits, evaluate, compare.
+
+    Takes a few minutes; a demo that was stopped goes on where it was.
+    """
+    from fsbench.demo import run_demo
+
+    click.echo(run_demo(out, workers=workers, progress=True))
+
+
+@main.command("build-splits")
+@click.argument("dataset", required=False)
+@_data_root
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("splits"),
+    show_default=True,
+    help="Folder of all splits; the manifest goes to OUT/DATASET/VERSION/.",
+)
+@click.option(
+    "--version", "version_name", metavar="NAME", help="Name of the version.  [default: the dataset's, e.g. v1]"
+)
+@click.option("--shots", type=click.IntRange(min=1), default=1, show_default=True, help="Support videos per set.")
+@click.option("--frames", type=click.IntRange(min=1), default=5, show_default=True, help="Frames per support video.")
+@click.option("--draws", type=click.IntRange(min=1), default=5, show_default=True, help="Support sets per class.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of every draw.")
+@click.option("--minimum", type=click.IntRange(min=1), help="Videos that a class needs.  [default: the dataset's rule]")
+@click.option(
+    "--cap", type=click.IntRange(min=0), help="Videos that a class keeps, 0 for all.  [default: the dataset's]"
+)
+@click.option(
+    "--videos",
+    type=click.File(),
+    help="A list of video ids, one a line: every one of them is used, instead of the rule.",
+)
+@click.option(
+    "--author-groups/--no-author-groups",
+    default=True,
+    show_default=True,
+    help="Take videos and folds from the release's splits/group*_test.json where it has them.",
+)
+@click.option("--with-text", is_flag=True, help="Write the sentences themselves, not only their digests.")
+@click.option("--supersedes", metavar="NAME", help="Mark this older version as superseded by the new one.")
+@click.option("--overwrite", is_flag=True, help="Replace a version that holds other episodes.")
+@_json
+def build_splits(
+    dataset: str | None,
+    data_root: Path,
+    out: Path,
+    version_name: str | None,
+    videos: Any,  # Any: an open text file
+    supersedes: str | None,
+    overwrite: bool,
+    as_json: bool,
+    author_groups: bool,
+    **rule: Any,  # Any: the options that BuildOptions has under the same names
+) -> None:
+    """Build a manifest: classes, folds, support draws and episodes.
+
+    Only metadata is read, never frames. The same data and options give the same episodes on every machine.
+
+    \b
+    Examples:
+      fsbench build-splits mini-ref-youtube-vos --data-root ~/data
+      fsbench build-splits mini-ref-youtube-vos --data-root ~/data --shots 5 --frames 1 --version danet-v1
+    """
+    from fsbench.datasets.catalogue import resolve_dataset
+    from fsbench.splits.build import build_manifest
+    from fsbench.splits.build import BuildOptions
+    from fsbench.splits.manifest import mark_superseded
+    from fsbench.splits.manifest import write_manifest
+    from fsbench.splits.report import summary_text
+
+    listed = None if videos is None else tuple(dict.fromkeys(videos.read().split()))
+    options = BuildOptions(version=version_name, videos=listed, use_author_groups=author_groups, **rule)
+    info, rows = build_manifest(resolve_dataset(dataset, data_root, progress=True), options)
+    written = write_manifest(out, info, rows, overwrite=overwrite)
+    folder = out / info.dataset / info.version
+    if supersedes:
+        mark_superseded(out / info.dataset / supersedes, info.version)
+    if as_json:
+        click.echo(json.dumps(info.model_dump(), indent=1))
+    else:
+        click.echo(summary_text(info, rows))
+        click.echo(f"{folder}: {'written' if written else 'unchanged'}")
+
+
+@main.command()
+@click.argument("splits", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--data-root",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="Also check local data: every video, frame, object and sentence that the manifest refers to.",
+)
+@click.option("--pixels/--no-pixels", default=True, show_default=True, help="Look for the objects in the label maps.")
+@_json
+def verify(splits: Path, data_root: Path | None, pixels: bool, as_json: bool) -> None:
+    """Check a manifest, and local data against it; list all problems.
+
+    \b
+    Example:
+      fsbench verify splits/mini-ref-davis/pack-v1 --data-root ~/data
+    """
+    from fsbench.datasets.catalogue import open_dataset
+    from fsbench.errors import ManifestError
+    from fsbench.splits.manifest import read_info
+    from fsbench.splits.verify import frames_on_disk
+    from fsbench.splits.verify import verify_manifest
+
+    dataset = open_dataset(read_info(splits).dataset, data_root) if data_root else None
+    if dataset is not None and not frames_on_disk(dataset):
+        click.echo(f"{dataset.root}: no frames here, so only metadata is checked.", err=True)
+    problems = verify_manifest(splits, dataset, pixels=pixels, progress=True)
+    if as_json:
+        click.echo(json.dumps([problem._asdict() for problem in problems], indent=1))
+    else:
+        click.echo("\n".join(f"{problem.where}: {problem.what}" for problem in problems) or f"{splits}: no problems")
+    if problems:
+        raise ManifestError(f"{splits}: {len(problems)} problems. Build the split again, or fetch the data again.")
+
+
+@main.command()
+@click.option("--method", "method_name", required=True, metavar="NAME", help="A registered method, or module:attr.")
+@click.option("--fold", "folds", type=int, multiple=True, help="Fold to evaluate; may be repeated.  [default: all]")
+@click.option("--dataset", metavar="NAME", help="[default: the dataset under the data root, else the embedded one]")
+@_data_root
+@click.option(
+    "--splits",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="A manifest, or a folder of splits.  [default: splits/ here, then the manifests that fsbench ships]",
+)
+@click.option("--checkpoint", type=click.Path(exists=True, path_type=Path), help="Weights of the method.")
+@click.option(
+    "--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the method; may be repeated."
+)
+@click.option("--draws", metavar="LIST", help="Support draws, e.g. 0-4 or 0,2.  [default: all]")
+@click.option("--protocol", default="standard", show_default=True, help="See 'fsbench list protocols'.")
+@click.option("--device", default="auto", show_default=True, help="For methods that use one: auto, cpu, cuda, mps.")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the run; each fold goes to OUT/fold-K.  [default: runs/DATASET/METHOD]",
+)
+@click.option("--keep-going", is_flag=True, help="Record episodes that fail, go on, and exit with 5.")
+@click.option("--restart", is_flag=True, help="Discard what an earlier call left in the run's folder.")
+@_json
+def evaluate(
+    method_name: str,
+    folds: tuple[int, ...],
+    dataset: str | None,
+    data_root: Path,
+    splits: Path | None,
+    checkpoint: Path | None,
+    options: tuple[str, ...],
+    draws: str | None,
+    protocol: str,
+    device: str,
+    out: Path | None,
+    as_json: bool,
+    **run: Any,  # Any: the options that RunOptions has under the same names
+) -> None:
+    """Run a method over the episodes of one or more folds, and score it.
+
+    A run that was stopped goes on where it was when the same command is given again.
+
+    \b
+    Examples:
+      fsbench evaluate --method colour-prototype --dataset mini-ref-davis --data-root ~/data --workers 4
+      fsbench evaluate --method my_package.my_module:MyMethod --fold 2 --option temperature=0.1
+    """
+    from fsbench.evaluation.evaluate import evaluate_method
+    from fsbench.evaluation.evaluate import Request
+    from fsbench.evaluation.report import results_json
+    from fsbench.evaluation.report import results_text
+    from fsbench.evaluation.runner import RunOptions
+
+    request = Request(
+        method=method_name,
+        dataset=dataset,
+        data_root=data_root,
+        splits=splits,
+        folds=folds,
+        draws=None if draws is None else _integers(draws),
+        options=dict(_pair(text) for text in options),
+        checkpoint=checkpoint,
+        device=device,
+        protocol=protocol,
+        out=out,
+    )
+    results = evaluate_method(request, RunOptions(progress=True, **run))
+    click.echo(results_json(results) if as_json else results_text(results))
+    failed = sum(len(result.failures) for result in results.values())
+    if failed:
+        first = next(iter(next(r.failures for r in results.values() if r.failures).values()))
+        click.echo(f"{failed} episodes failed and are not in these scores; the first: {first}", err=True)
+        click.get_current_context().exit(FINISHED_WITH_FAILURES)
+
+
+@main.command()
+@click.argument("run", type=click.Path(file_okay=False, exists=True, path_type=Path))
+@click.option(
+    "--entries",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("leaderboard/entries"),
+    show_default=True,
+    help="Folder of the entries.",
+)
+def submit(run: Path, entries: Path) -> None:
+    """Turn the finished runs in a folder into leaderboard entries.
+
+    RUN is a run's folder, or one that holds several (all folds of a method, or all of runs/).
+
+    \b
+    Example:
+      fsbench submit runs/mini-ref-davis/colour-prototype
+    """
+    from fsbench.leaderboard import entries_from_runs
+    from fsbench.leaderboard import write_entry
+
+    found = entries_from_runs(run)
+    if not found:
+        raise RunError(f"{run}: holds no finished run (no result.json). Run 'fsbench evaluate' first.")
+    for entry in found:
+        click.echo(write_entry(entries, entry))
+
+
+@main.command()
+@click.option(
+    "--entries",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("leaderboard/entries"),
+    show_default=True,
+    help="Folder of the entries.",
+)
+@click.option(
+    "--runs", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Show finished runs instead."
+)
+@click.option("--format", "style", type=click.Choice(["md", "csv", "latex", "html"]), default="md", show_default=True)
+@click.option("--write", is_flag=True, help="Write README.md beside the entries.")
+@click.option("--check", is_flag=True, help="Fail if README.md beside the entries does not follow from them.")
+def leaderboard(entries: Path, runs: Path | None, style: str, write: bool, check: bool) -> None:
+    """Print tables of entries or runs: one for each dataset, manifest and protocol.
+
+    \b
+    Examples:
+      fsbench leaderboard --format latex > table.tex
+      fsbench leaderboard --runs runs
+    """
+    from fsbench.files import write_whole
+    from fsbench.leaderboard import entries_from_runs
+    from fsbench.leaderboard import read_entries
+    from fsbench.leaderboard import readme
+    from fsbench.leaderboard import render
+
+    found = read_entries(entries) if runs is None else entries_from_runs(runs)
+    if not found:
+        where = entries if runs is None else runs
+        raise RunError(f"{where}: no entries. Make some with 'fsbench evaluate' and 'fsbench submit'.")
+    path = entries.parent / "README.md"
+    if (write or check) and runs is not None:
+        raise click.UsageError("--write and --check are for entries; submit the runs first.")
+    if write:
+        write_whole(path, readme(found))
+        click.echo(path)
+    elif check:
+        if not path.is_file() or path.read_text(encoding="utf-8") != readme(found):
+            raise RunError(f"{path} does not follow from the entries. Run 'fsbench leaderboard --write'.")
+        click.echo(f"{path}: follows from the {len(found)} entries")
+    else:
+        click.echo(render(found, style), nl=False)
+
+
+@main.command("list")
+@click.argument("what", type=click.Choice(["methods", "datasets", "protocols"]))
+def list_(what: str) -> None:
+    """List the methods, datasets or protocols that can be named."""
+    from fsbench.listing import listing
+
+    click.echo(listing(what))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not sign or not key:
+        raise click.BadParameter(f"{text!r} is not of the form KEY=VALUE.", param_hint="--option")
+    return key, value
+
+
+def _integers(text: str) -> tuple[int, ...]:
+    """Reads "0-2,4" as (0, 1, 2, 4)."""
+    numbers: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if not (first.isdigit() and (last or first).isdigit()):
+            raise click.BadParameter(f"{text!r} is not a list like 0-4 or 0,2.", param_hint="--draws")
+        numbers.update(range(int(first), int(last or first) + 1))
+    if not numbers:
+        raise click.BadParameter(f"{text!r} names no draw.", param_hint="--draws")
+    return tuple(sorted(numbers))

@@ -1,0 +1,270 @@
+"""Silhouettes and pixels of the embedded set, in whole numbers alone, so that every machine draws the same picture.
+
+Units: objects are placed in sub-pixels (`SUB` to a pixel), angles are counted in `TURN` to a full turn (clockwise on
+the screen), silhouettes are drawn once in a square of cells whose middle is (0, 0). Sine is rounded once to 1/4096.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["COLOURS", "SILHOUETTES", "SUB", "TURN", "Piece", "draw_frames", "draw_owners", "pick", "sine"]
+
+SUB = 64
+TURN = 1024
+TEXTURES = 4
+_ONE = 4096  # the fixed-point 1 of sine
+_HALF = 160  # half the side of the square of cells; silhouettes stay within 100, which leaves room for turned corners
+_SAMPLES = 4  # colour samples along the side of a pixel
+_RIM = 6  # width of the dark rim in cells
+
+COLOURS = {
+    "red": (214, 38, 40),
+    "yellow": (240, 208, 40),
+    "green": (44, 166, 62),
+    "blue": (40, 84, 220),
+    "purple": (146, 52, 190),
+    "white": (244, 244, 240),
+    "black": (30, 30, 36),
+}
+
+
+class Disc(NamedTuple):
+    """A disc that is added to a silhouette, or cut out of it; in cells."""
+
+    row: int
+    column: int
+    radius: int
+    cut: bool = False
+
+
+class Polygon(NamedTuple):
+    """A polygon of (row, column) corners that is added to a silhouette, or cut out of it; in cells."""
+
+    corners: Sequence[tuple[int, int]]
+    cut: bool = False
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What the renderer needs to know of an object.
+
+    Attributes:
+        silhouette: Index into `SILHOUETTES`.
+        colour: Name in `COLOURS`.
+        texture: 0 plain, 1 stripes, 2 checks, 3 spots.
+        side: Side of the square that has the object's area, in sub-pixels.
+        track: (row, column, angle) of the centre of mass in every frame.
+        depth: A piece hides those of smaller depth; no two pieces of a video have the same.
+    """
+
+    silhouette: int
+    colour: str
+    texture: int
+    side: int
+    track: tuple[tuple[int, int, int], ...]
+    depth: int
+
+
+def pick(rng: np.random.Generator, count: int) -> int:
+    """Draws one of 0 .. count - 1 by `Generator.random` alone (see `fsbench.streams`)."""
+    return int(rng.random() * count)
+
+
+def sine(angle: int) -> int:
+    """Returns 4096 times the sine of `angle` / `TURN` of a full turn, rounded."""
+    return round(_ONE * math.sin(2 * math.pi * (angle % TURN) / TURN))
+
+
+def _wheel(*radii: int, repeat: int) -> list[tuple[int, int]]:
+    """Returns corners at equal angles around the middle, the first at the top, `radii` taken in turn."""
+    count = len(radii) * repeat
+    angles = [TURN * k // count for k in range(count)]
+    return [
+        (-radii[k % len(radii)] * sine(a + TURN // 4) // _ONE, radii[k % len(radii)] * sine(a) // _ONE)
+        for k, a in enumerate(angles)
+    ]
+
+
+def _box(top: int, left: int, bottom: int, right: int) -> Polygon:
+    return Polygon([(top, left), (top, right), (bottom, right), (bottom, left)])
+
+
+# One silhouette for each category, in the order of `shapes.CATEGORIES`; those of one fold stand in one column.
+SILHOUETTES: tuple[tuple[Disc | Polygon, ...], ...] = (
+    (Disc(0, 0, 78), Disc(0, 0, 42, cut=True)),  # ring
+    (Disc(0, 0, 78), Disc(0, 46, 56, cut=True)),  # crescent
+    (_box(-78, -26, 78, 26), _box(-26, -78, 26, 78)),  # cross
+    (Polygon([(-76, 30), (14, -64), (14, -14), (76, -30), (-14, 64), (-14, 14)]),),  # bolt
+    (Polygon([(-80, 0), (-4, 66), (-4, 26), (76, 26), (76, -26), (-4, -26), (-4, -66)]),),  # arrow
+    (Polygon(_wheel(86, 40, repeat=5)),),  # star
+    (Disc(-26, -39, 39), Disc(-26, 39, 39), Polygon([(-6, -73), (80, 0), (-6, 73), (-24, 0)])),  # heart
+    (Polygon(_wheel(82, 82, 58, 58, repeat=8)), Disc(0, 0, 22, cut=True)),  # gear
+    (_box(-70, -56, 70, -8), _box(24, -56, 70, 56)),  # L
+    (Polygon([(-68, -62), (-68, 62), (0, 14), (68, 62), (68, -62), (0, -14)]),),  # hourglass
+    (Disc(-54, 0, 29), Disc(27, -47, 29), Disc(27, 47, 29), Polygon(_wheel(64, 20, repeat=3))),  # trefoil
+    (Disc(0, 0, 74), Polygon([(0, -12), (-80, 84), (80, 84)], cut=True)),  # wedge cut out of a disc
+    (Disc(0, -50, 36), Disc(0, 50, 36), _box(-15, -50, 15, 50)),  # dumbbell
+    (Disc(24, 0, 48), Polygon([(-86, 0), (6, 45), (6, -45)])),  # drop
+    (_box(-60, -62, 60, -20), _box(-60, 20, 60, 62), _box(18, -62, 60, 62)),  # U
+    (_box(-66, -70, -20, 70), _box(-66, -24, 74, 24)),  # T
+)
+
+
+@lru_cache
+def _stencil(silhouette: int) -> NDArray[np.bool_]:
+    """Draws a silhouette, bool [2 * 160, 2 * 160], its centre of mass in the middle."""
+    middles = np.arange(-2 * _HALF + 1, 2 * _HALF, 2)  # of the cells, in half cells
+    rows, columns = middles[:, None], middles[None, :]
+    stencil = np.zeros((2 * _HALF, 2 * _HALF), bool)
+    for part in SILHOUETTES[silhouette]:
+        if isinstance(part, Disc):
+            inside = (rows - 2 * part.row) ** 2 + (columns - 2 * part.column) ** 2 <= 4 * part.radius**2
+        else:
+            inside = _inside_polygon(rows, columns, part.corners)
+        stencil = stencil & ~inside if part.cut else stencil | inside
+    mass = np.argwhere(stencil)
+    shift = _HALF - mass.sum(axis=0) // len(mass)
+    return np.roll(stencil, tuple(shift.tolist()), axis=(0, 1))
+
+
+def _inside_polygon(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], corners: Sequence[tuple[int, int]]
+) -> NDArray[np.bool_]:
+    """Tells by the even-odd rule which points [H, 1] x [1, W], in half cells, lie in a polygon given in cells."""
+    inside = np.zeros(np.broadcast_shapes(rows.shape, columns.shape), bool)
+    for (row0, column0), (row1, column1) in zip(corners, [*corners[1:], corners[0]], strict=True):
+        spans = (2 * row0 > rows) != (2 * row1 > rows)
+        side = (columns - 2 * column0) * (row1 - row0) - (rows - 2 * row0) * (column1 - column0)
+        inside ^= spans & ((side < 0) == (row1 > row0))
+    return inside
+
+
+@lru_cache
+def _tones(silhouette: int, texture: int) -> NDArray[np.int64]:
+    """Returns the brightness of every cell of a silhouette in 1..256, 0 outside; the rim is darker."""
+    stencil = _stencil(silhouette)
+    rows, columns = np.indices(stencil.shape)
+    dark = (
+        np.zeros_like(stencil),
+        rows // 18 % 2 == 0,
+        (rows // 24 + columns // 24) % 2 == 0,
+        (rows % 30 - 15) ** 2 + (columns % 30 - 15) ** 2 < 90,
+    )[texture]
+    inner = np.logical_and.reduce(
+        [np.roll(stencil, (down, right), (0, 1)) for down in (-_RIM, 0, _RIM) for right in (-_RIM, 0, _RIM)]
+    )
+    return np.where(stencil, np.where(inner, np.where(dark, 196, 256), 120), 0)
+
+
+class _Patch(NamedTuple):
+    """The part of a frame that a piece can touch, and the cells of its silhouette under it."""
+
+    rows: slice
+    columns: slice
+    cells: NDArray[np.int64]
+
+
+def _patch(piece: Piece, frame: int, height: int, width: int, samples: int) -> _Patch:
+    """Finds which cell of the silhouette lies under each sample of the pixels around a piece.
+
+    Returns:
+        Patch whose `cells` are flat indices into the stencil, [rows * samples, columns * samples].
+    """
+    row, column, angle = piece.track[frame]
+    stencil = _stencil(piece.silhouette)
+    root_area = math.isqrt(int(stencil.sum()) << 16)  # 256 times the side in cells
+    reach = 100 * 256 * piece.side // root_area // SUB + 2
+    rows = slice(max(0, row // SUB - reach), max(0, min(height, row // SUB + reach + 1)))
+    columns = slice(max(0, column // SUB - reach), max(0, min(width, column // SUB + reach + 1)))
+    step = SUB // samples
+    down = np.arange(rows.start * SUB + step // 2, rows.stop * SUB, step, dtype=np.int64) - row
+    right = np.arange(columns.start * SUB + step // 2, columns.stop * SUB, step, dtype=np.int64) - column
+    sin, cos = sine(angle) * root_area, sine(angle + TURN // 4) * root_area
+    scale = 256 * _ONE
+    stencil_rows = ((down * cos // piece.side)[:, None] - right * sin // piece.side) // scale + _HALF
+    stencil_columns = ((down * sin // piece.side)[:, None] + right * cos // piece.side) // scale + _HALF
+    last = 2 * _HALF - 1
+    cells = np.clip(stencil_rows, 0, last) * (last + 1) + np.clip(stencil_columns, 0, last)
+    return _Patch(rows, columns, cells)
+
+
+def draw_owners(pieces: Sequence[Piece], height: int, width: int) -> NDArray[np.uint8]:
+    """Tells which piece is seen in each pixel.
+
+    Returns:
+        uint8 [T, H, W]: 0 for the background, k for `pieces[k - 1]`. A pixel belongs to what its middle shows.
+    """
+    owners = np.zeros((len(pieces[0].track), height, width), np.uint8)
+    for number, piece in sorted(enumerate(pieces, 1), key=lambda item: item[1].depth):
+        for t, owner in enumerate(owners):
+            patch = _patch(piece, t, height, width, samples=1)
+            owner[patch.rows, patch.columns][_stencil(piece.silhouette).ravel()[patch.cells]] = number
+    return owners
+
+
+def draw_frames(rng: np.random.Generator, pieces: Sequence[Piece], height: int, width: int) -> NDArray[np.uint8]:
+    """Paints a video: a textured background, the pieces from far to near, mild noise.
+
+    Returns:
+        uint8 RGB [T, H, W, 3].
+    """
+    frames = np.repeat(_background(rng, height, width)[None], len(pieces[0].track), axis=0)
+    for piece in sorted(pieces, key=lambda p: p.depth):
+        for t, frame in enumerate(frames):
+            _paint(piece, t, frame)
+    noise = (rng.random(frames.shape[:3]) * 7).astype(np.int64) - 3
+    noisy: NDArray[np.uint8] = np.clip(frames + noise[..., None], 0, 255).astype(np.uint8)
+    return noisy
+
+
+def _paint(piece: Piece, t: int, frame: NDArray[np.int64]) -> None:
+    """Blends one piece into one frame [H, W, 3], in place, with soft edges and light from the upper left."""
+    height, width = frame.shape[:2]
+    rows, columns, cells = _patch(piece, t, height, width, _SAMPLES)
+    tones = _tones(piece.silhouette, piece.texture).ravel()[cells]
+    tones = tones.reshape(rows.stop - rows.start, _SAMPLES, columns.stop - columns.start, _SAMPLES)
+    samples = np.count_nonzero(tones, axis=(1, 3))
+    tone = tones.sum(axis=(1, 3)) // np.maximum(samples, 1)
+    down = np.arange(rows.start, rows.stop)[:, None] * SUB - piece.track[t][0]
+    right = np.arange(columns.start, columns.stop) * SUB - piece.track[t][1]
+    light = 256 - (down + right) * 36 // piece.side
+    colour = np.array(COLOURS[piece.colour]) * (tone * light)[..., None] // (256 * 256)
+    cover = samples[..., None]
+    below = frame[rows, columns]
+    frame[rows, columns] = (below * (_SAMPLES**2 - cover) + np.minimum(colour, 255) * cover) // _SAMPLES**2
+
+
+def _background(rng: np.random.Generator, height: int, width: int) -> NDArray[np.int64]:
+    """Draws two muted colours [H, W, 3] mixed by cloudy noise and by stripes, checks or nothing."""
+    clouds = (2 * _clouds(rng, height, width, 28) + _clouds(rng, height, width, 9)) // 3
+    angle, period = pick(rng, TURN), 10 + pick(rng, 14)
+    rows, columns = np.arange(height)[:, None], np.arange(width)
+    along = (rows * sine(angle) + columns * sine(angle + TURN // 4)) // _ONE
+    across = (rows * sine(angle + TURN // 4) - columns * sine(angle)) // _ONE
+    patterns = (clouds, along // period % 2 * 255, (along // period + across // period) % 2 * 255)
+    level = (2 * clouds + patterns[pick(rng, len(patterns))]) // 3
+    first, second = _muted(rng), _muted(rng)
+    background: NDArray[np.int64] = first + (second - first) * level[..., None] // 255
+    return background
+
+
+def _clouds(rng: np.random.Generator, height: int, width: int, cell: int) -> NDArray[np.int64]:
+    """Draws value noise 0..255 [H, W]: random values at the corners of cells, linear in between."""
+    corners = (rng.random((height // cell + 2, width // cell + 2)) * 256).astype(np.int64)
+    row, down = np.divmod(np.arange(height), cell)
+    column, right = np.divmod(np.arange(width), cell)
+    upper = corners[row] * (cell - down)[:, None] + corners[row + 1] * down[:, None]
+    clouds: NDArray[np.int64] = (upper[:, column] * (cell - right) + upper[:, column + 1] * right) // (cell * cell)
+    return clouds
+
+
+def _muted(rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draws a background colour: of middle brightness, and paler than any object."""
+    grey = 84 + pick(rng, 80)
+    return np.array([grey + pick(rng, 72) - 36 for _ in range(3)])

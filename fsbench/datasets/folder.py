@@ -1,0 +1,191 @@
+"""Datasets as folders: two metadata files in JSON, frames as pictures, label maps as palette PNG."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from fsbench.datasets.records import Expression
+from fsbench.datasets.records import ObjectTrack
+from fsbench.datasets.records import Video
+from fsbench.errors import DataError
+
+__all__ = ["FolderDataset", "Layout"]
+
+_Records = tuple[list[Video], list[ObjectTrack], list[Expression]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a dataset keeps what, below its root.
+
+    Attributes:
+        metadata: JSON, {videos: {id: {objects: {object: {category, frames}}}}}.
+        expressions: JSON, {videos: {id: {frames, expressions: {id: {exp, obj_id}}}}}.
+        images: Folders that may hold `<video>/<frame><suffix>`; the first that exists is used.
+        suffixes: Endings that a picture may have.
+        annotations: Folder of `<video>/<frame>.png`, whose palette index is the object id.
+    """
+
+    metadata: str
+    expressions: str
+    images: tuple[str, ...]
+    suffixes: tuple[str, ...]
+    annotations: str
+
+
+class FolderDataset:
+    """A `Dataset` in a folder that follows a `Layout`."""
+
+    def __init__(self, name: str, root: Path, layout: Layout) -> None:
+        self.name = name
+        self.root = root
+        self._layout = layout
+
+    def videos(self) -> Sequence[Video]:
+        """Returns all videos."""
+        return self._records[0]
+
+    def objects(self) -> Sequence[ObjectTrack]:
+        """Returns all annotated objects."""
+        return self._records[1]
+
+    def expressions(self) -> Sequence[Expression]:
+        """Returns all sentences."""
+        return self._records[2]
+
+    def frame(self, video_id: str, name: str) -> npt.NDArray[np.uint8]:
+        """Returns a frame as uint8 [H, W, 3], RGB."""
+        with _open_image(self._frame_path(video_id, name)) as image:
+            return np.asarray(image.convert("RGB"))
+
+    def label_map(self, video_id: str, name: str) -> npt.NDArray[np.integer]:
+        """Returns a frame's object indices as integer [H, W]."""
+        path = self._mask_path(video_id, name)
+        with _open_image(path) as image:
+            labels = np.asarray(image)
+            mode = image.mode
+        if labels.ndim != 2:
+            raise DataError(
+                f"{path}: a label map must hold one index a pixel, this picture has mode {mode}. "
+                "Save it as a palette PNG (mode P) whose index is the object id."
+            )
+        return labels.astype(np.uint8) if labels.dtype == np.bool_ else labels
+
+    def missing_files(self, video_id: str, name: str) -> list[Path]:
+        """Returns the files of a frame (picture, label map) that are not on disk."""
+        paths = [self._frame_path(video_id, name), self._mask_path(video_id, name)]
+        return [path for path in paths if not path.is_file()]
+
+    def frame_size(self, video_id: str) -> tuple[int, int] | None:
+        """Returns (height, width) of a video's first label map, or None if it has none on disk."""
+        folder = self.root / self._layout.annotations / _safe(video_id)
+        path = min(folder.glob("*.png"), default=None)
+        if path is None:
+            return None
+        with _open_image(path) as image:
+            return image.height, image.width
+
+    def sources(self) -> Mapping[str, str]:
+        """Returns the SHA-256 of each metadata file, by its path below the root."""
+        names = (self._layout.metadata, self._layout.expressions)
+        return {name: hashlib.sha256(_read_bytes(self.root / name)).hexdigest() for name in names}
+
+    @cached_property
+    def _records(self) -> _Records:
+        metadata = self.root / self._layout.metadata
+        expressions = self.root / self._layout.expressions
+        objects_of = _read_videos(metadata)
+        texts_of = _read_videos(expressions)
+        records: _Records = ([], [], [])
+        for video_id in sorted(texts_of):
+            if video_id not in objects_of:
+                raise DataError(f"{expressions}: video {video_id!r} is not in {metadata}. Fetch both from one release.")
+            try:
+                _append_records(records, video_id, objects_of[video_id], texts_of[video_id])
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise DataError(
+                    f"{metadata} or {expressions.name}: video {video_id!r} is not in the expected form "
+                    f"({type(error).__name__}: {error}). Compare it with the layout in the README."
+                ) from error
+        return records
+
+    @cached_property
+    def _image_folder(self) -> Path:
+        folders = [self.root / name for name in self._layout.images]
+        return next((folder for folder in folders if folder.is_dir()), folders[0])
+
+    def _frame_path(self, video_id: str, name: str) -> Path:
+        stem = self._image_folder / _safe(video_id) / _safe(name)
+        paths = [stem.with_name(stem.name + suffix) for suffix in self._layout.suffixes]
+        return next((path for path in paths if path.is_file()), paths[0])
+
+    def _mask_path(self, video_id: str, name: str) -> Path:
+        return self.root / self._layout.annotations / _safe(video_id) / f"{_safe(name)}.png"
+
+
+def _append_records(records: _Records, video_id: str, meta: Any, text: Any) -> None:  # Any: JSON, checked on the way
+    videos, objects, expressions = records
+    videos.append(Video(video_id, tuple(text["frames"])))
+    for key, item in _by_id(meta["objects"]):
+        objects.append(ObjectTrack(video_id, int(key), item["category"], tuple(item["frames"])))
+    for key, item in _by_id(text["expressions"]):
+        expressions.append(Expression(video_id, key, _object_ids(item["obj_id"]), item["exp"]))
+
+
+def _object_ids(value: Any) -> tuple[int, ...]:  # Any: JSON
+    if isinstance(value, list):
+        return tuple(sorted({int(item) for item in value}))
+    return (int(value),)
+
+
+def _by_id(items: dict[str, Any]) -> list[tuple[str, Any]]:  # Any: JSON
+    """Returns the items sorted by key, numbers by value."""
+    if len(items) < 2:
+        return list(items.items())
+    return sorted(items.items(), key=lambda item: (len(item[0]), item[0]) if item[0].isdigit() else (1 << 30, item[0]))
+
+
+def _read_videos(path: Path) -> dict[str, Any]:  # Any: JSON
+    try:
+        videos = json.loads(_read_bytes(path))["videos"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not a metadata file of this layout ({error!r}). Fetch it again.") from error
+    if not isinstance(videos, dict):
+        raise DataError(f"{path}: 'videos' must map video ids to records. Fetch it again.")
+    return videos
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Check --data-root.") from error
+
+
+@contextmanager
+def _open_image(path: Path) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path) as image:
+            yield image
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: missing. Fetch the dataset's frames, or check --data-root.") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path}: cannot be decoded ({error}). The file is damaged; fetch it again.") from error
+
+
+def _safe(name: str) -> str:
+    """Returns the name if it stays in its folder: ids come from files, and a file may lie."""
+    if not name or name in {".", ".."} or "/" in name or "\\" in name or "\0" in name:
+        raise DataError(f"{name!r} cannot be a video or frame name: it would leave the dataset's folder.")
+    return name

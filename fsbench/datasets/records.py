@@ -1,0 +1,74 @@
+"""The records that every dataset yields, and the contract of a dataset."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Dataset", "Expression", "ObjectTrack", "Video"]
+
+
+class Video(NamedTuple):
+    """A video and the names of its frames, in time order."""
+
+    video_id: str
+    frames: tuple[str, ...]
+
+
+class ObjectTrack(NamedTuple):
+    """An annotated object of a video.
+
+    `object_id` is its index in the label maps; `frames` are the names of those in which it is annotated.
+    """
+
+    video_id: str
+    object_id: int
+    category: str
+    frames: tuple[str, ...]
+
+
+class Expression(NamedTuple):
+    """A sentence and the objects that it names; its mask is their union."""
+
+    video_id: str
+    expression_id: str
+    object_ids: tuple[int, ...]
+    text: str
+
+
+class Dataset(Protocol):
+    """Videos, objects and sentences of one dataset on disk.
+
+    Records come sorted by video, then object or expression (numbers by value). Opening reads metadata only.
+    """
+
+    name: str
+    root: Path
+
+    def videos(self) -> Sequence[Video]:
+        """Returns all videos."""
+
+    def objects(self) -> Sequence[ObjectTrack]:
+        """Returns all annotated objects."""
+
+    def expressions(self) -> Sequence[Expression]:
+        """Returns all sentences."""
+
+    def frame(self, video_id: str, name: str) -> npt.NDArray[np.uint8]:
+        """Returns a frame as uint8 [H, W, 3], RGB. Raises DataError, with the file, if it cannot be read."""
+
+    def label_map(self, video_id: str, name: str) -> npt.NDArray[np.integer]:
+        """Returns a frame's object indices as integer [H, W], 0 for background. Raises DataError likewise."""
+
+    def missing_files(self, video_id: str, name: str) -> list[Path]:
+        """Returns the files of a frame (picture, label map) that are not on disk."""
+
+    def frame_size(self, video_id: str) -> tuple[int, int] | None:
+        """Returns (height, width) of a video from a file header, or None if its label maps are not on disk."""
+
+    def sources(self) -> Mapping[str, str]:
+        """Returns the SHA-256 of each metadata file, by its path below the root."""

@@ -1,0 +1,456 @@
+"""The embedded set `mini-ref-shapes`: videos of moving shapes, drawn on demand from a seed.
+
+Each video belongs to one of 16 made-up categories. The silhouette makes the category; colour, size, place and motion
+are drawn independently of it, and tell the instances of a category apart. Shapes of other categories of the same fold,
+in the same colours and sizes, take part without being annotated: the made-up word of a novel category can only be
+learnt from its support.
+
+Everything is drawn with `Generator.random` from one named stream a video and computed in whole numbers, so that frames,
+masks and sentences are the same on every machine. (What a reader sees has gone through JPEG as well.)
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import asdict
+from dataclasses import dataclass
+from itertools import accumulate
+from math import isqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from fsbench.datasets._shapes_render import COLOURS
+from fsbench.datasets._shapes_render import draw_frames
+from fsbench.datasets._shapes_render import draw_owners
+from fsbench.datasets._shapes_render import pick
+from fsbench.datasets._shapes_render import Piece
+from fsbench.datasets._shapes_render import sine
+from fsbench.datasets._shapes_render import SUB
+from fsbench.datasets._shapes_render import TEXTURES
+from fsbench.datasets._shapes_render import TURN
+from fsbench.errors import DataError
+from fsbench.streams import named_stream
+
+__all__ = ["CATEGORIES", "NUM_FOLDS", "RenderedVideo", "ShapeObject", "ShapesConfig", "generate_shapes", "render_video"]
+
+# In the order of the silhouettes: ring, crescent, cross, bolt, arrow, star, heart, gear, L, hourglass, trefoil,
+# open mouth, dumbbell, drop, U, T. Category id i (from 1) is held out in fold (i - 1) % NUM_FOLDS + 1.
+CATEGORIES = (
+    *("dax", "wug", "toma", "blicket"),
+    *("fep", "zav", "modi", "lorp"),
+    *("tulver", "bosa", "pimwit", "koba"),
+    *("gazzer", "nool", "virdex", "chark"),
+)
+NUM_FOLDS = 4
+
+_CONFIG_FILE = "shapes.json"
+_FRAME_STEP = 5  # frames are named 00000, 00005, ... as in YouTube-VOS
+
+# Sides of the square of the object's area, in thousandths of sqrt(H * W); between two sizes lies a clear gap.
+_SIDES = {"small": (170, 185), "medium": (205, 235), "large": (270, 300)}
+_SIZES = ("small", "small", "medium", "large", "large", "large")  # large ones are dropped more often, as too crowded
+_COLOURS = tuple(COLOURS)
+_PATHS = ("still", "steady", "stop-and-go", "bounce")
+
+# The kinds of traits a sentence may name together; kinds listed twice are drawn twice as often.
+_NAMED_TOGETHER: tuple[tuple[str, ...], ...] = (
+    *[()] * 6,
+    *[("colour",)] * 4,
+    *[("size",)] * 3,
+    *[("column",)] * 3,
+    *[("row",)] * 2,
+    ("motion",),
+    *[("size", "colour")] * 2,
+    *[("colour", "column"), ("colour", "row"), ("size", "column"), ("size", "row")],
+    ("colour", "motion"),
+)
+
+
+@dataclass(frozen=True)
+class ShapesConfig:
+    """What the set looks like; the same config always gives the same set.
+
+    Attributes:
+        version: Part of the name of every random stream; changes when the generator does.
+        seed: Another seed gives another set of the same kind.
+        videos_per_category: Number of videos of each of the 16 categories.
+        frames: Number of frames of a video, at least 2.
+        height, width: Size of a frame in pixels, each at least 40 and at most twice the other; the sizes of objects
+            follow.
+    """
+
+    version: str = "v1"
+    seed: int = 0
+    videos_per_category: int = 12
+    frames: int = 11
+    height: int = 96
+    width: int = 128
+
+    def __post_init__(self) -> None:
+        shorter, longer = sorted((self.height, self.width))
+        if self.videos_per_category < 1 or self.frames < 2 or shorter < 40 or longer > 2 * shorter:
+            raise ValueError(
+                f"{self}: needs at least 1 video a category, 2 frames, 40 x 40 pixels, and sides of at most 2 : 1."
+            )
+
+
+@dataclass(frozen=True)
+class ShapeObject:
+    """An object of a video.
+
+    Attributes:
+        object_id: Index in the label maps, from 1; 0 for a distractor, which is not annotated.
+        category: One of `CATEGORIES`.
+        piece: How it is drawn, and where it is in each frame.
+        traits: What is clearly true of it: "colour" (always), "size" (small, large), "column" (left, right),
+            "row" (top, bottom), "motion" (left, right, up, down, still). A missing kind means: neither clearly.
+        frames: Indices of the frames in which at least one of its pixels is visible.
+    """
+
+    object_id: int
+    category: str
+    piece: Piece
+    traits: Mapping[str, str]
+    frames: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RenderedVideo:
+    """A video with its annotation.
+
+    Attributes:
+        video_id: Name of the video.
+        category: The category of all its annotated objects.
+        frame_names: Names of the T frames.
+        frames: uint8 RGB [T, H, W, 3].
+        label_maps: uint8 [T, H, W]; the visible pixels of each annotated object, 0 elsewhere.
+        objects: The annotated objects, ids 1, 2, ..., then the distractors.
+        sentences: (sentence, object_id) pairs, two for each annotated object; each fits that object alone.
+    """
+
+    video_id: str
+    category: str
+    frame_names: tuple[str, ...]
+    frames: NDArray[np.uint8]
+    label_maps: NDArray[np.uint8]
+    objects: tuple[ShapeObject, ...]
+    sentences: tuple[tuple[str, int], ...]
+
+
+def render_video(config: ShapesConfig, category_index: int, video_index: int) -> RenderedVideo:
+    """Draws one video; touches no file.
+
+    Args:
+        config: The set that the video belongs to.
+        category_index: 0..15, index into `CATEGORIES`.
+        video_index: Number of the video within its category, from 0.
+    """
+    word = CATEGORIES[category_index]
+    rng = named_stream(config.seed, "shapes", config.version, word, video_index)
+    num_annotated = (1, 2, 2, 3)[pick(rng, 4)]
+    num_distractors = num_annotated + pick(rng, 4 - num_annotated)  # at least one decoy each, see _draw_scene
+    while True:  # until a scene is clear enough
+        objects, owners = _draw_scene(rng, config, category_index, num_annotated, num_distractors)
+        annotated = [o for o in objects if o.object_id]
+        sentences = _draw_sentences(rng, annotated, objects[len(annotated) :])
+        if sentences and _all_well_visible(objects, owners):
+            break
+    return RenderedVideo(
+        video_id=f"{word}-{video_index:02d}",
+        category=word,
+        frame_names=tuple(f"{_FRAME_STEP * t:05d}" for t in range(config.frames)),
+        frames=draw_frames(rng, [o.piece for o in objects], config.height, config.width),
+        label_maps=np.where(owners <= len(annotated), owners, 0).astype(np.uint8),
+        objects=objects,
+        sentences=sentences,
+    )
+
+
+# ---- scenes ----
+
+
+def _draw_scene(
+    rng: np.random.Generator, config: ShapesConfig, category_index: int, num_annotated: int, num_distractors: int
+) -> tuple[tuple[ShapeObject, ...], NDArray[np.uint8]]:
+    """Draws the objects of a video, and which of them (from 1, in their order) is seen where, uint8 [T, H, W]."""
+    count = num_annotated + num_distractors
+    peers = [c for c in range(category_index % NUM_FOLDS, len(CATEGORIES), NUM_FOLDS) if c != category_index]
+    rival = peers[pick(rng, len(peers))]  # often as frequent as the category of the video: counting does not find it
+    others = [rival if rng.random() < 0.5 else peers[pick(rng, len(peers))] for _ in range(num_distractors)]
+    categories = [category_index] * num_annotated + others
+    colours = [_COLOURS[pick(rng, len(_COLOURS))] for _ in range(count)]
+    sizes = [_SIZES[pick(rng, len(_SIZES))] for _ in range(count)]
+    for k in range(num_annotated, count):  # most distractors are decoys: what is said of an annotated object fits them
+        model = k % num_annotated
+        colours[k] = colours[model] if rng.random() < 0.85 else colours[k]
+        sizes[k] = sizes[model] if rng.random() < 0.6 else sizes[k]
+    keys = rng.random(count).tolist()
+    depths = [sorted(keys).index(key) for key in keys]
+    pieces = [_draw_piece(rng, config, *look) for look in zip(categories, colours, sizes, depths, strict=True)]
+    owners = draw_owners(pieces, config.height, config.width)
+    objects = tuple(
+        ShapeObject(
+            object_id=number if number <= num_annotated else 0,
+            category=CATEGORIES[piece.silhouette],
+            piece=piece,
+            traits=_traits(piece, config),
+            frames=tuple(np.flatnonzero((owners == number).any(axis=(1, 2))).tolist()),
+        )
+        for number, piece in enumerate(pieces, 1)
+    )
+    return objects, owners
+
+
+def _all_well_visible(objects: Sequence[ShapeObject], owners: NDArray[np.uint8]) -> bool:
+    """Tells whether each object shows at least 60 % of its area in at least 3 of 5 frames."""
+    for number, shape in enumerate(objects, 1):
+        area = (shape.piece.side // SUB) ** 2
+        seen = np.count_nonzero(owners == number, axis=(1, 2))
+        if 5 * np.count_nonzero(100 * seen >= 60 * area) < 3 * len(seen):
+            return False
+    return True
+
+
+def _draw_piece(
+    rng: np.random.Generator, config: ShapesConfig, category: int, colour: str, size: str, depth: int
+) -> Piece:
+    """Draws exact size, texture and track of an object."""
+    low, high = _SIDES[size]
+    side = (low + pick(rng, high - low + 1)) * _unit(config) // 1000
+    texture = pick(rng, TEXTURES)
+    path = _PATHS[pick(rng, len(_PATHS))]
+    angle, turn = pick(rng, TURN), pick(rng, 2 * TURN // 32 + 1) - TURN // 32
+    if path == "still":
+        turn = 0
+    track = tuple((y, x, (angle + t * turn) % TURN) for t, (y, x) in enumerate(_draw_path(rng, config, path, side)))
+    return Piece(category, colour, texture, side, track, depth)
+
+
+def _draw_path(rng: np.random.Generator, config: ShapesConfig, path: str, side: int) -> list[tuple[int, int]]:
+    """Draws the (row, column) of an object in each frame, in sub-pixels."""
+    size = (config.height * SUB, config.width * SUB)
+    margin = side * 2 // 3
+    place = [margin + pick(rng, length - 2 * margin) for length in size]
+    if path == "still":
+        return [(place[0], place[1])] * config.frames
+    if path == "bounce":
+        angle, speed = pick(rng, TURN), _unit(config) * (4 + pick(rng, 5)) // 100
+        steps = (speed * sine(angle) // 4096, speed * sine(angle + TURN // 4) // 4096)
+        return [
+            (_bounced(place[0] + t * steps[0], margin, size[0]), _bounced(place[1] + t * steps[1], margin, size[1]))
+            for t in range(config.frames)
+        ]
+    along = pick(rng, 2)  # 0: down or up, 1: right or left
+    extent = size[along] * (35 + pick(rng, 21)) // 100
+    start = margin + pick(rng, size[along] - 2 * margin - extent)
+    if rng.random() < 0.25:  # comes into view late or, the other way round, leaves it
+        start, extent = -side, extent + side
+    drift = pick(rng, extent // 4) - extent // 8
+    if rng.random() < 0.5:  # from the left edge or from the right one, likewise from the upper or the lower one
+        start, extent = size[along] - start, -extent
+    if rng.random() < 0.5:
+        start, extent = start + extent, -extent
+    paces = [1] * (config.frames - 1)
+    if path == "stop-and-go":
+        rest = pick(rng, len(paces))
+        paces = [int(not rest <= t < rest + config.frames // 3) for t in range(len(paces))]
+    done = list(accumulate(paces, initial=0))
+    steady = [(start + extent * d // max(done), place[1 - along] + drift * d // max(done)) for d in done]
+    return [(main, other) if along == 0 else (other, main) for main, other in steady]
+
+
+def _bounced(place: int, margin: int, length: int) -> int:
+    """Folds a straight path back into margin .. length - margin."""
+    span = length - 2 * margin
+    phase = (place - margin) % (2 * span)
+    return margin + min(phase, 2 * span - phase)
+
+
+def _unit(config: ShapesConfig) -> int:
+    """Returns the square root of the area of a frame, in sub-pixels."""
+    return isqrt(config.height * config.width * SUB * SUB)
+
+
+# ---- traits and sentences ----
+
+
+def _traits(piece: Piece, config: ShapesConfig) -> dict[str, str]:
+    """Returns what is clearly true of an object (see `ShapeObject.traits`)."""
+    unit, height, width = _unit(config), config.height * SUB, config.width * SUB
+    rows = [min(max(row, 0), height) for row, _, _ in piece.track]
+    columns = [min(max(column, 0), width) for _, column, _ in piece.track]
+    found = {
+        "colour": piece.colour,
+        "size": _size(piece.side, unit),
+        "column": _half(columns, width, "left", "right"),
+        "row": _half(rows, height, "top", "bottom"),
+        "motion": _motion(rows, columns, unit),
+    }
+    return {kind: value for kind, value in found.items() if value is not None}
+
+
+def _size(side: int, unit: int) -> str | None:
+    if 1000 * side <= unit * _SIDES["small"][1]:
+        return "small"
+    return "large" if 1000 * side >= unit * (_SIDES["large"][0] - 2) else None
+
+
+def _half(places: Sequence[int], length: int, low: str, high: str) -> str | None:
+    """Names the half of the frame in which an object always is, on average at least 8 % away from the middle."""
+    mean = 100 * sum(places) // len(places)
+    if 2 * max(places) < length and mean <= 42 * length:
+        return low
+    return high if 2 * min(places) > length and mean >= 58 * length else None
+
+
+def _motion(rows: Sequence[int], columns: Sequence[int], unit: int) -> str | None:
+    """Names a motion that never turns back, goes at least a quarter of `unit`, and at most a third of that sideways."""
+    if len(set(rows)) == len(set(columns)) == 1:
+        return "still"
+    for main, other, names in ((columns, rows, ("right", "left")), (rows, columns, ("down", "up"))):
+        way = main[-1] - main[0]
+        is_one_way = list(main) in (sorted(main), sorted(main, reverse=True))
+        if is_one_way and 4 * abs(way) >= unit and 3 * (max(other) - min(other)) <= abs(way):
+            return names[0] if way > 0 else names[1]
+    return None
+
+
+def _draw_sentences(
+    rng: np.random.Generator, annotated: Sequence[ShapeObject], distractors: Sequence[ShapeObject]
+) -> tuple[tuple[str, int], ...]:
+    """Draws two sentences for each object that fit it and no other of its category.
+
+    Sentences that would fit a distractor but for the category are drawn far more often.
+
+    Returns:
+        (sentence, object_id) pairs; none at all if there is an object without two such sentences.
+    """
+    sentences = []
+    for shape in annotated:
+        others = [other.traits for other in annotated if other is not shape]
+        ways = [kinds for kinds in _NAMED_TOGETHER if _tells_apart(kinds, shape.traits, others)]
+        decoyed = [w for w in ways if any(all(d.traits.get(k) == shape.traits[k] for k in w) for d in distractors)]
+        ways += decoyed * 8
+        if len(set(ways)) < 2:
+            return ()
+        first = ways[pick(rng, len(ways))]
+        ways = [kinds for kinds in ways if kinds != first]
+        for kinds in (first, ways[pick(rng, len(ways))]):
+            sentences.append((_phrase(rng, shape.category, {k: shape.traits[k] for k in kinds}), shape.object_id))
+    return tuple(sentences)
+
+
+def _tells_apart(kinds: Sequence[str], traits: Mapping[str, str], others: Sequence[Mapping[str, str]]) -> bool:
+    """Tells whether an object has traits of all these kinds, and each of the others clearly differs in one of them."""
+    return all(kind in traits for kind in kinds) and all(
+        any(other.get(kind, traits[kind]) != traits[kind] for kind in kinds) for other in others
+    )
+
+
+def _phrase(rng: np.random.Generator, category: str, named: Mapping[str, str]) -> str:
+    """Words a sentence, e.g. "the small red dax", "a dax on the left"."""
+    first = pick(rng, 2)
+    article = "a" if rng.random() < 0.25 else "the"
+    words = [article, *(named[kind] for kind in ("size", "colour") if kind in named), category]
+    if not named and first:
+        words = ["the only", category]
+    if "column" in named:
+        words.append(("on the {}", "on the {} side")[first].format(named["column"]))
+    if "row" in named:
+        words.append(("at the {}", "near the {}")[first].format(named["row"]))
+    if "motion" in named:
+        stays = named["motion"] == "still"
+        forms = ("that stays {}", "staying {}") if stays else ("that moves {}", "moving {}")
+        words.append(forms[first].format(named["motion"]))
+    return " ".join(words)
+
+
+# ---- files ----
+
+
+def generate_shapes(root: Path, config: ShapesConfig = ShapesConfig(), *, progress: bool = False) -> None:
+    """Writes the set in the layout of Mini-Ref-YouTube-VOS; returns at once if it is there already.
+
+    The folder appears under its name when it is complete. Several processes may call this at once.
+
+    Args:
+        root: Folder of the set.
+        config: What to generate.
+        progress: Shows a bar on stderr, if that is a terminal.
+
+    Raises:
+        DataError: `root` holds something else.
+    """
+    root = root.resolve()
+    if _is_complete(root, config):
+        return
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{root.name}-", dir=root.parent) as scratch:
+        fresh = Path(scratch) / root.name
+        _write_set(fresh, config, progress=progress)
+        try:
+            fresh.rename(root)
+        except OSError:  # another process was faster
+            if not _is_complete(root, config):
+                raise
+
+
+def _is_complete(root: Path, config: ShapesConfig) -> bool:
+    """Tells whether the set is there; raises DataError if something else is."""
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return False
+    try:
+        found = json.loads((root / _CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if found == asdict(config):
+        return True
+    holds = f"a set generated with {found}" if found else f"something that is no generated set (no {_CONFIG_FILE})"
+    raise DataError(f"{root}: holds {holds}, not {asdict(config)}. Delete the folder, or generate into another one.")
+
+
+def _write_set(root: Path, config: ShapesConfig, *, progress: bool) -> None:
+    videos = [(c, v) for c in range(len(CATEGORIES)) for v in range(config.videos_per_category)]
+    objects: dict[str, Any] = {}
+    expressions: dict[str, Any] = {}
+    for category_index, video_index in tqdm(videos, desc=root.name, unit="video", disable=None if progress else True):
+        video = render_video(config, category_index, video_index)
+        _write_pixels(root / "train", video)
+        objects[video.video_id] = {
+            "objects": {
+                str(o.object_id): {"category": o.category, "frames": [video.frame_names[t] for t in o.frames]}
+                for o in video.objects
+                if o.object_id
+            }
+        }
+        expressions[video.video_id] = {
+            "frames": list(video.frame_names),
+            "expressions": {
+                str(k): {"exp": text, "obj_id": str(object_id)} for k, (text, object_id) in enumerate(video.sentences)
+            },
+        }
+    _write_json(root / "train" / "meta.json", {"videos": objects})
+    _write_json(root / "meta_expressions" / "train" / "meta_expressions.json", {"videos": expressions})
+    _write_json(root / _CONFIG_FILE, asdict(config))
+
+
+def _write_pixels(folder: Path, video: RenderedVideo) -> None:
+    images, annotations = folder / "JPEGImages" / video.video_id, folder / "Annotations" / video.video_id
+    images.mkdir(parents=True)
+    annotations.mkdir(parents=True)
+    for name, frame, label_map in zip(video.frame_names, video.frames, video.label_maps, strict=True):
+        Image.fromarray(frame).save(images / f"{name}.jpg", quality=95, subsampling=0)
+        indexed = Image.fromarray(label_map)
+        indexed.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0])
+        indexed.save(annotations / f"{name}.png")
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

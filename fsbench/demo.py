@@ -1,0 +1,59 @@
+"""The whole way on the embedded set."""
+
+import os
+from pathlib import Path
+
+from fsbench.datasets.catalogue import EMBEDDED
+from fsbench.datasets.catalogue import resolve_dataset
+from fsbench.evaluation.evaluate import evaluate_method
+from fsbench.evaluation.evaluate import Request
+from fsbench.evaluation.runner import RunOptions
+from fsbench.files import write_whole
+from fsbench.leaderboard import entries_from_runs
+from fsbench.leaderboard import render
+from fsbench.methods.registry import registered_methods
+from fsbench.splits.build import build_manifest
+from fsbench.splits.build import BuildOptions
+from fsbench.splits.manifest import write_manifest
+
+__all__ = ["run_demo"]
+
+_NEXT = """
+Everything is in {out}/: the rendered dataset, its manifest, the runs, and the tables as {page}.
+
+What to do next:
+  fsbench evaluate --method colour-prototype --dataset mini-ref-davis --data-root DIR   a method on real data
+  fsbench build-splits mini-ref-youtube-vos --data-root DIR                             the benchmark from your copy
+  fsbench list methods                                                                  what can be evaluated
+The README shows how to add a method of your own in 20 lines."""
+
+
+def run_demo(out: Path, *, workers: int | None = None, progress: bool = False) -> str:
+    """Renders the embedded set, builds its manifest, and evaluates every method that needs no weights.
+
+    Args:
+        out: Folder for all of it; what is there already is not made again.
+        workers: Processes; None for the number of cores.
+        progress: Show progress bars.
+
+    Returns:
+        The table, and what to do next.
+    """
+    dataset = resolve_dataset(EMBEDDED, out / "data", progress=progress)
+    info, rows = build_manifest(dataset, BuildOptions())
+    write_manifest(out / "splits", info, rows)
+    run = RunOptions(workers=workers or os.cpu_count() or 1, progress=progress)
+    for name, method in registered_methods().items():
+        if "checkpoint" not in method.parameters:
+            request = Request(
+                method=name,
+                dataset=EMBEDDED,
+                data_root=out / "data",
+                splits=out / "splits",
+                out=out / "runs" / EMBEDDED / name,
+            )
+            evaluate_method(request, run)
+    entries = entries_from_runs(out / "runs")
+    page = out / "leaderboard.html"
+    write_whole(page, render(entries, "html"))
+    return render(entries, "md") + _NEXT.format(out=out, page=page)

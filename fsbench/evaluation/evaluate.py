@@ -1,0 +1,85 @@
+"""From what a user asks for to the results of each fold."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+
+from fsbench.datasets.catalogue import resolve_dataset
+from fsbench.errors import ManifestError
+from fsbench.evaluation.results import Result
+from fsbench.evaluation.runner import evaluate_fold
+from fsbench.evaluation.runner import RunOptions
+from fsbench.methods.registry import find_method
+from fsbench.protocol import named_protocol
+from fsbench.splits.manifest import find_manifest
+from fsbench.splits.manifest import Manifest
+from fsbench.splits.manifest import read_manifest
+
+__all__ = ["Request", "evaluate_method"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate.
+
+    Attributes:
+        method: A registered name, or `module:attr`.
+        dataset: Name of the dataset; None for the one under `data_root`, else the embedded one.
+        data_root: Where datasets are.
+        splits: A manifest or a folder of them; None looks in the usual places.
+        folds: Empty for all.
+        draws: None for all.
+        options: Options of the method, as text.
+        checkpoint: Weights; given to the method as its option `checkpoint`.
+        device: Given to the method as its option `device`, if it has one.
+        protocol: Name of the protocol.
+        out: Folder of the run; None for `runs/<dataset>/<method>`.
+    """
+
+    method: str
+    dataset: str | None = None
+    data_root: Path = Path("data")
+    splits: Path | None = None
+    folds: Sequence[int] = ()
+    draws: Sequence[int] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    checkpoint: Path | None = None
+    device: str = "auto"
+    protocol: str = "standard"
+    out: Path | None = None
+
+
+def evaluate_method(request: Request, run: RunOptions) -> dict[Path, Result]:
+    """Evaluates a method on the folds asked for.
+
+    Returns:
+        The result of each fold, by its run's folder.
+
+    Raises:
+        FsbenchError: Something asked for does not exist or does not fit; see `evaluate_fold`.
+    """
+    protocol = named_protocol(request.protocol)
+    method = find_method(request.method)
+    given = dict(request.options)
+    if request.checkpoint is not None:
+        given["checkpoint"] = str(request.checkpoint)
+    if "device" in method.parameters:
+        given.setdefault("device", request.device)
+    options = method.resolve(given)
+    dataset = resolve_dataset(request.dataset, request.data_root, progress=run.progress)
+    manifest = read_manifest(find_manifest(dataset.name, request.splits))
+    if manifest.info.dataset != dataset.name:
+        raise ManifestError(f"{manifest.path}: is of {manifest.info.dataset}, the data is {dataset.name}.")
+    draws = tuple(request.draws) if request.draws is not None else _all_draws(manifest)
+    out = request.out or Path("runs") / dataset.name / method.info.name
+    results = {}
+    for fold in request.folds or manifest.folds:
+        folder = out / f"fold-{fold}"
+        results[folder] = evaluate_fold(manifest, dataset, fold, draws, method, options, protocol, folder, run)
+    return results
+
+
+def _all_draws(manifest: Manifest) -> tuple[int, ...]:
+    return tuple(sorted({row["draw"] for row in manifest.rows("supports")}))

@@ -1,0 +1,127 @@
+"""Who a run is, and the lock on its folder."""
+
+import fcntl
+import hashlib
+import subprocess
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import fsbench
+from fsbench.errors import DataError
+from fsbench.errors import RunError
+from fsbench.evaluation.results import RunIdentity
+from fsbench.methods.registry import MethodFactory
+from fsbench.protocol import Protocol
+from fsbench.splits.manifest import Manifest
+
+__all__ = ["differences", "locked", "run_identity"]
+
+_PACKAGES = (
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "pycocotools",
+    "scikit-image",
+    "scipy",
+    "torch",
+    "transformers",
+)
+
+
+def run_identity(
+    manifest: Manifest,
+    fold: int,
+    draws: Sequence[int],
+    method: MethodFactory,
+    options: Mapping[str, Any],  # Any: see MethodFactory.resolve
+    protocol: Protocol,
+) -> RunIdentity:
+    """Returns the identity of a run. Raises DataError if the checkpoint cannot be read."""
+    checkpoint = options.get("checkpoint")
+    return RunIdentity(
+        dataset=manifest.info.dataset,
+        fold=fold,
+        draws=tuple(draws),
+        manifest_version=manifest.info.version,
+        manifest_digest=manifest.info.digest,
+        protocol=protocol.signature,
+        method=method.info,
+        options={
+            key: value if isinstance(value, bool | int | float | None) else str(value) for key, value in options.items()
+        },
+        checkpoint_sha256=_content_digest(Path(checkpoint)) if checkpoint else None,
+        distribution=method.distribution,
+        packages={"fsbench": fsbench.__version__, **{name: v for name in _PACKAGES if (v := _version(name))}},
+        commit=_commit(),
+    )
+
+
+def differences(one: RunIdentity, other: RunIdentity) -> list[str]:
+    """Returns what two identities differ in, as "field: one, other"."""
+    first, second = one.model_dump(mode="json"), other.model_dump(mode="json")
+    return [f"{key}: {_brief(first[key])}, now {_brief(second[key])}" for key in first if first[key] != second[key]]
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds a run's folder for this process. Raises RunError if another process has it.
+
+    The lock goes with the process, however it ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"{folder}: another fsbench is at work here. Wait for it, or give another --out.") from None
+        yield
+
+
+def _content_digest(path: Path) -> str:
+    """Returns the SHA-256 of a file, or of the names and contents of all files in a folder."""
+    digest = hashlib.sha256()
+    try:
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        for file in files:
+            if path.is_dir():
+                digest.update(f"{file.relative_to(path).as_posix()}\0".encode())
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest() if path.is_dir() else stream.read())
+    except OSError as error:
+        raise DataError(f"{path}: the checkpoint cannot be read ({error.strerror}). Check --checkpoint.") from error
+    return digest.hexdigest()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    package = Path(fsbench.__file__).resolve().parent
+    if not (package.parent / ".git").exists():
+        return None
+    code = [name for name in ("fsbench", "baselines", "cma") if (package.parent / name).is_dir()]
+    try:
+        head = _git(package.parent, "rev-parse", "HEAD").stdout.strip()
+        changed = _git(package.parent, "status", "--porcelain", "--", *code).stdout.strip()
+    except OSError:
+        return None
+    return (head + ("+changes" if changed else "")) or None
+
+
+def _git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+
+
+def _brief(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,160 @@
+"""What a run has to do, cut into units: one query video with all its sentences and support draws."""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+
+from fsbench.datasets.records import Dataset
+from fsbench.errors import ManifestError
+from fsbench.methods.contract import Fold
+from fsbench.splits.build import text_digest
+from fsbench.splits.manifest import Manifest
+
+__all__ = ["DrawTask", "ShotTask", "SupportTask", "Unit", "fold_record", "plan_units"]
+
+
+class ShotTask(NamedTuple):
+    """A support video: what to load of it."""
+
+    video_id: str
+    object_ids: tuple[int, ...]
+    sentence: str
+    frames: tuple[str, ...]
+
+
+class SupportTask(NamedTuple):
+    """A support set to adapt to."""
+
+    support_id: str
+    shots: tuple[ShotTask, ...]
+
+
+class DrawTask(NamedTuple):
+    """The queries of a video that one support set serves: one episode id per sentence of the unit."""
+
+    support: SupportTask
+    episode_ids: tuple[str, ...]
+
+
+class Unit(NamedTuple):
+    """One query video.
+
+    Attributes:
+        number: Its place in the run; names its parts on disk.
+        class_name: The class.
+        video_id: The video.
+        frames: Names of all its frames.
+        sentences: N sentences.
+        object_ids: For each sentence, the objects that it names.
+        draws: The support sets, each with N episode ids.
+    """
+
+    number: int
+    class_name: str
+    video_id: str
+    frames: tuple[str, ...]
+    sentences: tuple[str, ...]
+    object_ids: tuple[tuple[int, ...], ...]
+    draws: tuple[DrawTask, ...]
+
+
+_Row = Mapping[str, Any]  # Any: column values
+
+
+def fold_record(manifest: Manifest, fold: int) -> Fold:
+    """Returns what a method may know of the fold. Raises ManifestError if the manifest has no such fold."""
+    if fold not in manifest.folds:
+        known = ", ".join(map(str, manifest.folds))
+        raise ManifestError(f"{manifest.path}: there is no fold {fold}; its folds are {known}.")
+    classes = manifest.rows("classes")
+    novel = tuple(row["name"] for row in classes if row["fold"] == fold)
+    base = tuple(row["name"] for row in classes if row["fold"] != fold)
+    return Fold(manifest.info.dataset, fold, novel, base)
+
+
+def plan_units(manifest: Manifest, dataset: Dataset, fold: int, draws: Sequence[int]) -> list[Unit]:
+    """Cuts the episodes of a fold into units, in the order class, video.
+
+    Args:
+        manifest: The episodes.
+        dataset: Where their sentences are.
+        fold: The fold.
+        draws: The support draws.
+
+    Raises:
+        ManifestError: A class has no such draw, or the dataset lacks a video or sentence or spells one otherwise.
+    """
+    names = manifest.class_names
+    wanted = set(draws)
+    support_rows = [r for r in manifest.rows("supports") if r["fold"] == fold and r["draw"] in wanted]
+    _check_draws(manifest, fold, wanted, support_rows)
+    texts = _Sentences(manifest, dataset)
+    supports = {row["support_id"]: _support_task(row, texts) for row in support_rows}
+    frames_of = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
+    queries: dict[tuple[int, str], list[_Row]] = {}
+    for row in manifest.rows("episodes"):
+        if row["support_id"] in supports:
+            queries.setdefault((row["class_id"], row["video_id"]), []).append(row)
+    units = []
+    for number, (class_id, video_id) in enumerate(sorted(queries)):
+        rows = queries[class_id, video_id]
+        asked = {row["expression_id"]: tuple(row["object_ids"]) for row in rows}
+        by_support: dict[str, dict[str, str]] = {}
+        for asking in sorted(rows, key=lambda row: row["draw"]):
+            by_support.setdefault(asking["support_id"], {})[asking["expression_id"]] = asking["episode_id"]
+        units.append(
+            Unit(
+                number,
+                names[class_id],
+                video_id,
+                frames_of[video_id],
+                tuple(texts.of(video_id, expression_id) for expression_id in asked),
+                tuple(asked.values()),
+                tuple(DrawTask(supports[s], tuple(ids[e] for e in asked)) for s, ids in by_support.items()),
+            )
+        )
+    return units
+
+
+def _check_draws(manifest: Manifest, fold: int, wanted: set[int], supports: Iterable[_Row]) -> None:
+    there: dict[int, set[int]] = {}
+    for row in supports:
+        there.setdefault(row["class_id"], set()).add(row["draw"])
+    for row in manifest.rows("classes"):
+        missing = wanted - there.get(row["class_id"], set()) if row["fold"] == fold else None
+        if missing:
+            raise ManifestError(
+                f"{manifest.path}: class {row['name']!r} has no support set for draw {min(missing)}. Ask for other "
+                "--draws, or build a split with more."
+            )
+
+
+def _support_task(row: _Row, texts: "_Sentences") -> SupportTask:
+    shots = [
+        ShotTask(s["video_id"], tuple(s["object_ids"]), texts.of(s["video_id"], s["expression_id"]), tuple(s["frames"]))
+        for s in row["shots"]
+    ]
+    return SupportTask(row["support_id"], tuple(shots))
+
+
+class _Sentences:
+    """The local sentences, checked against the manifest's digests when asked for."""
+
+    def __init__(self, manifest: Manifest, dataset: Dataset) -> None:
+        self._digests = {(r["video_id"], r["expression_id"]): r["text_sha256"] for r in manifest.rows("expressions")}
+        self._texts = {(e.video_id, e.expression_id): e.text for e in dataset.expressions()}
+        self._root = dataset.root
+        self._manifest = manifest.path
+
+    def of(self, video_id: str, expression_id: str) -> str:
+        """Returns a sentence. Raises ManifestError if it is not here, or not the one that the manifest means."""
+        text = self._texts.get((video_id, expression_id))
+        if text is None or text_digest(text) != self._digests.get((video_id, expression_id)):
+            what = "is not there" if text is None else "has another text than the manifest means"
+            raise ManifestError(
+                f"{self._root}: sentence {expression_id!r} of video {video_id!r} {what}. Fetch the release that the "
+                f"manifest names, or run 'fsbench verify {self._manifest} --data-root {self._root}' for the full list."
+            )
+        return text

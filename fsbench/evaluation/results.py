@@ -1,0 +1,112 @@
+"""What a run comes to: the records in `run.json` and `result.json`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+from pydantic import ConfigDict
+
+from fsbench.methods.contract import MethodInfo
+
+__all__ = ["ClassResult", "DrawResult", "Result", "RunIdentity", "Score", "Summary", "mean_score", "summarise"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Score(_Record):
+    """Region similarity J, contour accuracy F and their mean, in [0, 1]; or the spread of these."""
+
+    J: float
+    F: float
+    JF: float
+
+
+class Summary(_Record):
+    """A mean over support draws, and the standard deviation between them (None for a single draw)."""
+
+    mean: Score
+    sd_draws: Score | None
+
+
+class DrawResult(_Record):
+    """The score of a fold with one support draw."""
+
+    draw: int
+    score: Score
+
+
+class ClassResult(_Record):
+    """The score of a class."""
+
+    name: str
+    score: Summary
+
+
+class RunIdentity(_Record):
+    """What makes two runs the same run. Parts of another identity are never mixed in.
+
+    Attributes:
+        schema_version: Of this record.
+        dataset, fold, draws: What is evaluated.
+        manifest_version, manifest_digest: The episodes.
+        protocol: The protocol's signature.
+        method: What the method says of itself.
+        options: All its options, the defaults included.
+        checkpoint_sha256: Of the file, or of the files in the folder, that the option `checkpoint` names.
+        distribution: The package that registers the method.
+        packages: Versions of the packages that a score may depend on.
+        commit: Of the checkout that fsbench runs from, with "+changes" if its code is not the commit's.
+    """
+
+    schema_version: int = 1
+    dataset: str
+    fold: int
+    draws: tuple[int, ...]
+    manifest_version: str
+    manifest_digest: str
+    protocol: str
+    method: MethodInfo
+    options: dict[str, Any]  # Any: JSON scalars
+    checkpoint_sha256: str | None
+    distribution: str
+    packages: dict[str, str]
+    commit: str | None
+
+
+class Result(_Record):
+    """`result.json`: the scores of a method on one fold.
+
+    Attributes:
+        schema_version: Of this record.
+        identity: Whose scores these are.
+        score: The fold's score.
+        draws: The score of each support draw.
+        classes: The score of each class, in class-id order.
+        episodes, frames: How many were scored.
+        failures: Message by episode id; a result with failures stands for the other episodes only.
+    """
+
+    schema_version: int = 1
+    identity: RunIdentity
+    score: Summary
+    draws: tuple[DrawResult, ...]
+    classes: tuple[ClassResult, ...]
+    episodes: int
+    frames: int
+    failures: dict[str, str]
+
+
+def summarise(scores: Sequence[Score]) -> Summary:
+    """Returns mean and standard deviation (n - 1) of one score per draw."""
+    if len(scores) < 2:
+        return Summary(mean=mean_score(scores), sd_draws=None)
+    spread = {name: float(np.std([getattr(s, name) for s in scores], ddof=1)) for name in Score.model_fields}
+    return Summary(mean=mean_score(scores), sd_draws=Score(**spread))
+
+
+def mean_score(scores: Sequence[Score]) -> Score:
+    """Returns the mean of at least one score."""
+    return Score(**{name: float(np.mean([getattr(s, name) for s in scores])) for name in Score.model_fields})

@@ -1,0 +1,262 @@
+"""Running a method over the episodes of a fold: resumable, and the same with any number of workers."""
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import BaseModel
+from pydantic import ValidationError
+from tqdm import tqdm
+
+from fsbench.datasets.records import Dataset
+from fsbench.errors import RunError
+from fsbench.evaluation.aggregation import KEYS
+from fsbench.evaluation.aggregation import scores_by
+from fsbench.evaluation.engines import run_units
+from fsbench.evaluation.identity import differences
+from fsbench.evaluation.identity import locked
+from fsbench.evaluation.identity import run_identity
+from fsbench.evaluation.plan import fold_record
+from fsbench.evaluation.plan import plan_units
+from fsbench.evaluation.plan import Unit
+from fsbench.evaluation.results import ClassResult
+from fsbench.evaluation.results import DrawResult
+from fsbench.evaluation.results import Result
+from fsbench.evaluation.results import RunIdentity
+from fsbench.evaluation.results import summarise
+from fsbench.evaluation.worker import UnitResult
+from fsbench.evaluation.worker import WorkerSetup
+from fsbench.files import write_whole
+from fsbench.methods.registry import MethodFactory
+from fsbench.protocol import Protocol
+from fsbench.splits.manifest import Manifest
+
+__all__ = ["RunOptions", "evaluate_fold", "read_result"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is carried out; nothing here changes its result.
+
+    Attributes:
+        workers: Processes.
+        engine: See `engines.ENGINES`.
+        keep_going: Record failed episodes and go on.
+        restart: Discard what another identity, or an earlier call, left in the folder.
+        progress: Show a progress bar.
+    """
+
+    workers: int = 1
+    engine: str = "local"
+    keep_going: bool = False
+    restart: bool = False
+    progress: bool = False
+
+
+def evaluate_fold(
+    manifest: Manifest,
+    dataset: Dataset,
+    fold: int,
+    draws: Sequence[int],
+    method: MethodFactory,
+    options: Mapping[str, Any],  # Any: see MethodFactory.resolve
+    protocol: Protocol,
+    folder: Path,
+    run: RunOptions = RunOptions(),
+) -> Result:
+    """Runs a method over a fold, or goes on where an earlier call of the same run stopped.
+
+    Args:
+        manifest: The episodes.
+        dataset: Their frames and sentences.
+        fold: The fold.
+        draws: The support draws.
+        method: The method.
+        options: Its options, resolved.
+        protocol: How masks are scored.
+        folder: The run's folder; every file in it is written whole.
+        run: How to carry it out.
+
+    Returns:
+        The result, which is also in `result.json`. Failed episodes are in it if `run.keep_going`.
+
+    Raises:
+        RunError: The folder is in use, or holds another run.
+        FsbenchError: See `Worker.run`.
+    """
+    if not set(protocol.chain) <= set(KEYS):
+        raise RunError(f"Protocol {protocol.name!r} scores folders of masks, not episodes. Evaluate with 'standard'.")
+    identity = run_identity(manifest, fold, draws, method, options, protocol)
+    setup = WorkerSetup(
+        dataset.name, dataset.root, fold_record(manifest, fold), method, options, protocol, run.keep_going
+    )
+    units = plan_units(manifest, dataset, fold, draws)
+    with locked(folder):
+        _claim(folder, identity, run.restart)
+        failures = _read_failures(folder)
+        todo = [u for u in units if u.number in failures or not _part(folder, "scores", u.number).is_file()]
+        done = len(units) - len(todo)
+        logger.info("%s: %d of %d videos are done.", folder, done, len(units))
+        results = run_units(setup, todo, engine=run.engine, workers=run.workers)
+        bar = tqdm(results, folder.name, len(units), initial=done, unit="video", disable=None if run.progress else True)
+        for unit_result in bar:
+            _keep(folder, unit_result, failures)
+        result = _result(folder, manifest, identity, protocol, units, failures)
+        write_whole(folder / "result.json", _json(result))
+    return result
+
+
+def read_result(folder: Path) -> Result:
+    """Reads the result of a finished run. Raises RunError if there is none."""
+    path = folder / "result.json"
+    try:
+        return Result.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror}). Has 'fsbench evaluate' finished there?") from error
+    except ValidationError as error:
+        raise RunError(f"{path}: {error.errors()[0]['msg']}. Evaluate again with --restart.") from error
+
+
+def _claim(folder: Path, identity: RunIdentity, restart: bool) -> None:
+    """Makes the folder this run's, or raises RunError if it is another's."""
+    path = folder / "run.json"
+    if restart:
+        _clear(folder)
+    if path.is_file():
+        try:
+            present = RunIdentity.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise RunError(f"{path}: {error.errors()[0]['msg']}. Discard the run with --restart.") from error
+        if changed := differences(present, identity):
+            raise RunError(
+                f"{folder}: holds another run; it differs in {'; '.join(changed)}. Give another --out, or discard "
+                "the run there with --restart."
+            )
+        return
+    if any((folder / name).is_dir() for name in ("predictions", "scores")):
+        raise RunError(f"{folder}: holds parts of a run without run.json. Discard them with --restart.")
+    write_whole(path, _json(identity))
+
+
+def _clear(folder: Path) -> None:
+    for name in ("run.json", "result.json", "failures.json", "timing.jsonl"):
+        (folder / name).unlink(missing_ok=True)
+    for name in ("predictions", "scores"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _part(folder: Path, kind: str, number: int) -> Path:
+    return folder / kind / f"part-{number:05d}.parquet"
+
+
+def _keep(folder: Path, result: UnitResult, failures: dict[int, dict[str, str]]) -> None:
+    """Writes what a unit came to: it is done where its scores are and no failure is noted.
+
+    So a failure is noted before the scores are there, and struck out after.
+    """
+    if result.failures:
+        failures[result.number] = dict(result.failures)
+        _write_failures(folder, failures)
+    for kind, table in (("predictions", result.predictions), ("scores", result.scores)):
+        path = _part(folder, kind, result.number)
+        write_whole(path, partial(pq.write_table, table, compression="zstd"))
+    timing = {
+        "unit": result.number,
+        "seconds": result.seconds,
+        "frames": result.frames,
+        "peak_bytes": result.peak_bytes,
+    }
+    with (folder / "timing.jsonl").open("a") as stream:
+        stream.write(json.dumps(timing) + "\n")
+    if not result.failures and failures.pop(result.number, {}):
+        _write_failures(folder, failures)
+
+
+def _write_failures(folder: Path, failures: Mapping[int, Mapping[str, str]]) -> None:
+    write_whole(folder / "failures.json", json.dumps(failures, indent=1, sort_keys=True) + "\n")
+
+
+def _read_failures(folder: Path) -> dict[int, dict[str, str]]:
+    path = folder / "failures.json"
+    if not path.is_file():
+        return {}
+    return {int(number): messages for number, messages in json.loads(path.read_bytes()).items()}
+
+
+def _result(
+    folder: Path,
+    manifest: Manifest,
+    identity: RunIdentity,
+    protocol: Protocol,
+    units: Sequence[Unit],
+    failures: Mapping[int, Mapping[str, str]],
+) -> Result:
+    scores = pa.concat_tables([_read_part(_part(folder, "scores", unit.number)) for unit in units])
+    failed = {key: message for messages in failures.values() for key, message in messages.items()}
+    _check_complete(folder, scores, units, failed, protocol)
+    if not scores.num_rows:
+        first = next(iter(failed.values()))
+        raise RunError(f"{folder}: every episode failed, the first with: {first}")
+    rows = _keyed(scores, manifest)
+    by_draw = scores_by(rows, protocol.chain, ("draw",))
+    by_class = scores_by(rows, [level for level in protocol.chain if level != "class"], ("draw", "class"))
+    names = dict.fromkeys(unit.class_name for unit in units)
+    classes = {name: [score for (_, n), score in by_class.items() if n == name] for name in names}
+    return Result(
+        identity=identity,
+        score=summarise(list(by_draw.values())),
+        draws=tuple(DrawResult(draw=int(str(draw)), score=score) for (draw,), score in by_draw.items()),
+        classes=tuple(ClassResult(name=name, score=summarise(found)) for name, found in classes.items() if found),
+        episodes=len(pc.unique(scores["episode_id"])),
+        frames=scores.num_rows,
+        failures=dict(sorted(failed.items())),
+    )
+
+
+def _read_part(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise RunError(f"{path}: cannot be read ({error}). Delete it and run the same command again.") from error
+
+
+def _check_complete(
+    folder: Path, scores: pa.Table, units: Sequence[Unit], failed: Mapping[str, str], protocol: Protocol
+) -> None:
+    """Every episode that did not fail has a row for each frame that counts, once."""
+    counted = {
+        episode_id: len(unit.frames[protocol.counted(len(unit.frames))])
+        for unit in units
+        for draw in unit.draws
+        for episode_id in draw.episode_ids
+        if episode_id not in failed
+    }
+    found = {row["values"]: row["counts"] for row in pc.value_counts(scores["episode_id"]).to_pylist()}
+    if found != counted:
+        wrong = sorted(key for key in counted.keys() | found.keys() if counted.get(key) != found.get(key))
+        raise RunError(f"{folder}: {len(wrong)} episodes are incomplete, e.g. {wrong[0]}. Discard with --restart.")
+
+
+def _keyed(scores: pa.Table, manifest: Manifest) -> pd.DataFrame:
+    """Returns score rows with the columns that say where each belongs."""
+    episodes = manifest.tables["episodes"].select(["episode_id", "draw", "class_id", "video_id", "expression_id"])
+    keyed: pd.DataFrame = scores.to_pandas().merge(episodes.to_pandas(), on="episode_id", validate="many_to_one")
+    keyed["class"] = keyed["class_id"].map(manifest.class_names)
+    keyed = keyed.rename(columns={"video_id": "video", "expression_id": "expression"})
+    return keyed[["draw", "class", "video", "expression", "frame", "J", "F"]]
+
+
+def _json(record: BaseModel) -> str:
+    return record.model_dump_json(indent=1) + "\n"

@@ -1,0 +1,28 @@
+"""What `fsbench list` prints."""
+
+from fsbench.datasets.catalogue import DATASETS
+from fsbench.errors import PluginError
+from fsbench.methods.registry import MethodFactory
+from fsbench.methods.registry import registered_methods
+from fsbench.protocol import PROTOCOLS
+from fsbench.text import columns
+
+__all__ = ["listing"]
+
+
+def listing(what: str) -> str:
+    """Returns a table of the methods, datasets or protocols."""
+    if what == "datasets":
+        return columns([("dataset", "what it is"), *((s.name, s.title) for s in DATASETS.values())])
+    if what == "protocols":
+        named = ((p.name, p.about, p.signature) for p in PROTOCOLS.values())
+        return columns([("protocol", "what it is", "signature"), *named])
+    rows = ((name, *_describe(method), method.distribution) for name, method in registered_methods().items())
+    return columns([("method", "version", "what it is", "options", "from"), *rows])
+
+
+def _describe(method: MethodFactory) -> tuple[str, str, str]:
+    try:
+        return method.info.version, method.info.summary, " ".join(method.parameters) or "-"
+    except PluginError as error:
+        return "-", f"cannot be used: {error}", "-"

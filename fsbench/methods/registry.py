@@ -1,0 +1,133 @@
+"""How methods are found: entry points of installed packages, or `module:attr` named by the user."""
+
+import inspect
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from fsbench.errors import PluginError
+from fsbench.errors import suggestion
+from fsbench.methods.contract import Method
+from fsbench.methods.contract import MethodInfo
+
+__all__ = ["GROUP", "MethodFactory", "find_method", "registered_methods"]
+
+GROUP = "fsbench.methods"
+
+
+@dataclass(frozen=True)
+class MethodFactory:
+    """A registered method, not made yet.
+
+    Attributes:
+        target: `module:attr` of the factory.
+        distribution: Name and version of the package that registers it; empty for one named by the user.
+    """
+
+    target: str
+    distribution: str
+
+    @cached_property
+    def factory(self) -> Callable[..., Method]:
+        """The factory itself. Raises PluginError if it cannot be imported."""
+        module, _, attribute = self.target.partition(":")
+        try:
+            factory: Any = import_module(module)
+            for name in attribute.split("."):
+                factory = getattr(factory, name)
+        except (ImportError, AttributeError) as error:
+            source = f" (registered by {self.distribution})" if self.distribution else ""
+            raise PluginError(f"{self.target}{source} cannot be imported: {error}. Install what it needs.") from error
+        made: Callable[..., Method] = factory
+        return made
+
+    @property
+    def info(self) -> MethodInfo:
+        """What the factory says of its method. Raises PluginError if it says nothing."""
+        info = getattr(self.factory, "info", None)
+        if not isinstance(info, MethodInfo):
+            raise PluginError(
+                f"{self.target} has no attribute 'info' of type MethodInfo. See 'Your method' in the README."
+            )
+        return info
+
+    @property
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        """The factory's keyword parameters: the options of the method."""
+        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        found = inspect.signature(self.factory).parameters
+        return {name: parameter for name, parameter in found.items() if parameter.kind in kinds}
+
+    def resolve(self, options: Mapping[str, Any]) -> dict[str, Any]:  # Any: whatever the factory's annotations say
+        """Returns all options of the method: those given, converted to the annotated type, and the defaults.
+
+        Raises:
+            PluginError: An option is unknown, missing, or of another type.
+        """
+        from pydantic import TypeAdapter
+        from pydantic import ValidationError
+
+        parameters = self.parameters
+        name = self.info.name
+        for key in options:
+            if key not in parameters:
+                raise PluginError(f"Method {name!r} has no option {key!r}. {suggestion(key, parameters)}")
+        resolved: dict[str, Any] = {}
+        for key, parameter in parameters.items():
+            if key not in options:
+                if parameter.default is inspect.Parameter.empty:
+                    raise PluginError(f"Method {name!r} needs the option {key!r}: give --option {key}=VALUE.")
+                resolved[key] = parameter.default
+                continue
+            annotation = Any if parameter.annotation is inspect.Parameter.empty else parameter.annotation
+            try:
+                resolved[key] = TypeAdapter(annotation).validate_python(options[key])
+            except ValidationError as error:
+                what = error.errors()[0]["msg"]
+                raise PluginError(f"Method {name!r}: option {key}={options[key]!r}: {what}.") from error
+        return resolved
+
+    def create(self, options: Mapping[str, Any]) -> Method:  # Any: see `resolve`
+        """Makes the method. Raises PluginError for wrong options, or for an object that is no method."""
+        method = self.factory(**self.resolve(options))
+        if not isinstance(method, Method):
+            raise PluginError(f"{self.target} made a {type(method).__name__}, which lacks prepare, adapt or segment.")
+        return method
+
+
+def registered_methods(found: Iterable[EntryPoint] | None = None) -> dict[str, MethodFactory]:
+    """Returns the registered methods by name, without importing any.
+
+    Args:
+        found: Entry points; None asks the installed packages.
+
+    Raises:
+        PluginError: Two packages register one name.
+    """
+    methods: dict[str, MethodFactory] = {}
+    for point in sorted(entry_points(group=GROUP) if found is None else found):
+        source = f"{point.dist.name} {point.dist.version}" if point.dist else ""
+        method = MethodFactory(point.value, source)
+        other = methods.setdefault(point.name, method)
+        if other != method:
+            raise PluginError(
+                f"Method {point.name!r} is registered twice: by {other.distribution} ({other.target}) and by "
+                f"{source} ({point.value}). Uninstall one, or name the one that you mean as module:attr."
+            )
+    return methods
+
+
+def find_method(name: str) -> MethodFactory:
+    """Returns the method of a registered name or of a `module:attr`. Raises PluginError if there is none."""
+    if ":" in name:
+        return MethodFactory(name, "")
+    methods = registered_methods()
+    if name not in methods:
+        raise PluginError(f"There is no method {name!r}. {suggestion(name, methods)}")
+    return methods[name]

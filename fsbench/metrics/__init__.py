@@ -1,0 +1,33 @@
+"""Scores of masks: pure functions on arrays, exact to the last bit."""
+
+from fsbench.metrics.boundary import contour_accuracy
+from fsbench.metrics.boundary import f_measure
+from fsbench.metrics.boundary import region_and_contour
+from fsbench.metrics.counts import boundary_map
+from fsbench.metrics.counts import clip_counts
+from fsbench.metrics.counts import disk
+from fsbench.metrics.counts import pair_counts
+from fsbench.metrics.counts import PairCounts
+from fsbench.metrics.counts import radius_px
+from fsbench.metrics.region import jaccard
+from fsbench.metrics.region import region_similarity
+from fsbench.metrics.summary import decay
+from fsbench.metrics.summary import mean
+from fsbench.metrics.summary import recall
+
+__all__ = [
+    "PairCounts",
+    "boundary_map",
+    "clip_counts",
+    "contour_accuracy",
+    "decay",
+    "disk",
+    "f_measure",
+    "jaccard",
+    "mean",
+    "pair_counts",
+    "radius_px",
+    "recall",
+    "region_and_contour",
+    "region_similarity",
+]

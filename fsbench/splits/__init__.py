@@ -1,0 +1,1 @@
+"""Manifests: which videos, folds, support sets and queries make a benchmark."""

@@ -1,0 +1,239 @@
+"""From a dataset's records to the rows of a manifest."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
+from typing import Any
+
+import fsbench
+from fsbench.datasets.catalogue import dataset_spec
+from fsbench.datasets.catalogue import DatasetSpec
+from fsbench.datasets.records import Dataset
+from fsbench.datasets.records import Expression
+from fsbench.datasets.refytvos import author_groups
+from fsbench.errors import ManifestError
+from fsbench.splits.episodes import draw_supports
+from fsbench.splits.episodes import list_episodes
+from fsbench.splits.episodes import SupportRule
+from fsbench.splits.manifest import LeftOutRecord
+from fsbench.splits.manifest import ManifestInfo
+from fsbench.splits.manifest import overall_digest
+from fsbench.splits.manifest import Rows
+from fsbench.splits.schema import table_digest
+from fsbench.splits.schema import TABLES
+from fsbench.splits.selection import ClassRow
+from fsbench.splits.selection import LeftOut
+from fsbench.splits.selection import select
+from fsbench.splits.selection import Selection
+from fsbench.splits.selection import SelectionRule
+
+__all__ = ["BuildOptions", "build_manifest", "text_digest"]
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What a user may change; None takes the dataset's own default.
+
+    Attributes:
+        version: Name of the manifest version.
+        minimum, cap: See `SelectionRule`; a cap of 0 is none.
+        shots, frames, draws: See `SupportRule`.
+        seed: Seed of every draw.
+        videos: An explicit list of videos, instead of the rule.
+        use_author_groups: Take folds and videos from the authors' `splits/group*_test.json` where they are.
+        with_text: Write the sentences into the manifest, not their digests alone.
+    """
+
+    version: str | None = None
+    minimum: int | None = None
+    cap: int | None = None
+    shots: int = 1
+    frames: int = 5
+    draws: int = 5
+    seed: int = 0
+    videos: tuple[str, ...] | None = None
+    use_author_groups: bool = True
+    with_text: bool = False
+
+
+def text_digest(text: str) -> str:
+    """Returns the SHA-256 of a sentence as UTF-8, exactly as the dataset has it."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def build_manifest(dataset: Dataset, options: BuildOptions) -> tuple[ManifestInfo, dict[str, Rows]]:
+    """Builds a manifest.
+
+    Args:
+        dataset: Read for its records, and for one file header a video where frames are there.
+        options: What the user chose.
+
+    Returns:
+        What goes to `manifest.json`, and the rows of every table.
+
+    Raises:
+        DataError: The dataset cannot be read.
+        ManifestError: The list of videos or the authors' groups do not fit the dataset, or no episode can be formed.
+    """
+    spec = dataset_spec(dataset.name)
+    fold_of = _author_folds(dataset) if options.use_author_groups else {}
+    videos, origin = _explicit_videos(dataset, spec, options, fold_of)
+    minimum = spec.minimum if options.minimum is None else options.minimum
+    cap = spec.cap if options.cap is None else options.cap
+    rule = SelectionRule(spec.categories, spec.num_folds, minimum, cap or None, options.seed)
+    selection = select(dataset.objects(), rule, videos=videos, fold_of=fold_of or None)
+    support_rule = SupportRule(options.shots, options.frames, options.draws, options.seed)
+    selection, supports, episodes = _draw(dataset, selection, support_rule)
+    if not episodes:
+        raise ManifestError(
+            f"{dataset.root}: no class has the {options.shots + 1} videos with sentences that an episode needs. "
+            "Lower --shots, or check that this is the right dataset."
+        )
+    rows: dict[str, Rows] = {
+        **_record_rows(dataset, selection, options.with_text),
+        "supports": [_plain(support) for support in supports],
+        "episodes": [_plain(episode) for episode in episodes],
+    }
+    rule_record = {
+        "videos": origin,
+        "single_category": True,
+        "minimum": rule.minimum if videos is None else None,
+        "cap": rule.cap if videos is None else None,
+        "num_folds": rule.num_folds,
+        "folds_from": "author groups" if fold_of else "class id",
+        "shots": options.shots,
+        "frames": options.frames,
+        "draws": options.draws,
+    }
+    return _info(dataset, spec, options, rule_record, selection, rows), rows
+
+
+def _author_folds(dataset: Dataset) -> dict[str, int]:
+    return author_groups(dataset.root, frozenset(video.video_id for video in dataset.videos()))
+
+
+def _explicit_videos(
+    dataset: Dataset, spec: DatasetSpec, options: BuildOptions, fold_of: Mapping[str, int]
+) -> tuple[tuple[str, ...] | None, str]:
+    """Returns the videos to use, or None for the rule, and where they come from."""
+    if options.videos is not None:
+        return options.videos, "explicit list"
+    if fold_of:
+        return tuple(fold_of), "author groups"
+    if dataset.root.name in spec.derived_folders:
+        return tuple(video.video_id for video in dataset.videos()), "every video of a derived release"
+    return None, "rule"
+
+
+def _draw(
+    dataset: Dataset, selection: Selection, rule: SupportRule
+) -> tuple[Selection, list[Any], list[Any]]:  # Any: SupportSet, EpisodeRow
+    """Draws class by class; a class that cannot form an episode moves to what is left out."""
+    grouped = _by_class(dataset, selection)
+    supports, episodes, classes, left_out = [], [], [], list(selection.left_out)
+    for row in selection.classes:
+        videos, objects, expressions = grouped[row.name]
+        drawn = draw_supports(row, videos, objects, expressions, rule)
+        if drawn:
+            classes.append(row)
+            supports += drawn
+            episodes += list_episodes(drawn, expressions)
+        else:
+            reason = f"{rule.shots} support and 1 query video with sentences needed"
+            left_out.append(LeftOut("class", row.name, len(videos), reason))
+    names = {row.name for row in classes}
+    class_of = {video_id: name for video_id, name in selection.class_of.items() if name in names}
+    return replace(selection, classes=tuple(classes), class_of=class_of, left_out=tuple(left_out)), supports, episodes
+
+
+def _by_class(dataset: Dataset, selection: Selection) -> dict[str, tuple[list[Any], list[Any], list[Any]]]:
+    """Returns the videos, objects and expressions of each class."""
+    grouped: dict[str, tuple[list[Any], list[Any], list[Any]]] = {row.name: ([], [], []) for row in selection.classes}
+    tables: tuple[Sequence[Any], ...] = (dataset.videos(), dataset.objects(), dataset.expressions())
+    for place, records in enumerate(tables):
+        for record in records:
+            if name := selection.class_of.get(record.video_id):
+                grouped[name][place].append(record)
+    return grouped
+
+
+def _record_rows(dataset: Dataset, selection: Selection, with_text: bool) -> dict[str, Rows]:
+    class_rows = {row.name: row for row in selection.classes}
+    class_of: dict[str, ClassRow] = {video_id: class_rows[name] for video_id, name in selection.class_of.items()}
+    videos = []
+    for video in dataset.videos():
+        if row := class_of.get(video.video_id):
+            height, width = dataset.frame_size(video.video_id) or (None, None)
+            record = {"class_id": row.class_id, "fold": row.fold, "height": height, "width": width}
+            videos.append({"video_id": video.video_id, "frames": list(video.frames), **record})
+    objects = [
+        {"video_id": t.video_id, "object_id": t.object_id, "class_id": row.class_id, "frames": list(t.frames)}
+        for t in dataset.objects()
+        if (row := class_of.get(t.video_id))
+    ]
+    expressions = [_expression_row(e, with_text) for e in dataset.expressions() if e.video_id in class_of]
+    classes = [_plain(row) for row in selection.classes]
+    return {"classes": classes, "videos": videos, "objects": objects, "expressions": expressions}
+
+
+def _expression_row(expression: Expression, with_text: bool) -> dict[str, Any]:
+    return {
+        "video_id": expression.video_id,
+        "expression_id": expression.expression_id,
+        "object_ids": list(expression.object_ids),
+        "text": expression.text if with_text else None,
+        "text_sha256": text_digest(expression.text),
+    }
+
+
+def _plain(value: Any) -> Any:  # Any: nested named tuples and tuples become dicts and lists
+    if hasattr(value, "_asdict"):
+        return {key: _plain(item) for key, item in value._asdict().items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _info(
+    dataset: Dataset,
+    spec: DatasetSpec,
+    options: BuildOptions,
+    rule: dict[str, Any],
+    selection: Selection,
+    rows: Mapping[str, Rows],
+) -> ManifestInfo:
+    digests = {name: table_digest(name, rows[name]) for name in TABLES}
+    return ManifestInfo(
+        dataset=dataset.name,
+        version=options.version or spec.version,
+        rule=rule,
+        seed=options.seed,
+        sources=dict(dataset.sources()),
+        builder=f"fsbench {fsbench.__version__}",
+        counts={name: len(rows[name]) for name in TABLES},
+        left_out=[LeftOutRecord(**item._asdict()) for item in selection.left_out],
+        notes=_notes(spec, rows["videos"]),
+        digests=digests,
+        digest=overall_digest(digests),
+    )
+
+
+def _notes(spec: DatasetSpec, videos: Iterable[Mapping[str, Any]]) -> list[str]:
+    per_fold = Counter(row["fold"] for row in videos)
+    total = sum(per_fold.values())
+    folds = "/".join(str(per_fold[fold]) for fold in sorted(per_fold))
+    notes = [
+        "Sentences are in the manifest as SHA-256 of their exact text; another release of the dataset may spell some "
+        "otherwise, which 'fsbench verify --data-root' then lists."
+    ]
+    if spec.num_folds == 0:
+        notes.append("A cross-domain set: no training folds, all classes form one group, fold 0.")
+    if spec.published_videos not in (None, total):
+        notes.append(
+            f"{total:,} videos in folds of {folds}; the paper counts {spec.published_videos:,}. {spec.published_note}"
+        )
+    return notes

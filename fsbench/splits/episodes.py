@@ -1,0 +1,160 @@
+"""Support draws and queries: the only place that draws at random."""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from typing import TypeVar
+
+import numpy as np
+
+from fsbench.datasets.records import Expression
+from fsbench.datasets.records import ObjectTrack
+from fsbench.datasets.records import Video
+from fsbench.splits.selection import ClassRow
+from fsbench.streams import named_stream
+
+__all__ = ["EpisodeRow", "ShotRow", "SupportRule", "SupportSet", "draw_supports", "list_episodes", "window"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class SupportRule:
+    """How support sets are drawn.
+
+    Attributes:
+        shots: Support videos per set (CMA: 1, DANet: 5).
+        frames: Consecutive annotated frames of each (CMA: 5, DANet: 1).
+        draws: Support sets per class.
+        seed: Seed of the draws.
+    """
+
+    shots: int
+    frames: int
+    draws: int
+    seed: int
+
+
+class ShotRow(NamedTuple):
+    """One support video of a set: the objects that a sentence names, in a few frames."""
+
+    video_id: str
+    object_ids: tuple[int, ...]
+    expression_id: str
+    frames: tuple[str, ...]
+
+
+class SupportSet(NamedTuple):
+    """A support set; it serves every query of its class and draw."""
+
+    support_id: str
+    fold: int
+    class_id: int
+    draw: int
+    shots: tuple[ShotRow, ...]
+
+
+class EpisodeRow(NamedTuple):
+    """A query: one sentence about one video, to be answered with one support set."""
+
+    episode_id: str
+    support_id: str
+    fold: int
+    class_id: int
+    draw: int
+    video_id: str
+    expression_id: str
+    object_ids: tuple[int, ...]
+
+
+def draw_supports(
+    row: ClassRow,
+    videos: Sequence[Video],
+    objects: Iterable[ObjectTrack],
+    expressions: Iterable[Expression],
+    rule: SupportRule,
+) -> list[SupportSet]:
+    """Draws the support sets of one class.
+
+    Each draw has a random stream of its own, named by seed, class and draw, and takes from it in turn: the videos,
+    then for each video an object, a sentence that names it, and the window of frames.
+
+    Args:
+        row: The class.
+        videos, objects, expressions: Those of the class.
+        rule: The rule.
+
+    Returns:
+        `rule.draws` support sets, or none if the class cannot form an episode: a set must leave a video to query.
+    """
+    listed = {video.video_id: frozenset(video.frames) for video in videos}
+    annotated = {
+        (track.video_id, track.object_id): frames
+        for track in objects
+        if (frames := listed[track.video_id].intersection(track.frames))
+    }
+    sentences: dict[str, dict[int, list[Expression]]] = {}
+    for expression in expressions:
+        for object_id in expression.object_ids:
+            if (expression.video_id, object_id) in annotated:
+                sentences.setdefault(expression.video_id, {}).setdefault(object_id, []).append(expression)
+    usable = sorted(video for video in videos if video.video_id in sentences)
+    if len(usable) < rule.shots + 1:
+        return []
+    supports = []
+    for draw in range(rule.draws):
+        stream = named_stream(rule.seed, "support", row.name, draw)
+        order = np.argsort(stream.random(len(usable)), kind="stable")[: rule.shots]
+        shots = tuple(_draw_shot(usable[i], sentences, annotated, rule.frames, stream) for i in order)
+        supports.append(SupportSet(f"f{row.fold}/{row.name}/d{draw}", row.fold, row.class_id, draw, shots))
+    return supports
+
+
+def _draw_shot(
+    video: Video,
+    sentences: Mapping[str, Mapping[int, list[Expression]]],
+    annotated: Mapping[tuple[str, int], frozenset[str]],
+    num_frames: int,
+    stream: np.random.Generator,
+) -> ShotRow:
+    objects = sentences[video.video_id]
+    expression = _pick(objects[_pick(sorted(objects), stream)], stream)
+    frames_of = [annotated.get((video.video_id, object_id), frozenset[str]()) for object_id in expression.object_ids]
+    visible = [name for name in video.frames if any(name in frames for frames in frames_of)]
+    start = int(stream.random() * len(visible))
+    return ShotRow(video.video_id, expression.object_ids, expression.expression_id, window(visible, start, num_frames))
+
+
+def _pick(items: Sequence[T], stream: np.random.Generator) -> T:
+    return items[int(stream.random() * len(items))]
+
+
+def window(frames: Sequence[str], index: int, length: int) -> tuple[str, ...]:
+    """Returns `length` consecutive frames that hold the drawn one, as the released code takes them.
+
+    They are the first `length` frames if the index is below `length`, else the frame of the index and those before it;
+    a shorter video repeats its last frame.
+    """
+    first = 0 if index < length else index - length + 1
+    taken = tuple(frames[first : first + length])
+    return taken + taken[-1:] * (length - len(taken))
+
+
+def list_episodes(supports: Iterable[SupportSet], expressions: Sequence[Expression]) -> list[EpisodeRow]:
+    """Returns the queries of one class: every sentence of every video that the support set does not hold.
+
+    Args:
+        supports: The support sets of the class.
+        expressions: All sentences of the class's videos, in record order.
+    """
+    episodes = []
+    for support in supports:
+        taken = {shot.video_id for shot in support.shots}
+        for e in expressions:
+            if e.video_id not in taken:
+                episode_id = f"{support.support_id}/{e.video_id}/{e.expression_id}"
+                where = (support.support_id, support.fold, support.class_id, support.draw)
+                episodes.append(EpisodeRow(episode_id, *where, e.video_id, e.expression_id, e.object_ids))
+    return episodes

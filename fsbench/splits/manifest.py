@@ -1,0 +1,228 @@
+"""Manifests: the frozen episodes of a benchmark, as Parquet tables and one JSON file."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic import ValidationError
+
+import fsbench
+from fsbench.errors import ManifestError
+from fsbench.errors import suggestion
+from fsbench.files import write_whole
+from fsbench.splits.schema import make_table
+from fsbench.splits.schema import SCHEMA_VERSION
+from fsbench.splits.schema import SCHEMAS
+from fsbench.splits.schema import table_digest
+from fsbench.splits.schema import TABLES
+
+__all__ = ["Manifest", "ManifestInfo", "Rows", "find_manifest", "overall_digest", "read_manifest", "write_manifest"]
+
+Rows = Sequence[Mapping[str, Any]]  # Any: column values of the schemas
+"""Rows of one table, column name to value."""
+
+
+class LeftOutRecord(BaseModel):
+    """Something that the rule did not take."""
+
+    kind: str
+    name: str
+    videos: int
+    reason: str
+
+
+class ManifestInfo(BaseModel):
+    """`manifest.json`: where the tables come from, and their digests."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    dataset: str
+    version: str
+    rule: dict[str, Any]  # Any: the parameters of the rule, as they were given
+    seed: int
+    sources: dict[str, str]
+    builder: str
+    counts: dict[str, int]
+    left_out: list[LeftOutRecord]
+    notes: list[str]
+    superseded_by: str | None = None
+    digests: dict[str, str]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest in memory.
+
+    Attributes:
+        info: `manifest.json`.
+        tables: One pyarrow table for each name in `schema.TABLES`.
+        path: The folder that it was read from.
+    """
+
+    info: ManifestInfo
+    tables: Mapping[str, pa.Table]
+    path: Path
+
+    def rows(self, table: str) -> list[dict[str, Any]]:  # Any: column values
+        """Returns the rows of a table in key order."""
+        rows: list[dict[str, Any]] = self.tables[table].to_pylist()
+        return rows
+
+    @cached_property
+    def class_names(self) -> dict[int, str]:
+        """Class name by class id, in id order."""
+        return {row["class_id"]: row["name"] for row in self.rows("classes")}
+
+    @cached_property
+    def folds(self) -> tuple[int, ...]:
+        """The folds that have classes, in order."""
+        return tuple(sorted({row["fold"] for row in self.rows("classes")}))
+
+
+def overall_digest(digests: Mapping[str, str]) -> str:
+    """Returns the digest that names a manifest: the SHA-256 of its table digests."""
+    lines = "".join(f"{name} {digests[name]}\n" for name in TABLES)
+    return hashlib.sha256(lines.encode("ascii")).hexdigest()
+
+
+def write_manifest(out: Path, info: ManifestInfo, rows: Mapping[str, Rows], *, overwrite: bool = False) -> bool:
+    """Writes a manifest to `out/<dataset>/<version>/`, whole or not at all.
+
+    Args:
+        out: The folder of all splits.
+        info: What goes to `manifest.json`.
+        rows: The rows of every table.
+        overwrite: Replace a manifest of this version that has other episodes.
+
+    Returns:
+        False if the same manifest was there already (nothing is touched then).
+
+    Raises:
+        ManifestError: Another manifest of this version is there.
+    """
+    folder = out / info.dataset / info.version
+    if (folder / "manifest.json").is_file() and not overwrite:
+        present = read_manifest(folder).info
+        if present.digest == info.digest and present.superseded_by == info.superseded_by:
+            return False
+        raise ManifestError(
+            f"{folder}: holds other episodes (digest {present.digest[:12]}, now {info.digest[:12]}). A version is "
+            "frozen: choose another name with --version, or replace it with --overwrite."
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{info.version}."))
+    try:
+        for name in TABLES:
+            table = make_table(name, rows[name])
+            write_whole(scratch / f"{name}.parquet", partial(pq.write_table, table, compression="zstd"))
+        write_whole(scratch / "manifest.json", json.dumps(info.model_dump(), indent=1, ensure_ascii=False) + "\n")
+        scratch.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        scratch.rename(folder)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    return True
+
+
+def mark_superseded(folder: Path, successor: str) -> None:
+    """Notes in a manifest that another version has taken its place."""
+    info = read_info(folder).model_copy(update={"superseded_by": successor})
+    write_whole(folder / "manifest.json", json.dumps(info.model_dump(), indent=1, ensure_ascii=False) + "\n")
+
+
+def read_info(folder: Path) -> ManifestInfo:
+    """Reads `manifest.json`. Raises ManifestError if it is missing, damaged, or of a newer schema."""
+    path = folder / "manifest.json"
+    try:
+        info = ManifestInfo.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be read ({error.strerror}). Is {folder} a manifest's folder?") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "file"
+        raise ManifestError(f"{path}: {where}: {first['msg']}. Build the split again.") from error
+    if info.schema_version != SCHEMA_VERSION:
+        raise ManifestError(f"{path}: schema {info.schema_version}, this fsbench reads {SCHEMA_VERSION}. Update it.")
+    return info
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Reads a manifest and checks its digests.
+
+    Raises:
+        ManifestError: A file is missing or damaged, a table has other columns, or a digest differs.
+    """
+    info = read_info(folder)
+    manifest = Manifest(info, {name: read_table(folder, name) for name in TABLES}, folder)
+    for name in TABLES:
+        if table_digest(name, manifest.rows(name)) != info.digests.get(name):
+            raise ManifestError(
+                f"{folder / f'{name}.parquet'}: its rows do not have the digest in manifest.json. Build the split "
+                f"again, or run 'fsbench verify {folder}' for the full list."
+            )
+    if overall_digest(info.digests) != info.digest:
+        raise ManifestError(f"{folder / 'manifest.json'}: 'digest' does not follow from 'digests'. Build it again.")
+    return manifest
+
+
+def read_table(folder: Path, name: str) -> pa.Table:
+    """Reads one table. Raises ManifestError if it cannot be read or has other columns."""
+    path = folder / f"{name}.parquet"
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise ManifestError(f"{path}: cannot be read ({error}). Build the split again.") from error
+    if not table.schema.equals(SCHEMAS[name]):
+        raise ManifestError(f"{path}: columns {table.schema.names}, expected {SCHEMAS[name].names} of the same types.")
+    return table
+
+
+def find_manifest(dataset: str, splits: Path | None = None) -> Path:
+    """Finds the manifest of a dataset.
+
+    Args:
+        dataset: Name of the dataset.
+        splits: A manifest's own folder, or a folder of splits; None looks into `splits/` here, then at the manifests
+            that fsbench ships.
+
+    Returns:
+        The folder of the newest version (by name) that no other supersedes.
+
+    Raises:
+        ManifestError: There is none.
+    """
+    if splits is not None and (splits / "manifest.json").is_file():
+        return splits
+    places = [splits] if splits is not None else [Path("splits"), *_shipped()]
+    for place in places:
+        versions = sorted(path.parent for path in (place / dataset).glob("*/manifest.json"))
+        current = [folder for folder in versions if read_info(folder).superseded_by is None]
+        if current:
+            return current[-1]
+    known = {path.parent.parent.name for place in places for path in place.glob("*/*/manifest.json")}
+    raise ManifestError(
+        f"{' and '.join(map(str, places))}: no manifest of {dataset!r}. "
+        f"Build it with 'fsbench build-splits {dataset}'. {suggestion(dataset, known)}"
+    )
+
+
+def _shipped() -> list[Path]:
+    """Returns the folder of the manifests that fsbench ships: in the package, or beside it in a checkout."""
+    package = Path(fsbench.__file__).parent
+    return [folder for folder in (package / "manifests", package.parent / "splits") if folder.is_dir()][:1]

@@ -1,0 +1,102 @@
+"""The tables of a manifest: columns, keys, and the digest of their rows."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+__all__ = ["KEYS", "SCHEMAS", "SCHEMA_VERSION", "TABLES", "make_table", "table_digest"]
+
+SCHEMA_VERSION = 1
+
+_STRINGS = pa.list_(pa.string())
+_INTEGERS = pa.list_(pa.int32())
+_SHOT = pa.struct(
+    [("video_id", pa.string()), ("object_ids", _INTEGERS), ("expression_id", pa.string()), ("frames", _STRINGS)]
+)
+
+SCHEMAS: Mapping[str, pa.Schema] = {
+    "classes": pa.schema([("class_id", pa.int32()), ("name", pa.string()), ("fold", pa.int32())]),
+    "videos": pa.schema(
+        [
+            ("video_id", pa.string()),
+            ("class_id", pa.int32()),
+            ("fold", pa.int32()),
+            ("frames", _STRINGS),
+            ("height", pa.int32()),
+            ("width", pa.int32()),
+        ]
+    ),
+    "objects": pa.schema(
+        [("video_id", pa.string()), ("object_id", pa.int32()), ("class_id", pa.int32()), ("frames", _STRINGS)]
+    ),
+    "expressions": pa.schema(
+        [
+            ("video_id", pa.string()),
+            ("expression_id", pa.string()),
+            ("object_ids", _INTEGERS),
+            ("text", pa.string()),
+            ("text_sha256", pa.string()),
+        ]
+    ),
+    "supports": pa.schema(
+        [
+            ("support_id", pa.string()),
+            ("fold", pa.int32()),
+            ("class_id", pa.int32()),
+            ("draw", pa.int32()),
+            ("shots", pa.list_(_SHOT)),
+        ]
+    ),
+    "episodes": pa.schema(
+        [
+            ("episode_id", pa.string()),
+            ("support_id", pa.string()),
+            ("fold", pa.int32()),
+            ("class_id", pa.int32()),
+            ("draw", pa.int32()),
+            ("video_id", pa.string()),
+            ("expression_id", pa.string()),
+            ("object_ids", _INTEGERS),
+        ]
+    ),
+}
+"""The tables of a manifest, in the order in which they build on each other."""
+
+TABLES = tuple(SCHEMAS)
+
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "classes": ("class_id",),
+    "videos": ("video_id",),
+    "objects": ("video_id", "object_id"),
+    "expressions": ("video_id", "expression_id"),
+    "supports": ("support_id",),
+    "episodes": ("episode_id",),
+}
+"""What identifies a row of each table."""
+
+_NOT_DIGESTED = frozenset({"text", "height", "width"})
+"""Columns that may be absent: a manifest made without text or frames has the digests of one made with them."""
+
+
+def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:  # Any: column values
+    """Returns rows as a table of the manifest, sorted by key; columns that a row lacks are null."""
+    ordered = sorted(rows, key=lambda row: tuple(row[key] for key in KEYS[name]))
+    return pa.Table.from_pylist(ordered, schema=SCHEMAS[name])
+
+
+def table_digest(name: str, rows: Iterable[Mapping[str, Any]]) -> str:  # Any: column values
+    """Returns the SHA-256 of a table's canonical rows.
+
+    A row is one line of JSON with sorted keys and no spaces, in UTF-8; rows are sorted by key. So the digest depends
+    on neither the order of rows nor the version of the Parquet writer.
+    """
+    digest = hashlib.sha256()
+    for row in sorted(rows, key=lambda row: tuple(row[key] for key in KEYS[name])):
+        canonical = {key: value for key, value in row.items() if key not in _NOT_DIGESTED}
+        line = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        digest.update(line.encode("utf-8") + b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,32 @@
+"""What all tests share: the places of data that is too large or not ours to commit."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# A loaded machine is no failure.
+settings.register_profile("fsbench", deadline=None)
+settings.load_profile("fsbench")
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Folder of real data sets; set FSBENCH_TEST_DATA where it is not beside the repository."""
+    return _folder("FSBENCH_TEST_DATA", ROOT.parent / "shared" / "data")
+
+
+@pytest.fixture(scope="session")
+def test_golden() -> Path:
+    """Folder of numbers from the released models; set FSBENCH_TEST_GOLDEN where it is not beside the repository."""
+    return _folder("FSBENCH_TEST_GOLDEN", ROOT.parent / "shared" / "golden")
+
+
+def _folder(variable: str, default: Path) -> Path:
+    folder = Path(os.environ.get(variable) or default)
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there; {variable} names the folder")
+    return folder

@@ -1,0 +1,138 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fsbench.datasets import open_dataset
+from fsbench.datasets.catalogue import resolve_dataset
+from fsbench.errors import DataError
+from tests.tiny import write_dataset
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    return write_dataset(tmp_path / "Ref-YouTube-VOS", {"dog": 2, "cat": 1})
+
+
+def test_records_are_sorted_and_complete(tiny):
+    dataset = open_dataset("mini-ref-youtube-vos", tiny)
+    assert [v.video_id for v in dataset.videos()] == ["cat-0", "dog-0", "dog-1"]
+    assert [(o.object_id, o.frames[0]) for o in dataset.objects()][:2] == [(1, "00000"), (2, "00005")]
+    assert [e.expression_id for e in dataset.expressions()][:3] == ["0", "1", "10"]
+    assert dataset.expressions()[2].object_ids == (1, 2)
+
+
+@pytest.mark.parametrize("folder", ["Mini-Ref-YouTube-VOS", "mini-ref-youtube-vos", "Ref-YouTube-VOS"])
+def test_a_dataset_is_found_in_its_own_folder_and_in_the_one_above(tmp_path, folder):
+    root = write_dataset(tmp_path / folder, {"dog": 1})
+    for given in (root, tmp_path):
+        assert open_dataset("mini-ref-youtube-vos", given).root == root
+
+
+def test_label_maps_are_palette_indices_and_frames_are_rgb(tiny):
+    dataset = open_dataset("mini-ref-youtube-vos", tiny)
+    assert set(np.unique(dataset.label_map("dog-0", "00005"))) == {0, 1, 2}
+    frame = dataset.frame("dog-0", "00005")
+    assert frame.shape == (24, 32, 3)
+    assert frame.dtype == np.uint8
+    assert frame[10, 6, 0] > 150 > frame[10, 6, 2]
+
+
+@pytest.mark.parametrize(("images", "suffix"), [("Images", "bmp"), ("JPEGImages", "jpg")])
+def test_sail_vos_is_read_with_either_image_folder(tmp_path, images, suffix):
+    root = tmp_path / "Mini-Ref-SAIL-VOS"
+    source = write_dataset(tmp_path / "source", {"dog": 2})
+    (root / images / "dog-0").mkdir(parents=True)
+    Image.open(source / "train/JPEGImages/dog-0/00000.jpg").save(root / images / "dog-0" / f"00000.{suffix}")
+    (source / "train/Annotations").rename(root / "Annotations")
+    (source / "train/meta.json").rename(root / "meta.json")
+    (source / "meta_expressions/train/meta_expressions.json").rename(root / "meta_expressions.json")
+    dataset = open_dataset("mini-ref-sail-vos", tmp_path)
+    assert dataset.frame("dog-0", "00000").shape == (*dataset.label_map("dog-0", "00000").shape, 3)
+    assert dataset.missing_files("dog-0", "00000") == []
+
+
+def test_opening_reads_no_frame(tmp_path):
+    root = write_dataset(tmp_path, {"dog": 2}, with_frames=False)
+    dataset = open_dataset("mini-ref-youtube-vos", root)
+    assert len(dataset.videos()) == 2
+    assert dataset.frame_size("dog-0") is None
+    assert len(dataset.missing_files("dog-0", "00000")) == 2
+
+
+@pytest.mark.parametrize("what", ["missing", "truncated", "text"])
+def test_an_unreadable_picture_is_an_error_that_names_the_file(tiny, what):
+    path = tiny / "train/JPEGImages/dog-0/00000.jpg"
+    if what == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:300] if what == "truncated" else b"not a picture")
+    with pytest.raises(DataError, match=r"dog-0/00000\.jpg"):
+        open_dataset("mini-ref-youtube-vos", tiny).frame("dog-0", "00000")
+
+
+def test_a_truncated_label_map_is_an_error_that_names_the_file(tiny):
+    path = tiny / "train/Annotations/dog-0/00000.png"
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(DataError, match=r"dog-0/00000\.png"):
+        open_dataset("mini-ref-youtube-vos", tiny).label_map("dog-0", "00000")
+
+
+def test_a_colour_picture_is_no_label_map(tiny):
+    Image.new("RGB", (32, 24)).save(tiny / "train/Annotations/dog-0/00000.png")
+    with pytest.raises(DataError, match="mode RGB"):
+        open_dataset("mini-ref-youtube-vos", tiny).label_map("dog-0", "00000")
+
+
+@pytest.mark.parametrize("name", ["../secret", "a/b", "..", "", "a\\b"])
+def test_ids_from_metadata_never_leave_the_folder(tiny, name):
+    dataset = open_dataset("mini-ref-youtube-vos", tiny)
+    with pytest.raises(DataError):
+        dataset.frame(name, "00000")
+    with pytest.raises(DataError):
+        dataset.label_map("dog-0", name)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"videos": []}', '{"videos": {"dog-0": {"frames": 3}}}'])
+def test_broken_metadata_is_an_error_that_names_the_file(tiny, content):
+    (tiny / "meta_expressions/train/meta_expressions.json").write_text(content)
+    with pytest.raises(DataError, match=r"meta_expressions\.json"):
+        open_dataset("mini-ref-youtube-vos", tiny).videos()
+
+
+def test_a_sentence_about_an_unknown_video_is_an_error(tiny):
+    meta = tiny / "train/meta.json"
+    videos = json.loads(meta.read_text())["videos"]
+    del videos["dog-1"]
+    meta.write_text(json.dumps({"videos": videos}))
+    with pytest.raises(DataError, match="dog-1"):
+        open_dataset("mini-ref-youtube-vos", tiny).videos()
+
+
+def test_unknown_names_and_empty_folders_say_what_to_do(tmp_path):
+    with pytest.raises(DataError, match="Did you mean 'mini-ref-davis'"):
+        open_dataset("mini-ref-davos", tmp_path)
+    with pytest.raises(DataError, match="--data-root"):
+        open_dataset("mini-ref-davis", tmp_path)
+
+
+def test_without_a_name_the_only_dataset_is_taken_and_several_are_an_error(tmp_path):
+    write_dataset(tmp_path / "mini-ref-davis", {"dog": 2})
+    assert resolve_dataset(None, tmp_path).name == "mini-ref-davis"
+    write_dataset(tmp_path / "Ref-YouTube-VOS", {"dog": 2})
+    with pytest.raises(DataError, match="several datasets"):
+        resolve_dataset(None, tmp_path)
+
+
+def test_real_metadata_is_complete(test_data):
+    dataset = open_dataset("mini-ref-youtube-vos", test_data / "ref-youtube-vos")
+    assert (len(dataset.videos()), len(dataset.objects()), len(dataset.expressions())) == (3471, 6459, 12913)
+
+
+def test_the_davis_pack_opens_with_frames(test_data):
+    dataset = open_dataset("mini-ref-davis", test_data)
+    assert len(dataset.videos()) == 18
+    assert dataset.frame("dog", "00000").shape == (480, 854, 3)
+    assert dataset.frame_size("dog") == (480, 854)
+    assert set(np.unique(dataset.label_map("dog", "00000"))) == {0, 1}

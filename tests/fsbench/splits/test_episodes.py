@@ -1,0 +1,94 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fsbench.datasets import Expression
+from fsbench.datasets import ObjectTrack
+from fsbench.datasets import Video
+from fsbench.splits.episodes import draw_supports
+from fsbench.splits.episodes import list_episodes
+from fsbench.splits.episodes import SupportRule
+from fsbench.splits.episodes import window
+from fsbench.splits.selection import ClassRow
+
+CAT = ClassRow(1, "cat", 2)
+FRAMES = tuple(f"{t:02d}" for t in range(8))
+
+
+def records(num_videos=4, frames=FRAMES):
+    videos = [Video(f"v{i}", frames) for i in range(num_videos)]
+    objects = [ObjectTrack(v.video_id, o, "cat", frames[o:]) for v in videos for o in (1, 2)]
+    sentences = [Expression(v.video_id, str(e), (1 + e % 2,), f"cat {e}") for v in videos for e in range(4)]
+    return videos, objects, sentences
+
+
+def draw(rule, num_videos=4, row=CAT):
+    videos, objects, sentences = records(num_videos)
+    return draw_supports(row, videos, objects, sentences, rule), sentences
+
+
+@given(st.integers(0, 30), st.integers(1, 12), st.integers(1, 40))
+def test_a_window_holds_the_drawn_frame_and_has_its_length(index, length, size):
+    frames = [str(i) for i in range(size)]
+    index = min(index, size - 1)
+    taken = window(frames, index, length)
+    assert len(taken) == length
+    assert str(index) in taken
+    assert list(taken) == sorted(taken, key=int)
+    assert set(taken) <= set(frames)
+
+
+def test_windows_are_those_of_the_released_code():
+    assert window(FRAMES, 3, 5) == FRAMES[:5]
+    assert window(FRAMES, 5, 5) == FRAMES[1:6]
+    assert window(FRAMES, 7, 5) == FRAMES[3:]
+    assert window(FRAMES[:2], 1, 5) == ("00", "01", "01", "01", "01")
+
+
+@given(st.integers(1, 3), st.integers(1, 6), st.integers(0, 50))
+def test_support_and_query_never_share_a_video(shots, frames, seed):
+    supports, sentences = draw(SupportRule(shots, frames, 3, seed))
+    episodes = list_episodes(supports, sentences)
+    for support in supports:
+        taken = {shot.video_id for shot in support.shots}
+        queries = [e for e in episodes if e.support_id == support.support_id]
+        assert len(taken) == shots
+        assert taken.isdisjoint(e.video_id for e in queries)
+        assert len(queries) == 4 * (4 - shots)
+        assert all(len(shot.frames) == frames for shot in support.shots)
+
+
+def test_support_frames_show_the_object_that_the_sentence_names():
+    for support in draw(SupportRule(2, 3, 20, 0))[0]:
+        for shot in support.shots:
+            (object_id,) = shot.object_ids
+            assert object_id == 1 + int(shot.expression_id) % 2
+            assert set(shot.frames) <= set(FRAMES[object_id:])
+
+
+def test_more_draws_move_no_earlier_draw():
+    assert draw(SupportRule(1, 5, 5, 0))[0][:2] == draw(SupportRule(1, 5, 2, 0))[0]
+
+
+def test_draws_differ_and_follow_the_seed():
+    supports, _ = draw(SupportRule(1, 1, 12, 0), num_videos=9)
+    assert len({support.shots for support in supports}) > 6
+    assert supports != draw(SupportRule(1, 1, 12, 1), num_videos=9)[0]
+
+
+def test_a_class_that_cannot_leave_a_query_has_no_support():
+    assert draw(SupportRule(4, 1, 1, 0))[0] == []
+
+
+def test_objects_without_sentence_or_frames_are_not_drawn():
+    videos, objects, sentences = records(3)
+    sentences = [e for e in sentences if e.object_ids == (2,)]
+    objects = [o._replace(frames=()) if o.video_id == "v0" else o for o in objects]
+    for support in draw_supports(CAT, videos, objects, sentences, SupportRule(1, 2, 20, 0)):
+        assert support.shots[0].object_ids == (2,)
+        assert support.shots[0].video_id != "v0"
+
+
+def test_episode_ids_say_where_they_belong():
+    supports, sentences = draw(SupportRule(1, 5, 1, 0))
+    episode = list_episodes(supports, sentences)[0]
+    assert episode.episode_id == f"f2/cat/d0/{episode.video_id}/{episode.expression_id}"

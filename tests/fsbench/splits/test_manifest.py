@@ -1,0 +1,205 @@
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from fsbench.datasets import open_dataset
+from fsbench.errors import ManifestError
+from fsbench.splits.build import build_manifest
+from fsbench.splits.build import BuildOptions
+from fsbench.splits.manifest import find_manifest
+from fsbench.splits.manifest import mark_superseded
+from fsbench.splits.manifest import read_info
+from fsbench.splits.manifest import read_manifest
+from fsbench.splits.manifest import write_manifest
+from fsbench.splits.schema import table_digest
+from fsbench.splits.schema import TABLES
+from tests.conftest import ROOT
+from tests.tiny import write_dataset
+
+OPTIONS = BuildOptions(minimum=2, draws=2)
+BUILD = """
+import sys
+from pathlib import Path
+from fsbench.datasets import open_dataset
+from fsbench.splits.build import BuildOptions, build_manifest
+print(build_manifest(open_dataset(sys.argv[1], Path(sys.argv[2])), BuildOptions())[0].digest)
+"""
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    root = write_dataset(tmp_path / "Ref-YouTube-VOS", {"dog": 3, "cat": 2, "hat": 1, "ape": 3}, mixed=["dog"])
+    return open_dataset("mini-ref-youtube-vos", root)
+
+
+def build(dataset, out, options=OPTIONS):
+    info, rows = build_manifest(dataset, options)
+    write_manifest(out, info, rows)
+    return out / info.dataset / info.version
+
+
+def test_what_is_written_is_read_back(dataset, tmp_path):
+    info, rows = build_manifest(dataset, OPTIONS)
+    assert write_manifest(tmp_path / "splits", info, rows)
+    manifest = read_manifest(tmp_path / "splits/mini-ref-youtube-vos/v1")
+    assert manifest.info == info
+    for name in TABLES:
+        assert table_digest(name, manifest.rows(name)) == table_digest(name, rows[name])
+    assert manifest.class_names == {25: "cat", 28: "dog"}
+    assert manifest.folds == (1, 4)
+
+
+def test_left_out_and_reasons_are_in_the_manifest(dataset):
+    info, _ = build_manifest(dataset, OPTIONS)
+    reasons = {item.name: (item.videos, item.reason) for item in info.left_out if item.videos}
+    assert reasons == {
+        "hat": (1, "fewer than 2 videos of this category alone"),
+        "ape": (3, "not a class of this benchmark"),
+    }
+    assert any("1,668" in note for note in info.notes)
+
+
+def test_text_stays_out_unless_asked_for_and_does_not_change_the_digest(dataset):
+    info, rows = build_manifest(dataset, OPTIONS)
+    with_text, text_rows = build_manifest(dataset, BuildOptions(minimum=2, draws=2, with_text=True))
+    assert {row["text"] for row in rows["expressions"]} == {None}
+    assert {row["text"] for row in text_rows["expressions"]} >= {"the left dog", "both of them cat"}
+    assert info.digest == with_text.digest
+
+
+def test_frames_on_disk_do_not_change_the_digest(dataset, tmp_path):
+    bare = write_dataset(tmp_path / "bare", {"dog": 3, "cat": 2, "hat": 1, "ape": 3}, mixed=["dog"], with_frames=False)
+    info, rows = build_manifest(open_dataset("mini-ref-youtube-vos", bare), OPTIONS)
+    with_frames, frame_rows = build_manifest(dataset, OPTIONS)
+    assert info.digest == with_frames.digest
+    assert rows["videos"][0]["height"] is None
+    assert (frame_rows["videos"][0]["height"], frame_rows["videos"][0]["width"]) == (24, 32)
+
+
+def test_the_digest_does_not_depend_on_row_order_or_hash_seed(dataset):
+    rows = build_manifest(dataset, OPTIONS)[1]["episodes"]
+    assert table_digest("episodes", rows) == table_digest("episodes", list(reversed(rows)))
+    digests = {run_build(dataset, "mini-ref-youtube-vos", seed) for seed in ("0", "12345")}
+    assert len(digests) == 1
+
+
+def run_build(dataset, name, hash_seed):
+    code = BUILD.replace("BuildOptions()", "BuildOptions(minimum=2)")
+    command = [sys.executable, "-c", code, name, str(dataset.root)]
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
+def test_a_table_digest_is_sha256_over_canonical_json_lines():
+    rows = [{"class_id": 2, "name": "dög", "fold": 1}, {"class_id": 1, "name": "cat", "fold": 1}]
+    lines = '{"class_id":1,"fold":1,"name":"cat"}\n{"class_id":2,"fold":1,"name":"dög"}\n'
+    assert table_digest("classes", rows) == hashlib.sha256(lines.encode()).hexdigest()
+
+
+def test_adding_a_class_moves_no_other(dataset, tmp_path):
+    larger = write_dataset(tmp_path / "larger", {"dog": 3, "cat": 2, "bear": 4}, with_frames=False)
+    rows = build_manifest(dataset, OPTIONS)[1]["supports"]
+    more = build_manifest(open_dataset("mini-ref-youtube-vos", larger), OPTIONS)[1]["supports"]
+    assert rows == [row for row in more if "bear" not in row["support_id"]]
+
+
+def test_a_frozen_version_is_not_replaced_by_other_episodes(dataset, tmp_path):
+    folder = build(dataset, tmp_path)
+    info, rows = build_manifest(dataset, OPTIONS)
+    assert not write_manifest(tmp_path, info, rows)
+    other, other_rows = build_manifest(dataset, BuildOptions(minimum=2, draws=2, seed=1))
+    with pytest.raises(ManifestError, match="--version"):
+        write_manifest(tmp_path, other, other_rows)
+    assert read_manifest(folder).info == info
+    assert write_manifest(tmp_path, other, other_rows, overwrite=True)
+    assert read_manifest(folder).info == other
+    assert [path.name for path in folder.parent.iterdir()] == ["v1"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "row", "json", "schema"])
+def test_a_damaged_manifest_is_an_error_that_names_the_file(dataset, tmp_path, damage):
+    folder = build(dataset, tmp_path)
+    table, record = folder / "episodes.parquet", folder / "manifest.json"
+    if damage == "cut":
+        table.write_bytes(table.read_bytes()[:100])
+    elif damage == "gone":
+        table.unlink()
+    elif damage == "row":
+        pq.write_table(pq.read_table(table).slice(1), table)
+    elif damage == "json":
+        record.write_text(record.read_text()[:-20])
+    else:
+        record.write_text(json.dumps({**json.loads(record.read_text()), "schema_version": 99}))
+    with pytest.raises(ManifestError, match=r"episodes\.parquet|manifest\.json"):
+        read_manifest(folder)
+
+
+def test_the_newest_version_that_is_not_superseded_is_found(dataset, tmp_path):
+    old = build(dataset, tmp_path)
+    new = build(dataset, tmp_path, BuildOptions(minimum=2, draws=2, seed=1, version="v2"))
+    assert find_manifest("mini-ref-youtube-vos", tmp_path) == new
+    mark_superseded(new, "v1")
+    assert find_manifest("mini-ref-youtube-vos", tmp_path) == old
+    assert find_manifest("mini-ref-youtube-vos", new) == new
+    assert read_info(new).superseded_by == "v1"
+    with pytest.raises(ManifestError, match="fsbench build-splits mini-ref-davis"):
+        find_manifest("mini-ref-davis", tmp_path)
+
+
+def test_author_groups_decide_videos_and_folds(dataset):
+    groups = dataset.root / "splits"
+    groups.mkdir()
+    (groups / "group1_test.json").write_text(json.dumps({"videos": {"dog-0": {}, "dog-1": {}}}))
+    (groups / "group2_test.json").write_text(json.dumps(["cat-0", "cat-1"]))
+    info, rows = build_manifest(dataset, OPTIONS)
+    assert {row["name"]: row["fold"] for row in rows["classes"]} == {"dog": 1, "cat": 2}
+    assert [row["video_id"] for row in rows["videos"]] == ["cat-0", "cat-1", "dog-0", "dog-1"]
+    assert info.rule["folds_from"] == "author groups"
+    by_rule = build_manifest(dataset, BuildOptions(minimum=2, use_author_groups=False))[0]
+    assert by_rule.rule["videos"] == "rule"
+
+
+def test_every_video_of_a_derived_release_is_used(tmp_path):
+    root = write_dataset(tmp_path / "Mini-Ref-YouTube-VOS", {"dog": 2, "cat": 3}, with_frames=False)
+    info, rows = build_manifest(open_dataset("mini-ref-youtube-vos", root), BuildOptions())
+    assert len(rows["videos"]) == 5
+    assert info.rule["videos"] == "every video of a derived release"
+
+
+def test_a_cross_domain_set_has_fold_0_and_lists_single_video_classes(tmp_path):
+    root = write_dataset(tmp_path / "mini-ref-davis", {"dog": 2, "cat": 1}, with_frames=False)
+    info, rows = build_manifest(open_dataset("mini-ref-davis", root), BuildOptions())
+    assert {row["fold"] for row in rows["classes"]} == {0}
+    assert [(item.name, item.videos) for item in info.left_out] == [("cat", 1)]
+
+
+def test_no_episode_at_all_is_an_error(tmp_path):
+    root = write_dataset(tmp_path / "mini-ref-davis", {"dog": 2}, with_frames=False)
+    with pytest.raises(ManifestError, match="Lower --shots"):
+        build_manifest(open_dataset("mini-ref-davis", root), BuildOptions(shots=2))
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"), [("mini-ref-youtube-vos", "ref-youtube-vos"), ("mini-ref-davis", "mini-ref-davis")]
+)
+def test_the_committed_manifests_follow_from_the_real_metadata(test_data, name, folder):
+    committed = read_manifest(find_manifest(name, ROOT / "splits"))
+    info, _ = build_manifest(open_dataset(name, test_data / folder), BuildOptions())
+    assert info.model_dump(exclude={"builder"}) == committed.info.model_dump(exclude={"builder"})
+
+
+def test_no_sentence_is_in_the_committed_manifests_of_real_data():
+    for name in ("mini-ref-youtube-vos", "mini-ref-davis"):
+        manifest = read_manifest(find_manifest(name, ROOT / "splits"))
+        assert manifest.tables["expressions"]["text"].null_count == manifest.tables["expressions"].num_rows
+
+
+def test_the_committed_manifests_hold_no_paths():
+    for path in sorted(Path(ROOT / "splits").rglob("manifest.json")):
+        assert str(ROOT.parent) not in path.read_text()

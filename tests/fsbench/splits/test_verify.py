@@ -1,0 +1,123 @@
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from fsbench.datasets import open_dataset
+from fsbench.splits.build import build_manifest
+from fsbench.splits.build import BuildOptions
+from fsbench.splits.manifest import write_manifest
+from fsbench.splits.schema import SCHEMAS
+from fsbench.splits.verify import frames_on_disk
+from fsbench.splits.verify import verify_manifest
+from tests.tiny import write_dataset
+
+
+@pytest.fixture
+def built(tmp_path):
+    dataset = open_dataset("mini-ref-davis", write_dataset(tmp_path / "mini-ref-davis", {"dog": 3, "cat": 2}))
+    info, rows = build_manifest(dataset, BuildOptions(draws=2, frames=3, with_text=True))
+    write_manifest(tmp_path / "splits", info, rows)
+    return tmp_path / "splits/mini-ref-davis/pack-v1", dataset
+
+
+def change(folder, table, edit):
+    """Rewrites a table after `edit(rows)`."""
+    path = folder / f"{table}.parquet"
+    rows = pq.read_table(path).to_pylist()
+    edit(rows)
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMAS[table]), path)
+
+
+def found(folder, dataset=None):
+    return [f"{problem.where}: {problem.what}" for problem in verify_manifest(folder, dataset)]
+
+
+def test_a_sound_manifest_has_no_problem(built):
+    assert found(*built) == []
+
+
+EDITS = {
+    "fold": ("classes", lambda rows: rows[0].update(fold=3), "folds are"),
+    "unknown class": ("videos", lambda rows: rows[0].update(class_id=9), "class 9 is not in classes"),
+    "object class": ("objects", lambda rows: rows[0].update(class_id=2), "its video has another"),
+    "object frame": ("objects", lambda rows: rows[0]["frames"].append("99"), "frames ['99'] are not in its video"),
+    "sentence object": ("expressions", lambda rows: rows[0].update(object_ids=[7]), "object 7 is not in objects"),
+    "text": ("expressions", lambda rows: rows[0].update(text="other"), "text does not have its digest"),
+    "support video": (
+        "supports",
+        lambda rows: rows[0]["shots"][0].update(video_id="nowhere"),
+        "'nowhere' is not in videos",
+    ),
+    "support frame": ("supports", lambda rows: rows[0]["shots"][0].update(frames=["77"]), "frames ['77'] are not in"),
+    "support class": ("supports", lambda rows: rows[0]["shots"][0].update(video_id="dog-0"), "is of another class"),
+    "query in support": (
+        "episodes",
+        lambda rows: rows[0].update(video_id="cat-1" if rows[0]["video_id"] == "cat-0" else "cat-0"),
+        "is in its own support set",
+    ),
+    "missing query": ("episodes", lambda rows: rows.pop(), "queries are missing"),
+    "duplicate": ("episodes", lambda rows: rows.append(rows[0]), "duplicate: 2 rows"),
+    "unknown support": ("episodes", lambda rows: rows[0].update(support_id="x"), "support 'x' is not in supports"),
+    "objects": ("episodes", lambda rows: rows[0].update(object_ids=[1, 2, 3]), "its sentence names"),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_every_kind_of_damage_is_named_beside_the_digest(built, name):
+    folder, _ = built
+    table, edit, expected = EDITS[name]
+    change(folder, table, edit)
+    problems = found(folder)
+    assert any(expected in problem for problem in problems), problems
+    if name != "text":
+        assert any("do not have the digest" in problem for problem in problems)
+
+
+def test_all_problems_are_listed_not_the_first(built):
+    folder, _ = built
+    for name in ("fold", "sentence object", "missing query"):
+        change(folder, *EDITS[name][:2])
+    problems = found(folder)
+    assert all(any(EDITS[name][2] in p for p in problems) for name in ("fold", "sentence object", "missing query"))
+
+
+def test_unreadable_tables_are_all_named(built):
+    folder, _ = built
+    (folder / "videos.parquet").unlink()
+    (folder / "objects.parquet").write_bytes(b"no parquet")
+    assert [problem.split(":")[0] for problem in found(folder)] == ["videos.parquet", "objects.parquet"]
+
+
+def test_local_data_is_held_against_the_manifest(built):
+    folder, dataset = built
+    annotations, pictures = dataset.root / "train/Annotations", dataset.root / "train/JPEGImages"
+    (pictures / "dog-0/00000.jpg").unlink()
+    (annotations / "dog-1/00005.png").write_bytes(b"broken")
+    Image.new("P", (32, 24)).save(annotations / "dog-2/00010.png")
+    path = dataset.root / "meta_expressions/train/meta_expressions.json"
+    texts = json.loads(path.read_text())
+    texts["videos"]["cat-0"]["expressions"]["0"]["exp"] = "another sentence"
+    texts["videos"]["cat-0"]["expressions"]["1"]["obj_id"] = "1"
+    del texts["videos"]["cat-1"]
+    path.write_text(json.dumps(texts))
+    problems = found(folder, open_dataset("mini-ref-davis", dataset.root))
+    for expected in (
+        "dog-0/00000: missing",
+        "dog-1/00005",
+        "dog-2/00010: objects [1, 2] are not in its label map",
+        "sentence cat-0/0: the local text does not have the digest",
+        "sentence cat-0/1 names other objects",
+        "video 'cat-1' is not in the local data",
+    ):
+        assert any(expected in problem for problem in problems), (expected, problems)
+
+
+def test_metadata_without_frames_is_checked_as_such(built, tmp_path):
+    folder, _ = built
+    root = write_dataset(tmp_path / "bare/mini-ref-davis", {"dog": 3, "cat": 2}, with_frames=False)
+    bare = open_dataset("mini-ref-davis", root)
+    assert not frames_on_disk(bare)
+    assert found(folder, bare) == []

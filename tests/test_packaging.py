@@ -1,0 +1,65 @@
+import configparser
+import subprocess
+import sys
+import zipfile
+from email import message_from_bytes
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    source = tmp_path_factory.mktemp("source") / "fsbench"
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    out = source.parent / "dist"
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--skip-dependency-check", "--outdir", out]
+    subprocess.run([*command, source], check=True, capture_output=True)
+    (path,) = out.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+def test_the_wheel_holds_the_three_packages_and_the_manifests_alone(wheel):
+    names = wheel.namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"fsbench", "fsbench_baselines", "fsbench_cma"}
+    assert "fsbench/manifests/mini-ref-davis/pack-v1/episodes.parquet" in names
+    assert "fsbench/manifests/mini-ref-youtube-vos/v1/manifest.json" in names
+    assert "fsbench/py.typed" in names
+    assert not [name for name in names if "test" in name.lower() or name.endswith((".png", ".jpg"))]
+
+
+def test_every_module_of_the_checkout_is_in_the_wheel(wheel):
+    names = set(wheel.namelist())
+    for package in ("fsbench", "baselines/fsbench_baselines", "cma/fsbench_cma"):
+        base = (ROOT / package).parent
+        modules = {path.relative_to(base).as_posix() for path in (ROOT / package).rglob("*.py")}
+        templates = {path.relative_to(base).as_posix() for path in (ROOT / package).rglob("*.jinja")}
+        assert modules | templates <= names
+
+
+def test_torch_is_bounded_so_that_pip_takes_the_ordinary_build(wheel):
+    (metadata,) = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    required = message_from_bytes(wheel.read(metadata)).get_all("Requires-Dist")
+    assert any(line.startswith("torch") and "<2.14" in line for line in required)
+
+
+def test_every_registered_method_is_importable():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    from fsbench.methods.registry import find_method
+
+    lines = config["options.entry_points"]["fsbench.methods"].split("\n")
+    for line in filter(None, lines):
+        name, _, target = (part.strip() for part in line.partition("="))
+        assert find_method(target).info.name == name
