@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from typing import Literal
 from typing import TypeVar
 
 import click
@@ -22,6 +23,7 @@ __all__ = ["main"]
 FINISHED_WITH_FAILURES = 5
 INTERRUPTED = 130
 
+Format = Literal["md", "csv", "latex", "html"]
 F = TypeVar("F", bound=Callable[..., Any])  # Any: a click command's parameters
 
 
@@ -300,13 +302,13 @@ def submit(run: Path, entries: Path) -> None:
       fsbench submit runs/mini-ref-davis/colour-prototype
     """
     from fsbench.leaderboard import entries_from_runs
-    from fsbench.leaderboard import write_entry
+    from fsbench.leaderboard import write_entries
 
     found = entries_from_runs(run)
     if not found:
         raise RunError(f"{run}: holds no finished run (no result.json). Run 'fsbench evaluate' first.")
-    for entry in found:
-        click.echo(write_entry(entries, entry))
+    for path in write_entries(entries, found):
+        click.echo(path)
 
 
 @main.command()
@@ -323,7 +325,9 @@ def submit(run: Path, entries: Path) -> None:
 @click.option("--format", "style", type=click.Choice(["md", "csv", "latex", "html"]), default="md", show_default=True)
 @click.option("--write", is_flag=True, help="Write README.md beside the entries.")
 @click.option("--check", is_flag=True, help="Fail if README.md beside the entries does not follow from them.")
-def leaderboard(entries: Path, runs: Path | None, style: str, write: bool, check: bool) -> None:
+def leaderboard(
+    entries: Path, runs: Path | None, style: Literal["md", "csv", "latex", "html"], write: bool, check: bool
+) -> None:
     """Print tables of entries or runs: one for each dataset, manifest and protocol.
 
     \b

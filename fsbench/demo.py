@@ -1,6 +1,7 @@
 """The whole way on the embedded set."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 from fsbench.datasets.catalogue import EMBEDDED
@@ -10,6 +11,7 @@ from fsbench.evaluation.evaluate import Request
 from fsbench.evaluation.runner import RunOptions
 from fsbench.files import write_whole
 from fsbench.leaderboard import entries_from_runs
+from fsbench.leaderboard import manifest_folds
 from fsbench.leaderboard import render
 from fsbench.methods.registry import registered_methods
 from fsbench.splits.build import build_manifest
@@ -53,7 +55,7 @@ def run_demo(out: Path, *, workers: int | None = None, progress: bool = False) -
                 out=out / "runs" / EMBEDDED / name,
             )
             evaluate_method(request, run)
-    entries = entries_from_runs(out / "runs")
+    entries = entries_from_runs(out / "runs", partial(manifest_folds, splits=out / "splits"))
     page = out / "leaderboard.html"
     write_whole(page, render(entries, "html"))
     return render(entries, "md") + _NEXT.format(out=out, page=page)

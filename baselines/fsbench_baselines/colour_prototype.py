@@ -11,6 +11,7 @@ Axis letters: `F` support frames, `T` query frames, `H, W` pixels, `h, w` pixels
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -24,7 +25,9 @@ from fsbench.methods.contract import Support
 
 __all__ = ["Appearance", "ColourPrototype"]
 
+Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+Pixels = TypeVar("Pixels", Bytes, Floats)
 
 CELLS = 32  # of a colour histogram along each axis; C = CELLS ** 3
 CELLS_PER_DEVIATION = 4  # a histogram spans four standard deviations to either side of the video's mean colour
@@ -36,7 +39,7 @@ PLACE_GRID = 64  # side of the square grid that stands for any frame
 PLACE_BLUR = 0.15  # standard deviation in sides of the grid
 PLACE_WEIGHT = 0.5  # of the place in the score, where each colour evidence weighs 1
 SCORE_BLUR = 1 / 64  # standard deviation in shorter sides
-CORE, PROBABLE, POSSIBLE = 0.5, 2.0, 4.0  # times the support's object-to-background odds: objects of a class vary so
+CORE, PROBABLE, POSSIBLE = 0.5, 2.0, 6.0  # times the support's object-to-background odds: objects of a class vary so
 LEAST_PART = 0.2  # of a frame's strongest component: weaker ones are dropped
 
 
@@ -65,7 +68,7 @@ class _View:
         inside, border: Densities of the colours away from the frames' border and near it, float32 [C] each.
     """
 
-    frames: npt.NDArray[np.uint8]
+    frames: Bytes
     cells: npt.NDArray[np.int32]
     inside: Floats
     border: Floats
@@ -86,7 +89,7 @@ class ColourPrototype:
         licence="Apache-2.0",
     )
 
-    def __init__(self, working_size: int = 144, iterations: int = 2) -> None:
+    def __init__(self, working_size: int = 144, iterations: int = 1) -> None:
         self.working_size = working_size
         self.iterations = iterations
 
@@ -95,20 +98,22 @@ class ColourPrototype:
 
     def adapt(self, support: Support) -> Appearance | None:
         """Returns the appearance of the support objects; None if no support frame shows one."""
-        colours = np.zeros(CELLS**3)
-        places, area = [], []
+        cells, weights, places, areas = [], [], [], []
         for shot in support.shots:
-            frames = _shrink(shot.frames, self.working_size)
             masks = _shrink(shot.masks.astype(np.float32), self.working_size)
-            colours += np.bincount(_colour_cells(frames).ravel(), masks.ravel(), CELLS**3)
-            grid = (PLACE_GRID, PLACE_GRID)
-            places += [cv2.resize(mask, grid, interpolation=cv2.INTER_AREA) for mask in masks]
-            area += [mask.mean() for mask in shot.masks]
-        if not any(area):
+            cells.append(_colour_cells(_shrink(shot.frames, self.working_size)).ravel())
+            weights.append(masks.ravel())
+            places += [cv2.resize(mask, (PLACE_GRID, PLACE_GRID), interpolation=cv2.INTER_AREA) for mask in masks]
+            areas += [mask.mean() for mask in shot.masks]
+        if not any(areas):
             return None
         place = gaussian_filter(np.mean(places, axis=0), PLACE_BLUR * PLACE_GRID, mode="nearest").clip(1e-3, 1 - 1e-3)
-        share = min(float(np.mean(area)), 0.95)
-        return Appearance(_density(colours), np.log(place / (1 - place)), share / (1 - share))
+        share = min(float(np.mean(areas)), 0.95)
+        return Appearance(
+            colours=_density(np.concatenate(cells), np.concatenate(weights)),
+            place=np.log(place / (1 - place)).astype(np.float32),
+            odds=share / (1 - share),
+        )
 
     def segment(self, adapted: Appearance | None, clip: Clip, expressions: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Returns bool [N, T, H, W], the same masks for every sentence; all false if the support shows no object."""
@@ -117,16 +122,14 @@ class ColourPrototype:
             view = clip.memo(("colour-prototype", self.working_size), lambda: _view(clip.frames, self.working_size))
             score = _score(adapted, view)
             odds = adapted.odds * np.array([CORE, PROBABLE, POSSIBLE])
-            levels = np.quantile(score, 1 / (1 + odds))
+            levels = np.quantile(score, 1 / (1 + odds)).tolist()
             height, width = clip.output_size
             for mask, frame, frame_score in zip(masks, view.frames, score, strict=True):
-                small = _strong_parts(self._cut(frame, frame_score, levels), frame_score - levels[2])
+                small = _strong_parts(self._cut(frame, frame_score, levels), frame_score - levels[0])
                 mask[:] = cv2.resize(small.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
         return np.repeat(masks[None], len(expressions), axis=0)
 
-    def _cut(
-        self, frame: npt.NDArray[np.uint8], score: Floats, levels: npt.NDArray[np.float64]
-    ) -> npt.NDArray[np.bool_]:
+    def _cut(self, frame: Bytes, score: Floats, levels: list[float]) -> npt.NDArray[np.bool_]:
         """Returns GrabCut's object in one frame.
 
         Args:
@@ -144,20 +147,20 @@ class ColourPrototype:
         if self.iterations == 0 or is_object.all() or not is_object.any():
             return is_object
         cv2.setRNGSeed(0)  # GrabCut's first clusters are random
-        models = np.zeros((1, 65)), np.zeros((1, 65))
-        cv2.grabCut(frame, seeds, None, *models, self.iterations, cv2.GC_INIT_WITH_MASK)
+        background, model = np.zeros((1, 65)), np.zeros((1, 65))
+        cv2.grabCut(frame, seeds, (0, 0, 0, 0), background, model, self.iterations, cv2.GC_INIT_WITH_MASK)
         return (seeds & 1).astype(np.bool_)
 
 
-def _shrink(frames: npt.NDArray, shorter_side: int) -> npt.NDArray:
+def _shrink(frames: Pixels, shorter_side: int) -> Pixels:
     """Returns frames [T, H, W, ...] at a shorter side of at most so many pixels."""
     height, width = frames.shape[1:3]
     scale = min(1.0, shorter_side / min(height, width))
-    size = (round(width * scale), round(height * scale))
-    return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]).astype(frames.dtype)
 
 
-def _colour_cells(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+def _colour_cells(frames: Bytes) -> npt.NDArray[np.int32]:
     """Returns the colour cell of each pixel, int32 [T, h, w] below CELLS ** 3.
 
     Colours are taken relative to the mean and the spread of the video's, in Lab: light and camera differ between
@@ -170,39 +173,37 @@ def _colour_cells(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
     deviation = np.maximum(lab.std(axis=(0, 1, 2)), LEAST_DEVIATION)
     relative = (lab - lab.mean(axis=(0, 1, 2))) / deviation * CELLS_PER_DEVIATION + CELLS / 2
     cells = relative.clip(0, CELLS - 1).astype(np.int32)
-    return (cells[..., 0] * CELLS + cells[..., 1]) * CELLS + cells[..., 2]
+    return np.asarray((cells[..., 0] * CELLS + cells[..., 1]) * CELLS + cells[..., 2], dtype=np.int32)
 
 
-def _density(counts: npt.NDArray[np.float64]) -> Floats:
-    """Returns the smoothed density, float32 [C], positive, of counts [C]."""
-    smooth = gaussian_filter(counts.reshape(CELLS, CELLS, CELLS), HISTOGRAM_BLUR, mode="nearest").ravel()
-    share = (1 - UNIFORM_SHARE) * smooth / max(smooth.sum(), 1e-9) + UNIFORM_SHARE / smooth.size
-    return share.astype(np.float32)
+def _density(cells: npt.NDArray[np.int32], weights: npt.NDArray[np.floating]) -> Floats:
+    """Returns the smoothed density over the colour cells, float32 [C], positive, of weighted pixels of equal shape."""
+    histogram = np.bincount(cells.ravel(), weights.ravel(), CELLS**3).reshape(CELLS, CELLS, CELLS)
+    smooth = gaussian_filter(histogram.astype(np.float64), HISTOGRAM_BLUR, mode="nearest").ravel()
+    return np.asarray((1 - UNIFORM_SHARE) * smooth / smooth.sum() + UNIFORM_SHARE / smooth.size, dtype=np.float32)
 
 
-def _view(frames: npt.NDArray[np.uint8], working_size: int) -> _View:
+def _view(frames: Bytes, working_size: int) -> _View:
     """Returns what of a query video, uint8 [T, H, W, 3], depends on no support."""
     small = _shrink(frames, working_size)
     cells = _colour_cells(small)
     height, width = cells.shape[1:]
     across, down = (np.minimum(np.arange(n) + 0.5, n - 0.5 - np.arange(n)) / n for n in (width, height))
-    border = np.exp(-np.minimum(down[:, None], across) / BORDER_WIDTH)
-    near = np.bincount(cells.ravel(), np.broadcast_to(border, cells.shape).ravel(), CELLS**3)
-    everywhere = np.bincount(cells.ravel(), minlength=CELLS**3)
-    return _View(small, cells, inside=_density(everywhere - near), border=_density(near))
+    near = np.broadcast_to(np.exp(-np.minimum(down[:, None], across) / BORDER_WIDTH), cells.shape)
+    return _View(small, cells, inside=_density(cells, 1 - near), border=_density(cells, near))
 
 
 def _score(support: Appearance, view: _View) -> Floats:
     """Returns how much speaks for the object, float32 [T, h, w], smooth in place."""
     evidence = np.log(support.colours / view.border) + np.log(view.inside / view.border)
     height, width = view.cells.shape[1:]
-    place = cv2.resize(support.place.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    place = cv2.resize(support.place, (width, height), interpolation=cv2.INTER_LINEAR)
     raw = evidence[view.cells] + PLACE_WEIGHT * place
     return np.stack([cv2.GaussianBlur(frame, (0, 0), SCORE_BLUR * min(height, width)) for frame in raw])
 
 
 def _strong_parts(mask: npt.NDArray[np.bool_], strength: Floats) -> npt.NDArray[np.bool_]:
-    """Returns the connected components of a mask that are not much weaker than its strongest one.
+    """Returns the connected components of a mask that are not much weaker than its strongest; all if none is strong.
 
     Args:
         mask: bool [h, w].

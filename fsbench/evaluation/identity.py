@@ -52,14 +52,19 @@ def run_identity(
         manifest_digest=manifest.info.digest,
         protocol=protocol.signature,
         method=method.info,
-        options={
-            key: value if isinstance(value, bool | int | float | None) else str(value) for key, value in options.items()
-        },
-        checkpoint_sha256=_content_digest(Path(checkpoint)) if checkpoint else None,
+        options={key: _portable(value) for key, value in options.items()},
+        checkpoint_sha256=_content_digest(checkpoint) if isinstance(checkpoint, Path) else None,
         distribution=method.distribution,
         packages={"fsbench": fsbench.__version__, **{name: v for name in _PACKAGES if (v := _version(name))}},
         commit=_commit(),
     )
+
+
+def _portable(value: object) -> object:
+    """Returns an option as JSON has it, and of a path its name alone: where a file lies is nobody's business."""
+    if isinstance(value, bool | int | float | None):
+        return value
+    return value.name if isinstance(value, Path) else str(value)
 
 
 def differences(one: RunIdentity, other: RunIdentity) -> list[str]:

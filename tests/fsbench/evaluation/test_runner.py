@@ -91,8 +91,8 @@ def test_scores_are_those_of_the_masks_on_disk(source, tmp_path):
             outer.setdefault(key[:length], []).append(value)
         level = {key: np.mean(values) for key, values in outer.items()}
     assert [draw.score.J for draw in result.draws] == pytest.approx([level[(0,)], level[(1,)]], rel=1e-12)
-    assert result.score.mean.J == pytest.approx(np.mean([level[(0,)], level[(1,)]]), rel=1e-12)
-    assert result.score.sd_draws.J == pytest.approx(np.std([level[(0,)], level[(1,)]], ddof=1), rel=1e-9)
+    assert pytest.approx(np.mean([level[(0,)], level[(1,)]]), rel=1e-12) == result.score.mean.J
+    assert pytest.approx(np.std([level[(0,)], level[(1,)]], ddof=1), rel=1e-9) == result.score.sd_draws.J
 
 
 def test_the_result_is_the_same_with_any_number_of_workers(source, tmp_path):

@@ -1,0 +1,31 @@
+"""Leaderboards: committed entries, and the tables that follow from them."""
+
+from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.entries import entry_from_results
+from fsbench.leaderboard.entries import FoldEntry
+from fsbench.leaderboard.entries import read_entries
+from fsbench.leaderboard.entries import write_entries
+from fsbench.leaderboard.entries import write_entry
+from fsbench.leaderboard.rendering import readme
+from fsbench.leaderboard.rendering import render
+from fsbench.leaderboard.runs import entries_from_runs
+from fsbench.leaderboard.runs import find_runs
+from fsbench.leaderboard.runs import manifest_folds
+from fsbench.leaderboard.tables import leaderboard_tables
+from fsbench.leaderboard.tables import Table
+
+__all__ = [
+    "Entry",
+    "FoldEntry",
+    "Table",
+    "entries_from_runs",
+    "entry_from_results",
+    "find_runs",
+    "leaderboard_tables",
+    "manifest_folds",
+    "read_entries",
+    "readme",
+    "render",
+    "write_entries",
+    "write_entry",
+]

@@ -1,0 +1,301 @@
+"""Leaderboard entries: what a method scores on the folds of a dataset, as a file that is committed."""
+
+import math
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from typing import Literal
+
+from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic import Field
+from pydantic import model_validator
+from pydantic import ValidationError
+
+from fsbench.errors import RunError
+from fsbench.evaluation.identity import differences
+from fsbench.evaluation.results import ClassResult
+from fsbench.evaluation.results import DrawResult
+from fsbench.evaluation.results import mean_score
+from fsbench.evaluation.results import Result
+from fsbench.evaluation.results import RunIdentity
+from fsbench.evaluation.results import Score
+from fsbench.evaluation.results import summarise
+from fsbench.evaluation.results import Summary
+from fsbench.files import write_whole
+from fsbench.methods.contract import MethodInfo
+
+__all__ = [
+    "Entry",
+    "FoldEntry",
+    "UnitTiming",
+    "entry_from_results",
+    "entry_path",
+    "mean_over_folds",
+    "read_entries",
+    "write_entries",
+    "write_entry",
+]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class UnitTiming(_Record):
+    """A line of a run's `timing.jsonl`: what one video cost, with all its sentences and draws."""
+
+    unit: int
+    seconds: float
+    frames: int
+    peak_bytes: int
+
+
+class FoldEntry(_Record):
+    """The scores of one fold; see `Result`.
+
+    Attributes:
+        fold: The fold.
+        score, draws, classes, episodes, frames: As in the run's result.
+        failed: How many episodes failed; the scores stand for the others only.
+    """
+
+    fold: int
+    score: Summary
+    draws: tuple[DrawResult, ...] = Field(min_length=1)
+    classes: tuple[ClassResult, ...]
+    episodes: int
+    frames: int
+    failed: int
+
+
+class Entry(_Record):
+    """A method's place on the leaderboard of one dataset, manifest and protocol.
+
+    It is refused if the folds are not in order, each once and expected, if a score is not in [0, 1], or if `mean` is
+    not what follows from the folds.
+
+    Attributes:
+        schema_version: Of this record.
+        dataset, manifest_version, manifest_digest: The episodes.
+        protocol: The protocol's signature.
+        method: What the method says of itself.
+        options, checkpoint_sha256, distribution, packages, commit: As in the runs' identity.
+        expected_folds: The folds that a complete entry has, in order.
+        folds: Those that were evaluated, in order.
+        mean: See `mean_over_folds`.
+        seconds_per_frame: Time in the method, per frame, sentence and draw; None if it is not known.
+        peak_memory_bytes: The largest resident memory of a worker; None if it is not known.
+    """
+
+    schema_version: Literal[1] = 1
+    dataset: str
+    manifest_version: str
+    manifest_digest: str
+    protocol: str
+    method: MethodInfo
+    options: dict[str, Any]  # Any: JSON scalars
+    checkpoint_sha256: str | None
+    distribution: str
+    packages: dict[str, str]
+    commit: str | None
+    expected_folds: tuple[int, ...]
+    folds: tuple[FoldEntry, ...] = Field(min_length=1)
+    mean: Summary | None
+    seconds_per_frame: float | None
+    peak_memory_bytes: int | None
+
+    @model_validator(mode="after")
+    def _check(self) -> "Entry":
+        folds = [fold.fold for fold in self.folds]
+        for name, numbers in (("expected_folds", self.expected_folds), ("folds", folds)):
+            if list(numbers) != sorted(set(numbers)):
+                raise ValueError(f"{name}: {list(numbers)} are not in order, each once")
+        if unexpected := sorted(set(folds) - set(self.expected_folds)):
+            raise ValueError(f"folds: {unexpected} are none of the expected folds {list(self.expected_folds)}")
+        if not all(0 <= value <= 1 for fold in self.folds for value in _values(fold)):
+            raise ValueError("folds: a score is not in [0, 1]")
+        if not _agree(self.mean, mean_over_folds(self.folds, self.expected_folds)):
+            raise ValueError("mean: does not follow from the folds")
+        return self
+
+
+def mean_over_folds(folds: Sequence[FoldEntry], expected_folds: Sequence[int]) -> Summary | None:
+    """Averages over the folds within each draw, then over the draws.
+
+    Args:
+        folds: At least one, in order.
+        expected_folds: The folds that belong to the mean, in order.
+
+    Returns:
+        Mean, and standard deviation over draws; None if a fold is missing, has failed episodes, or has other draws.
+    """
+    by_draw = [{draw.draw: draw.score for draw in fold.draws} for fold in folds]
+    is_complete = [fold.fold for fold in folds] == list(expected_folds) and not any(fold.failed for fold in folds)
+    if not is_complete or any(scores.keys() != by_draw[0].keys() for scores in by_draw):
+        return None
+    return summarise([mean_score([scores[draw] for scores in by_draw]) for draw in sorted(by_draw[0])])
+
+
+def entry_from_results(
+    results: Sequence[Result], expected_folds: Iterable[int], timing: Iterable[UnitTiming] = ()
+) -> Entry:
+    """Joins the results of one method on several folds.
+
+    Args:
+        results: One for each fold, in any order.
+        expected_folds: The folds that the dataset has.
+        timing: What the units of these runs cost, all together.
+
+    Returns:
+        The entry; the same for any order of the arguments' items.
+
+    Raises:
+        RunError: Two results differ in more of their identity than the fold, a fold is there twice or is not expected.
+    """
+    if not results:
+        raise RunError("A leaderboard entry needs at least one result. Run 'fsbench evaluate' first.")
+    results = sorted(results, key=lambda result: result.identity.fold)
+    identity = results[0].identity
+    for other in results[1:]:
+        if changed := differences(identity, other.identity.model_copy(update={"fold": identity.fold})):
+            raise RunError(
+                f"Results of {identity.method.name!r} on {identity.dataset} are not of one entry: fold "
+                f"{other.identity.fold} differs from fold {identity.fold} in {'; '.join(changed)}. Evaluate all folds "
+                "in the same way."
+            )
+    folds = tuple(_fold_entry(result) for result in results)
+    expected = tuple(sorted(set(expected_folds)))
+    units = sorted(timing, key=lambda unit: (unit.unit, unit.seconds))
+    frames = sum(unit.frames for unit in units)
+    try:
+        return Entry(
+            **{
+                name: getattr(identity, name)
+                for name in RunIdentity.model_fields.keys() - {"schema_version", "fold", "draws"}
+            },
+            expected_folds=expected,
+            folds=folds,
+            mean=mean_over_folds(folds, expected),
+            seconds_per_frame=math.fsum(unit.seconds for unit in units) / frames if frames else None,
+            peak_memory_bytes=max((unit.peak_bytes for unit in units), default=None),
+        )
+    except ValidationError as error:
+        message = f"Results of {identity.method.name!r} on {identity.dataset} make no entry: {_first(error)}."
+        raise RunError(f"{message} Discard wrong runs with --restart.") from error
+
+
+def entry_path(folder: Path, entry: Entry) -> Path:
+    """Returns where an entry belongs.
+
+    Args:
+        folder: The folder of all entries.
+        entry: The entry.
+
+    Returns:
+        `<folder>/<dataset>/<method>.json` for the protocol `standard`, `<method>.<protocol>.json` for others.
+
+    Raises:
+        RunError: A name is no file name, so that the path might lie elsewhere.
+    """
+    protocol = entry.protocol.split("|", 1)[0]
+    for what, name in (("dataset", entry.dataset), ("method", entry.method.name), ("protocol", protocol)):
+        if Path(name).name != name or "\\" in name or name.startswith(".") or not name.isprintable() or not name:
+            raise RunError(
+                f"The {what} {name!r} cannot be part of a file name on the leaderboard. Give it another name."
+            )
+    stem = entry.method.name if protocol == "standard" else f"{entry.method.name}.{protocol}"
+    return folder / entry.dataset / f"{stem}.json"
+
+
+def write_entry(folder: Path, entry: Entry) -> Path:
+    """Writes an entry, in place of the method's earlier one. Returns, and raises, as `entry_path`."""
+    path = entry_path(folder, entry)
+    write_whole(path, entry.model_dump_json(indent=1) + "\n")
+    return path
+
+
+def write_entries(folder: Path, entries: Sequence[Entry]) -> list[Path]:
+    """Writes entries, all or none.
+
+    Raises:
+        RunError: A name is no file name, or two entries (of other options, say) claim the same file.
+    """
+    claims: dict[Path, Entry] = {}
+    for entry in entries:
+        path = entry_path(folder, entry)
+        if path in claims:
+            first, second = claims[path].model_dump(mode="json"), entry.model_dump(mode="json")
+            changed = ", ".join(name for name in first if first[name] != second[name])
+            raise RunError(
+                f"{path}: two entries claim this file; they differ in {changed or 'nothing'}. Keep the runs of one of "
+                "them, or give the variants names of their own."
+            )
+        claims[path] = entry
+    return [write_entry(folder, entry) for entry in claims.values()]
+
+
+def read_entries(folder: Path) -> list[Entry]:
+    """Reads all entries below a folder.
+
+    Args:
+        folder: The folder of all entries; there are none if it does not exist.
+
+    Returns:
+        The entries, sorted by path.
+
+    Raises:
+        RunError: A file is damaged, of a newer schema, or not where its entry belongs; the message names it.
+    """
+    return [_read_entry(folder, path) for path in sorted(folder.glob("*/*.json"))]
+
+
+def _read_entry(folder: Path, path: Path) -> Entry:
+    try:
+        entry = Entry.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror}).") from error
+    except ValidationError as error:
+        raise RunError(f"{path}: {_first(error)}. Restore the file, or make it again from its runs.") from error
+    if (place := entry_path(folder, entry)) != path:
+        raise RunError(f"{path}: holds an entry that belongs at {place}. Move it there.")
+    return entry
+
+
+def _fold_entry(result: Result) -> FoldEntry:
+    return FoldEntry(
+        fold=result.identity.fold,
+        score=result.score,
+        draws=result.draws,
+        classes=result.classes,
+        episodes=result.episodes,
+        frames=result.frames,
+        failed=len(result.failures),
+    )
+
+
+def _values(fold: FoldEntry) -> Iterator[float]:
+    """Yields every score of a fold, spreads left out."""
+    for score in (fold.score.mean, *(draw.score for draw in fold.draws), *(c.score.mean for c in fold.classes)):
+        yield from (score.J, score.F, score.JF)
+
+
+def _agree(one: Summary | None, other: Summary | None) -> bool:
+    """Whether two summaries are the same but for the last bits, which may differ between machines."""
+    if one is None or other is None:
+        return one is other
+    return _close(one.mean, other.mean) and _close(one.sd_draws, other.sd_draws)
+
+
+def _close(one: Score | None, other: Score | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return all(math.isclose(getattr(one, m), getattr(other, m), abs_tol=1e-9) for m in Score.model_fields)
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']}" if where else first["msg"]

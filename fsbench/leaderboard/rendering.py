@@ -1,0 +1,223 @@
+"""Tables as text. Here, and nowhere before, values are rounded (but in CSV) and texts from outside escaped."""
+
+import csv
+import dataclasses
+import io
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Literal
+
+import jinja2
+
+from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.tables import Cell
+from fsbench.leaderboard.tables import leaderboard_tables
+from fsbench.leaderboard.tables import METRICS
+from fsbench.leaderboard.tables import one_line
+from fsbench.leaderboard.tables import Row
+from fsbench.leaderboard.tables import Table
+
+__all__ = ["Format", "readme", "render", "render_csv", "render_html", "render_latex", "render_md"]
+
+Format = Literal["md", "csv", "latex", "html"]
+
+_MISSING = "\N{EN DASH}"
+_EMPTY = "There are no entries yet."
+_LEGEND = f"Percent; ± is the standard deviation over support draws; {_MISSING} is a missing value."
+
+_MD = str.maketrans({"&": "&amp;", "<": "&lt;", **{c: f"\\{c}" for c in r"\`*_[]|~$"}})
+
+_LATEX = str.maketrans(
+    {
+        **{c: f"\\{c}" for c in "{}$&#_%"},
+        **{c: f"{{{c}}}" for c in "[]*"},  # an open bracket or a star after \\ or \midrule is their argument
+        "\\": r"\textbackslash{}",
+        "^": r"\textasciicircum{}",
+        "~": r"\textasciitilde{}",
+        "`": r"\textasciigrave{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': "{''}",
+        "±": r"$\pm$",
+        _MISSING: "--",
+    }
+)
+
+
+def render(entries: Iterable[Entry], format: Format) -> str:
+    """Returns the tables of entries, which may come in any order, as one text."""
+    return _RENDERERS[format](leaderboard_tables(entries))
+
+
+def render_md(tables: Sequence[Table]) -> str:
+    """Returns the tables in GitHub's Markdown, the best value of each column in bold."""
+    return "\n".join([_LEGEND, "", *map(_md_section, tables)]) if tables else f"{_EMPTY}\n"
+
+
+def render_csv(tables: Sequence[Table]) -> str:
+    """Returns all tables as one, a line for each row.
+
+    Values are fractions at full precision, empty where missing or not of the row's dataset. The mean of a dataset of a
+    single fold is that fold.
+    """
+    folds = sorted({fold for table in tables for fold in table.groups if fold is not None})
+    columns = [_csv_name(group, metric) for group in (*folds, None) for metric in METRICS]
+    head = ["dataset", "manifest_version", "manifest_digest", "protocol", "method", "draws", "episodes", "failed"]
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, [*head, *columns, "mean J&F sd"], restval="", lineterminator="\n")
+    writer.writeheader()
+    for table in tables:
+        for row in table.rows:
+            known = {name: getattr(table, name) for name in head[:4]} | {name: getattr(row, name) for name in head[4:]}
+            values = {_csv_name(*column): cell.value for column, cell in zip(table.columns, row.cells, strict=True)}
+            writer.writerow({**known, **values, "mean J&F sd": row.cells[-1].sd})
+    return stream.getvalue()
+
+
+def render_latex(tables: Sequence[Table]) -> str:
+    """Returns the tables for LaTeX with booktabs, the best value of each column in bold, the second underlined."""
+    return "\n".join(map(_latex_table, tables)) if tables else f"% {_EMPTY}\n"
+
+
+def render_html(tables: Sequence[Table]) -> str:
+    """Returns the tables as a page that needs no other file."""
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    source = files("fsbench.leaderboard").joinpath("tables.html.jinja").read_text(encoding="utf-8")
+    return environment.from_string(source).render(
+        tables=tables, metrics=METRICS, legend=_LEGEND, empty=_EMPTY, percent=_percent, group_name=_group_name
+    )
+
+
+def readme(entries: Iterable[Entry]) -> str:
+    """Returns the text of `leaderboard/README.md`; it depends on the entries alone, not on their order."""
+    entries = list(entries)
+    about = (
+        "`fsbench leaderboard --write` makes this page from the committed entries, one JSON file for each dataset, "
+        "method and protocol; nothing here is written by hand. Numbers of one table were made on the same episodes and "
+        "by the same protocol. Numbers of different tables must not be compared."
+    )
+    parts = ["# Leaderboard", "", about, "", render_md(leaderboard_tables(entries))]
+    return "\n".join([*parts, *(["## Methods", "", _methods(entries)] if entries else [])])
+
+
+_RENDERERS: dict[Format, Callable[[Sequence[Table]], str]] = {
+    "md": render_md,
+    "csv": render_csv,
+    "latex": render_latex,
+    "html": render_html,
+}
+
+
+def _percent(value: float | None) -> str:
+    return _MISSING if value is None else f"{100 * value:.1f}"
+
+
+def _group_name(group: int | None) -> str:
+    return "Mean" if group is None else f"Fold {group}"
+
+
+def _csv_name(group: int | None, metric: str) -> str:
+    return f"{_group_name(group).lower()} {metric}"
+
+
+def _md(text: str) -> str:
+    return one_line(text).translate(_MD)
+
+
+def _latex(text: str) -> str:
+    return one_line(text).translate(_LATEX)
+
+
+def _md_section(table: Table) -> str:
+    names = [f"{_group_name(group)} {metric}" if len(table.groups) > 1 else metric for group, metric in table.columns]
+    rows = [[_md(row.method) + _md_marks(row), *map(_md_cell, row.cells)] for row in table.rows]
+    notes = [f"<sup>{number}</sup> {_md(note)}" for number, note in enumerate(table.notes, start=1)]
+    parts = [f"## {_md(table.title)}", _md(table.subtitle), "\n".join(_md_table(["Method", *names], rows)), *notes]
+    return "\n\n".join(parts) + "\n"
+
+
+def _md_table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "--:") -> list[str]:
+    """Returns the lines of a table of cells that are escaped; `align` is of all columns but the first."""
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---", *[align] * (len(head) - 1)], *rows)]
+
+
+def _md_marks(row: Row) -> str:
+    return f" <sup>{', '.join(map(str, row.notes))}</sup>" if row.notes else ""
+
+
+def _md_cell(cell: Cell) -> str:
+    text = f"**{_percent(cell.value)}**" if cell.place == 1 else _percent(cell.value)
+    return text if cell.sd is None else f"{text} ± {_percent(cell.sd)}"
+
+
+def _latex_table(table: Table) -> str:
+    head = " & ".join(r"$\mathcal{J}$ & $\mathcal{F}$ & $\mathcal{J}\&\mathcal{F}$" for _ in table.groups)
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table*}",
+        r"\centering",
+        rf"\caption{{{_latex(table.title)}. {_latex(table.subtitle)}. {_latex(_LEGEND)}}}",
+        rf"\begin{{tabular}}{{l{'rrr' * len(table.groups)}}}",
+        r"\toprule",
+        *(_latex_groups(table) if len(table.groups) > 1 else []),
+        rf"Method & {head} \\",
+        r"\midrule",
+        *(
+            rf"{' & '.join([_latex(row.method) + _latex_marks(row), *map(_latex_cell, row.cells)])} \\"
+            for row in table.rows
+        ),
+        r"\bottomrule",
+        r"\end{tabular}",
+        *(rf"\par\footnotesize {_latex_mark(n)} {_latex(note)}" for n, note in enumerate(table.notes, start=1)),
+        r"\end{table*}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_groups(table: Table) -> list[str]:
+    spans = " & ".join(rf"\multicolumn{{3}}{{c}}{{{_group_name(group)}}}" for group in table.groups)
+    rules = " ".join(rf"\cmidrule(lr){{{3 * i + 2}-{3 * i + 4}}}" for i in range(len(table.groups)))
+    return [rf" & {spans} \\", rules]
+
+
+def _latex_marks(row: Row) -> str:
+    return _latex_mark(", ".join(map(str, row.notes))) if row.notes else ""
+
+
+def _latex_mark(mark: object) -> str:
+    return rf"\textsuperscript{{{mark}}}"
+
+
+def _latex_cell(cell: Cell) -> str:
+    text = _latex(_percent(cell.value))
+    text = {1: rf"\textbf{{{text}}}", 2: rf"\underline{{{text}}}"}.get(cell.place or 0, text)
+    return text if cell.sd is None else rf"{text} {{\scriptsize$\pm${_percent(cell.sd)}}}"
+
+
+def _methods(entries: Sequence[Entry]) -> str:
+    """Returns a Markdown table of the methods, each version once."""
+    infos = sorted({entry.method for entry in entries}, key=dataclasses.astuple)
+    head = ["Method", "Version", "Summary", "Paper", "Licence", "Trained on", "Seconds per frame"]
+    rows = [
+        [
+            *(_md(text) or _MISSING for text in (info.name, info.version, info.summary, info.paper, info.licence)),
+            _md(", ".join(info.trained_on)) or "nothing",
+            _seconds([e.seconds_per_frame for e in entries if e.method == info and e.seconds_per_frame is not None]),
+        ]
+        for info in infos
+    ]
+    return "\n".join(_md_table(head, rows, align="---")) + "\n"
+
+
+def _seconds(values: Sequence[float]) -> str:
+    """Returns the range of values, to three digits."""
+    return _MISSING.join(dict.fromkeys(f"{value:.3g}" for value in (min(values), max(values)))) if values else _MISSING

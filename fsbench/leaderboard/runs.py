@@ -1,0 +1,119 @@
+"""From finished runs to entries."""
+
+import json
+import logging
+from collections.abc import Callable
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from fsbench.errors import ManifestError
+from fsbench.errors import RunError
+from fsbench.evaluation.results import Result
+from fsbench.evaluation.results import RunIdentity
+from fsbench.evaluation.runner import read_result
+from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.entries import entry_from_results
+from fsbench.leaderboard.entries import UnitTiming
+from fsbench.splits.manifest import find_manifest
+from fsbench.splits.manifest import read_info
+from fsbench.splits.manifest import read_manifest
+
+__all__ = ["entries_from_runs", "find_runs", "manifest_folds", "read_timing"]
+
+logger = logging.getLogger(__name__)
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """Returns the folders of all finished runs at any depth below a folder, sorted."""
+    return sorted(path.parent for path in folder.rglob("result.json"))
+
+
+def read_timing(run: Path) -> list[UnitTiming]:
+    """Reads what the units of a run cost.
+
+    Args:
+        run: The run's folder.
+
+    Returns:
+        One record for each unit, the last if it was done again; empty if the run has no `timing.jsonl`.
+    """
+    path = run / "timing.jsonl"
+    if not path.is_file():
+        return []
+    units = {}
+    for line in path.read_bytes().splitlines():
+        try:
+            unit = UnitTiming.model_validate_json(line)
+        except ValidationError:
+            # A killed run leaves a cut line, and the next one appends to it. A lost timing is no lost score.
+            logger.warning("%s: skipped a line that was cut.", path)
+            continue
+        units[unit.unit] = unit
+    return list(units.values())
+
+
+def manifest_folds(identity: RunIdentity, splits: Path | None = None) -> tuple[int, ...] | None:
+    """Finds the folds of the manifest that a run was made with.
+
+    Args:
+        identity: The run's.
+        splits: See `find_manifest`.
+
+    Returns:
+        The folds, in order; None if no version of the dataset's manifest there has the run's digest.
+    """
+    try:
+        newest = find_manifest(identity.dataset, splits)
+    except ManifestError:
+        return None
+    for path in sorted(newest.parent.glob("*/manifest.json")):
+        if read_info(path.parent).digest == identity.manifest_digest:
+            return read_manifest(path.parent).folds
+    return None
+
+
+def entries_from_runs(
+    folder: Path, expected_folds: Callable[[RunIdentity], Sequence[int] | None] = manifest_folds
+) -> list[Entry]:
+    """Makes entries of all finished runs below a folder. Runs that differ in more than the fold are never joined.
+
+    Args:
+        folder: The folder of all runs.
+        expected_folds: Says which folds the dataset of a run has; if it returns None, the folds that are there count
+            as all.
+
+    Returns:
+        The entries, sorted by dataset, protocol and method.
+
+    Raises:
+        RunError: A result is damaged, or two runs are of the same fold.
+    """
+    groups: dict[str, dict[int, tuple[Path, Result]]] = {}
+    for run in find_runs(folder):
+        result = read_result(run)
+        key = json.dumps(result.identity.model_dump(mode="json", exclude={"fold"}), sort_keys=True)
+        group = groups.setdefault(key, {})
+        if result.identity.fold in group:
+            other = group[result.identity.fold][0]
+            raise RunError(f"{run}: the same run of the same fold as {other}. Delete one of them.")
+        group[result.identity.fold] = (run, result)
+    entries = [_entry_from_group(group, expected_folds) for _, group in sorted(groups.items())]
+    return sorted(entries, key=lambda entry: (entry.dataset, entry.protocol, entry.method.name))
+
+
+def _entry_from_group(
+    group: dict[int, tuple[Path, Result]], expected_folds: Callable[[RunIdentity], Sequence[int] | None]
+) -> Entry:
+    results = [result for _, result in group.values()]
+    identity = results[0].identity
+    expected = expected_folds(identity)
+    if expected is None:
+        logger.warning(
+            "%s: no manifest with digest %s here; the folds of the runs count as all.",
+            identity.dataset,
+            identity.manifest_digest[:12],
+        )
+        expected = sorted(group)
+    return entry_from_results(results, expected, [unit for run, _ in group.values() for unit in read_timing(run)])

@@ -1,0 +1,239 @@
+"""From entries to tables: what is compared with what, in which order, and which value is best. Nothing is rounded."""
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+from fsbench.evaluation.results import Score
+from fsbench.evaluation.results import Summary
+from fsbench.leaderboard.entries import Entry
+
+__all__ = ["METRICS", "Cell", "Metric", "Row", "Table", "leaderboard_tables", "one_line"]
+
+Metric = Literal["J", "F", "J&F"]
+
+METRICS: tuple[Metric, ...] = ("J", "F", "J&F")
+"""The values of each fold, in the order of the columns."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value of a row.
+
+    Attributes:
+        value: In [0, 1]; None if it is missing.
+        sd: Standard deviation over support draws, for the mean J&F alone and if it is known.
+        place: 1 for the best value of the column, 2 for the second; None for all others, and for a value that does
+            not stand for all episodes.
+    """
+
+    value: float | None
+    sd: float | None = None
+    place: int | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """An entry in a table.
+
+    Attributes:
+        method: The method's name, with what tells it from other entries of that name in the table.
+        draws: Support draws.
+        episodes, failed: Episodes that were scored, and that failed, over all folds.
+        cells: One for each of the table's columns.
+        notes: Numbers of its footnotes, from 1.
+    """
+
+    method: str
+    draws: int
+    episodes: int
+    failed: int
+    cells: tuple[Cell, ...]
+    notes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Entries that may be compared: of one dataset, manifest and protocol.
+
+    Texts come from outside; they are free of line breaks and control characters, but not escaped.
+
+    Attributes:
+        dataset, manifest_version, manifest_digest: The episodes.
+        protocol: The protocol's signature.
+        groups: What each group of three columns, one for each of `METRICS`, is of: a fold, or None for the mean over
+            folds, which comes last. A dataset of a single fold has the mean alone.
+        rows: The entries, the best mean J&F first, incomplete ones last.
+        notes: Footnotes.
+    """
+
+    dataset: str
+    manifest_version: str
+    manifest_digest: str
+    protocol: str
+    groups: tuple[int | None, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[tuple[int | None, Metric], ...]:
+        """Group and metric of each cell of a row."""
+        return tuple(product(self.groups, METRICS))
+
+    @property
+    def title(self) -> str:
+        """Dataset and name of the protocol."""
+        return f"{self.dataset}, {self.protocol.split('|', 1)[0]}"
+
+    @property
+    def subtitle(self) -> str:
+        """What the numbers depend on: manifest, protocol, and how much was evaluated at most."""
+        draws, episodes = max(row.draws for row in self.rows), max(row.episodes + row.failed for row in self.rows)
+        return (
+            f"Manifest {self.manifest_version} ({self.manifest_digest[:12]}); protocol {self.protocol}; "
+            f"{_count(draws, 'draw')}, {_count(episodes, 'episode')}"
+        )
+
+
+def leaderboard_tables(entries: Iterable[Entry]) -> list[Table]:
+    """Sorts entries into tables.
+
+    Args:
+        entries: In any order.
+
+    Returns:
+        A table for each dataset, manifest and protocol, sorted by these, the protocol `standard` first.
+    """
+    groups: dict[tuple[str, str, str], list[Entry]] = {}
+    for entry in sorted(entries, key=_order):
+        groups.setdefault((entry.dataset, entry.protocol, entry.manifest_digest), []).append(entry)
+    return [_table(group) for group in groups.values()]
+
+
+def one_line(text: str) -> str:
+    """Returns a text with every run of white space and unprintable characters turned into one blank."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _order(entry: Entry) -> tuple[str, bool, str, str, str, str]:
+    is_other = entry.protocol.split("|", 1)[0] != "standard"
+    return entry.dataset, is_other, entry.protocol, entry.manifest_version, entry.manifest_digest, entry.method.name
+
+
+def _table(entries: Sequence[Entry]) -> Table:
+    """Makes a table of entries that may be compared."""
+    folds = tuple(sorted({fold for entry in entries for fold in entry.expected_folds}))
+    groups: tuple[int | None, ...] = (*folds, None) if len(folds) > 1 else (None,)
+    entries = sorted(entries, key=lambda entry: _standing(entry, folds))
+    columns = [_column(entries, group, metric, folds) for group, metric in product(groups, METRICS)]
+    notes_of = [_notes(entry, max(map(_draws, entries))) for entry in entries]
+    notes = list(dict.fromkeys(note for row in notes_of for note in row))
+    rows = tuple(
+        Row(
+            method=label,
+            draws=_draws(entry),
+            episodes=sum(fold.episodes for fold in entry.folds),
+            failed=sum(fold.failed for fold in entry.folds),
+            cells=tuple(cells),
+            notes=tuple(notes.index(note) + 1 for note in row_notes),
+        )
+        for entry, label, cells, row_notes in zip(
+            entries, _labels(entries), zip(*columns, strict=True), notes_of, strict=True
+        )
+    )
+    first = entries[0]
+    return Table(
+        dataset=one_line(first.dataset),
+        manifest_version=one_line(" = ".join(sorted({entry.manifest_version for entry in entries}))),
+        manifest_digest=one_line(first.manifest_digest),
+        protocol=one_line(first.protocol),
+        groups=groups,
+        rows=rows,
+        notes=tuple(notes),
+    )
+
+
+def _standing(entry: Entry, folds: tuple[int, ...]) -> tuple[float, int, str, str]:
+    """Returns the sort key of a row: mean J&F; without it how many folds are whole; then the name."""
+    mean = _mean(entry, folds)
+    whole = sum(not fold.failed for fold in entry.folds)
+    return -mean.mean.JF if mean else 1, -whole, entry.method.name, entry.model_dump_json()
+
+
+def _mean(entry: Entry, folds: tuple[int, ...]) -> Summary | None:
+    """Returns the mean over these folds; an entry that expects others has none that may be compared."""
+    return entry.mean if entry.expected_folds == folds else None
+
+
+def _column(entries: Sequence[Entry], group: int | None, metric: Metric, folds: tuple[int, ...]) -> list[Cell]:
+    """Returns the cells of a column, with the two best values marked."""
+    summaries = [_summary(entry, group, folds) for entry in entries]
+    values = [_value(summary.mean, metric) if summary else None for summary in summaries]
+    is_whole = [not any(fold.failed for fold in entry.folds if group in (None, fold.fold)) for entry in entries]
+    ranked = sorted({value for value, whole in zip(values, is_whole, strict=True) if whole and value is not None})
+    places = {value: place for place, value in enumerate(reversed(ranked[-2:]), start=1)}
+    has_sd = group is None and metric == "J&F"
+    return [
+        Cell(
+            value=value,
+            sd=summary.sd_draws.JF if has_sd and summary and summary.sd_draws else None,
+            place=places.get(value) if whole and value is not None else None,
+        )
+        for value, summary, whole in zip(values, summaries, is_whole, strict=True)
+    ]
+
+
+def _summary(entry: Entry, group: int | None, folds: tuple[int, ...]) -> Summary | None:
+    if group is None and len(folds) > 1:
+        return _mean(entry, folds)
+    # The only fold is shown even with failures, when there is no mean: nothing else would show it.
+    return next((fold.score for fold in entry.folds if group in (None, fold.fold)), None)
+
+
+def _value(score: Score, metric: Metric) -> float:
+    return {"J": score.J, "F": score.F, "J&F": score.JF}[metric]
+
+
+def _draws(entry: Entry) -> int:
+    return max(len(fold.draws) for fold in entry.folds)
+
+
+def _notes(entry: Entry, most_draws: int) -> list[str]:
+    notes = []
+    failed = [f"{fold.failed} in fold {fold.fold}" for fold in entry.folds if fold.failed]
+    if failed:
+        notes.append(f"Episodes failed ({', '.join(failed)}); the scores stand for the others.")
+    if _draws(entry) < most_draws:
+        notes.append(f"Only {_draws(entry)} of {_count(most_draws, 'draw')}.")
+    return notes
+
+
+def _labels(entries: Sequence[Entry]) -> list[str]:
+    """Returns the method names; where a name is there twice, with everything that differs between its entries."""
+    names = [entry.method.name for entry in entries]
+    labels = []
+    for entry in entries:
+        namesakes = [_facts(other) for other in entries if other.method.name == entry.method.name]
+        differing = sorted({key for facts in namesakes for key in facts if len({f.get(key) for f in namesakes}) > 1})
+        facts = ", ".join(f"{key}={_facts(entry).get(key, 'none')}" for key in differing)
+        has_namesake = names.count(entry.method.name) > 1 and facts
+        labels.append(one_line(f"{entry.method.name} ({facts})" if has_namesake else entry.method.name))
+    return labels
+
+
+def _facts(entry: Entry) -> dict[str, str]:
+    """Returns what may tell entries of one method apart."""
+    return {
+        "version": entry.method.version,
+        "checkpoint_sha256": (entry.checkpoint_sha256 or "none")[:12],
+        "distribution": entry.distribution,
+        "commit": (entry.commit or "none")[:12],
+        **entry.packages,
+        **{key: str(value) for key, value in entry.options.items()},
+    }
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

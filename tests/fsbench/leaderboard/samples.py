@@ -1,0 +1,65 @@
+"""Results with made-up scores."""
+
+from dataclasses import replace
+
+from fsbench.evaluation.results import ClassResult
+from fsbench.evaluation.results import DrawResult
+from fsbench.evaluation.results import Result
+from fsbench.evaluation.results import RunIdentity
+from fsbench.evaluation.results import Score
+from fsbench.evaluation.results import summarise
+from fsbench.leaderboard.entries import entry_from_results
+from fsbench.methods.contract import MethodInfo
+
+STANDARD = "standard|size=native|tolerance=0.008|frames=all|mean=frame>expression>video>class"
+RELEASED = "released|size=short360|tolerance=0.010|frames=all|mean=frame"
+
+INFO = MethodInfo("copy", "1.0", "Copies the support mask", "Doe 2024", "Apache-2.0", ("ImageNet-1k",))
+
+
+def identity(fold, draws=(0, 1), name="copy", **changes):
+    fields = {
+        "dataset": "shapes",
+        "fold": fold,
+        "draws": draws,
+        "manifest_version": "v1",
+        "manifest_digest": "0123456789abcdef" * 4,
+        "protocol": STANDARD,
+        "method": replace(INFO, name=name),
+        "options": {"shots": 5, "rate": 0.1, "device": "cpu"},
+        "checkpoint_sha256": None,
+        "distribution": "fsbench 0.1.0",
+        "packages": {"fsbench": "0.1.0", "numpy": "2.3.4"},
+        "commit": None,
+    }
+    return RunIdentity(**(fields | changes))
+
+
+def result(fold, scores=((0.5, 0.7), (0.6, 0.8)), failed=0, **changes):
+    """The result of a fold with these (J, F), one for each draw."""
+    found = [Score(J=j, F=f, JF=(j + f) / 2) for j, f in scores]
+    return Result(
+        identity=identity(fold, tuple(range(len(found))), **changes),
+        score=summarise(found),
+        draws=tuple(DrawResult(draw=draw, score=score) for draw, score in enumerate(found)),
+        classes=(ClassResult(name="mouse", score=summarise(found)),),
+        episodes=12 - failed,
+        frames=96,
+        failures={f"f{fold}/mouse/d0/v{i}/0": "out of memory" for i in range(failed)},
+    )
+
+
+def entry(folds, expected=(1, 2), failed=(), **changes):
+    """An entry with the (J, F) of each draw for each fold; one episode failed in each fold that is in `failed`."""
+    results = [result(fold, scores, int(fold in failed), **changes) for fold, scores in folds.items()]
+    return entry_from_results(results, expected)
+
+
+def board():
+    """Entries of two methods on two folds, one of them partial, and of the first by another protocol on one fold."""
+    return [
+        entry({1: [(0.5, 0.7), (0.6, 0.8)], 2: [(0.3, 0.4), (0.2, 0.5)]}),
+        entry({1: [(0.4, 0.9), (0.4, 0.8)], 2: [(0.1, 0.1), (0.2, 0.1)]}, name="flow"),
+        entry({1: [(0.9, 0.9)]}, failed=(1,), name="half"),
+        entry({1: [(0.25, 0.5)]}, expected=(1,), protocol=RELEASED),
+    ]

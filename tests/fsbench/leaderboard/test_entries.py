@@ -1,0 +1,291 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from fsbench.datasets import open_dataset
+from fsbench.errors import RunError
+from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.entries import entry_from_results
+from fsbench.leaderboard.entries import entry_path
+from fsbench.leaderboard.entries import read_entries
+from fsbench.leaderboard.entries import UnitTiming
+from fsbench.leaderboard.entries import write_entries
+from fsbench.leaderboard.entries import write_entry
+from fsbench.leaderboard.runs import entries_from_runs
+from fsbench.leaderboard.runs import find_runs
+from fsbench.leaderboard.runs import manifest_folds
+from fsbench.leaderboard.runs import read_timing
+from fsbench.splits.build import build_manifest
+from fsbench.splits.build import BuildOptions
+from fsbench.splits.manifest import write_manifest
+from tests.fsbench.leaderboard.samples import board
+from tests.fsbench.leaderboard.samples import entry
+from tests.fsbench.leaderboard.samples import identity
+from tests.fsbench.leaderboard.samples import INFO
+from tests.fsbench.leaderboard.samples import RELEASED
+from tests.fsbench.leaderboard.samples import result
+from tests.tiny import write_dataset
+
+STORED = Path(__file__).parents[2] / "data" / "leaderboard_v1"
+
+SCORES = {1: [(0.5, 0.7), (0.6, 0.8)], 2: [(0.3, 0.4), (0.2, 0.5)]}
+
+
+def write_run(folder, found, timing=""):
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text(found.model_dump_json())
+    (folder / "timing.jsonl").write_text(timing)
+    return folder
+
+
+def changed(found, **values):
+    """The JSON of an entry with other values."""
+    return json.dumps(json.loads(found.model_dump_json()) | values)
+
+
+def test_an_entry_of_schema_1_loads():
+    (stored,) = read_entries(STORED)
+    timing = [UnitTiming(unit=0, seconds=1.5, frames=48, peak_bytes=123456789)]
+    assert stored == entry_from_results([result(fold, scores) for fold, scores in SCORES.items()], (1, 2), timing)
+
+
+def test_written_entries_read_back_the_same(tmp_path):
+    entries = board()
+    paths = write_entries(tmp_path, entries)
+    assert [path.relative_to(tmp_path).as_posix() for path in paths] == [
+        "shapes/copy.json",
+        "shapes/flow.json",
+        "shapes/half.json",
+        "shapes/copy.released.json",
+    ]
+    found = read_entries(tmp_path)
+    assert [found.index(one) for one in entries] == [0, 2, 3, 1]
+    assert len(found) == len(entries)
+
+
+def test_a_folder_that_is_not_there_has_no_entries(tmp_path):
+    assert read_entries(tmp_path / "leaderboard") == []
+
+
+def test_the_mean_is_over_folds_in_each_draw_and_then_over_draws():
+    mean = entry(SCORES).mean
+    # Draw 0 is J (0.5 + 0.3) / 2, F (0.7 + 0.4) / 2; draw 1 is J (0.6 + 0.2) / 2, F (0.8 + 0.5) / 2.
+    assert mean.mean.model_dump() == pytest.approx({"J": 0.4, "F": 0.6, "JF": 0.5}, abs=1e-15)
+    # So the spreads of J in the two folds, 0.07 each, cancel.
+    spread = {"J": 0, "F": 0.1 / 2**0.5, "JF": 0.05 / 2**0.5}
+    assert mean.sd_draws.model_dump() == pytest.approx(spread, abs=1e-15)
+
+
+def test_one_draw_has_no_spread():
+    assert entry({1: [(0.5, 0.7)], 2: [(0.3, 0.4)]}).mean.sd_draws is None
+
+
+def test_the_mean_of_one_fold_is_the_fold():
+    found = entry({0: SCORES[1]}, expected=(0,))
+    assert found.mean == found.folds[0].score
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        entry({1: SCORES[1]}),
+        entry(SCORES, failed=(2,)),
+        entry(SCORES, expected=(1, 2, 3)),
+    ],
+)
+def test_without_every_episode_of_every_fold_there_is_no_mean(found):
+    assert found.mean is None
+
+
+def test_the_order_of_results_and_timings_does_not_matter():
+    results = [result(fold, scores) for fold, scores in SCORES.items()]
+    timing = [UnitTiming(unit=i, seconds=0.1 * 3**i, frames=10, peak_bytes=i) for i in range(6)]
+    assert entry_from_results(results, (1, 2), timing) == entry_from_results(results[::-1], (2, 1), timing[::-1])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("protocol", RELEASED),
+        ("manifest_digest", "f" * 64),
+        ("options", {"shots": 1}),
+        ("checkpoint_sha256", "a" * 64),
+        ("packages", {"fsbench": "0.2.0"}),
+        ("method", replace(INFO, version="2.0")),
+    ],
+)
+def test_results_that_differ_in_more_than_the_fold_are_never_joined(tmp_path, field, value):
+    one, other = result(1), result(2, **{field: value})
+    with pytest.raises(RunError, match=f"fold 2 differs from fold 1 in {field}"):
+        entry_from_results([one, other], (1, 2))
+    for found in (one, other):
+        write_run(tmp_path / str(found.identity.fold), found)
+    assert [[fold.fold for fold in found.folds] for found in entries_from_runs(tmp_path, lambda _: (1, 2))] in (
+        [[1], [2]],
+        [[2], [1]],
+    )
+
+
+def test_results_of_other_draws_are_never_joined():
+    with pytest.raises(RunError, match="in draws"):
+        entry_from_results([result(1), result(2, [(0.1, 0.2)])], (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("results", "message"),
+    [
+        ([], "at least one result"),
+        ([result(1), result(1)], "each once"),
+        ([result(3)], r"\[3\] are none of the expected"),
+    ],
+)
+def test_results_that_make_no_entry_are_refused(results, message):
+    with pytest.raises(RunError, match=message):
+        entry_from_results(results, (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"schema_version": 2}, "schema_version"),
+        ({"rank": 1}, "rank"),
+        ({"mean": None}, "does not follow"),
+        ({"expected_folds": [1, 2, 3]}, "does not follow"),
+        ({"expected_folds": [2, 1]}, "not in order"),
+        ({"expected_folds": [1]}, "none of the expected"),
+        ({"folds": []}, "folds"),
+    ],
+)
+def test_an_entry_that_contradicts_itself_is_refused(tmp_path, values, message):
+    path = write_entry(tmp_path, entry(SCORES))
+    path.write_text(changed(entry(SCORES), **values))
+    with pytest.raises(RunError, match=f"copy.json: .*{message}"):
+        read_entries(tmp_path)
+
+
+@pytest.mark.parametrize("value", [53.1, -0.1, float("nan")])
+def test_a_score_is_a_fraction(value):
+    with pytest.raises(RunError, match=r"not in \[0, 1\]"):
+        entry({1: [(value, 0.5)], 2: [(0.5, 0.5)]})
+
+
+def test_another_mean_than_that_of_the_folds_is_refused():
+    better = entry({1: [(0.9, 0.9), (0.8, 0.9)], 2: [(0.9, 0.9), (0.8, 0.9)]}).mean
+    with pytest.raises(ValidationError, match="does not follow"):
+        Entry.model_validate_json(changed(entry(SCORES), mean=better.model_dump()))
+
+
+def test_a_damaged_file_is_an_error_that_names_it(tmp_path):
+    path = write_entry(tmp_path, entry(SCORES))
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(RunError, match=r"copy\.json: Invalid JSON"):
+        read_entries(tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "shapes" / "copy.json").mkdir(parents=True)
+    with pytest.raises(RunError, match=r"copy\.json: cannot be read"):
+        read_entries(tmp_path)
+
+
+def test_an_entry_at_the_place_of_another_is_an_error_that_names_both(tmp_path):
+    path = write_entry(tmp_path, entry(SCORES))
+    path.rename(path.with_name("flow.json"))
+    with pytest.raises(RunError, match=r"flow\.json: holds an entry that belongs at .*copy\.json"):
+        read_entries(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "a\\b", "..", ".hidden", "", "a/", "/etc/x", "a\nb", "a\0b"])
+@pytest.mark.parametrize("field", ["name", "dataset", "protocol"])
+def test_a_name_that_is_no_file_name_is_refused(tmp_path, name, field):
+    with pytest.raises(RunError, match="cannot be part of a file name"):
+        write_entry(tmp_path, entry(SCORES, **{field: name}))
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_entries_that_claim_one_file_are_refused_before_any_is_written(tmp_path):
+    other = entry(SCORES, options={"shots": 1})
+    with pytest.raises(RunError, match=r"copy\.json: two entries claim this file; they differ in options"):
+        write_entries(tmp_path, [entry(SCORES), other])
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_a_new_entry_takes_the_place_of_the_old_one(tmp_path):
+    other = entry(SCORES, options={"shots": 1})
+    assert write_entry(tmp_path, entry(SCORES)) == write_entry(tmp_path, other) == entry_path(tmp_path, other)
+    assert read_entries(tmp_path) == [other]
+
+
+def test_runs_are_found_at_any_depth(tmp_path):
+    deep = write_run(tmp_path / "shapes" / "copy" / "fold-1", result(1))
+    flat = write_run(tmp_path / "other", result(1))
+    (tmp_path / "unfinished").mkdir()
+    assert find_runs(tmp_path) == [flat, deep]
+    assert find_runs(deep) == [deep]
+
+
+def test_runs_are_joined_over_their_folds(tmp_path, caplog):
+    for fold, scores in SCORES.items():
+        write_run(
+            tmp_path / f"fold-{fold}",
+            result(fold, scores),
+            f'{{"unit":0,"seconds":{fold},"frames":4,"peak_bytes":{fold}}}\n',
+        )
+    (found,) = entries_from_runs(tmp_path, lambda _: (1, 2))
+    assert found.mean == entry(SCORES).mean
+    assert found.seconds_per_frame == 3 / 8
+    assert found.peak_memory_bytes == 2
+    assert not caplog.messages
+
+
+def test_without_a_manifest_the_folds_that_are_there_count_as_all_and_it_is_said(tmp_path, caplog):
+    write_run(tmp_path / "run", result(1))
+    (found,) = entries_from_runs(tmp_path, lambda _: None)
+    assert found.expected_folds == (1,)
+    assert "no manifest with digest 0123456789ab" in caplog.text
+
+
+def test_two_runs_of_one_fold_are_an_error_that_names_both(tmp_path):
+    for name in ("a", "b"):
+        write_run(tmp_path / name, result(1))
+    with pytest.raises(RunError, match=r"b: the same run of the same fold as .*a\. "):
+        entries_from_runs(tmp_path)
+
+
+def test_expected_folds_are_those_of_the_manifest_with_the_digest_of_the_run(tmp_path):
+    root = write_dataset(tmp_path / "data", {"dog": 3, "cat": 3}, with_frames=False)
+    dataset = open_dataset("mini-ref-youtube-vos", root)
+    first, rows = build_manifest(dataset, BuildOptions(minimum=2, draws=2))
+    newest, more = build_manifest(dataset, BuildOptions(minimum=2, draws=1, version="v2"))
+    write_manifest(tmp_path / "splits", first, rows)
+    write_manifest(tmp_path / "splits", newest, more)
+    for info in (first, newest):
+        run = identity(1, dataset=info.dataset, manifest_digest=info.digest)
+        assert manifest_folds(run, tmp_path / "splits") == (1, 4)
+    assert manifest_folds(identity(1, dataset=first.dataset), tmp_path / "splits") is None
+    assert manifest_folds(identity(1, dataset="other"), tmp_path / "splits") is None
+
+
+def test_timing_survives_a_cut_line_and_keeps_the_last_of_a_unit_that_was_done_again(tmp_path, caplog):
+    lines = [
+        f'{{"unit": {i}, "seconds": {s}, "frames": 8, "peak_bytes": 5}}' for i, s in ((0, 1.0), (1, 2.0), (0, 4.0))
+    ]
+    (tmp_path / "timing.jsonl").write_text("\n".join([*lines, lines[0][:20]]))
+    assert [(unit.unit, unit.seconds) for unit in read_timing(tmp_path)] == [(0, 4.0), (1, 2.0)]
+    assert "skipped a line that was cut" in caplog.text
+
+
+def test_a_line_cut_by_a_kill_may_be_followed_by_those_of_the_next_call(tmp_path):
+    line = '{"unit": 1, "seconds": 2.0, "frames": 8, "peak_bytes": 5}\n'
+    (tmp_path / "timing.jsonl").write_text(line[:20] + line + line.replace("1", "2"))
+    assert [unit.unit for unit in read_timing(tmp_path)] == [2]
+
+
+def test_without_timing_the_cost_is_not_known(tmp_path):
+    (write_run(tmp_path / "run", result(1)) / "timing.jsonl").unlink()
+    (found,) = entries_from_runs(tmp_path, lambda _: (1, 2))
+    assert found.seconds_per_frame is None
+    assert found.peak_memory_bytes is None
