@@ -1,0 +1,50 @@
+"""How long opening a dataset takes, against `json.load` of its two metadata files.
+
+    python benchmarks/metadata.py --data-root DIR        # a folder that holds ref-youtube-vos
+
+Prints CPU seconds of both, alternating, best of several rounds, and their ratio.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from fsbench.datasets import DATASETS
+from fsbench.datasets import open_dataset
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Returns the CPU time of one call."""
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-root", type=Path, required=True)
+    parser.add_argument("--dataset", default="mini-ref-youtube-vos")
+    parser.add_argument("--rounds", type=int, default=7)
+    arguments = parser.parse_args()
+    root = open_dataset(arguments.dataset, arguments.data_root).root
+    layout = DATASETS[arguments.dataset].layout
+    files = [root / layout.metadata, root / layout.expressions]
+
+    def load() -> None:
+        for path in files:
+            with path.open() as stream:
+                json.load(stream)
+
+    pairs = []
+    for _ in range(arguments.rounds):
+        fresh = open_dataset(arguments.dataset, root)
+        pairs.append((cpu_seconds(load), cpu_seconds(fresh.videos)))
+    plain, ours = (min(times) for times in zip(*pairs, strict=True))
+    print(f"json.load {plain:.3f} s, open_dataset {ours:.3f} s, ratio {ours / plain:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+import pytest
+
+from fsbench.errors import DataError
+from fsbench.evaluation.runner import RunOptions
+from tests.fsbench.evaluation.test_runner import contents
+from tests.fsbench.evaluation.test_runner import damage
+from tests.fsbench.evaluation.test_runner import evaluate
+from tests.fsbench.evaluation.test_runner import place  # noqa: F401 - a fixture
+from tests.fsbench.evaluation.test_runner import source  # noqa: F401 - a fixture
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'fsbench[ray]'")
+    ray.init(num_cpus=2, include_dashboard=False, configure_logging=False, log_to_driver=False)
+    yield ray
+    ray.shutdown()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_ray_gives_the_bytes_of_the_local_engine(source, tmp_path, cluster):  # noqa: F811
+    evaluate(source, tmp_path / "local")
+    evaluate(source, tmp_path / "ray", RunOptions(engine="ray", workers=2))
+    assert contents(tmp_path / "ray") == contents(tmp_path / "local")
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_errors_come_through_ray_as_they_are(place, cluster):  # noqa: F811
+    damage(place, "missing")
+    with pytest.raises(DataError, match="dog-1"):
+        evaluate(place, run=RunOptions(engine="ray", workers=1))
