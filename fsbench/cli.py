@@ -51,6 +51,16 @@ def _data_root(command: F) -> F:
     )(command)
 
 
+def _entries(command: F) -> F:
+    return click.option(
+        "--entries",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("leaderboard/entries"),
+        show_default=True,
+        help="Folder of the leaderboard's entries.",
+    )(command)
+
+
 def _json(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
 
@@ -285,13 +295,7 @@ def evaluate(
 
 @main.command()
 @click.argument("run", type=click.Path(file_okay=False, exists=True, path_type=Path))
-@click.option(
-    "--entries",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("leaderboard/entries"),
-    show_default=True,
-    help="Folder of the entries.",
-)
+@_entries
 def submit(run: Path, entries: Path) -> None:
     """Turn the finished runs in a folder into leaderboard entries.
 
@@ -312,13 +316,7 @@ def submit(run: Path, entries: Path) -> None:
 
 
 @main.command()
-@click.option(
-    "--entries",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("leaderboard/entries"),
-    show_default=True,
-    help="Folder of the entries.",
-)
+@_entries
 @click.option(
     "--runs", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Show finished runs instead."
 )

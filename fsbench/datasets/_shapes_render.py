@@ -159,7 +159,7 @@ def _tones(silhouette: int, texture: int) -> NDArray[np.int64]:
     inner = np.logical_and.reduce(
         [np.roll(stencil, (down, right), (0, 1)) for down in (-_RIM, 0, _RIM) for right in (-_RIM, 0, _RIM)]
     )
-    return np.where(stencil, np.where(inner, np.where(dark, 196, 256), 120), 0)
+    return np.where(stencil, np.where(inner, np.where(dark, 212, 256), 120), 0)
 
 
 class _Patch(NamedTuple):
@@ -218,7 +218,7 @@ def draw_frames(rng: np.random.Generator, pieces: Sequence[Piece], height: int, 
     for piece in sorted(pieces, key=lambda p: p.depth):
         for t, frame in enumerate(frames):
             _paint(piece, t, frame)
-    noise = (rng.random(frames.shape[:3]) * 7).astype(np.int64) - 3
+    noise = (rng.random(frames.shape[:3]) * 5).astype(np.int64) - 2
     noisy: NDArray[np.uint8] = np.clip(frames + noise[..., None], 0, 255).astype(np.uint8)
     return noisy
 
@@ -241,17 +241,23 @@ def _paint(piece: Piece, t: int, frame: NDArray[np.int64]) -> None:
 
 
 def _background(rng: np.random.Generator, height: int, width: int) -> NDArray[np.int64]:
-    """Draws two muted colours [H, W, 3] mixed by cloudy noise and by stripes, checks or nothing."""
+    """Draws two muted colours [H, W, 3] mixed by clouds and by soft stripes, soft checks or nothing."""
     clouds = (2 * _clouds(rng, height, width, 28) + _clouds(rng, height, width, 9)) // 3
     angle, period = pick(rng, TURN), 10 + pick(rng, 14)
     rows, columns = np.arange(height)[:, None], np.arange(width)
-    along = (rows * sine(angle) + columns * sine(angle + TURN // 4)) // _ONE
-    across = (rows * sine(angle + TURN // 4) - columns * sine(angle)) // _ONE
-    patterns = (clouds, along // period % 2 * 255, (along // period + across // period) % 2 * 255)
+    along = _waves((rows * sine(angle) + columns * sine(angle + TURN // 4)) // _ONE, period)
+    across = _waves((rows * sine(angle + TURN // 4) - columns * sine(angle)) // _ONE, period)
+    patterns = (clouds, along, np.abs(along - across))
     level = (2 * clouds + patterns[pick(rng, len(patterns))]) // 3
     first, second = _muted(rng), _muted(rng)
     background: NDArray[np.int64] = first + (second - first) * level[..., None] // 255
     return background
+
+
+def _waves(distances: NDArray[np.int64], period: int) -> NDArray[np.int64]:
+    """Turns distances [H, W] into a wave 0..255, straight up for one period and straight down for the next."""
+    waves: NDArray[np.int64] = np.abs(distances % (2 * period) - period) * 255 // period
+    return waves
 
 
 def _clouds(rng: np.random.Generator, height: int, width: int, cell: int) -> NDArray[np.int64]:

@@ -53,7 +53,7 @@ _CONFIG_FILE = "shapes.json"
 _FRAME_STEP = 5  # frames are named 00000, 00005, ... as in YouTube-VOS
 
 # Sides of the square of the object's area, in thousandths of sqrt(H * W); between two sizes lies a clear gap.
-_SIDES = {"small": (170, 185), "medium": (205, 235), "large": (270, 300)}
+_SIDES = {"small": (190, 205), "medium": (225, 250), "large": (280, 305)}
 _SIZES = ("small", "small", "medium", "large", "large", "large")  # large ones are dropped more often, as too crowded
 _COLOURS = tuple(COLOURS)
 _PATHS = ("still", "steady", "stop-and-go", "bounce")
@@ -87,8 +87,8 @@ class ShapesConfig:
 
     version: str = "v1"
     seed: int = 0
-    videos_per_category: int = 12
-    frames: int = 11
+    videos_per_category: int = 18
+    frames: int = 10
     height: int = 96
     width: int = 128
 
@@ -153,8 +153,8 @@ def render_video(config: ShapesConfig, category_index: int, video_index: int) ->
     """
     word = CATEGORIES[category_index]
     rng = named_stream(config.seed, "shapes", config.version, word, video_index)
-    num_annotated = (1, 2, 2, 3)[pick(rng, 4)]
-    num_distractors = num_annotated + pick(rng, 4 - num_annotated)  # at least one decoy each, see _draw_scene
+    num_annotated = (1, 2, 2, 2, 3)[pick(rng, 5)]
+    num_distractors = max(num_annotated, 1 + pick(rng, 3))  # at least one decoy each, see _draw_scene
     while True:  # until a scene is clear enough
         objects, owners = _draw_scene(rng, config, category_index, num_annotated, num_distractors)
         annotated = [o for o in objects if o.object_id]
@@ -188,7 +188,7 @@ def _draw_scene(
     sizes = [_SIZES[pick(rng, len(_SIZES))] for _ in range(count)]
     for k in range(num_annotated, count):  # most distractors are decoys: what is said of an annotated object fits them
         model = k % num_annotated
-        colours[k] = colours[model] if rng.random() < 0.85 else colours[k]
+        colours[k] = colours[model] if rng.random() < 0.65 else colours[k]
         sizes[k] = sizes[model] if rng.random() < 0.6 else sizes[k]
     keys = rng.random(count).tolist()
     depths = [sorted(keys).index(key) for key in keys]
@@ -208,11 +208,11 @@ def _draw_scene(
 
 
 def _all_well_visible(objects: Sequence[ShapeObject], owners: NDArray[np.uint8]) -> bool:
-    """Tells whether each object shows at least 60 % of its area in at least 3 of 5 frames."""
+    """Tells whether each object shows at least 75 % of its area in at least 3 of 5 frames."""
     for number, shape in enumerate(objects, 1):
         area = (shape.piece.side // SUB) ** 2
         seen = np.count_nonzero(owners == number, axis=(1, 2))
-        if 5 * np.count_nonzero(100 * seen >= 60 * area) < 3 * len(seen):
+        if 5 * np.count_nonzero(100 * seen >= 75 * area) < 3 * len(seen):
             return False
     return True
 
@@ -326,7 +326,7 @@ def _draw_sentences(
 ) -> tuple[tuple[str, int], ...]:
     """Draws two sentences for each object that fit it and no other of its category.
 
-    Sentences that would fit a distractor but for the category are drawn far more often.
+    Sentences that would fit a distractor but for the category are drawn more often.
 
     Returns:
         (sentence, object_id) pairs; none at all if there is an object without two such sentences.
@@ -336,7 +336,7 @@ def _draw_sentences(
         others = [other.traits for other in annotated if other is not shape]
         ways = [kinds for kinds in _NAMED_TOGETHER if _tells_apart(kinds, shape.traits, others)]
         decoyed = [w for w in ways if any(all(d.traits.get(k) == shape.traits[k] for k in w) for d in distractors)]
-        ways += decoyed * 8
+        ways += decoyed * 3
         if len(set(ways)) < 2:
             return ()
         first = ways[pick(rng, len(ways))]

@@ -9,6 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from fsbench.datasets import open_dataset
+from fsbench.datasets.shapes import CATEGORIES
+from fsbench.datasets.shapes import render_video
+from fsbench.datasets.shapes import ShapesConfig
 from fsbench.errors import ManifestError
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
@@ -27,6 +30,9 @@ BUILD = """
 import sys
 from pathlib import Path
 from fsbench.datasets import open_dataset
+from fsbench.datasets.shapes import CATEGORIES
+from fsbench.datasets.shapes import render_video
+from fsbench.datasets.shapes import ShapesConfig
 from fsbench.splits.build import BuildOptions, build_manifest
 print(build_manifest(open_dataset(sys.argv[1], Path(sys.argv[2])), BuildOptions())[0].digest)
 """
@@ -203,3 +209,15 @@ def test_no_sentence_is_in_the_committed_manifests_of_real_data():
 def test_the_committed_manifests_hold_no_paths():
     for path in sorted(Path(ROOT / "splits").rglob("manifest.json")):
         assert str(ROOT.parent) not in path.read_text()
+
+
+def test_the_committed_manifest_of_the_embedded_set_holds_what_is_rendered():
+    manifest = read_manifest(find_manifest("mini-ref-shapes", ROOT / "splits"))
+    frames = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
+    texts = [(row["video_id"], row["text"], row["object_ids"]) for row in manifest.rows("expressions")]
+    assert len(frames) == len(CATEGORIES) * ShapesConfig().videos_per_category
+    for category in range(0, len(CATEGORIES), 5):
+        video = render_video(ShapesConfig(), category, 17)
+        assert frames[video.video_id] == video.frame_names
+        found = [(text, ids) for video_id, text, ids in texts if video_id == video.video_id]
+        assert found == [(text, [object_id]) for text, object_id in video.sentences]
