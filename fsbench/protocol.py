@@ -1,5 +1,6 @@
 """Protocols: everything that a score depends on besides the masks, under one name and one signature."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +9,7 @@ from fsbench.errors import suggestion
 
 __all__ = ["PROTOCOLS", "Level", "Protocol", "named_protocol"]
 
-Level = Literal["frame", "expression", "video", "class", "object"]
+Level = Literal["frame", "expression", "object", "video", "class"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,15 @@ class Protocol:
         short_side: Shorter side, in pixels, at which prediction and truth are compared; None for native resolution.
             The truth is resized bilinearly and thresholded at 0.5.
         frames: Which frames of a sequence count: all, or all but the first and last.
-        chain: What is averaged over, from the inside out; what the chain leaves out is pooled. Folds, and draws in a
-            fold, are averaged last, always.
+        chain: For episodes: what is averaged over, from the inside out; what the chain leaves out is pooled. Folds,
+            and draws in a fold, are averaged last, always. None: the protocol does not score episodes.
+        folder_chain: The same for a folder of masks against a folder of truth.
+        objects: Which objects of a truth folder's label maps are scored: every id in the truth; 1 to the largest id of
+            its first frame, gaps included; or every id from the frame on in which truth or prediction first has it.
+        matching: Which predicted object answers for a true one: that of the same id, or the best assignment.
+        void: What index 255 of the truth is: background, left out of the comparison, or an object like any other.
         has_decay: Whether recall and decay are part of it.
+        differs: Where its numbers differ from the tool's that it is named after, and why; empty if nowhere.
     """
 
     name: str
@@ -32,15 +39,24 @@ class Protocol:
     tolerance: float = 0.008
     short_side: int | None = None
     frames: Literal["all", "inner"] = "all"
-    chain: tuple[Level, ...] = ("frame", "expression", "video", "class")
+    chain: tuple[Level, ...] | None = None
+    folder_chain: tuple[Level, ...] = ("frame", "object")
+    objects: Literal["in-truth", "first-frame", "from-first-seen"] = "in-truth"
+    matching: Literal["id", "assignment"] = "id"
+    void: Literal["background", "excluded", "object"] = "background"
     has_decay: bool = False
+    differs: str = ""
 
     @property
     def signature(self) -> str:
-        """The string that is printed beside every number."""
+        """The string that is printed beside every number; of the protocol for episodes, if it scores them."""
+        return self.signed(self.chain or self.folder_chain)
+
+    def signed(self, chain: Sequence[Level], *extras: str) -> str:
+        """Returns the signature with another chain, and with what else a score was made to depend on."""
         size = "native" if self.short_side is None else f"short{self.short_side}"
         parts = [self.name, f"size={size}", f"tolerance={self.tolerance:.3f}", f"frames={self.frames}"]
-        return "|".join([*parts, f"mean={'>'.join(self.chain)}"])
+        return "|".join([*parts, f"mean={'>'.join(chain)}", *extras])
 
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         """Returns the (height, width) at which masks of a video of this native size are compared."""
@@ -57,20 +73,54 @@ class Protocol:
 PROTOCOLS = {
     protocol.name: protocol
     for protocol in (
-        Protocol("standard", "native resolution, DAVIS tolerance, every level averaged in turn"),
+        Protocol(
+            "standard",
+            "native resolution, DAVIS tolerance, every level averaged in turn",
+            chain=("frame", "expression", "video", "class"),
+            folder_chain=("frame", "object", "video"),
+        ),
         Protocol(
             "released",
             "what the authors' test script computes: shorter side 360, tolerance 0.010, one pool of frames",
             tolerance=0.010,
             short_side=360,
             chain=("frame",),
+            folder_chain=("frame",),
+            differs="The script prints its mean divided by 5 whatever ran; this is the mean.",
         ),
         Protocol(
             "davis-2017",
             "davis2017-evaluation, semi-supervised: first and last frame dropped, recall and decay",
             frames="inner",
-            chain=("frame", "object"),
+            objects="first-frame",
             has_decay=True,
+            differs="The tool's decay is wrong from 256 frames on, where it wraps frame ids at 8 bits; --uint8-decay "
+            "does so too.",
+        ),
+        Protocol(
+            "davis-2017-unsupervised",
+            "davis2017-evaluation, unsupervised (Ref-DAVIS): all frames, best assignment, void left out",
+            objects="first-frame",
+            matching="assignment",
+            void="excluded",
+            has_decay=True,
+            differs="Objects are named by their id in the truth, in the tool by the place of the matched proposal; "
+            "decay as in davis-2017.",
+        ),
+        Protocol(
+            "vos-benchmark",
+            "vos-benchmark and SA-V's evaluator: first and last frame dropped, objects count once they are seen",
+            frames="inner",
+            objects="from-first-seen",
+            void="object",
+            differs="Scores are in [0, 1], not per cent; an object that neither a truth nor a predicted frame shows "
+            "is not scored, as there.",
+        ),
+        Protocol(
+            "mevis",
+            "MeViS: one mask a sentence, all frames, mean over sentences",
+            folder_chain=("frame", "expression"),
+            differs="A sentence with a missing frame is refused, where the tool silently leaves it out of the mean.",
         ),
     )
 }

@@ -19,6 +19,8 @@ from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
 from fsbench.datasets.records import Video
 from fsbench.errors import DataError
+from fsbench.labels import read_label_map
+from fsbench.labels import read_label_map_size
 
 __all__ = ["FolderDataset", "Layout"]
 
@@ -71,16 +73,7 @@ class FolderDataset:
 
     def label_map(self, video_id: str, name: str) -> npt.NDArray[np.integer]:
         """Returns a frame's object indices as integer [H, W]."""
-        path = self._mask_path(video_id, name)
-        with _open_image(path) as image:
-            labels = np.asarray(image)
-            mode = image.mode
-        if labels.ndim != 2:
-            raise DataError(
-                f"{path}: a label map must hold one index a pixel, this picture has mode {mode}. "
-                "Save it as a palette PNG (mode P) whose index is the object id."
-            )
-        return labels.astype(np.uint8) if labels.dtype == np.bool_ else labels
+        return read_label_map(self._mask_path(video_id, name))
 
     def missing_files(self, video_id: str, name: str) -> list[Path]:
         """Returns the files of a frame (picture, label map) that are not on disk."""
@@ -91,10 +84,7 @@ class FolderDataset:
         """Returns (height, width) of a video's first label map, or None if it has none on disk."""
         folder = self.root / self._layout.annotations / _safe(video_id)
         path = min(folder.glob("*.png"), default=None)
-        if path is None:
-            return None
-        with _open_image(path) as image:
-            return image.height, image.width
+        return None if path is None else read_label_map_size(path)
 
     def sources(self) -> Mapping[str, str]:
         """Returns the SHA-256 of each metadata file, by its path below the root."""

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -20,8 +19,7 @@ from tqdm import tqdm
 
 from fsbench.datasets.records import Dataset
 from fsbench.errors import RunError
-from fsbench.evaluation.aggregation import KEYS
-from fsbench.evaluation.aggregation import scores_by
+from fsbench.evaluation.aggregation import fold_scores
 from fsbench.evaluation.engines import run_units
 from fsbench.evaluation.identity import differences
 from fsbench.evaluation.identity import locked
@@ -29,11 +27,8 @@ from fsbench.evaluation.identity import run_identity
 from fsbench.evaluation.plan import fold_record
 from fsbench.evaluation.plan import plan_units
 from fsbench.evaluation.plan import Unit
-from fsbench.evaluation.results import ClassResult
-from fsbench.evaluation.results import DrawResult
 from fsbench.evaluation.results import Result
 from fsbench.evaluation.results import RunIdentity
-from fsbench.evaluation.results import summarise
 from fsbench.evaluation.worker import UnitResult
 from fsbench.evaluation.worker import WorkerSetup
 from fsbench.files import write_whole
@@ -96,7 +91,7 @@ def evaluate_fold(
         RunError: The folder is in use, or holds another run.
         FsbenchError: See `Worker.run`.
     """
-    if not set(protocol.chain) <= set(KEYS):
+    if protocol.chain is None:
         raise RunError(f"Protocol {protocol.name!r} scores folders of masks, not episodes. Evaluate with 'standard'.")
     identity = run_identity(manifest, fold, draws, method, options, protocol)
     setup = WorkerSetup(
@@ -209,16 +204,12 @@ def _result(
     if not scores.num_rows:
         first = next(iter(failed.values()))
         raise RunError(f"{folder}: every episode failed, the first with: {first}")
-    rows = _keyed(scores, manifest)
-    by_draw = scores_by(rows, protocol.chain, ("draw",))
-    by_class = scores_by(rows, [level for level in protocol.chain if level != "class"], ("draw", "class"))
-    names = dict.fromkeys(unit.class_name for unit in units)
-    classes = {name: [score for (_, n), score in by_class.items() if n == name] for name in names}
+    totals = fold_scores(scores.to_pandas(), manifest, protocol.chain or ())[identity.fold]
     return Result(
         identity=identity,
-        score=summarise(list(by_draw.values())),
-        draws=tuple(DrawResult(draw=int(str(draw)), score=score) for (draw,), score in by_draw.items()),
-        classes=tuple(ClassResult(name=name, score=summarise(found)) for name, found in classes.items() if found),
+        score=totals.score,
+        draws=totals.draws,
+        classes=totals.classes,
         episodes=len(pc.unique(scores["episode_id"])),
         frames=scores.num_rows,
         failures=dict(sorted(failed.items())),
@@ -247,15 +238,6 @@ def _check_complete(
     if found != counted:
         wrong = sorted(key for key in counted.keys() | found.keys() if counted.get(key) != found.get(key))
         raise RunError(f"{folder}: {len(wrong)} episodes are incomplete, e.g. {wrong[0]}. Discard with --restart.")
-
-
-def _keyed(scores: pa.Table, manifest: Manifest) -> pd.DataFrame:
-    """Returns score rows with the columns that say where each belongs."""
-    episodes = manifest.tables["episodes"].select(["episode_id", "draw", "class_id", "video_id", "expression_id"])
-    keyed: pd.DataFrame = scores.to_pandas().merge(episodes.to_pandas(), on="episode_id", validate="many_to_one")
-    keyed["class"] = keyed["class_id"].map(manifest.class_names)
-    keyed = keyed.rename(columns={"video_id": "video", "expression_id": "expression"})
-    return keyed[["draw", "class", "video", "expression", "frame", "J", "F"]]
 
 
 def _json(record: BaseModel) -> str:

@@ -6,9 +6,13 @@ from fsbench.metrics.boundary import region_and_contour
 from fsbench.metrics.counts import boundary_map
 from fsbench.metrics.counts import clip_counts
 from fsbench.metrics.counts import disk
+from fsbench.metrics.counts import kernel_name
+from fsbench.metrics.counts import label_counts
+from fsbench.metrics.counts import labels_present
 from fsbench.metrics.counts import pair_counts
 from fsbench.metrics.counts import PairCounts
 from fsbench.metrics.counts import radius_px
+from fsbench.metrics.counts import rle_counts
 from fsbench.metrics.region import jaccard
 from fsbench.metrics.region import region_similarity
 from fsbench.metrics.summary import decay
@@ -24,10 +28,14 @@ __all__ = [
     "disk",
     "f_measure",
     "jaccard",
+    "kernel_name",
+    "label_counts",
+    "labels_present",
     "mean",
     "pair_counts",
     "radius_px",
     "recall",
     "region_and_contour",
     "region_similarity",
+    "rle_counts",
 ]

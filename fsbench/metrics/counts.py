@@ -1,21 +1,62 @@
 """Everything that J and F need of one frame, as six integers.
 
 Scores are quotients of these counts, so whatever computes the same six integers gives the same scores to the last bit.
-Another kernel therefore has to replace `pair_counts` alone; this one needs nothing but numpy and OpenCV.
+They come from a kernel: the C extension `_kernel`, or numpy in `_pure` where that is not built.
 
 Axis letters: `T` frames, `H, W` pixels. The definitions are those of DAVIS-2017 (davis2017-evaluation, `metrics.py`).
 """
 
 import math
+from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
+from typing import Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["PairCounts", "as_clips", "boundary_map", "clip_counts", "disk", "pair_counts", "radius_px"]
+from fsbench.metrics import _pure
+
+__all__ = [
+    "PairCounts",
+    "as_clips",
+    "boundary_map",
+    "clip_counts",
+    "disk",
+    "kernel_name",
+    "label_counts",
+    "labels_present",
+    "pair_counts",
+    "radius_px",
+    "rle_counts",
+]
 
 Masks = npt.NDArray[np.bool_]
+LabelMap = npt.NDArray[np.uint8]
+
+
+class Kernel(Protocol):
+    """What computes the counts, with buffers for arrays and tuples for counts; for the rest see `_pure`."""
+
+    NAME: str
+
+    def pair_counts(
+        self, pred: _pure.Buffer, truth: _pure.Buffer, height: int, width: int, radius: int, /
+    ) -> _pure.Counts: ...
+    def label_counts(
+        self, pred: _pure.Buffer, truth: _pure.Buffer, height: int, width: int, pairs: bytes, radius: int, /
+    ) -> list[_pure.Counts]: ...
+    def labels_present(self, labels: _pure.Buffer, /) -> bytes: ...
+    def rle_counts(self, pred: bytes, truth: bytes, height: int, width: int, radius: int, /) -> _pure.Counts: ...
+
+
+kernel: Kernel = _pure
+try:
+    from fsbench.metrics import _kernel
+except ImportError:
+    pass  # setup.py builds it where there is a compiler; the counts are the same without
+else:
+    kernel = _kernel
 
 AXES = {2: "[H, W]", 3: "[T, H, W]"}
 
@@ -38,6 +79,11 @@ class PairCounts(NamedTuple):
     truth_boundary: int
     pred_matched: int
     truth_matched: int
+
+
+def kernel_name() -> str:
+    """Returns what computes the counts: "C", or "numpy" where the extension is not built. Both give the same."""
+    return kernel.NAME
 
 
 def radius_px(tolerance: float, height: int, width: int) -> int:
@@ -86,14 +132,7 @@ def boundary_map(mask: Masks) -> Masks:
         ValueError: The mask is of another shape or dtype, or has no pixels.
     """
     _check("mask", mask, ndims=(2,))
-    boundary = np.zeros(mask.shape, dtype=np.bool_)
-    across = mask[:, 1:] != mask[:, :-1]
-    boundary[:-1] = mask[1:] != mask[:-1]
-    boundary[:, :-1] |= across
-    # A block whose upper and left pairs are uniform can differ in its lower right pixel only, which `across` of the
-    # row below sees.
-    boundary[:-1, :-1] |= across[1:]
-    return boundary
+    return _pure.boundary_map(mask)
 
 
 def pair_counts(pred: Masks, truth: Masks, radius_px: int) -> PairCounts:
@@ -111,25 +150,70 @@ def pair_counts(pred: Masks, truth: Masks, radius_px: int) -> PairCounts:
         ValueError: The masks are no bool [H, W] of one shape with at least one pixel, or the radius is negative.
     """
     _check_pair(pred, truth, ndims=(2,))
-    if radius_px < 0:
-        raise ValueError(f"radius_px must be >= 0, got {radius_px}.")
-    either = pred | truth
-    union = int(np.count_nonzero(either))
-    if union == 0:
-        return PairCounts(0, 0, 0, 0, 0, 0)
-    # The boundary reaches one pixel beyond a mask, up and to the left; one more pixel on each side is background, and
-    # where the window ends at the frame's border, both end there by the same rule.
-    window = _window(either, margin=1)
-    pred, truth = pred[window], truth[window]
-    pred_boundary, truth_boundary = boundary_map(pred), boundary_map(truth)
-    return PairCounts(
-        intersection=int(np.count_nonzero(pred & truth)),
-        union=union,
-        pred_boundary=int(np.count_nonzero(pred_boundary)),
-        truth_boundary=int(np.count_nonzero(truth_boundary)),
-        pred_matched=_matched(pred_boundary, truth_boundary, radius_px),
-        truth_matched=_matched(truth_boundary, pred_boundary, radius_px),
-    )
+    height, width = pred.shape
+    reach = _reach(radius_px, height, width)
+    masks = np.ascontiguousarray(pred), np.ascontiguousarray(truth)
+    return PairCounts(*kernel.pair_counts(*masks, height, width, reach))
+
+
+def label_counts(pred: LabelMap, truth: LabelMap, pairs: Sequence[tuple[int, int]], radius_px: int) -> list[PairCounts]:
+    """Counts what J and F of several objects of one frame are made of: one pass for all.
+
+    Each object is cut out and its boundary found once, in however many pairs it occurs.
+
+    Args:
+        pred: uint8 [H, W], the predicted labels.
+        truth: uint8 [H, W], the true labels.
+        pairs: A label of `pred` and one of `truth` each, in 0..255; they need not occur in the maps.
+        radius_px: As in `pair_counts`.
+
+    Returns:
+        For each pair (p, t), in this order, `pair_counts(pred == p, truth == t, radius_px)`.
+
+    Raises:
+        ValueError: The maps are no uint8 [H, W] of one shape with at least one pixel, a label is outside 0..255, or
+            the radius is negative.
+    """
+    _check_pair(pred, truth, ndims=(2,), dtype=np.uint8)
+    height, width = pred.shape
+    reach = _reach(radius_px, height, width)
+    maps = np.ascontiguousarray(pred), np.ascontiguousarray(truth)
+    return [PairCounts(*counts) for counts in kernel.label_counts(*maps, height, width, _labels(pairs), reach)]
+
+
+def labels_present(labels: LabelMap) -> list[int]:
+    """Returns the labels that a map shows, in order.
+
+    Args:
+        labels: uint8 [H, W].
+
+    Raises:
+        ValueError: The map is of another shape or dtype, or has no pixels.
+    """
+    _check("labels", labels, ndims=(2,), dtype=np.uint8)
+    return list(kernel.labels_present(np.ascontiguousarray(labels)))
+
+
+def rle_counts(pred: bytes, truth: bytes, height: int, width: int, radius_px: int) -> PairCounts:
+    """Counts what J and F of one frame are made of, straight from run lengths.
+
+    The work grows with H * W where a mask fills the frame, however short its counts: bound them beforehand.
+
+    Args:
+        pred: The predicted mask as COCO's compressed counts (column by column), for a frame of H * W pixels.
+        truth: The true mask, likewise.
+        height: H of the frame.
+        width: W of the frame.
+        radius_px: As in `pair_counts`.
+
+    Returns:
+        What `pair_counts` returns of the decoded masks.
+
+    Raises:
+        ValueError: The counts are malformed or do not fill the frame exactly, the frame has no pixels or 2^31 and
+            more, or the radius is negative.
+    """
+    return PairCounts(*kernel.rle_counts(pred, truth, height, width, _reach(radius_px, height, width)))
 
 
 def clip_counts(pred: Masks, truth: Masks, tolerance: float = 0.008) -> list[PairCounts]:
@@ -168,58 +252,40 @@ def as_clips(pred: Masks, truth: Masks) -> tuple[Masks, Masks]:
     return (pred[None], truth[None]) if pred.ndim == 2 else (pred, truth)
 
 
-def _check_pair(pred: Masks, truth: Masks, ndims: tuple[int, ...]) -> None:
-    _check("pred", pred, ndims)
-    _check("truth", truth, ndims)
+def _reach(radius_px: int, height: int, width: int) -> int:
+    if radius_px < 0:
+        raise ValueError(f"radius_px must be >= 0, got {radius_px}.")
+    return min(radius_px, height + width)  # longer than any distance in the frame
+
+
+def _labels(pairs: Sequence[tuple[int, int]]) -> bytes:
+    wrong = [pair for pair in pairs if len(pair) != 2 or not all(0 <= label <= 255 for label in pair)]
+    if wrong:
+        raise ValueError(f"a pair must be two labels in 0..255, got {wrong[0]}.")
+    return bytes(chain.from_iterable(pairs))
+
+
+def _check_pair(
+    pred: npt.NDArray[np.generic],
+    truth: npt.NDArray[np.generic],
+    ndims: tuple[int, ...],
+    dtype: type[np.generic] = np.bool_,
+) -> None:
+    _check("pred", pred, ndims, dtype)
+    _check("truth", truth, ndims, dtype)
     if pred.shape != truth.shape:
         raise ValueError(f"pred and truth differ in shape: {list(pred.shape)} and {list(truth.shape)}.")
 
 
-def _check(name: str, mask: Masks, ndims: tuple[int, ...]) -> None:
-    if not isinstance(mask, np.ndarray):
-        raise ValueError(f"{name} must be a numpy array, got {type(mask).__name__}.")
-    if mask.dtype != np.bool_:
-        raise ValueError(f"{name} must be bool, got {mask.dtype}; of a label map take one object: labels == 1.")
-    if mask.ndim not in ndims:
-        raise ValueError(f"{name} must be {' or '.join(AXES[n] for n in ndims)}, got {list(mask.shape)}.")
-    if 0 in mask.shape[-2:]:
-        raise ValueError(f"{name} has frames without pixels: {list(mask.shape)}.")
-
-
-def _window(mask: Masks, margin: int) -> tuple[slice, slice]:
-    """Returns the rows and columns that hold every True pixel and `margin` more on each side, within the frame.
-
-    A mask without a True pixel has an empty window.
-    """
-    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
-    if width == 0:
-        return slice(0), slice(0)
-    return slice(max(top - margin, 0), top + height + margin), slice(max(left - margin, 0), left + width + margin)
-
-
-def _matched(boundary: Masks, other: Masks, radius: int) -> int:
-    """Counts the True pixels of `boundary` that have one of `other` within `radius`; both bool [H, W].
-
-    Instead of dilating, each boundary pixel looks for any of the other boundary in the disk around it, one row of the
-    disk at a time, nearest row first. Boundaries of a usable prediction lie close together, so most pixels stop at the
-    first row, and the cost hardly depends on the radius.
-    """
-    window = _window(other, margin=radius)  # nothing beyond it is within reach
-    boundary, other = boundary[window], other[window]
-    height, width = boundary.shape
-    reach = min(radius, height + width)
-    half_widths = np.count_nonzero(disk(reach)[reach:], axis=1) // 2
-    # Pixels are positions along the rows laid end to end; `reach` empty columns keep a search within its row.
-    stride = width + reach
-    waiting = np.flatnonzero(np.pad(boundary, ((0, 0), (0, reach))))
-    targets = np.flatnonzero(np.pad(other, ((0, 0), (0, reach))))
-    targets = np.append(targets, np.iinfo(np.intp).max)  # found by a search past the last one; beyond any reach
-    total = waiting.size
-    for row, half_width in enumerate(half_widths[:height].tolist()):
-        for shift in {row * stride, -row * stride}:
-            first = waiting + (shift - half_width)
-            nearest = targets[np.searchsorted(targets, first)]
-            waiting = waiting[nearest > first + 2 * half_width]
-        if waiting.size == 0:
-            break
-    return total - waiting.size
+def _check(
+    name: str, array: npt.NDArray[np.generic], ndims: tuple[int, ...], dtype: type[np.generic] = np.bool_
+) -> None:
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{name} must be a numpy array, got {type(array).__name__}.")
+    if array.dtype != dtype:
+        hint = "; of a label map take one object: labels == 1" if dtype is np.bool_ else ""
+        raise ValueError(f"{name} must be {np.dtype(dtype)}, got {array.dtype}{hint}.")
+    if array.ndim not in ndims:
+        raise ValueError(f"{name} must be {' or '.join(AXES[n] for n in ndims)}, got {list(array.shape)}.")
+    if 0 in array.shape[-2:]:
+        raise ValueError(f"{name} has frames without pixels: {list(array.shape)}.")

@@ -13,6 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
 Masks = npt.NDArray[np.bool_]
+LabelMaps = npt.NDArray[np.uint8]
 Counts = tuple[int, int, int, int, int, int]  # in the order of PairCounts
 
 
@@ -102,18 +103,24 @@ def mask_pairs(seed: int, number: int, largest: int) -> Iterator[tuple[Masks, Ma
             truth = pred ^ (rng.random((height, width)) < 0.02)
         else:
             truth = _mask(rng, height, width)
-        yield pred, truth, float(rng.choice([0.008, 0.01, 0.03, 0.1, 0.4, 0.0, 1, 2, 3, 5, 12, 90]))
+        yield pred, truth, float(rng.choice([0.008, 0.01, 0.03, 0.1, 0.4, 0.0, 1, 2, 3, 5, 12, 31, 33, 64, 90, 4096]))
 
 
 def _frame(rng: np.random.Generator, largest: int) -> tuple[int, int]:
-    sides = [1, 2, 3, *(n for n in (31, 32, 33, 63, 64, 65) if n <= largest), *rng.integers(1, largest + 1, 6)]
+    sides = [
+        1,
+        2,
+        3,
+        *(n for n in (31, 32, 33, 63, 64, 65, 127, 128, 129, 192) if n <= largest),
+        *rng.integers(1, largest + 1, 6),
+    ]
     return int(rng.choice(sides)), int(rng.choice(sides))
 
 
 def _mask(rng: np.random.Generator, height: int, width: int) -> Masks:
     mask = np.zeros((height, width), dtype=np.bool_)
     y, x = int(rng.integers(height)), int(rng.integers(width))
-    kind = rng.integers(9)
+    kind = rng.integers(12)
     if kind == 1:
         mask[:] = True
     elif kind == 2:
@@ -132,4 +139,26 @@ def _mask(rng: np.random.Generator, height: int, width: int) -> Masks:
     elif kind == 8:  # all but one pixel
         mask[:] = True
         mask[y, x] = False
+    elif kind == 9:  # a checkerboard, or a corner of one
+        mask = np.indices((height, width)).sum(axis=0) % 2 == 0
+        mask[y:, x:] &= rng.random() < 0.5
+    elif kind == 10:  # thin lines down a diagonal
+        mask = (np.indices((height, width)).sum(axis=0) + y) % int(rng.integers(2, 40)) == 0
+    elif kind == 11:  # stripes
+        mask[:: int(rng.integers(1, 9))] = True
+        mask = mask if rng.random() < 0.5 else ~mask
     return mask
+
+
+def label_maps(seed: int, number: int, largest: int) -> Iterator[tuple[LabelMaps, LabelMaps, int]]:
+    """Yields (pred, truth, radius): uint8 maps of few to very many labels, of which the truth has most, too."""
+    rng = np.random.default_rng(seed)
+    for _ in range(number):
+        shape = _frame(rng, largest)
+        labels = rng.choice(256, size=int(rng.choice([1, 2, 3, 8, 40])), replace=False).astype(np.uint8)
+        pred = np.zeros(shape, dtype=np.uint8)
+        for label in labels:
+            pred[_mask(rng, *shape)] = label
+        truth = np.roll(pred, (int(rng.integers(-3, 4)), int(rng.integers(-3, 4))), axis=(0, 1))
+        truth[_mask(rng, *shape)] = rng.choice(labels)
+        yield pred, truth, int(rng.choice([0, 1, 2, 5, 12, 90, 4096]))

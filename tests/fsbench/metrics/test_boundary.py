@@ -25,6 +25,8 @@ from fsbench.metrics import region_and_contour
 from fsbench.metrics import region_similarity
 from tests.fsbench.metrics import oracles
 
+pytestmark = pytest.mark.usefixtures("kernel")
+
 REFERENCE = json.loads((Path(__file__).parents[2] / "data" / "metrics_reference.json").read_text(encoding="utf-8"))
 
 

@@ -1,0 +1,3 @@
+from typing_extensions import Buffer
+
+def unfilter(raw: Buffer, height: int, width: int, depth: int, /) -> bytearray: ...

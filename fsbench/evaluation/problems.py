@@ -1,0 +1,119 @@
+"""What can be wrong with predictions that were handed in, and how to tell their owner."""
+
+from collections.abc import Iterable
+from typing import get_args
+from typing import Literal
+from typing import NamedTuple
+
+__all__ = ["REMEDIES", "Kind", "Problem", "as_json", "printable", "report"]
+
+Kind = Literal[
+    "missing-draw",
+    "extra-draw",
+    "missing-video",
+    "extra-video",
+    "missing-sentence",
+    "extra-sentence",
+    "missing-frame",
+    "extra-frame",
+    "wrong-size",
+    "not-binary",
+    "not-labels",
+    "unknown-id",
+    "unreadable",
+    "wrong-row",
+    "nesting",
+    "duplicate",
+    "stray",
+    "nested-archive",
+    "unsafe",
+    "encrypted",
+    "too-large",
+]
+
+REMEDIES: dict[Kind, str] = {
+    "missing-draw": "Hand in every support draw that is scored, each in a folder 'draw-<d>'.",
+    "extra-draw": "Remove the draw, or ask for it with --draws.",
+    "missing-video": "Predict every query video; where nothing is found, write empty masks.",
+    "extra-video": "Remove the video, or check that the predictions belong to this split and fold.",
+    "missing-sentence": "Predict every sentence of the video; where nothing is found, write empty masks.",
+    "extra-sentence": "Remove the sentence, or check that folders are named by expression id.",
+    "missing-frame": "Write a mask for every frame; where nothing is found, an empty one.",
+    "extra-frame": "Remove the frame, or name the file as the dataset names the frame.",
+    "wrong-size": "Write masks at the size of the ground truth; resize with nearest neighbour.",
+    "not-binary": "Save 0 for background and one other value for the object.",
+    "not-labels": "Save a palette or grey PNG whose values are object ids, not colours (Pillow: mode 'P').",
+    "unknown-id": "Use the object ids of the first annotated frame only.",
+    "unreadable": "Write the file again; it is damaged, not a PNG, or not to be read by this user.",
+    "wrong-row": "Give each row video, expression and frame (text), size and COCO counts, and a draw if it has one.",
+    "nesting": "Lay masks out as [draw-<d>/][Annotations/]<video>/[<expression>/]<frame>.png.",
+    "duplicate": "Hand in each mask once; the first one was read.",
+    "stray": "Remove what is no PNG mask.",
+    "nested-archive": "Unpack it and hand in the masks themselves.",
+    "unsafe": "Write plain files under plain names inside the folder; links and such names are never followed.",
+    "encrypted": "Pack the zip without a password.",
+    "too-large": "Hand in compressed PNG masks, or COCO run-length codes in Parquet with small row groups.",
+}
+"""What to do about each kind, in the order of reports."""
+
+assert tuple(REMEDIES) == get_args(Kind), "every kind of problem has a remedy"
+
+_LONGEST = 200
+
+
+class Problem(NamedTuple):
+    """Something that is wrong with predictions.
+
+    Attributes:
+        kind: What sort of thing.
+        where: The file, member or row.
+        what: What is wrong there.
+        remedy: What to do about it, if that is not `REMEDIES[kind]`.
+    """
+
+    kind: Kind
+    where: str
+    what: str
+    remedy: str = ""
+
+
+def report(problems: Iterable[Problem], limit: int = 5) -> str:
+    """Returns problems as text: grouped by kind and counted, some examples of each, and every remedy once.
+
+    Args:
+        problems: The problems, in the order in which examples are picked.
+        limit: Examples of a kind.
+    """
+    groups: dict[Kind, list[Problem]] = {}
+    for problem in problems:
+        groups.setdefault(problem.kind, []).append(problem)
+    lines = []
+    for kind in (kind for kind in REMEDIES if kind in groups):
+        group = groups[kind]
+        lines.append(f"{kind}: {len(group)}")
+        lines += [f"  {printable(problem.where)}: {printable(problem.what)}" for problem in group[:limit]]
+        lines += [f"  ... and {len(group) - limit} more"] if len(group) > limit else []
+        remedies = dict.fromkeys(problem.remedy or REMEDIES[kind] for problem in group)
+        lines += [f"  {remedy}" for remedy in remedies]
+    return "\n".join(lines)
+
+
+def as_json(problems: Iterable[Problem]) -> list[dict[str, str]]:
+    """Returns all problems, each with its remedy, as what `json.dumps` takes."""
+    return [
+        {
+            "kind": problem.kind,
+            "where": printable(problem.where),
+            "what": printable(problem.what),
+            "remedy": problem.remedy or REMEDIES[problem.kind],
+        }
+        for problem in problems
+    ]
+
+
+def printable(text: str) -> str:
+    """Returns foreign text in a form that no terminal obeys: control characters escaped, and not too long."""
+    short = text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}...{text[-_LONGEST // 2 :]}"
+    if short.isprintable():
+        return short
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in short)
