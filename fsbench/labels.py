@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from fsbench.errors import DataError
 
@@ -232,6 +231,8 @@ def _decode_with_numpy(header: _Header, stream: bytes | memoryview, raw: bytes |
 
 def _decode_with_pillow(header: _Header, stream: bytes | memoryview, name: str) -> LabelMap:
     """Decodes image data that `_inflate` found whole; Pillow gets a file of nothing else, so no chunk can upset it."""
+    from PIL import Image  # here alone: most runs never need it
+
     ihdr = struct.pack(
         ">IIBBBBB", header.width, header.height, header.depth, header.colour, 0, 0, int(header.is_interlaced)
     )

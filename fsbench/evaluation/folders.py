@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pycocotools import mask as coco
 from tqdm import tqdm
 
+from fsbench.errors import DataError
 from fsbench.errors import FsbenchError
 from fsbench.evaluation.problems import Kind
 from fsbench.evaluation.problems import Problem
@@ -97,7 +98,15 @@ def score_submission(
     Returns:
         Scores in the order of videos, sequences, objects, and all problems. With a problem, the scores of its video
         are not to be used.
+    Raises:
+        DataError: A video has no frame that counts, or a file of the truth cannot be read.
     """
+    for task in reference.tasks:
+        if not task.frames[protocol.counted(len(task.frames))]:
+            raise DataError(
+                f"Video {task.video!r} has {len(task.frames)} frames, and protocol {protocol.name!r} leaves out the "
+                "first and the last. Score it with another protocol, or remove the video from the truth."
+            )
     scored = Scored(problems=[*submission.problems, *_inventory(submission, reference, protocol, options)])
     with ThreadPoolExecutor(options.workers) as pool:
         work = pool.map(lambda task: _score_video(task, submission, reference, protocol, options), reference.tasks)
@@ -213,8 +222,6 @@ class _Tally:
         self._check_size(pred.shape, truth.shape)
         if pred.dtype != np.uint8 or truth.dtype != np.uint8:
             raise _Refused("unknown-id", "ids above 255")
-        if self._protocol.short_side is not None:
-            raise _Refused("not-labels", f"protocol {self._protocol.name} scores one mask a sentence, not label maps")
         if self._protocol.void == "excluded" and VOID in self._ids(truth):
             void = truth == VOID
             pred, truth = np.where(void, np.uint8(0), pred), np.where(void, np.uint8(0), truth)
@@ -228,7 +235,13 @@ class _Tally:
         self._pred_ids |= pred_ids
         if not count:
             return
-        radius = radius_px(self._protocol.tolerance, *truth.shape)
+        size = self._protocol.output_size(*truth.shape)
+        radius = radius_px(self._protocol.tolerance, *size)
+        if size != truth.shape:
+            ids = sorted(truth_ids | pred_ids)
+            sized = [(i, _at_size(pred == i, size), _at_size(truth == i, size)) for i in ids]
+            self._keep({(i, i): label_counts(p, t, [(1, 1)], radius)[0] for i, p, t in sized})
+            return
         if self._protocol.matching == "id":
             pairs = {(i, i): (i, i) for i in sorted(truth_ids | pred_ids)}
         else:  # every proposal against every object; 0 stands for a proposal that this frame does not show
@@ -341,7 +354,7 @@ def _pair(frame: Mapping[tuple[int, int], PairCounts], pred_id: int, truth_id: i
     return frame[(pred_id, truth_id) if (pred_id, truth_id) in frame else (0, truth_id)]
 
 
-def _at_size(labels: Labels, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+def _at_size(labels: Labels | npt.NDArray[np.bool_], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """Returns a mask as 0 and 1 at (height, width); of another size, resized bilinearly and thresholded at 0.5."""
     mask: npt.NDArray[np.uint8] = (labels != 0).view(np.uint8)
     if mask.shape == size:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fsbench.errors import DataError
 from fsbench.errors import SubmissionError
 from fsbench.evaluation.folders import ObjectScores
 from fsbench.evaluation.folders import PassOptions
@@ -67,6 +68,10 @@ def score(
         scored = score_submission(submission, reference, protocol, options)
     if scored.problems:
         raise SubmissionError(f"{predictions}: not scored.\n{report(scored.problems)}")
+    if not scored.objects:
+        raise DataError(
+            f"{target.truth}: no label map of the truth shows an object that counts. Is it the right folder?"
+        )
     extras = ["missing=empty"] if options.missing_is_empty else []
     extras += ["decay=uint8"] if uint8_decay and protocol.has_decay else []
     notes = _notes(scored, protocol)

@@ -93,7 +93,7 @@ def _members(stream: BinaryIO, path: Path, found: Found) -> Iterator[_Member]:
     """Yields the members that may be read; problems are added for the others. Directories are passed over."""
     infos, end = _table_of_contents(stream, path)
     infos.sort(key=lambda info: info.header_offset)
-    following = [info.header_offset for info in infos[1:]] + [end]
+    following = [*(info.header_offset for info in infos), end][1:]
     names: set[str] = set()
     total = 0
     for info, limit in zip(infos, following, strict=True):

@@ -12,6 +12,7 @@ from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
 from fsbench.cli import main
+from fsbench.errors import DataError
 from fsbench.errors import SubmissionError
 from fsbench.evaluation.evaluate import evaluate_method
 from fsbench.evaluation.export import export_run
@@ -174,6 +175,21 @@ def test_released_compares_at_shorter_side_360_in_one_pool(tmp_path):
     found = [region_and_contour(p, t, 0.010) for p, t in pairs]
     assert scores.mean["J_mean"] == pytest.approx(np.mean([j for j, _ in found]), rel=1e-13)
     assert scores.mean["F_mean"] == pytest.approx(np.mean([f for _, f in found]), rel=1e-13)
+
+
+def test_released_scores_label_maps_object_by_object(tmp_path):
+    truth, preds = random_videos(5, ids=(1, 2), late=False)
+    maps = scored(tmp_path / "maps", truth, preds, "released")
+    masks = scored(tmp_path / "masks", sentences(truth), sentences(preds), "released")
+    assert maps.mean == masks.mean
+
+
+def test_a_video_without_a_frame_that_counts_and_a_truth_without_objects_are_errors(tmp_path):
+    blank = np.zeros(SIZE, np.uint8)
+    with pytest.raises(DataError, match="leaves out the first and the last"):
+        scored(tmp_path / "short", {"v": [blank + 1] * 2}, {"v": [blank + 1] * 2}, "davis-2017")
+    with pytest.raises(DataError, match="shows an object"):
+        scored(tmp_path / "blank", {"v": [blank] * 3}, {"v": [blank] * 3}, "standard")
 
 
 def test_official_scores_to_every_printed_digit(test_data, tmp_path):

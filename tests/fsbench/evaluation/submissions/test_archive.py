@@ -223,3 +223,10 @@ def test_too_many_members_are_refused(tmp_path, monkeypatch):
     submission = write_zip(tmp_path / "masks.zip", {path_of(key): png(key) for key in SENTENCES})
     with pytest.raises(SubmissionError, match="more than 3"):
         open_submission(submission)
+
+
+def test_a_zip_of_nothing_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "masks.zip", "w"):
+        pass
+    with pytest.raises(SubmissionError, match="no masks"):
+        open_submission(tmp_path / "masks.zip")
