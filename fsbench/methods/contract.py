@@ -7,8 +7,11 @@ with all sentences of the video at once. Axis letters: `F` support frames, `T` q
 
 from collections.abc import Callable
 from collections.abc import Hashable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import fields
+from dataclasses import is_dataclass
 from typing import Any
 from typing import Protocol
 from typing import runtime_checkable
@@ -90,21 +93,46 @@ class Clip:
         output_size: (height, width) at which the protocol wants the masks.
     """
 
-    def __init__(self, frames: npt.NDArray[np.uint8], output_size: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        frames: npt.NDArray[np.uint8],
+        output_size: tuple[int, int] | None = None,
+        memo_limit: int = 2 << 30,
+    ) -> None:
         self.frames = frames
         self.output_size = output_size or (frames.shape[1], frames.shape[2])
         self._memo: dict[Hashable, Any] = {}  # Any: a method keeps what it likes
+        self._memo_left = memo_limit
 
     def memo(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Returns `compute()`, computed once for this clip.
 
         One clip object serves all support draws and sentences of a video, so what depends on the frames alone
-        (backbone features, say) is paid for once. The key must name everything else that the value depends on.
+        (backbone features, say) is paid for once. The key must name everything else that the value depends on. A value
+        whose arrays would take what is kept over the limit is not kept, and so computed at each call.
         """
-        if key not in self._memo:
-            self._memo[key] = compute()
-        value: T = self._memo[key]
+        if key in self._memo:
+            kept: T = self._memo[key]
+            return kept
+        value = compute()
+        size = _num_bytes(value)
+        if size <= self._memo_left:
+            self._memo_left -= size
+            self._memo[key] = value
         return value
+
+
+def _num_bytes(value: object) -> int:
+    """Returns the size of the arrays and tensors in a value: in containers and in the fields of dataclasses, too."""
+    if isinstance(size := getattr(value, "nbytes", 0), int) and size:
+        return size
+    if isinstance(value, Mapping):
+        return sum(map(_num_bytes, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(_num_bytes, value))
+    if is_dataclass(value):
+        return sum(_num_bytes(getattr(value, field.name)) for field in fields(value))
+    return 0
 
 
 @runtime_checkable

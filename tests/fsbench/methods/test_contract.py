@@ -1,3 +1,5 @@
+from dataclasses import dataclass
+
 import numpy as np
 
 from fsbench.methods import Clip
@@ -15,3 +17,24 @@ def test_output_size_is_native_unless_the_protocol_says_otherwise():
     frames = np.zeros((2, 4, 6, 3), np.uint8)
     assert Clip(frames).output_size == (4, 6)
     assert Clip(frames, (8, 12)).output_size == (8, 12)
+
+
+@dataclass
+class Maps:
+    levels: list[np.ndarray]
+    name: str = "maps"
+
+
+def test_memo_keeps_no_more_than_its_limit():
+    clip = Clip(np.zeros((2, 4, 6, 3), np.uint8), memo_limit=1000)
+    calls = []
+
+    def compute(size):
+        calls.append(size)
+        return Maps([np.zeros(size // 2, np.uint8), np.zeros(size - size // 2, np.uint8)])
+
+    for _ in range(2):
+        clip.memo("small", lambda: compute(600))
+        clip.memo("large", lambda: compute(401))
+        clip.memo("fits", lambda: {"a": (compute(400),)})
+    assert calls == [600, 401, 400, 401]
