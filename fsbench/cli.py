@@ -232,6 +232,8 @@ def verify(splits: Path, data_root: Path | None, pixels: bool, as_json: bool) ->
 @click.option("--draws", metavar="LIST", help="Support draws, e.g. 0-4 or 0,2.  [default: all]")
 @click.option("--protocol", default="standard", show_default=True, help="See 'fsbench list protocols'.")
 @click.option("--device", default="auto", show_default=True, help="For methods that use one: auto, cpu, cuda, mps.")
+@click.option("--backbone", help="The same as --option backbone=NAME.")
+@click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), help="The same as --option dtype=NAME.")
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
 @click.option(
@@ -253,6 +255,8 @@ def evaluate(
     draws: str | None,
     protocol: str,
     device: str,
+    backbone: str | None,
+    dtype: str | None,
     out: Path | None,
     as_json: bool,
     **run: Any,  # Any: the options that RunOptions has under the same names
@@ -279,7 +283,7 @@ def evaluate(
         splits=splits,
         folds=folds,
         draws=None if draws is None else _integers(draws),
-        options=dict(_pair(text) for text in options),
+        options=_options(options, backbone=backbone, dtype=dtype),
         checkpoint=checkpoint,
         device=device,
         protocol=protocol,
@@ -501,6 +505,31 @@ def leaderboard(
         click.echo(render(found, style), nl=False)
 
 
+@main.command()
+@click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--method", "method_name", default="cma", show_default=True, help="The method that the weights are for.")
+@click.option("--backbone", help="The same as --option backbone=NAME.")
+@click.option(
+    "--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the method; may be repeated."
+)
+def convert(checkpoint: Path, out: Path, method_name: str, backbone: str | None, options: tuple[str, ...]) -> None:
+    """Write released weights in this project's form: safetensors and a configuration in the folder OUT.
+
+    Nothing in the file is executed. What evaluate takes as --checkpoint is either.
+
+    \b
+    Example:
+      fsbench convert checkpoint.pth cma-fold-1 --method cma --backbone resnet50
+    """
+    from fsbench.methods.registry import find_method
+
+    method = find_method(method_name)
+    given = {**_options(options, backbone=backbone), "checkpoint": str(checkpoint)}
+    method.convert(method.resolve(given), out)
+    click.echo(out)
+
+
 @main.command("list")
 @click.argument("what", type=click.Choice(["methods", "datasets", "protocols"]))
 def list_(what: str) -> None:
@@ -508,6 +537,10 @@ def list_(what: str) -> None:
     from fsbench.listing import listing
 
     click.echo(listing(what))
+
+
+def _options(pairs: tuple[str, ...], **named: str | None) -> dict[str, str]:
+    return {**dict(_pair(text) for text in pairs), **{key: value for key, value in named.items() if value is not None}}
 
 
 def _pair(text: str) -> tuple[str, str]:

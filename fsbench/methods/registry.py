@@ -9,6 +9,7 @@ from functools import cached_property
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 from fsbench.errors import PluginError
@@ -99,6 +100,17 @@ class MethodFactory:
         if not isinstance(method, Method):
             raise PluginError(f"{self.target} made a {type(method).__name__}, which lacks prepare, adapt or segment.")
         return method
+
+    def convert(self, options: Mapping[str, Any], out: Path) -> None:  # Any: see `resolve`
+        """Writes the method's checkpoint in the method's own form, if it has one: its method `convert(out)`.
+
+        Raises:
+            PluginError: The method has no form of its own.
+        """
+        convert = getattr(self.create(options), "convert", None)
+        if convert is None:
+            raise PluginError(f"Method {self.info.name!r} has no checkpoints of its own form.")
+        convert(out)
 
 
 def registered_methods(found: Iterable[EntryPoint] | None = None) -> dict[str, MethodFactory]:

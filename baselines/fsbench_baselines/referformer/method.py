@@ -1,0 +1,221 @@
+"""ReferFormer as a method of the harness, and what every method of the family does in the same way."""
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import RobertaConfig
+
+from fsbench.errors import PluginError
+from fsbench.methods import Clip
+from fsbench.methods import Fold
+from fsbench.methods import MethodInfo
+from fsbench.methods import Support
+from fsbench_baselines.referformer.backbones import fold_batch_norm
+from fsbench_baselines.referformer.checkpoint import load_checkpoint
+from fsbench_baselines.referformer.checkpoint import load_released
+from fsbench_baselines.referformer.checkpoint import save_checkpoint
+from fsbench_baselines.referformer.model import Features
+from fsbench_baselines.referformer.model import ReferFormer
+from fsbench_baselines.referformer.preprocess import network_size
+from fsbench_baselines.referformer.preprocess import normalised_frames
+from fsbench_baselines.referformer.preprocess import Tokenizer
+from fsbench_baselines.referformer.text import Text
+from fsbench_baselines.referformer.transformer import Decoded
+
+__all__ = ["FamilyMethod", "ReferFormerMethod", "pick_device"]
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """A few frames of a clip: what of them depends on neither sentence nor support."""
+
+    start: int
+    features: Features
+    seen: Tensor
+
+
+class FamilyMethod:
+    """A model of the ReferFormer family over clips: chunks of frames, one query chosen, its masks at the wanted size.
+
+    What depends on the frames alone is computed once per clip, what depends on the sentence too once per sentence, and
+    the support once per support set. Of the masks only the chosen query's are made.
+    """
+
+    info: MethodInfo
+
+    def __init__(
+        self,
+        checkpoint: Path | None = None,
+        backbone: str = "resnet50",
+        tokenizer: str = "roberta-base",
+        text_config: Path | None = None,
+        device: str = "auto",
+        dtype: Literal["float32", "bfloat16"] = "float32",
+        chunk: int = 10,
+        query_choice: Literal["chunk", "video"] = "chunk",
+        short_side: int = 360,
+        compile: bool = False,
+    ) -> None:
+        """Notes the options; `prepare` loads the weights.
+
+        Args:
+            checkpoint: Released weights (a file), or a folder of ours.
+            backbone: Of released weights; a folder of ours knows its own.
+            tokenizer: Folder or hub name of the tokenizer; a folder of ours may hold its own.
+            text_config: JSON of a RobertaConfig other than roberta-base, for released weights.
+            device: auto, cpu, cuda or mps.
+            dtype: Of weights and activations.
+            chunk: Frames that go through the model at once; results depend on it, as in the released code.
+            query_choice: Choose the object query anew in each chunk (released) or once for the video.
+            short_side: Shorter side of the frames that the model sees, in pixels.
+            compile: Let torch compile the encoder; pays off over many videos.
+        """
+        self.checkpoint = checkpoint
+        self.backbone = backbone
+        self.tokenizer = tokenizer
+        self.text_config = text_config
+        self.device = pick_device(device)
+        self.dtype = _DTYPES[dtype]
+        self.chunk = chunk
+        self.query_choice = query_choice
+        self.short_side = short_side
+        self.compile = compile
+
+    def load(self, checkpoint: Path) -> ReferFormer:
+        """Returns the model with its weights."""
+        raise NotImplementedError
+
+    def convert(self, out: Path) -> None:
+        """Writes the weights of `checkpoint` to a folder as safetensors and a configuration."""
+        assert self.checkpoint is not None, "the command line gives one"
+        save_checkpoint(out, self.load(self.checkpoint))
+
+    def text_settings(self) -> RobertaConfig | None:
+        """Returns the text encoder's configuration for released weights; None for roberta-base."""
+        return None if self.text_config is None else RobertaConfig.from_json_file(str(self.text_config))
+
+    def join(self, levels: tuple[Tensor, ...], adapted: Any) -> tuple[Tensor, ...]:  # Any: what `adapt` returns
+        """Puts what was learnt from the support into the fused levels, [1, T, D, h_l, w_l] each."""
+        return levels
+
+    def prepare(self, fold: Fold) -> None:
+        """Loads weights and tokenizer. Raises PluginError without a checkpoint, DataError if one cannot be loaded."""
+        if self.checkpoint is None:
+            raise PluginError(
+                f"Method {self.info.name!r} needs weights: pass --checkpoint with a released file "
+                "(github.com/hengliusky/Few_shot_RVOS or github.com/wjn922/ReferFormer say where they are) and "
+                "--backbone, or with a folder that 'fsbench convert' wrote."
+            )
+        torch.manual_seed(0)  # nothing is drawn in eval mode; this is for models that might
+        model = self.load(self.checkpoint).eval()
+        model.backbone = fold_batch_norm(model.backbone)
+        self.model = model.to(self.device, self.dtype)
+        if self.compile:
+            self.model.transformer.encoder = torch.compile(self.model.transformer.encoder)
+        own = self.checkpoint / "tokenizer" if self.checkpoint.is_dir() else None
+        source = str(own) if own is not None and own.is_dir() else self.tokenizer
+        limit = self.model.text_encoder.config.max_position_embeddings - 2  # RoBERTa's positions start at 2
+        self.tokens = Tokenizer(source, limit)
+
+    def adapt(self, support: Support) -> Any:  # Any: tensors of the model
+        """Ignores the support: zero-shot."""
+        return None
+
+    @torch.inference_mode()
+    def segment(self, adapted: Any, clip: Clip, expressions: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Returns bool [N, T, H, W]: each sentence by itself, so that results do not depend on its company."""
+        return np.stack([self._segment_one(adapted, clip, sentence) for sentence in expressions])
+
+    def _segment_one(self, adapted: Any, clip: Clip, sentence: str) -> npt.NDArray[np.bool_]:
+        text = clip.memo(("text", sentence), lambda: self.encode_sentence(sentence))
+        chunks = list(self._chunks(clip)) if self.query_choice == "video" else self._chunks(clip)
+        decoded = ((chunk, self._decode(adapted, clip, chunk, sentence, text)) for chunk in chunks)
+        if self.query_choice == "video":
+            together = list(decoded)
+            scores = torch.cat([self._scores(each) for _, each in together])
+            chosen = scores.mean(0).argmax()
+            parts = [self._masks(clip, chunk, each, text, chosen) for chunk, each in together]
+        else:
+            parts = [
+                self._masks(clip, chunk, each, text, self._scores(each).mean(0).argmax()) for chunk, each in decoded
+            ]
+        return np.concatenate(parts)
+
+    def encode_sentence(self, sentence: str) -> Text:
+        """Returns an encoded sentence, B = 1."""
+        ids, padding = self.tokens([sentence])
+        return self.model.encode_text(ids.to(self.device), padding.to(self.device))
+
+    def _chunks(self, clip: Clip) -> Iterator[_Chunk]:
+        for start in range(0, len(clip.frames), self.chunk):
+            yield clip.memo(("chunk", start), lambda start=start: self._encode_chunk(clip, start))
+
+    def _encode_chunk(self, clip: Clip, start: int) -> _Chunk:
+        frames = normalised_frames(clip.frames[start : start + self.chunk], self.short_side)
+        frames = frames[None].to(self.device, self.dtype)
+        features = self.model.encode_frames(frames, torch.zeros_like(frames[:, :, 0], dtype=torch.bool))
+        return _Chunk(start, features, self.model.see_finest(features))
+
+    def _decode(self, adapted: Any, clip: Clip, chunk: _Chunk, sentence: str, text: Text) -> Decoded:
+        key = ("fused", chunk.start, sentence)
+        fused = clip.memo(key, lambda: self.model.fuse_text(chunk.features.levels, text))
+        return self.model.decode(self.join(fused, adapted), chunk.features, text)
+
+    def _scores(self, decoded: Decoded) -> Tensor:
+        """Returns how sure each query of each frame is, [T, Q]."""
+        return self.model.score(decoded)[..., 0].float().sigmoid()
+
+    def _masks(self, clip: Clip, chunk: _Chunk, decoded: Decoded, text: Text, chosen: Tensor) -> npt.NDArray[np.bool_]:
+        """Returns the chosen query's masks, bool [t, H, W] at the clip's output size.
+
+        As the released test script makes them: bilinear to the network's size, sigmoid, and for files again bilinear
+        to the native size; at 0.5.
+        """
+        size = network_size(*clip.frames.shape[1:3], self.short_side)
+        sizes = torch.tensor([size], device=self.device)
+        maps = self.model.mask_features(decoded, chunk.features, text, seen=chunk.seen)
+        logits = self.model.segment(decoded, maps, sizes, chosen=chosen[None])[0].float()
+        masks = functional.interpolate(logits, size, mode="bilinear", align_corners=False).sigmoid()
+        if clip.output_size != size:
+            masks = functional.interpolate(masks, clip.output_size, mode="bilinear", align_corners=False)
+            return (masks[:, 0] >= 0.5).cpu().numpy()
+        return (masks[:, 0] > 0.5).cpu().numpy()
+
+
+class ReferFormerMethod(FamilyMethod):
+    """ReferFormer without any use of the support: what a model trained on sentences alone does with novel classes."""
+
+    info = MethodInfo(
+        name="referformer",
+        version="1",
+        summary="ReferFormer (Wu et al.), zero-shot: the support is ignored.",
+        paper="Wu et al., Language as Queries for Referring Video Object Segmentation, CVPR 2022",
+        licence="Apache-2.0 (this code); weights have their authors' terms",
+        trained_on=("as the checkpoint's authors declare",),
+    )
+
+    def load(self, checkpoint: Path) -> ReferFormer:
+        """Returns the model with its weights."""
+        if checkpoint.is_dir():
+            return load_checkpoint(checkpoint)
+        return load_released(checkpoint, backbone=self.backbone, text_config=self.text_settings())
+
+
+def pick_device(name: str) -> torch.device:
+    """Returns the device of a name; auto takes CUDA, then Apple's, then the CPU."""
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

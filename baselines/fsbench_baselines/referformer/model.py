@@ -1,0 +1,284 @@
+"""ReferFormer: language as queries for referring video object segmentation (Wu et al., 2022), by its steps.
+
+Axes: B clips, T frames, H W pixels, D channels, C channels of a backbone map, L levels, h_l w_l positions on a level,
+S tokens, Q queries. The frames of all clips in one axis, as the transformer sees them, are N = B * T.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
+
+import torch
+from torch import nn
+from torch import Tensor
+from torch.nn import functional
+
+from fsbench_baselines.referformer.backbones import build_backbone
+from fsbench_baselines.referformer.batch import Output
+from fsbench_baselines.referformer.batch import QueryBatch
+from fsbench_baselines.referformer.config import ModelConfig
+from fsbench_baselines.referformer.fusion import VisionLanguageFusion
+from fsbench_baselines.referformer.mask_head import MaskHead
+from fsbench_baselines.referformer.pixel_decoder import PixelDecoder
+from fsbench_baselines.referformer.positions import map_positions
+from fsbench_baselines.referformer.positions import word_positions
+from fsbench_baselines.referformer.text import build_text_encoder
+from fsbench_baselines.referformer.text import FeatureResizer
+from fsbench_baselines.referformer.text import Text
+from fsbench_baselines.referformer.transformer import Decoded
+from fsbench_baselines.referformer.transformer import MLP
+from fsbench_baselines.referformer.transformer import Queries
+from fsbench_baselines.referformer.transformer import Transformer
+
+__all__ = ["Features", "ReferFormer"]
+
+_FPN_STAGES = 4  # strides 4, 8, 16, 32
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the model knows of frames before it reads a sentence.
+
+    Args:
+        finest: the backbone's map of stride 4, [B, T, C, h, w].
+        levels: projected maps, [B, T, D, h_l, w_l] of strides 8, 16, 32, 64.
+        paddings: bool [B, T, h, w] of strides 4, 8, 16, 32, 64, True on padding.
+        positions: [B, T, D, h, w] of strides 4, 8, 16, 32, 64.
+    """
+
+    finest: Tensor
+    levels: tuple[Tensor, ...]
+    paddings: tuple[Tensor, ...]
+    positions: tuple[Tensor, ...]
+
+
+class ReferFormer(nn.Module):
+    """Text and frames are encoded and fused, queries are decoded, each query writes its mask head."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        dim = config.hidden_dim
+        body = build_backbone(config.backbone)
+        self.backbone = nn.ModuleList([nn.ModuleDict({"body": body})])
+        self.input_proj = _projections(body.channels[1:], dim, config.num_levels)
+        self.text_encoder = build_text_encoder(config.text).requires_grad_(False)
+        self.resizer = FeatureResizer(self.text_encoder.config.hidden_size, dim, config.dropout)
+        self.fusion_module = VisionLanguageFusion(dim, config.heads)
+        self.transformer = Transformer(config)
+        if config.dab:
+            self.tgt_embed = nn.Embedding(config.num_queries, dim)
+            self.refpoint_embed = nn.Embedding(config.num_queries, 4)
+        else:
+            self.query_embed = nn.Embedding(config.num_queries, dim)
+        self.class_embed = _class_heads(dim, config.dec_layers)
+        self.bbox_embed = _box_heads(dim, config.dec_layers)
+        self.transformer.decoder.bbox_embed = self.bbox_embed
+        self.pixel_decoder = PixelDecoder(config, body.channels[0])
+        self.controller = MaskHead(dim, config.mask_dim, config.dynamic_mask_channels, config.controller_layers)
+
+    def forward(self, query: QueryBatch, *, with_aux: bool | None = None) -> Output:
+        """Segment the object of each sentence in its clip.
+
+        Args:
+            query: clips and sentences.
+            with_aux: also return what the decoder layers before the last predict; by default in training only.
+        """
+        text = self.encode_text(query.token_ids, query.token_padding)
+        features = self.encode_frames(query.frames, query.padding)
+        levels = self.fuse_text(features.levels, text)
+        decoded = self.decode(levels, features, text)
+        return self.predict(decoded, features, text, query.sizes, with_aux=with_aux)
+
+    def encode_text(self, token_ids: Tensor, token_padding: Tensor) -> Text:
+        """Encode sentences.
+
+        Args:
+            token_ids: int [B, S].
+            token_padding: bool [B, S], True on padding.
+        """
+        encoded = self.text_encoder(input_ids=token_ids, attention_mask=(~token_padding).long())
+        words = self.resizer(encoded.last_hidden_state)
+        positions = word_positions(token_padding, words.shape[-1]).to(words.dtype)
+        return Text(words, token_padding, self.resizer(encoded.pooler_output), positions)
+
+    def encode_frames(self, frames: Tensor, padding: Tensor) -> Features:
+        """Encode frames: backbone, projections, and the padding and positions of each map.
+
+        Args:
+            frames: [B, T, 3, H, W].
+            padding: bool [B, T, H, W], True on padding.
+        """
+        maps = self.run_backbone(frames)
+        levels = self.project(maps[1:])
+        paddings, positions = [], []
+        for level in (maps[0], *levels):
+            shrunk = functional.interpolate(padding.float(), size=level.shape[-2:]).bool()
+            sines = map_positions(shrunk.flatten(0, 1), self.config.hidden_dim).unflatten(0, shrunk.shape[:2])
+            paddings.append(shrunk)
+            positions.append(sines.to(level.dtype))
+        return Features(maps[0], levels, tuple(paddings), tuple(positions))
+
+    def run_backbone(self, frames: Tensor) -> tuple[Tensor, ...]:
+        """Frames [B, T, 3, H, W] to maps [B, T, C_l, h_l, w_l] of strides 4, 8, 16, 32."""
+        maps = self.backbone[0]["body"](frames.flatten(0, 1), num_frames=frames.shape[1])
+        return tuple(each.unflatten(0, frames.shape[:2]) for each in maps)
+
+    def project(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Bring maps to the width of the model; the levels that the backbone lacks come from its last map.
+
+        Args:
+            maps: [B, T, C_l, h_l, w_l] of strides 8, 16, 32.
+        Returns:
+            [B, T, D, h_l, w_l] of strides 8, 16, 32, 64.
+        """
+        levels: list[Tensor] = []
+        for number, projection in enumerate(self.input_proj):
+            below = maps[number] if number < len(maps) else maps[-1] if number == len(maps) else levels[-1]
+            levels.append(projection(below.flatten(0, 1)).unflatten(0, below.shape[:2]))
+        return tuple(levels)
+
+    def fuse_text(self, levels: Sequence[Tensor], text: Text) -> tuple[Tensor, ...]:
+        """Multiply each level [B, T, D, h_l, w_l] by what it reads from the words; shapes stay."""
+        return tuple(self.fusion_module(level, text) for level in levels)
+
+    def decode(self, levels: Sequence[Tensor], features: Features, text: Text) -> Decoded:
+        """Encode the fused levels and decode the queries.
+
+        Args:
+            levels: [B, T, D, h_l, w_l] of strides 8, 16, 32, 64.
+            features: of the same frames, for paddings and positions.
+            text: of the same clips.
+        Returns:
+            memory, states, references and boxes with N = B * T, clip by clip.
+        """
+        return self.transformer(
+            [level.flatten(0, 1) for level in levels],
+            [padding.flatten(0, 1) for padding in features.paddings[1:]],
+            [positions.flatten(0, 1) for positions in features.positions[1:]],
+            self._queries(text, num_frames=levels[0].shape[1]),
+        )
+
+    def _queries(self, text: Text, *, num_frames: int) -> Queries:
+        """The same queries in each frame; they start from the sentence, or with DAB from learned targets."""
+        shape = (len(text.sentence) * num_frames, self.config.num_queries, -1)
+        if self.config.dab:
+            return Queries(self.tgt_embed.weight.expand(shape), anchors=self.refpoint_embed.weight)
+        targets = text.sentence.repeat_interleave(num_frames, dim=0)[:, None].expand(shape)
+        return Queries(targets, positions=self.query_embed.weight)
+
+    def predict(
+        self, decoded: Decoded, features: Features, text: Text, sizes: Tensor, *, with_aux: bool | None = None
+    ) -> Output:
+        """Scores, boxes and masks of all queries.
+
+        Args:
+            decoded: what `decode` returns.
+            features, text: of the same clips.
+            sizes: [B, 2], unpadded height and width.
+            with_aux: also for the decoder layers before the last; by default in training only.
+        """
+        mask_features = self.mask_features(decoded, features, text)
+        last = self._predict_layer(-1, decoded, mask_features, sizes)
+        if not (self.training if with_aux is None else with_aux):
+            return last
+        others = range(len(decoded.states) - 1)
+        return replace(last, aux=tuple(self._predict_layer(n, decoded, mask_features, sizes) for n in others))
+
+    def _predict_layer(self, layer: int, decoded: Decoded, mask_features: Tensor, sizes: Tensor) -> Output:
+        frames = mask_features.shape[:2]
+        return Output(
+            logits=self.score(decoded, layer).unflatten(0, frames),
+            boxes=decoded.boxes[layer].unflatten(0, frames),
+            masks=self.segment(decoded, mask_features, sizes, layer=layer),
+            reference_points=decoded.references[layer][..., :2].unflatten(0, frames),
+        )
+
+    def score(self, decoded: Decoded, layer: int = -1) -> Tensor:
+        """Logits [N, Q, 1] that a query is the object, after a decoder layer."""
+        return self.class_embed[layer](decoded.states[layer])
+
+    def see_finest(self, features: Features) -> Tensor:
+        """The part of the stride-4 stage that does not depend on the sentence: [B, T, D, h, w]."""
+        return self.pixel_decoder.see(1, features.finest, features.paddings[0], features.positions[0])
+
+    def mask_features(self, decoded: Decoded, features: Features, text: Text, *, seen: Tensor | None = None) -> Tensor:
+        """What the masks are made from, [B, T, D, h, w] of stride 4; `segment` takes it.
+
+        Args:
+            decoded: what `decode` returns.
+            features, text: of the same clips.
+            seen: what `see_finest` returns, if it was kept.
+        """
+        frames = features.finest.shape[:2]
+        return self.pixel_decoder(
+            self.see_finest(features) if seen is None else seen,
+            [level.unflatten(0, frames) for level in decoded.memory[: _FPN_STAGES - 1]],
+            features.paddings[:_FPN_STAGES],
+            features.positions[:_FPN_STAGES],
+            text,
+        )
+
+    def segment(
+        self,
+        decoded: Decoded,
+        mask_features: Tensor,
+        sizes: Tensor,
+        *,
+        layer: int = -1,
+        chosen: Tensor | None = None,
+    ) -> Tensor:
+        """Mask logits of all queries, or of chosen ones.
+
+        Args:
+            decoded: what `decode` returns.
+            mask_features: [B, T, D, h, w], what `mask_features` returns.
+            sizes: [B, 2], unpadded height and width.
+            layer: the decoder layer.
+            chosen: int [B], the query of each clip that is wanted; None for all Q.
+        Returns:
+            [B, T, Q, h, w], or [B, T, 1, h, w] with `chosen`.
+        """
+        frames = mask_features.shape[:2]
+        states, boxes = decoded.states[layer], decoded.boxes[layer]
+        if chosen is not None:
+            rows = torch.arange(len(states), device=states.device)
+            columns = chosen.repeat_interleave(frames[1])
+            states, boxes = states[rows, columns][:, None], boxes[rows, columns][:, None]
+        frame_sizes = sizes.repeat_interleave(frames[1], dim=0)
+        masks = self.controller.segment(
+            states, mask_features.flatten(0, 1), self.pixel_decoder.mask_features, boxes, frame_sizes
+        )
+        return masks.unflatten(0, frames)
+
+
+def _projections(channels: Sequence[int], dim: int, num_levels: int) -> nn.ModuleList:
+    """1x1 convolutions for the maps of the backbone, 3x3 of stride 2 for the levels above; group norm on each."""
+    above = [channels[-1], *[dim] * num_levels]
+    convs = [nn.Conv2d(num, dim, 1) for num in channels]
+    convs += [nn.Conv2d(num, dim, 3, stride=2, padding=1) for num in above[: num_levels - len(channels)]]
+    for conv in convs:
+        nn.init.xavier_uniform_(conv.weight)
+        nn.init.zeros_(conv.bias)
+    return nn.ModuleList(nn.Sequential(conv, nn.GroupNorm(32, dim)) for conv in convs)
+
+
+def _class_heads(dim: int, num_layers: int) -> nn.ModuleList:
+    """One linear score per decoder layer, which starts at a probability of 0.01 (focal loss)."""
+    heads = nn.ModuleList(nn.Linear(dim, 1) for _ in range(num_layers))
+    for head in heads:
+        nn.init.constant_(head.bias, -math.log(99))
+    return heads
+
+
+def _box_heads(dim: int, num_layers: int) -> nn.ModuleList:
+    """One box change per decoder layer, which starts at none; the first layer starts with small boxes."""
+    heads = nn.ModuleList(MLP(dim, dim, 4, 3) for _ in range(num_layers))
+    for head in heads:
+        nn.init.zeros_(head.layers[-1].weight)
+        nn.init.zeros_(head.layers[-1].bias)
+    nn.init.constant_(heads[0].layers[-1].bias[2:], -2.0)
+    return heads

@@ -1,0 +1,160 @@
+"""Cross-modal feature pyramid: encoded maps to one map of stride 4, reading the words at every level.
+
+Axes: B clips, T frames, D channels, h w positions on a map, S words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+from torch import Tensor
+from torch.nn import functional
+
+from fsbench_baselines.referformer.config import ModelConfig
+from fsbench_baselines.referformer.fusion import to_maps
+from fsbench_baselines.referformer.fusion import to_tokens
+from fsbench_baselines.referformer.text import Text
+from fsbench_baselines.referformer.transformer import feed_forward
+
+__all__ = ["PixelDecoder", "VisionLanguageBlock"]
+
+_SHRINK = (8, 4, 2, 1)  # of the maps in the self-attention over frames, stride 4 first
+
+
+class NormedConv(nn.Conv2d):
+    """Convolution without bias, then group norm, then ReLU if asked for."""
+
+    def __init__(self, in_dim: int, out_dim: int, kernel_size: int, *, relu: bool) -> None:
+        super().__init__(in_dim, out_dim, kernel_size, padding=kernel_size // 2, bias=False)
+        nn.init.kaiming_uniform_(self.weight, a=1)
+        self.norm = nn.GroupNorm(8, out_dim)
+        self.relu = relu
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """[N, in_dim, h, w] to [N, out_dim, h, w]."""
+        maps = self.norm(super().forward(maps))
+        return functional.relu(maps) if self.relu else maps
+
+
+class VisionLanguageBlock(nn.Module):
+    """All frames of a clip attend to each other on shrunk maps (`see`), then each position reads the words (`read`).
+
+    Only `read` depends on the sentence.
+    """
+
+    def __init__(self, config: ModelConfig, shrink: int) -> None:
+        super().__init__()
+        dim, dropout = config.hidden_dim, config.dropout
+        self.shrink = shrink
+        self.self_attn = nn.MultiheadAttention(dim, config.heads, dropout=dropout, batch_first=True)
+        self.multihead_attn = nn.MultiheadAttention(dim, config.heads, dropout=dropout, batch_first=True)
+        self.linear1 = nn.Linear(dim, config.dim_feedforward)
+        self.dropout = nn.Dropout(dropout)
+        self.linear2 = nn.Linear(config.dim_feedforward, dim)
+        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(dim) for _ in range(3))
+        self.dropout1, self.dropout2, self.dropout3 = (nn.Dropout(dropout) for _ in range(3))
+        for parameter in self.parameters():
+            if parameter.dim() > 1:
+                nn.init.xavier_uniform_(parameter)
+
+    def see(self, maps: Tensor, padding: Tensor, positions: Tensor) -> Tensor:
+        """Self-attention over the frames of a clip.
+
+        Args:
+            maps, positions: [B, T, D, h, w].
+            padding: bool [B, T, h, w], True on padding.
+        Returns:
+            [B, T, D, h, w].
+        """
+        height, width = maps.shape[-2:]
+        size = (max(height // self.shrink, 1), max(width // self.shrink, 1))
+        values = to_tokens(_resize(maps, size))
+        keys = values + to_tokens(_resize(positions, size))
+        hidden = functional.interpolate(padding.float(), size=size).bool().flatten(1)
+        attended, _ = self.self_attn(keys, keys, values, key_padding_mask=hidden, need_weights=False)
+        attended = _resize(to_maps(attended, size), (height, width), mode="bilinear")
+        tokens = self.norm1(to_tokens(maps) + self.dropout1(to_tokens(attended)))
+        return to_maps(tokens, (height, width))
+
+    def read(self, maps: Tensor, positions: Tensor, text: Text) -> Tensor:
+        """Attention to the words and a feed-forward part; maps and positions [B, T, D, h, w] to [B, T, D, h, w]."""
+        tokens = to_tokens(maps)
+        queries, keys = tokens + to_tokens(positions), text.words + text.positions
+        read, _ = self.multihead_attn(queries, keys, text.words, key_padding_mask=text.padding, need_weights=False)
+        tokens = self.norm2(tokens + self.dropout2(read))
+        tokens = self.norm3(tokens + self.dropout3(feed_forward(tokens, self.linear1, self.dropout, self.linear2)))
+        return to_maps(tokens, (maps.shape[-2], maps.shape[-1]))
+
+
+class PixelDecoder(nn.Module):
+    """From the encoded maps of strides 32, 16, 8 and the backbone's map of stride 4 to mask features.
+
+    Stage 1 is stride 4, stage 4 is stride 32.
+    """
+
+    def __init__(self, config: ModelConfig, finest_dim: int) -> None:
+        super().__init__()
+        dim = config.hidden_dim
+        for stage, (in_dim, shrink) in enumerate(zip((finest_dim, dim, dim, dim), _SHRINK, strict=True), start=1):
+            self.add_module(f"adapter_{stage}", NormedConv(in_dim, dim, 1, relu=False))
+            self.add_module(f"layer_{stage}", NormedConv(dim, dim, 3, relu=True))
+            self.add_module(f"cross_attn_{stage}", VisionLanguageBlock(config, shrink))
+        self.mask_features = nn.Conv2d(dim, config.mask_dim, 3, padding=1)
+        nn.init.kaiming_uniform_(self.mask_features.weight, a=1)
+        nn.init.zeros_(self.mask_features.bias)
+
+    def see(self, stage: int, maps: Tensor, padding: Tensor, positions: Tensor) -> Tensor:
+        """The part of a stage that does not depend on the sentence.
+
+        Args:
+            stage: 1 to 4.
+            maps: [B, T, C, h, w]; the backbone's map for stage 1, encoded maps for the others.
+            padding: bool [B, T, h, w], True on padding.
+            positions: [B, T, D, h, w].
+        Returns:
+            [B, T, D, h, w].
+        """
+        adapted = _per_frame(self.get_submodule(f"adapter_{stage}"), maps)
+        return self.get_submodule(f"cross_attn_{stage}").see(adapted, padding, positions)
+
+    def forward(
+        self,
+        seen: Tensor,
+        memory: Sequence[Tensor],
+        paddings: Sequence[Tensor],
+        positions: Sequence[Tensor],
+        text: Text,
+    ) -> Tensor:
+        """What the mask features of every frame are made from; the mask head applies `mask_features` itself.
+
+        Args:
+            seen: [B, T, D, h, w], what `see` returns for stage 1.
+            memory: encoded maps [B, T, D, h_l, w_l] of strides 8, 16, 32.
+            paddings: bool [B, T, h_l, w_l] of strides 4, 8, 16, 32.
+            positions: [B, T, D, h_l, w_l] of strides 4, 8, 16, 32.
+            text: the words to read.
+        Returns:
+            [B, T, D, h, w] of stride 4.
+        """
+        coarser: Tensor | None = None
+        for stage in (4, 3, 2, 1):
+            padding, position = paddings[stage - 1], positions[stage - 1]
+            maps = seen if stage == 1 else self.see(stage, memory[stage - 2], padding, position)
+            maps = self.get_submodule(f"cross_attn_{stage}").read(maps, position, text)
+            if coarser is not None:
+                maps = maps + _resize(coarser, (maps.shape[-2], maps.shape[-1]))
+            coarser = _per_frame(self.get_submodule(f"layer_{stage}"), maps)
+        return coarser
+
+
+def _per_frame(module: nn.Module, maps: Tensor) -> Tensor:
+    """Apply a module for [N, C, h, w] to maps [B, T, C, h, w]."""
+    return module(maps.flatten(0, 1)).unflatten(0, maps.shape[:2])
+
+
+def _resize(maps: Tensor, size: tuple[int, int], mode: str = "nearest") -> Tensor:
+    """Maps [B, T, D, h, w] at another size."""
+    if tuple(maps.shape[-2:]) == size:
+        return maps
+    return functional.interpolate(maps.flatten(0, 1), size=size, mode=mode).unflatten(0, maps.shape[:2])

@@ -1,0 +1,86 @@
+"""From the frames and sentences of the harness to batches, as the released test script prepares them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from fsbench.errors import DataError
+
+__all__ = ["Tokenizer", "network_size", "normalised_frames", "plain_sentence"]
+
+_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+_DEVIATION = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+
+
+def network_size(height: int, width: int, short_side: int) -> tuple[int, int]:
+    """Returns (height, width) with the shorter side as given; the longer one is truncated, as torchvision does."""
+    long_side = int(short_side * max(height, width) / min(height, width))
+    return (short_side, long_side) if height <= width else (long_side, short_side)
+
+
+def normalised_frames(frames: npt.NDArray[np.uint8], short_side: int) -> Tensor:
+    """Resizes frames with Pillow (bilinear, antialiased) and normalises them with ImageNet's mean and deviation.
+
+    Args:
+        frames: uint8 [T, H, W, 3], RGB.
+        short_side: Shorter side of the result, in pixels.
+    Returns:
+        float32 [T, 3, h, w].
+    """
+    height, width = network_size(*frames.shape[1:3], short_side)
+    resized = [Image.fromarray(frame).resize((width, height), Image.Resampling.BILINEAR) for frame in frames]
+    pixels = torch.stack([torch.from_numpy(np.array(image)).permute(2, 0, 1) for image in resized])
+    return (pixels.float().div(255) - _MEAN) / _DEVIATION
+
+
+def plain_sentence(sentence: str) -> str:
+    """Returns a sentence in lower case with single spaces."""
+    return " ".join(sentence.lower().split())
+
+
+class Tokenizer:
+    """A Hugging Face tokenizer from a local folder or, if it is not there, by its name on the hub."""
+
+    def __init__(self, source: str, max_tokens: int) -> None:
+        """Loads it.
+
+        Args:
+            source: A folder with the tokenizer's files, or a hub name such as roberta-base.
+            max_tokens: Longer sentences are cut.
+        Raises:
+            DataError: It is neither.
+        """
+        self._tokenizer = _load(source)
+        self._max_tokens = max_tokens
+
+    def __call__(self, sentences: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Returns token ids [B, S] and padding [B, S] (bool, True on padding) of cleaned sentences."""
+        cleaned = [plain_sentence(sentence) for sentence in sentences]
+        options = {"padding": "longest", "truncation": True, "max_length": self._max_tokens, "return_tensors": "pt"}
+        encoded = self._tokenizer(cleaned, **options)
+        return encoded["input_ids"], encoded["attention_mask"] == 0
+
+
+def _load(source: str) -> Any:  # Any: transformers' tokenizers share no typed base
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(source, local_files_only=True)
+    except (OSError, ValueError) as error:
+        if Path(source).exists():
+            raise DataError(
+                f"{source}: is no tokenizer ({error}). It needs tokenizer.json, or vocabulary and merges."
+            ) from error
+    try:
+        return AutoTokenizer.from_pretrained(source)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"The tokenizer {source!r} is neither a folder here nor to be had from the hub. Save its files "
+            "(tokenizer.json, tokenizer_config.json) in a folder and pass --option tokenizer=FOLDER."
+        ) from error

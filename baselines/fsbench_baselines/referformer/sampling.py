@@ -1,0 +1,124 @@
+"""The sum of deformable attention without gradients: each query's points as one bag of weighted table rows.
+
+Same result as `deformable.sample` up to rounding, on CPU in about a tenth of its time. A bilinear read is four rows of
+a table with four weights, so a query's points on all levels are one bag for `embedding_bag`. Maps get a border of
+zeros, and points outside are moved onto it, so that no read needs a test.
+
+Axes: as in `deformable`: N frames, Q queries, L levels, M heads, P points, d channels of a head, A positions. R rows of
+the table.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+__all__ = ["sample"]
+
+_CHUNK = 2048  # bags made together: their indices and weights stay in the cache
+
+
+class _Layout(NamedTuple):
+    """Where levels are in the table; each entry is for one point of a bag, the points of a level beside each other.
+
+    Args:
+        width, height: float [L * P], of the level of each point.
+        step: int32 [L * P], rows of the table from one line of the level's map to the next.
+        start: int32 [L * P], row of the level's first position.
+    """
+
+    width: Tensor
+    height: Tensor
+    step: Tensor
+    start: Tensor
+
+
+def sample(value: Tensor, locations: Tensor, weights: Tensor, shapes: Sequence[tuple[int, int]]) -> Tensor:
+    """Weighted sum of values that are read between the positions of maps, bilinearly, zero outside.
+
+    Args:
+        value: float32 [N, A, M, d].
+        locations: float32 [N, Q, M, L, P, 2], x and y; 0 and 1 are the outer edges of a map.
+        weights: float32 [N, Q, M, L, P].
+        shapes: height and width of each level.
+    Returns:
+        [N, Q, M * d].
+    """
+    queries, heads = locations.shape[1:3]
+    layout = _layout(tuple(shapes), locations.shape[4])
+    read = value.new_empty(len(value), queries, heads, value.shape[-1])
+    for frame in range(len(value)):
+        tables = _tables(value[frame], shapes)
+        for head in range(heads):
+            for first in range(0, queries, _CHUNK):
+                part = slice(first, first + _CHUNK)
+                indices, amounts = _bags(
+                    locations[frame, part, head].flatten(1, 2), weights[frame, part, head].flatten(1), layout
+                )
+                read[frame, part, head] = functional.embedding_bag(
+                    indices, tables[head], mode="sum", per_sample_weights=amounts
+                )
+    return read.flatten(2)
+
+
+def _bags(locations: Tensor, weights: Tensor, layout: _Layout) -> tuple[Tensor, Tensor]:
+    """Rows to read and their weights.
+
+    Args:
+        locations: [Q, L * P, 2].
+        weights: [Q, L * P].
+    Returns:
+        int32 and float32 [Q, 4 * L * P]: all points' upper left corners, then upper right, lower left, lower right.
+    """
+    x = _on_map(locations[..., 0], layout.width)
+    y = _on_map(locations[..., 1], layout.height)
+    left, top = x.floor(), y.floor()
+    right_part, lower_part = x.sub_(left), y.sub_(top).mul_(weights)
+    upper_part = weights - lower_part
+    row = top.int().mul_(layout.step).add_(left.int()).add_(layout.start)[:, None]
+    corners = torch.stack([torch.zeros_like(layout.step), torch.ones_like(layout.step), layout.step, layout.step + 1])
+    rows = torch.stack([upper_part, lower_part], dim=1)[:, :, None]  # [Q, 2, 1, L * P]
+    columns = torch.stack([1 - right_part, right_part], dim=1)[:, None]  # [Q, 1, 2, L * P]
+    return (row + corners).flatten(1), (rows * columns).flatten(1)
+
+
+def _on_map(fractions: Tensor, size: Tensor) -> Tensor:
+    """Positions [Q, L * P] on the map. Its border is at -1 and at its size; there a point reads zeros only."""
+    positions = (fractions * size).sub_(0.5).nan_to_num_()  # a row must exist also where weights are broken
+    return torch.minimum(positions.clamp_(min=-1), size)
+
+
+def _tables(value: Tensor, shapes: Sequence[tuple[int, int]]) -> Tensor:
+    """Values [A, M, d] of a frame as one table per head, [M, R, d], with a border of zeros around each level's map.
+
+    A line ends with one zero, which is also the border on the left of the next line. One line of zeros is above each
+    map and two are below, the second for the corners of points on the border, whose weights are zero.
+    """
+    heads, dim = value.shape[1:]
+    tables = value.new_zeros(heads, sum(_rows(*shape) for shape in shapes) + 2, dim)
+    first = 1
+    for level, (height, width) in zip(value.split([h * w for h, w in shapes]), shapes, strict=True):
+        lines = tables[:, first : first + _rows(height, width)].view(heads, height + 3, width + 1, dim)
+        lines[:, 1 : height + 1, :width] = level.unflatten(0, (height, width)).permute(2, 0, 1, 3)
+        first += _rows(height, width)
+    return tables
+
+
+def _rows(height: int, width: int) -> int:
+    return (height + 3) * (width + 1)
+
+
+@lru_cache(maxsize=32)
+def _layout(shapes: tuple[tuple[int, int], ...], points: int) -> _Layout:
+    heights, widths = zip(*shapes, strict=True)
+    first, starts = 1, []
+    for height, width in shapes:
+        starts.append(first + width + 1)
+        first += _rows(height, width)
+    with torch.inference_mode(mode=False):
+        floats = (torch.tensor(each).repeat_interleave(points).float() for each in (widths, heights))
+        ints = (torch.tensor(each).repeat_interleave(points).int() for each in ([w + 1 for w in widths], starts))
+        return _Layout(*floats, *ints)

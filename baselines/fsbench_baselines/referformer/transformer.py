@@ -1,0 +1,313 @@
+"""Deformable encoder and decoder with box refinement.
+
+Axes: N frames (all frames of all clips), D channels, L levels, h w positions on a map, Q queries, A all positions of
+all levels, the levels one after the other, each row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch import Tensor
+from torch.nn import functional
+
+from fsbench_baselines.referformer.config import ModelConfig
+from fsbench_baselines.referformer.deformable import DeformableAttention
+from fsbench_baselines.referformer.positions import box_positions
+from fsbench_baselines.referformer.positions import grid_references
+from fsbench_baselines.referformer.positions import valid_ratio
+
+__all__ = ["MLP", "Decoded", "Pyramid", "Queries", "Transformer", "feed_forward", "inverse_sigmoid"]
+
+_CHUNK = 16384  # tokens that pass a feed-forward part together; bounds its memory, changes no result
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """Maps of all levels as one row of tokens.
+
+    Args:
+        tokens: [N, A, D].
+        padding: bool [N, A], True on padding.
+        positions: [N, A, D], with the level embedding.
+        shapes: height and width of each level.
+        valid_ratios: [N, L, 2], the part of width and height that is not padding.
+    """
+
+    tokens: Tensor
+    padding: Tensor
+    positions: Tensor
+    shapes: tuple[tuple[int, int], ...]
+    valid_ratios: Tensor
+
+
+@dataclass(frozen=True)
+class Queries:
+    """What the decoder starts from; either `positions` or `anchors` is given.
+
+    Args:
+        targets: [N, Q, D], the first states.
+        positions: [Q, D], learned positions, which also give the first reference points.
+        anchors: [Q, 4], learned boxes before the sigmoid (DAB).
+    """
+
+    targets: Tensor
+    positions: Tensor | None = None
+    anchors: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What the transformer returns.
+
+    Args:
+        memory: encoded maps, [N, D, h_l, w_l] for each level.
+        states: [N, Q, D] after each decoder layer.
+        references: where each decoder layer started, [N, Q, 2] or [N, Q, 4], in [0, 1]; no gradient but for the first.
+        boxes: [N, Q, 4] after each decoder layer: centre x, centre y, width, height in [0, 1].
+    """
+
+    memory: tuple[Tensor, ...]
+    states: tuple[Tensor, ...]
+    references: tuple[Tensor, ...]
+    boxes: tuple[Tensor, ...]
+
+
+class MLP(nn.Module):
+    """Linear layers with ReLU between them."""
+
+    def __init__(self, in_dim: int, hidden_dim: int, out_dim: int, num_layers: int) -> None:
+        super().__init__()
+        dims = [in_dim, *[hidden_dim] * (num_layers - 1), out_dim]
+        self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(dims))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., in_dim] to [..., out_dim]."""
+        for layer in self.layers[:-1]:
+            x = functional.relu(layer(x))
+        return self.layers[-1](x)
+
+
+def inverse_sigmoid(x: Tensor, epsilon: float = 1e-5) -> Tensor:
+    """Logit of x in [0, 1], bounded near both ends."""
+    x = x.clamp(0, 1)
+    return torch.log(x.clamp(min=epsilon) / (1 - x).clamp(min=epsilon))
+
+
+def feed_forward(tokens: Tensor, into: nn.Linear, dropout: nn.Dropout, out: nn.Linear) -> Tensor:
+    """Two linear layers with ReLU over tokens [N, A, D], a part of the tokens at a time."""
+    parts = [out(dropout(functional.relu(into(part)))) for part in tokens.flatten(0, 1).split(_CHUNK)]
+    return torch.cat(parts).view_as(tokens)
+
+
+class EncoderLayer(nn.Module):
+    """Each position of each level reads all levels, then a feed-forward part."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        dim = config.hidden_dim
+        self.self_attn = DeformableAttention(dim, config.heads, config.num_levels, config.num_points)
+        self.dropout1 = nn.Dropout(config.dropout)
+        self.norm1 = nn.LayerNorm(dim)
+        self.linear1 = nn.Linear(dim, config.dim_feedforward)
+        self.dropout2 = nn.Dropout(config.dropout)
+        self.linear2 = nn.Linear(config.dim_feedforward, dim)
+        self.dropout3 = nn.Dropout(config.dropout)
+        self.norm2 = nn.LayerNorm(dim)
+
+    def forward(self, tokens: Tensor, references: Tensor, pyramid: Pyramid) -> Tensor:
+        """Tokens [N, A, D] and reference points [N, A, L, 2] to tokens [N, A, D]."""
+        queries = tokens + pyramid.positions
+        read = self.self_attn(queries, references, tokens, pyramid.padding, pyramid.shapes)
+        tokens = self.norm1(tokens + self.dropout1(read))
+        return self.norm2(tokens + self.dropout3(feed_forward(tokens, self.linear1, self.dropout2, self.linear2)))
+
+
+class Encoder(nn.Module):
+    """Encoder layers, and the reference points that they share."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.enc_layers))
+
+    def forward(self, pyramid: Pyramid) -> Tensor:
+        """Encoded tokens [N, A, D]."""
+        references = grid_references(pyramid.shapes, pyramid.valid_ratios)
+        tokens = pyramid.tokens
+        for layer in self.layers:
+            tokens = layer(tokens, references, pyramid)
+        return tokens
+
+
+class DecoderLayer(nn.Module):
+    """The queries of a frame read each other, then the maps of the frame, then a feed-forward part."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        dim = config.hidden_dim
+        self.cross_attn = DeformableAttention(dim, config.heads, config.num_levels, config.num_points)
+        self.dropout1 = nn.Dropout(config.dropout)
+        self.norm1 = nn.LayerNorm(dim)
+        self.self_attn = nn.MultiheadAttention(dim, config.heads, dropout=config.dropout, batch_first=True)
+        self.dropout2 = nn.Dropout(config.dropout)
+        self.norm2 = nn.LayerNorm(dim)
+        self.linear1 = nn.Linear(dim, config.dim_feedforward)
+        self.dropout3 = nn.Dropout(config.dropout)
+        self.linear2 = nn.Linear(config.dim_feedforward, dim)
+        self.dropout4 = nn.Dropout(config.dropout)
+        self.norm3 = nn.LayerNorm(dim)
+
+    def forward(
+        self, states: Tensor, positions: Tensor, references: Tensor, memory: Tensor, pyramid: Pyramid
+    ) -> Tensor:
+        """One step of the queries.
+
+        Args:
+            states, positions: [N, Q, D].
+            references: [N, Q, L, 2 or 4], on every level.
+            memory: [N, A, D].
+            pyramid: shapes and padding of the memory.
+        Returns:
+            states [N, Q, D].
+        """
+        queries = states + positions
+        read, _ = self.self_attn(queries, queries, states, need_weights=False)
+        states = self.norm2(states + self.dropout2(read))
+        read = self.cross_attn(states + positions, references, memory, pyramid.padding, pyramid.shapes)
+        states = self.norm1(states + self.dropout1(read))
+        return self.norm3(states + self.dropout4(feed_forward(states, self.linear1, self.dropout3, self.linear2)))
+
+
+class Decoder(nn.Module):
+    """Decoder layers with box refinement.
+
+    `bbox_embed`, one MLP per layer, is set by the model, which shares it.
+    """
+
+    bbox_embed: nn.ModuleList
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        dim = config.hidden_dim
+        self.dim = dim
+        self.first_layer_boxes = config.first_layer_boxes
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.dec_layers))
+        if config.dab:
+            self.query_scale = MLP(dim, dim, dim, 2)
+            self.ref_point_head = MLP(2 * dim, dim, dim, 2)
+
+    def forward(
+        self, queries: Queries, first: Tensor, memory: Tensor, pyramid: Pyramid
+    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Refine states and boxes layer by layer.
+
+        Args:
+            queries: where the states start.
+            first: first references, points [N, Q, 2] or boxes [N, Q, 4].
+            memory: [N, A, D].
+            pyramid: shapes, padding and valid ratios of the memory.
+        Returns:
+            states, references and boxes of every layer; see Decoded.
+        """
+        states, reference = queries.targets, first
+        all_states, references, boxes = [], [], []
+        for number, layer in enumerate(self.layers):
+            on_levels = self._on_levels(reference, pyramid.valid_ratios, is_first=number == 0)
+            positions = self._positions(queries, states, on_levels, is_first=number == 0)
+            states = layer(states, positions, on_levels, memory, pyramid)
+            box = self._refine(self.bbox_embed[number](states), reference)
+            all_states.append(states)
+            references.append(reference)
+            boxes.append(box)
+            reference = box.detach()
+        return tuple(all_states), tuple(references), tuple(boxes)
+
+    def _on_levels(self, reference: Tensor, valid_ratios: Tensor, *, is_first: bool) -> Tensor:
+        """References [N, Q, 2 or 4] without padding to [N, Q, L, 2 or 4] on the padded maps of the levels.
+
+        With 4 coordinates the released first layer has no batch axis on its boxes, and broadcasting puts the
+        coordinates on the levels: level l sees four times coordinate l. `first_layer_boxes="broadcast"` keeps this.
+        """
+        if reference.shape[-1] == 2:
+            return reference[:, :, None] * valid_ratios[:, None]
+        ratios = torch.cat([valid_ratios, valid_ratios], dim=-1)[:, None]  # [N, 1, L, 4]
+        if is_first and self.first_layer_boxes == "broadcast":
+            return reference[:, :, :, None] * ratios
+        return reference[:, :, None] * ratios
+
+    def _positions(self, queries: Queries, states: Tensor, on_levels: Tensor, *, is_first: bool) -> Tensor:
+        """Query positions [N, Q, D]: learned, or (DAB) from the boxes on the first level, scaled by the states."""
+        if queries.positions is not None:
+            return queries.positions.expand_as(states)
+        positions = self.ref_point_head(box_positions(on_levels[:, :, 0], self.dim).to(states.dtype))
+        return positions if is_first else self.query_scale(states) * positions
+
+    @staticmethod
+    def _refine(change: Tensor, reference: Tensor) -> Tensor:
+        """Boxes [N, Q, 4] from a change [N, Q, 4] of the reference before the sigmoid; a point has no size yet."""
+        missing = 4 - reference.shape[-1]
+        return (change + functional.pad(inverse_sigmoid(reference), (0, missing))).sigmoid()
+
+
+class Transformer(nn.Module):
+    """Encoder over the maps of a frame, decoder over its queries."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.level_embed = nn.Parameter(torch.empty(config.num_levels, config.hidden_dim))
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        if not config.dab:
+            self.reference_points = nn.Linear(config.hidden_dim, 2)
+        self._reset_parameters()
+
+    def _reset_parameters(self) -> None:
+        for parameter in self.parameters():
+            if parameter.dim() > 1:
+                nn.init.xavier_uniform_(parameter)
+        for module in self.modules():
+            if isinstance(module, DeformableAttention):
+                module.reset_parameters()
+        if hasattr(self, "reference_points"):
+            nn.init.zeros_(self.reference_points.bias)
+        nn.init.normal_(self.level_embed)
+
+    def forward(
+        self, maps: Sequence[Tensor], paddings: Sequence[Tensor], positions: Sequence[Tensor], queries: Queries
+    ) -> Decoded:
+        """Encode the maps and decode the queries.
+
+        Args:
+            maps, positions: [N, D, h_l, w_l] for each level.
+            paddings: bool [N, h_l, w_l] for each level, True on padding.
+            queries: where the decoder starts.
+        """
+        pyramid = self._flatten(maps, paddings, positions)
+        memory = self.encoder(pyramid)
+        first = self._first_references(queries)
+        states, references, boxes = self.decoder(queries, first, memory, pyramid)
+        levels = memory.split([height * width for height, width in pyramid.shapes], dim=1)
+        encoded = [
+            part.transpose(1, 2).unflatten(-1, shape) for part, shape in zip(levels, pyramid.shapes, strict=True)
+        ]
+        return Decoded(tuple(encoded), states, references, boxes)
+
+    def _flatten(self, maps: Sequence[Tensor], paddings: Sequence[Tensor], positions: Sequence[Tensor]) -> Pyramid:
+        embedded = [p.flatten(2).transpose(1, 2) + e for p, e in zip(positions, self.level_embed, strict=True)]
+        return Pyramid(
+            tokens=torch.cat([level.flatten(2).transpose(1, 2) for level in maps], dim=1),
+            padding=torch.cat([padding.flatten(1) for padding in paddings], dim=1),
+            positions=torch.cat(embedded, dim=1),
+            shapes=tuple((level.shape[-2], level.shape[-1]) for level in maps),
+            valid_ratios=torch.stack([valid_ratio(padding) for padding in paddings], dim=1),
+        )
+
+    def _first_references(self, queries: Queries) -> Tensor:
+        """Points [N, Q, 2] from the learned positions, or the learned boxes [N, Q, 4], in [0, 1]."""
+        if queries.anchors is not None:
+            return queries.anchors.sigmoid().expand(len(queries.targets), -1, -1)
+        return self.reference_points(queries.positions).sigmoid().expand(len(queries.targets), -1, -1)

@@ -1,0 +1,236 @@
+"""How fast the CMA method is, against a plain rendering of the loop of the released test script.
+
+    python benchmarks/inference.py --short-side 360 --videos 2 --frames 20 --sentences 2 --draws 5
+
+Both segment one class on one thread: `draws` support sets of five frames, and for each of them every sentence of every
+video. The plain loop is made of the same modules, but as the released script works: for every sentence and every ten
+frames it encodes the texts, the ten frames and all frames of the support again, samples by `grid_sample`, makes the
+masks of all queries after all decoder layers, and keeps the batch norms. Prints CPU seconds by part, their ratio, peak
+memory, and the share of mask pixels that are equal; fails where it is under 99.99 %.
+
+Without `--checkpoint` (a folder that `fsbench convert` wrote, with a tokenizer) the weights are random, and the text
+encoder is small, which favours the plain loop.
+"""
+
+import argparse
+import resource
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import cv2
+import numpy as np
+import torch
+from tokenizers import models
+from tokenizers import pre_tokenizers
+from tokenizers import Tokenizer
+from torch.nn import functional
+from transformers import PreTrainedTokenizerFast
+
+from fsbench.methods import Clip
+from fsbench.methods import Fold
+from fsbench.methods import Shot
+from fsbench.methods import Support
+from fsbench_baselines.referformer import deformable
+from fsbench_baselines.referformer import sampling
+from fsbench_baselines.referformer.preprocess import network_size
+from fsbench_baselines.referformer.preprocess import normalised_frames
+from fsbench_cma import CMA
+from fsbench_cma import load_checkpoint
+from fsbench_cma import ModelConfig
+from fsbench_cma import Output
+from fsbench_cma import QueryBatch
+from fsbench_cma import save_checkpoint
+from fsbench_cma import SupportBatch
+from fsbench_cma.affinity import power_transform
+from fsbench_cma.method import CMAMethod
+from fsbench_cma.model import SupportFeatures
+
+CHUNK = 10
+SUPPORT_FRAMES = 5
+WORDS = "the a left right small large red dark animal person on in front of moving to near".split()
+TEXT = {"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 512}
+PARTS = {
+    "text": ("encode_text",),
+    "backbone": ("run_backbone",),
+    "projections": ("project",),
+    "fusion": ("fuse_text",),
+    "affinity": ("fuse_support",),
+    "encoder": ("transformer.encoder.forward",),
+    "decoder": ("transformer.decoder.forward",),
+    "pixel decoder": ("see_finest", "mask_features"),
+    "mask head": ("segment",),
+}
+Masks = list[np.ndarray]
+
+
+class PlainLoop:
+    """The loop of the released test script, with nothing kept between its steps."""
+
+    def __init__(self, model: CMA, method: CMAMethod) -> None:
+        self.model, self.tokens, self.short_side = model, method.tokens, method.short_side
+
+    @torch.inference_mode()
+    def segment(self, support: Support, clip: Clip, sentences: list[str]) -> np.ndarray:
+        """Returns bool [N, T, H, W]."""
+        with mock.patch.object(sampling, "sample", deformable.sample):
+            starts = range(0, len(clip.frames), CHUNK)
+            masks = [[self._segment_chunk(support, clip, start, each) for start in starts] for each in sentences]
+        return np.stack([np.concatenate(chunks) for chunks in masks])
+
+    def _segment_chunk(self, support: Support, clip: Clip, start: int, sentence: str) -> np.ndarray:
+        shot = support.shots[0]
+        size = network_size(*clip.frames.shape[1:3], self.short_side)
+        query = QueryBatch(*self._batch(clip.frames[start : start + CHUNK], sentence), torch.tensor([size]))
+        example = SupportBatch(*self._batch(shot.frames, shot.sentence), torch.from_numpy(shot.masks)[None].float())
+        result = self._forward(query, example)
+        chosen = result.logits[0, ..., 0].sigmoid().mean(0).argmax()
+        masks = functional.interpolate(result.masks[0], size, mode="bilinear", align_corners=False)[:, chosen].sigmoid()
+        if clip.output_size != size:
+            masks = functional.interpolate(masks[:, None], clip.output_size, mode="bilinear", align_corners=False)[:, 0]
+            return (masks >= 0.5).numpy()
+        return (masks > 0.5).numpy()
+
+    def _batch(self, frames: np.ndarray, sentence: str) -> tuple[torch.Tensor, ...]:
+        pixels = normalised_frames(frames, self.short_side)[None]
+        return pixels, torch.zeros_like(pixels[:, :, 0], dtype=torch.bool), *self.tokens([sentence])
+
+    def _forward(self, query: QueryBatch, support: SupportBatch) -> Output:
+        model = self.model
+        text = model.encode_text(support.token_ids, support.token_padding)
+        *lower, top = model.project(model.run_backbone(support.frames)[1:])
+        levels = model.fuse_text([*(power_transform(level) for level in lower), top], text)
+        middle = slice(SUPPORT_FRAMES // 2, SUPPORT_FRAMES // 2 + 1)
+        kept = SupportFeatures(tuple(level[:, middle] for level in levels), support.masks[:, middle])
+        return model.forward_with(query, kept, with_aux=True)
+
+
+@contextmanager
+def timed_parts(model: CMA) -> Iterator[Counter[str]]:
+    """Gives CPU seconds by part of the model, while it runs."""
+    seconds: Counter[str] = Counter()
+    running: list[str] = []
+
+    def timed(part: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **options: Any) -> Any:
+            if part in running:  # a part that calls itself is counted once
+                return call(*args, **options)
+            start = time.process_time()
+            running.append(part)
+            try:
+                return call(*args, **options)
+            finally:
+                running.pop()
+                seconds[part] += time.process_time() - start
+
+        return run
+
+    places = [(part, *path.rpartition(".")[::2]) for part, paths in PARTS.items() for path in paths]
+    for part, owner, name in places:
+        module = model.get_submodule(owner)
+        setattr(module, name, timed(part, getattr(module, name)))
+    try:
+        yield seconds
+    finally:
+        for _, owner, name in places:
+            delattr(model.get_submodule(owner), name)
+
+
+def make_checkpoint(folder: Path) -> None:
+    """Writes a model with random weights and a tokenizer of a few words."""
+    torch.manual_seed(0)
+    vocabulary = {word: number for number, word in enumerate(["<s>", "<pad>", "</s>", "<unk>", *WORDS])}
+    text = {**TEXT, "vocab_size": len(vocabulary), "max_position_embeddings": 66, "type_vocab_size": 1}
+    save_checkpoint(folder, CMA(ModelConfig(affinity="cross", dab=True, text=text)))
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>")
+    wrapped.save_pretrained(str(folder / "tokenizer"))
+
+
+def draw_video(rng: np.random.Generator, num_frames: int, short_side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws a disc that moves over a blurred background: uint8 [T, H, W, 3] and bool [T, H, W]."""
+    size = (short_side, short_side * 16 // 9)
+    coarse = rng.integers(0, 256, (9, 16, 3), dtype=np.uint8)
+    background = cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
+    colour, frames, masks = rng.integers(0, 256, 3).tolist(), [], []
+    for t in range(num_frames):
+        centre = (int(size[1] * (0.3 + 0.02 * t)), int(size[0] * 0.5))
+        mask = cv2.circle(np.zeros(size, np.uint8), centre, size[0] // 5, 1, thickness=-1) > 0
+        noise = rng.integers(-8, 9, (*size, 3))
+        frames.append(np.clip(np.where(mask[..., None], colour, background) + noise, 0, 255).astype(np.uint8))
+        masks.append(mask)
+    return np.stack(frames), np.stack(masks)
+
+
+def run(name: str, segment: Callable[[Support], Masks], supports: list[Support], model: CMA) -> tuple[float, Masks]:
+    """Runs one of the two over all support sets, prints where its time went, returns CPU seconds and masks."""
+    start, masks = time.process_time(), []
+    with timed_parts(model) as parts:
+        for number, support in enumerate(supports):
+            masks += segment(support)
+            print(f"{name}: draw {number + 1}, {time.process_time() - start:.1f} s", file=sys.stderr)
+    total = time.process_time() - start
+    parts["rest"] = total - parts.total()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"{name}: {total:.1f} CPU-s, peak of the process so far {peak:.2f} GiB")
+    print("  " + " | ".join(f"{part} {seconds:.2f}" for part, seconds in parts.items()))
+    return total, masks
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--short-side", type=int, default=360)
+    parser.add_argument("--videos", type=int, default=2)
+    parser.add_argument("--frames", type=int, default=20)
+    parser.add_argument("--sentences", type=int, default=2)
+    parser.add_argument("--draws", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(0)
+    sentences = [" ".join(rng.choice(WORDS, 8)) for _ in range(options.sentences)]
+    shots = [Shot(*draw_video(rng, SUPPORT_FRAMES, options.short_side), sentences[0]) for _ in range(options.draws)]
+    supports = [Support((shot,)) for shot in shots]
+    videos = [draw_video(rng, options.frames, options.short_side)[0] for _ in range(options.videos)]
+
+    with tempfile.TemporaryDirectory() as folder:
+        if options.checkpoint is None:
+            make_checkpoint(Path(folder))
+        checkpoint = options.checkpoint or Path(folder)
+        method = CMAMethod(checkpoint=checkpoint, short_side=options.short_side, device="cpu")
+        method.prepare(Fold("synthetic", 1, novel=("disc",), base=()))
+        clips = [Clip(frames) for frames in videos]
+
+        def ours(support: Support) -> Masks:
+            adapted = method.adapt(support)
+            return [method.segment(adapted, clip, sentences) for clip in clips]
+
+        seconds, masks = run("method", ours, supports, method.model)
+        loop = PlainLoop(load_checkpoint(checkpoint).eval(), method)
+    plain = run("plain loop", lambda s: [loop.segment(s, Clip(v), sentences) for v in videos], supports, loop.model)
+    report(seconds, masks, *plain)
+
+
+def report(seconds: float, masks: Masks, plain_seconds: float, plain_masks: Masks) -> None:
+    """Prints ratio and agreement."""
+    pairs = zip(masks, plain_masks, strict=True)
+    differing = sum(np.count_nonzero(a != b) for a, b in pairs)
+    pixels = sum(mask.size for mask in masks)
+    foreground = sum(np.count_nonzero(mask) for mask in masks) / pixels
+    print(f"CPU ratio {plain_seconds / seconds:.2f}")
+    print(f"equal mask pixels {1 - differing / pixels:.6%} of {pixels}, foreground {foreground:.1%}")
+    if differing > 1e-4 * pixels:
+        sys.exit("The masks differ.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Released and own checkpoints of CMA, and its start from ReferFormer's weights."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from transformers import RobertaConfig
+
+from fsbench.errors import DataError
+from fsbench_baselines.referformer.checkpoint import fill
+from fsbench_baselines.referformer.checkpoint import first_name
+from fsbench_baselines.referformer.checkpoint import identify
+from fsbench_baselines.referformer.checkpoint import read_checkpoint
+from fsbench_baselines.referformer.checkpoint import read_released
+from fsbench_baselines.referformer.checkpoint import require
+from fsbench_baselines.referformer.checkpoint import save_checkpoint
+from fsbench_baselines.referformer.checkpoint import Source
+from fsbench_baselines.referformer.checkpoint import text_settings
+from fsbench_baselines.referformer.config import ModelConfig
+from fsbench_cma.model import CMA
+
+__all__ = ["Initialisation", "initialise_from_referformer", "load_checkpoint", "load_released", "save_checkpoint"]
+
+
+def load_released(
+    source: Source,
+    *,
+    backbone: str = "resnet50",
+    affinity: Literal["cross", "self", "add"] = "cross",
+    dab: bool = True,
+    text_config: RobertaConfig | None = None,
+) -> CMA:
+    """Build a CMA from released weights, in eval mode, with everything else as released.
+
+    Args:
+        source: A checkpoint file (torch or safetensors), or a state dict with the released names.
+        backbone: What the weights are of.
+        affinity: The variant. All have the same tensors, so the weights cannot contradict a wrong one.
+        dab: Whether the decoder has DAB queries: the main training script has, those of the ablations have not.
+        text_config: Of the text encoder; None for roberta-base.
+    Raises:
+        DataError: if the file cannot be read, or the weights are of another model, which the message names.
+    """
+    state, where = read_released(source)
+    found = identify(state, where)
+    if not found.has_affinity:
+        raise DataError(
+            f"{where}: these weights are of {found}. Load them with fsbench_baselines.referformer.load_released, or "
+            "start the training of a CMA from them with initialise_from_referformer."
+        )
+    require(found, where, backbone=backbone, dab=dab)
+    config = ModelConfig(
+        backbone=backbone,
+        affinity=affinity,
+        dab=dab,
+        num_queries=found.num_queries,
+        text=text_settings(text_config),
+    )
+    return fill(CMA(config), state, where).eval()
+
+
+def load_checkpoint(folder: Path) -> CMA:
+    """Read a CMA that `save_checkpoint` wrote, in eval mode.
+
+    Raises:
+        DataError: if a file is missing or damaged, or the model is a ReferFormer.
+    """
+    config, state = read_checkpoint(folder)
+    if config.affinity is None:
+        raise DataError(f"{folder}: this is a ReferFormer. Load it with fsbench_baselines.referformer.load_checkpoint.")
+    return fill(CMA(config), state, str(folder)).eval()
+
+
+@dataclass(frozen=True)
+class Initialisation:
+    """What a model took over from other weights, by names of its state dict.
+
+    Args:
+        taken: Tensors that were copied.
+        missing: Tensors of the model that kept their values.
+        left: Tensors of the source that the model does not have or does not take.
+    """
+
+    taken: tuple[str, ...]
+    missing: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def initialise_from_referformer(model: CMA, source: Source) -> Initialisation:
+    """Copy what fits from ReferFormer's weights into a CMA, as the released training does before its first step.
+
+    The heads that score the queries (`class_embed`) are not taken: the released training starts them anew.
+
+    Raises:
+        DataError: if the file cannot be read, is of another backbone, or a shared tensor has another shape.
+    """
+    state, where = read_released(source)
+    require(identify(state, where), where, backbone=model.config.backbone)
+    own = model.state_dict()
+    usable = {name: tensor for name, tensor in state.items() if name in own and not name.startswith("class_embed.")}
+    fill(model, {first_name(name): usable.get(first_name(name), tensor) for name, tensor in own.items()}, where)
+    return Initialisation(
+        taken=tuple(name for name in own if first_name(name) in usable),
+        missing=tuple(name for name in own if first_name(name) not in usable),
+        left=tuple(name for name in state if name not in usable),
+    )

@@ -1,0 +1,93 @@
+"""CMA: ReferFormer with an affinity between support and query (Li et al., ICCV 2023), by its steps.
+
+Axes: B clips, T query frames, K support frames, H W pixels, D channels, h_l w_l positions on level l.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+from torch import Tensor
+
+from fsbench_baselines.referformer.batch import Output
+from fsbench_baselines.referformer.batch import QueryBatch
+from fsbench_baselines.referformer.batch import SupportBatch
+from fsbench_baselines.referformer.config import ModelConfig
+from fsbench_baselines.referformer.model import ReferFormer
+from fsbench_cma.affinity import AFFINITIES
+from fsbench_cma.affinity import AffinityParts
+from fsbench_cma.affinity import power_transform
+from fsbench_cma.affinity import QueryKeyValue
+
+__all__ = ["CMA", "SupportFeatures"]
+
+
+@dataclass(frozen=True)
+class SupportFeatures:
+    """What the model keeps of a support set; it serves any number of queries.
+
+    Args:
+        levels: [B, K, D, h_l, w_l] of strides 8, 16, 32, 64, fused with the support's sentence. K counts only the
+            frames that the affinity looks at.
+        masks: [B, K, h, w] of these frames, as they came.
+    """
+
+    levels: tuple[Tensor, ...]
+    masks: Tensor
+
+
+class CMA(ReferFormer):
+    """Query and support pass through the same encoders; the affinity puts the support into the query's levels."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        if config.affinity not in AFFINITIES:
+            raise ValueError(f"CMA needs an affinity ({', '.join(AFFINITIES)}), not {config.affinity!r}")
+        super().__init__(config)
+        self.backbone.requires_grad_(False)  # as released; ReferFormer trains it
+        dim = config.hidden_dim
+        self.support_qkv = QueryKeyValue(dim, dim // 2)
+        self.query_qkv = QueryKeyValue(dim, dim // 2)
+        self.conv_q = nn.Conv2d(dim, dim // 2, kernel_size=1)
+        self.layer_norm = nn.LayerNorm(dim // 2)
+        self.affinity = AFFINITIES[config.affinity](
+            support_frames=config.support_frames, mask_support=config.mask_support, dropout=config.dropout
+        )
+
+    def forward(self, query: QueryBatch, support: SupportBatch, *, with_aux: bool | None = None) -> Output:
+        """Segment the object of each sentence in its clip, by the example of its own support.
+
+        Args:
+            query: clips and sentences.
+            support: one annotated clip and sentence of the same class for each query clip.
+            with_aux: also return what the decoder layers before the last predict; by default in training only.
+        """
+        return self.forward_with(query, self.encode_support(support), with_aux=with_aux)
+
+    def forward_with(self, query: QueryBatch, support: SupportFeatures, *, with_aux: bool | None = None) -> Output:
+        """`forward` with a support that is encoded already."""
+        text = self.encode_text(query.token_ids, query.token_padding)
+        features = self.encode_frames(query.frames, query.padding)
+        levels = self.fuse_text(features.levels, text)
+        levels = self.fuse_support(levels, support)
+        decoded = self.decode(levels, features, text)
+        return self.predict(decoded, features, text, query.sizes, with_aux=with_aux)
+
+    def encode_support(self, support: SupportBatch) -> SupportFeatures:
+        """Encode the support: all that does not depend on the query, for the frames that the affinity looks at."""
+        text = self.encode_text(support.token_ids, support.token_padding)
+        wanted = self.affinity.frames(support.frames.shape[1])
+        if self.config.backbone.startswith("video_"):  # these look at all frames to encode one
+            maps = [level[:, wanted] for level in self.run_backbone(support.frames)]
+        else:
+            maps = self.run_backbone(support.frames[:, wanted])
+        *lower, top = self.project(maps[1:])
+        levels = [*(power_transform(level) for level in lower), top]
+        return SupportFeatures(self.fuse_text(levels, text), support.masks[:, wanted])
+
+    def fuse_support(self, levels: Sequence[Tensor], support: SupportFeatures) -> tuple[Tensor, ...]:
+        """Put the support into each level [B, T, D, h_l, w_l] of the query; shapes stay."""
+        parts = AffinityParts(self.support_qkv, self.query_qkv, self.conv_q, self.layer_norm)
+        return tuple(
+            self.affinity(parts, level, example, support.masks)
+            for level, example in zip(levels, support.levels, strict=True)
+        )

@@ -1,0 +1,201 @@
+import argparse
+import json
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from fsbench.cli import main
+from fsbench.errors import DataError
+from fsbench.errors import PluginError
+from fsbench.methods import Clip
+from fsbench.methods import Fold
+from fsbench.methods import Shot
+from fsbench.methods import Support
+from fsbench.methods.registry import find_method
+from fsbench_baselines.referformer.config import ModelConfig
+from fsbench_cma.method import CMAMethod
+from fsbench_cma.model import CMA
+from tests.tiny import write_dataset
+
+TEXT = {
+    "vocab_size": 32,
+    "hidden_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 20,
+    "type_vocab_size": 1,
+    "pad_token_id": 1,
+}
+FOLD = Fold("mini-ref-davis", 0, ("dog",), ())
+
+
+def write_tokenizer(folder):
+    from tokenizers import models
+    from tokenizers import pre_tokenizers
+    from tokenizers import processors
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    words = ["<s>", "<pad>", "</s>", "<unk>", "the", "left", "right", "dog", "cat", "both", "of", "them"]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    ends = [("<s>", 0), ("</s>", 2)]
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=ends)
+    special = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A checkpoint as the released code writes them, with random weights and a small text encoder."""
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(1)
+    model = CMA(ModelConfig(affinity="cross", dab=True, text=TEXT, enc_layers=4, dec_layers=4))
+    state = {"model": model.state_dict(), "args": argparse.Namespace(lr=1e-4, backbone="resnet50"), "epoch": 1}
+    torch.save(state, folder / "checkpoint.pth")
+    (folder / "text.json").write_text(json.dumps(TEXT))
+    write_tokenizer(folder / "tokenizer")
+    return folder
+
+
+def make(files, **options):
+    given = {"checkpoint": files / "checkpoint.pth", "text_config": files / "text.json", "short_side": 48}
+    method = CMAMethod(**{**given, "tokenizer": str(files / "tokenizer"), "device": "cpu", **options})
+    method.prepare(FOLD)
+    return method
+
+
+@pytest.fixture(scope="module")
+def method(files):
+    return make(files)
+
+
+def clip(frames=5, size=None):
+    rng = np.random.default_rng(3)
+    return Clip(rng.integers(0, 255, (frames, 48, 70, 3), np.uint8), size)
+
+
+def support(shots=1, frames=3):
+    rng = np.random.default_rng(4)
+    masks = np.zeros((frames, 48, 64), bool)
+    masks[:, 10:30, 20:40] = True
+    made = [Shot(rng.integers(0, 255, (frames, 48, 64, 3), np.uint8), masks, "the dog") for _ in range(shots)]
+    return Support(tuple(made))
+
+
+def logits(method, adapted, query, sentence="the left dog"):
+    """The chosen query's scores and box-independent states: finer than masks, which random weights make flat."""
+    text = method.encode_sentence(sentence)
+    (chunk,) = method._chunks(query)
+    return method._decode(adapted, query, chunk, sentence, text).states[-1]
+
+
+def test_masks_have_the_wanted_size_and_are_the_same_each_time(method):
+    adapted = method.adapt(support())
+    sentences = ["the left dog", "the right dog"]
+    for size in (None, (96, 140)):
+        masks = method.segment(adapted, clip(size=size), sentences)
+        assert masks.shape == (2, 5, *(size or (48, 70)))
+        assert masks.dtype == np.bool_
+        assert np.array_equal(masks, method.segment(adapted, clip(size=size), sentences))
+
+
+def test_results_do_not_depend_on_company_order_or_memo(method):
+    adapted = method.adapt(support())
+    together = method.segment(adapted, clip(), ["the left dog", "a very long sentence " * 20])
+    alone = method.segment(adapted, clip(), ["a very long sentence " * 20])
+    forgetful = Clip(clip().frames, memo_limit=0)
+    assert np.array_equal(together[1], alone[0])
+    assert np.array_equal(together, method.segment(adapted, forgetful, ["the left dog", "a very long sentence " * 20]))
+
+
+def test_the_support_reaches_the_result(method):
+    with torch.inference_mode():
+        one = logits(method, method.adapt(support()), clip())
+        other = Support((Shot(support().shots[0].frames[::-1].copy(), ~support().shots[0].masks, "the cat"),))
+        assert not torch.allclose(one, logits(method, method.adapt(other), clip()), atol=1e-4)
+
+
+def test_several_shots_empty_masks_and_one_frame_work(method):
+    masks = method.segment(method.adapt(support(shots=3, frames=1)), clip(frames=1), ["the dog"])
+    assert masks.shape == (1, 1, 48, 70)
+    shot = support().shots[0]
+    empty = Support((Shot(shot.frames, np.zeros_like(shot.masks), shot.sentence),))
+    assert method.segment(method.adapt(empty), clip(frames=1), ["the dog"]).shape == (1, 1, 48, 70)
+
+
+def test_chunks_and_one_choice_for_the_video_cover_all_frames(files):
+    chunked = make(files, chunk=2, query_choice="video")
+    assert chunked.segment(chunked.adapt(support()), clip(), ["the dog"]).shape == (1, 5, 48, 70)
+
+
+def test_a_converted_checkpoint_gives_the_same_masks(files, method, tmp_path):
+    arguments = [
+        "convert",
+        files / "checkpoint.pth",
+        tmp_path / "own",
+        "--option",
+        f"text_config={files / 'text.json'}",
+    ]
+    result = CliRunner().invoke(main, [str(a) for a in arguments])
+    assert result.exit_code == 0, result.output
+    own = make(files, checkpoint=tmp_path / "own", text_config=None)
+    with torch.inference_mode():
+        one = logits(method, method.adapt(support()), clip())
+        assert torch.equal(one, logits(own, own.adapt(support()), clip()))
+
+
+def test_deviations_are_options(files):
+    with torch.inference_mode():
+        plain, other = make(files), make(files, mask_support="exclude", support_frames="all")
+        assert other.model.config.mask_support == "exclude"
+        one, two = (logits(m, m.adapt(support()), clip()) for m in (plain, other))
+        assert not torch.allclose(one, two, atol=1e-4)
+
+
+def test_bfloat16_comes_close(files, method):
+    half = make(files, dtype="bfloat16")
+    with torch.inference_mode():
+        one = logits(method, method.adapt(support()), clip())
+        two = logits(half, half.adapt(support()), clip()).float()
+    assert torch.nn.functional.cosine_similarity(one.flatten(), two.flatten(), dim=0) > 0.95
+
+
+def test_without_weights_or_tokenizer_the_error_says_what_to_get(files, monkeypatch):
+    for name in ("cma", "cma-self", "cma-add", "referformer"):
+        with pytest.raises(PluginError, match="--checkpoint"):
+            find_method(name).create({}).prepare(FOLD)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(DataError, match="tokenizer=FOLDER"):
+        make(files, tokenizer="no-such-user/no-such-tokenizer")
+
+
+def evaluate(files, data_root, out, *more):
+    options = [f"text_config={files / 'text.json'}", f"tokenizer={files / 'tokenizer'}", "short_side=32"]
+    arguments = ["evaluate", "--method", "cma", "--checkpoint", files / "checkpoint.pth", "--dataset", "mini-ref-davis"]
+    arguments += ["--data-root", data_root, "--draws", "0", "--out", out, "--device", "cpu", "--backbone", "resnet50"]
+    arguments += [part for option in options for part in ("--option", option)]
+    result = CliRunner().invoke(main, [str(argument) for argument in (*arguments, *more)])
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.stdout
+
+
+def test_a_released_style_checkpoint_evaluates_end_to_end(files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_dataset(tmp_path / "data/mini-ref-davis", {"dog": 3})
+    assert CliRunner().invoke(main, ["build-splits", "mini-ref-davis"]).exit_code == 0
+    table = evaluate(files, tmp_path / "data", tmp_path / "run")
+    assert "cma 1 on mini-ref-davis" in table
+    assert "released|size=short360" in evaluate(files, tmp_path / "data", tmp_path / "other", "--protocol", "released")
+
+
+def test_it_evaluates_on_real_videos(files, test_data, tmp_path):
+    (tmp_path / "videos.txt").write_text("dog\ndog-agility\n")
+    build = ["build-splits", "mini-ref-davis", "--data-root", test_data, "--videos", tmp_path / "videos.txt"]
+    assert CliRunner().invoke(main, [str(part) for part in (*build, "--out", tmp_path / "splits")]).exit_code == 0
+    table = evaluate(files, test_data, tmp_path / "run", "--splits", tmp_path / "splits")
+    assert "cma 1 on mini-ref-davis pack-v1" in table
+    assert "fold 0" in table
