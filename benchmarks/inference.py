@@ -65,7 +65,7 @@ PARTS = {
     "affinity": ("fuse_support",),
     "encoder": ("transformer.encoder.forward",),
     "decoder": ("transformer.decoder.forward",),
-    "pixel decoder": ("see_finest", "mask_features"),
+    "pixel decoder": ("see_finest", "read_finest", "mask_features"),
     "mask head": ("segment",),
 }
 Masks = list[np.ndarray]

@@ -241,6 +241,13 @@ def verify(splits: Path, data_root: Path | None, pixels: bool, as_json: bool) ->
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the run; each fold goes to OUT/fold-K.  [default: runs/DATASET/METHOD]",
 )
+@click.option(
+    "--memo-mib",
+    type=click.IntRange(min=0),
+    default=512,
+    show_default=True,
+    help="MiB that a method may keep of a video for later sentences and draws; more is faster, for each worker.",
+)
 @click.option("--keep-going", is_flag=True, help="Record episodes that fail, go on, and exit with 5.")
 @click.option("--restart", is_flag=True, help="Discard what an earlier call left in the run's folder.")
 @_json

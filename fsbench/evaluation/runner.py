@@ -50,6 +50,7 @@ class RunOptions:
         engine: See `engines.ENGINES`.
         keep_going: Record failed episodes and go on.
         restart: Discard what another identity, or an earlier call, left in the folder.
+        memo_mib: MiB that a method may keep of a clip for later sentences and draws.
         progress: Show a progress bar.
     """
 
@@ -57,6 +58,7 @@ class RunOptions:
     engine: str = "local"
     keep_going: bool = False
     restart: bool = False
+    memo_mib: int = 512
     progress: bool = False
 
 
@@ -95,7 +97,14 @@ def evaluate_fold(
         raise RunError(f"Protocol {protocol.name!r} scores folders of masks, not episodes. Evaluate with 'standard'.")
     identity = run_identity(manifest, fold, draws, method, options, protocol)
     setup = WorkerSetup(
-        dataset.name, dataset.root, fold_record(manifest, fold), method, options, protocol, run.keep_going
+        dataset=dataset.name,
+        data_root=dataset.root,
+        fold=fold_record(manifest, fold),
+        method=method,
+        options=options,
+        protocol=protocol,
+        keep_going=run.keep_going,
+        memo_limit=run.memo_mib << 20,
     )
     units = plan_units(manifest, dataset, fold, draws)
     with locked(folder):

@@ -47,6 +47,7 @@ class WorkerSetup:
         options: Options of the method.
         protocol: Says at which size masks are compared, and how.
         keep_going: Record an error in the unit's result instead of raising it.
+        memo_limit: Bytes that a clip's memo keeps.
     """
 
     dataset: str
@@ -56,6 +57,7 @@ class WorkerSetup:
     options: Mapping[str, Any]  # Any: see MethodFactory.resolve
     protocol: Protocol
     keep_going: bool = False
+    memo_limit: int = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class Worker:
     def _load_query(self, unit: Unit) -> tuple[Clip, npt.NDArray[np.integer]]:
         frames, label_maps = self._load_frames(unit.video_id, unit.frames)
         size = self._setup.protocol.output_size(*label_maps.shape[1:])
-        return Clip(frames, size), label_maps
+        return Clip(frames, size, self._setup.memo_limit), label_maps
 
     def _load_support(self, task: SupportTask) -> Support:
         shots = []

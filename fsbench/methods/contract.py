@@ -93,11 +93,12 @@ class Clip:
         output_size: (height, width) at which the protocol wants the masks.
     """
 
+    # 512 MiB keep CMA under 2.5 GB at ten frames of 360 x 640; with more to spare, later sentences and draws cost less.
     def __init__(
         self,
         frames: npt.NDArray[np.uint8],
         output_size: tuple[int, int] | None = None,
-        memo_limit: int = 2 << 30,
+        memo_limit: int = 512 << 20,
     ) -> None:
         self.frames = frames
         self.output_size = output_size or (frames.shape[1], frames.shape[2])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from typing import Literal
@@ -38,7 +39,10 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 @dataclass(frozen=True)
 class _Chunk:
-    """A few frames of a clip: what of them depends on neither sentence nor support."""
+    """A few frames of a clip: what of them depends on neither sentence nor support.
+
+    `seen` is all that is still needed of the finest map, which the features are without (no channels).
+    """
 
     start: int
     features: Features
@@ -145,10 +149,11 @@ class FamilyMethod:
             together = list(decoded)
             scores = torch.cat([self._scores(each) for _, each in together])
             chosen = scores.mean(0).argmax()
-            parts = [self._masks(clip, chunk, each, text, chosen) for chunk, each in together]
+            parts = [self._masks(clip, chunk, each, sentence, text, chosen) for chunk, each in together]
         else:
             parts = [
-                self._masks(clip, chunk, each, text, self._scores(each).mean(0).argmax()) for chunk, each in decoded
+                self._masks(clip, chunk, each, sentence, text, self._scores(each).mean(0).argmax())
+                for chunk, each in decoded
             ]
         return np.concatenate(parts)
 
@@ -165,7 +170,8 @@ class FamilyMethod:
         frames = normalised_frames(clip.frames[start : start + self.chunk], self.short_side)
         frames = frames[None].to(self.device, self.dtype)
         features = self.model.encode_frames(frames, torch.zeros_like(frames[:, :, 0], dtype=torch.bool))
-        return _Chunk(start, features, self.model.see_finest(features))
+        seen = self.model.see_finest(features)
+        return _Chunk(start, replace(features, finest=features.finest[:, :, :0].clone()), seen)
 
     def _decode(self, adapted: Any, clip: Clip, chunk: _Chunk, sentence: str, text: Text) -> Decoded:
         key = ("fused", chunk.start, sentence)
@@ -176,7 +182,9 @@ class FamilyMethod:
         """Returns how sure each query of each frame is, [T, Q]."""
         return self.model.score(decoded)[..., 0].float().sigmoid()
 
-    def _masks(self, clip: Clip, chunk: _Chunk, decoded: Decoded, text: Text, chosen: Tensor) -> npt.NDArray[np.bool_]:
+    def _masks(
+        self, clip: Clip, chunk: _Chunk, decoded: Decoded, sentence: str, text: Text, chosen: Tensor
+    ) -> npt.NDArray[np.bool_]:
         """Returns the chosen query's masks, bool [t, H, W] at the clip's output size.
 
         As the released test script makes them: bilinear to the network's size, sigmoid, and for files again bilinear
@@ -184,7 +192,10 @@ class FamilyMethod:
         """
         size = network_size(*clip.frames.shape[1:3], self.short_side)
         sizes = torch.tensor([size], device=self.device)
-        maps = self.model.mask_features(decoded, chunk.features, text, seen=chunk.seen)
+        finest = clip.memo(
+            ("finest", chunk.start, sentence), lambda: self.model.read_finest(chunk.seen, chunk.features, text)
+        )
+        maps = self.model.mask_features(decoded, chunk.features, text, finest=finest)
         logits = self.model.segment(decoded, maps, sizes, chosen=chosen[None])[0].float()
         masks = functional.interpolate(logits, size, mode="bilinear", align_corners=False).sigmoid()
         if clip.output_size != size:

@@ -114,12 +114,14 @@ class ReferFormer(nn.Module):
         """
         maps = self.run_backbone(frames)
         levels = self.project(maps[1:])
+        if torch.equal(padding, padding[:, :1].expand_as(padding)):  # as always but by hand: one frame speaks for all
+            padding = padding[:, :1]
         paddings, positions = [], []
         for level in (maps[0], *levels):
             shrunk = functional.interpolate(padding.float(), size=level.shape[-2:]).bool()
             sines = map_positions(shrunk.flatten(0, 1), self.config.hidden_dim).unflatten(0, shrunk.shape[:2])
-            paddings.append(shrunk)
-            positions.append(sines.to(level.dtype))
+            paddings.append(shrunk.expand(level.shape[:2] + shrunk.shape[2:]))
+            positions.append(sines.to(level.dtype).expand(level.shape[:2] + sines.shape[2:]))
         return Features(maps[0], levels, tuple(paddings), tuple(positions))
 
     def run_backbone(self, frames: Tensor) -> tuple[Tensor, ...]:
@@ -205,17 +207,25 @@ class ReferFormer(nn.Module):
         """The part of the stride-4 stage that does not depend on the sentence: [B, T, D, h, w]."""
         return self.pixel_decoder.see(1, features.finest, features.paddings[0], features.positions[0])
 
-    def mask_features(self, decoded: Decoded, features: Features, text: Text, *, seen: Tensor | None = None) -> Tensor:
+    def read_finest(self, seen: Tensor, features: Features, text: Text) -> Tensor:
+        """The part of the stride-4 stage that does not depend on the support: [B, T, D, h, w], from `see_finest`'s."""
+        return self.pixel_decoder.read(1, seen, features.positions[0], text)
+
+    def mask_features(
+        self, decoded: Decoded, features: Features, text: Text, *, finest: Tensor | None = None
+    ) -> Tensor:
         """What the masks are made from, [B, T, D, h, w] of stride 4; `segment` takes it.
 
         Args:
             decoded: what `decode` returns.
             features, text: of the same clips.
-            seen: what `see_finest` returns, if it was kept.
+            finest: what `read_finest` returns, if it was kept.
         """
         frames = features.finest.shape[:2]
+        if finest is None:
+            finest = self.read_finest(self.see_finest(features), features, text)
         return self.pixel_decoder(
-            self.see_finest(features) if seen is None else seen,
+            finest,
             [level.unflatten(0, frames) for level in decoded.memory[: _FPN_STAGES - 1]],
             features.paddings[:_FPN_STAGES],
             features.positions[:_FPN_STAGES],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import nn
 from torch import Tensor
 from torch.nn import functional
@@ -20,6 +21,7 @@ from fsbench_baselines.referformer.transformer import feed_forward
 __all__ = ["PixelDecoder", "VisionLanguageBlock"]
 
 _SHRINK = (8, 4, 2, 1)  # of the maps in the self-attention over frames, stride 4 first
+_CHUNK = 16384  # tokens of a clip that read the words together; bounds the memory, changes no result
 
 
 class NormedConv(nn.Conv2d):
@@ -79,12 +81,18 @@ class VisionLanguageBlock(nn.Module):
 
     def read(self, maps: Tensor, positions: Tensor, text: Text) -> Tensor:
         """Attention to the words and a feed-forward part; maps and positions [B, T, D, h, w] to [B, T, D, h, w]."""
-        tokens = to_tokens(maps)
-        queries, keys = tokens + to_tokens(positions), text.words + text.positions
+        height, width = maps.shape[-2:]
+        frames = max(_CHUNK // (height * width), 1)
+        parts = zip(maps.split(frames, dim=1), positions.split(frames, dim=1), strict=True)
+        tokens = [self._read_tokens(to_tokens(part), to_tokens(position), text) for part, position in parts]
+        return to_maps(torch.cat(tokens, dim=1), (height, width))
+
+    def _read_tokens(self, tokens: Tensor, positions: Tensor, text: Text) -> Tensor:
+        """`read` of tokens and positions [B, A, D]."""
+        queries, keys = tokens + positions, text.words + text.positions
         read, _ = self.multihead_attn(queries, keys, text.words, key_padding_mask=text.padding, need_weights=False)
         tokens = self.norm2(tokens + self.dropout2(read))
-        tokens = self.norm3(tokens + self.dropout3(feed_forward(tokens, self.linear1, self.dropout, self.linear2)))
-        return to_maps(tokens, (maps.shape[-2], maps.shape[-1]))
+        return self.norm3(tokens + self.dropout3(feed_forward(tokens, self.linear1, self.dropout, self.linear2)))
 
 
 class PixelDecoder(nn.Module):
@@ -118,9 +126,13 @@ class PixelDecoder(nn.Module):
         adapted = _per_frame(self.get_submodule(f"adapter_{stage}"), maps)
         return self.get_submodule(f"cross_attn_{stage}").see(adapted, padding, positions)
 
+    def read(self, stage: int, seen: Tensor, positions: Tensor, text: Text) -> Tensor:
+        """What a stage has `seen`, after it has read the words; maps and positions [B, T, D, h, w], shapes stay."""
+        return self.get_submodule(f"cross_attn_{stage}").read(seen, positions, text)
+
     def forward(
         self,
-        seen: Tensor,
+        finest: Tensor,
         memory: Sequence[Tensor],
         paddings: Sequence[Tensor],
         positions: Sequence[Tensor],
@@ -129,7 +141,7 @@ class PixelDecoder(nn.Module):
         """What the mask features of every frame are made from; the mask head applies `mask_features` itself.
 
         Args:
-            seen: [B, T, D, h, w], what `see` returns for stage 1.
+            finest: [B, T, D, h, w], what `see` and then `read` return for stage 1; it does not depend on the memory.
             memory: encoded maps [B, T, D, h_l, w_l] of strides 8, 16, 32.
             paddings: bool [B, T, h_l, w_l] of strides 4, 8, 16, 32.
             positions: [B, T, D, h_l, w_l] of strides 4, 8, 16, 32.
@@ -140,8 +152,10 @@ class PixelDecoder(nn.Module):
         coarser: Tensor | None = None
         for stage in (4, 3, 2, 1):
             padding, position = paddings[stage - 1], positions[stage - 1]
-            maps = seen if stage == 1 else self.see(stage, memory[stage - 2], padding, position)
-            maps = self.get_submodule(f"cross_attn_{stage}").read(maps, position, text)
+            if stage == 1:
+                maps = finest
+            else:
+                maps = self.read(stage, self.see(stage, memory[stage - 2], padding, position), position, text)
             if coarser is not None:
                 maps = maps + _resize(coarser, (maps.shape[-2], maps.shape[-1]))
             coarser = _per_frame(self.get_submodule(f"layer_{stage}"), maps)
