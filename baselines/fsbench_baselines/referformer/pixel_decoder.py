@@ -163,8 +163,19 @@ class PixelDecoder(nn.Module):
 
 
 def _per_frame(module: nn.Module, maps: Tensor) -> Tensor:
-    """Apply a module for [N, C, h, w] to maps [B, T, C, h, w]."""
-    return module(maps.flatten(0, 1)).unflatten(0, maps.shape[:2])
+    """Apply a module for [N, C, h, w] to maps [B, T, C, h, w].
+
+    Without gradients one frame at a time, because the scratch memory of a convolution is as large as its input.
+    """
+    frames = maps.flatten(0, 1)
+    if torch.is_grad_enabled():
+        return module(frames).unflatten(0, maps.shape[:2])
+    first = module(frames[:1])
+    done = first.new_empty(len(frames), *first.shape[1:])
+    done[:1] = first
+    for number in range(1, len(frames)):
+        done[number] = module(frames[number : number + 1])[0]
+    return done.unflatten(0, maps.shape[:2])
 
 
 def _resize(maps: Tensor, size: tuple[int, int], mode: str = "nearest") -> Tensor:
