@@ -1,6 +1,7 @@
 """Doing one unit: load, adapt, segment, encode, score. Nothing here writes a file."""
 
 import resource
+import sys
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -33,6 +34,8 @@ from fsbench.protocol import Protocol
 __all__ = ["UnitResult", "Worker", "WorkerSetup"]
 
 Masks = npt.NDArray[np.bool_]
+
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kibibytes on Linux
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class Worker:
         predictions = pa.concat_tables([part[0] for part in parts]) if parts else prediction_table((), (), ())
         scores = pa.concat_tables([p[1] for p in parts]) if parts else score_table((), (), (), (), self._setup.protocol)
         frames = len(unit.frames) * len(unit.sentences) * len(parts)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
         return UnitResult(unit.number, predictions, scores, failures, self._seconds, frames, peak)
 
     def _all_draws(self, unit: Unit) -> tuple[list[tuple[pa.Table, pa.Table]], dict[str, str]]:
