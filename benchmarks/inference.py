@@ -38,9 +38,9 @@ from fsbench.methods import Clip
 from fsbench.methods import Fold
 from fsbench.methods import Shot
 from fsbench.methods import Support
+from fsbench.protocol import short_side_size
 from fsbench_baselines.referformer import deformable
 from fsbench_baselines.referformer import sampling
-from fsbench_baselines.referformer.preprocess import network_size
 from fsbench_baselines.referformer.preprocess import normalised_frames
 from fsbench_cma import CMA
 from fsbench_cma import load_checkpoint
@@ -87,7 +87,7 @@ class PlainLoop:
 
     def _segment_chunk(self, support: Support, clip: Clip, start: int, sentence: str) -> np.ndarray:
         shot = support.shots[0]
-        size = network_size(*clip.frames.shape[1:3], self.short_side)
+        size = short_side_size(*clip.frames.shape[1:3], self.short_side)
         query = QueryBatch(*self._batch(clip.frames[start : start + CHUNK], sentence), torch.tensor([size]))
         example = SupportBatch(*self._batch(shot.frames, shot.sentence), torch.from_numpy(shot.masks)[None].float())
         result = self._forward(query, example)

@@ -7,7 +7,7 @@ from typing import Literal
 from fsbench.errors import RunError
 from fsbench.errors import suggestion
 
-__all__ = ["PROTOCOLS", "Level", "Protocol", "named_protocol"]
+__all__ = ["PROTOCOLS", "Level", "Protocol", "named_protocol", "short_side_size"]
 
 Level = Literal["frame", "expression", "object", "video", "class"]
 
@@ -62,8 +62,7 @@ class Protocol:
         """Returns the (height, width) at which masks of a video of this native size are compared."""
         if self.short_side is None:
             return height, width
-        long_side = int(self.short_side * max(height, width) / min(height, width))  # torchvision's Resize truncates
-        return (self.short_side, long_side) if height <= width else (long_side, self.short_side)
+        return short_side_size(height, width, self.short_side)
 
     def counted(self, length: int) -> slice:
         """Returns which of a sequence's frames count."""
@@ -124,6 +123,12 @@ PROTOCOLS = {
         ),
     )
 }
+
+
+def short_side_size(height: int, width: int, short_side: int) -> tuple[int, int]:
+    """Returns (height, width) with the shorter side as given, in pixels; the longer is truncated as in torchvision."""
+    long_side = int(short_side * max(height, width) / min(height, width))
+    return (short_side, long_side) if height <= width else (long_side, short_side)
 
 
 def named_protocol(name: str) -> Protocol:

@@ -21,6 +21,7 @@ from fsbench.evaluation.reference import Labels
 from fsbench.evaluation.reference import Reference
 from fsbench.evaluation.reference import SequenceKey
 from fsbench.evaluation.reference import VideoTask
+from fsbench.evaluation.resize import at_size
 from fsbench.evaluation.submissions import MaskKey
 from fsbench.evaluation.submissions import Rle
 from fsbench.evaluation.submissions import Submission
@@ -239,7 +240,7 @@ class _Tally:
         radius = radius_px(self._protocol.tolerance, *size)
         if size != truth.shape:
             ids = sorted(truth_ids | pred_ids)
-            sized = [(i, _at_size(pred == i, size), _at_size(truth == i, size)) for i in ids]
+            sized = [(i, at_size(pred == i, size), at_size(truth == i, size)) for i in ids]
             self._keep({(i, i): label_counts(p, t, [(1, 1)], radius)[0] for i, p, t in sized})
             return
         if self._protocol.matching == "id":
@@ -268,7 +269,7 @@ class _Tally:
             raise _Refused("not-binary", f"values {sorted(self._ids(pred))} beside 0")
         self._check_size(pred.shape, truth.shape, (height, width))
         if count:
-            both = _at_size(pred, (height, width)), _at_size(truth, (height, width))
+            both = at_size(pred, (height, width)), at_size(truth, (height, width))
             self._keep({(1, 1): label_counts(*both, [(1, 1)], radius)[0]})
 
     def _rle(self, pred: Rle, truth: bytes, radius: int) -> PairCounts:
@@ -352,17 +353,6 @@ class _Tally:
 
 def _pair(frame: Mapping[tuple[int, int], PairCounts], pred_id: int, truth_id: int) -> PairCounts:
     return frame[(pred_id, truth_id) if (pred_id, truth_id) in frame else (0, truth_id)]
-
-
-def _at_size(labels: Labels | npt.NDArray[np.bool_], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Returns a mask as 0 and 1 at (height, width); of another size, resized bilinearly and thresholded at 0.5."""
-    mask: npt.NDArray[np.uint8] = (labels != 0).view(np.uint8)
-    if mask.shape == size:
-        return mask
-    import cv2  # here alone, since it takes longer to import than a small folder to score
-
-    resized = cv2.resize(mask.astype(np.float32), (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized > 0.5).view(np.uint8)
 
 
 def _name(key: SequenceKey) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fsbench.evaluation.resize import at_size
 from fsbench.metrics import region_and_contour
 from fsbench.protocol import Protocol
 
@@ -33,11 +33,7 @@ def truth_masks(label_maps: npt.NDArray[np.integer], object_ids: Sequence[int], 
         bool [T, height, width].
     """
     masks = np.isin(label_maps, object_ids)
-    if size == masks.shape[1:]:
-        return masks
-    height, width = size
-    resized = [cv2.resize(m.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) for m in masks]
-    return np.stack(resized) > 0.5
+    return np.stack([at_size(mask, size) for mask in masks]).view(np.bool_)
 
 
 def score_table(

@@ -20,13 +20,13 @@ from fsbench.methods import Clip
 from fsbench.methods import Fold
 from fsbench.methods import MethodInfo
 from fsbench.methods import Support
+from fsbench.protocol import short_side_size
 from fsbench_baselines.referformer.backbones import fold_batch_norm
 from fsbench_baselines.referformer.checkpoint import load_checkpoint
 from fsbench_baselines.referformer.checkpoint import load_released
 from fsbench_baselines.referformer.checkpoint import save_checkpoint
 from fsbench_baselines.referformer.model import Features
 from fsbench_baselines.referformer.model import ReferFormer
-from fsbench_baselines.referformer.preprocess import network_size
 from fsbench_baselines.referformer.preprocess import normalised_frames
 from fsbench_baselines.referformer.preprocess import Tokenizer
 from fsbench_baselines.referformer.text import Text
@@ -190,7 +190,7 @@ class FamilyMethod:
         As the released test script makes them: bilinear to the network's size, sigmoid, and for files again bilinear
         to the native size; at 0.5.
         """
-        size = network_size(*clip.frames.shape[1:3], self.short_side)
+        size = short_side_size(*clip.frames.shape[1:3], self.short_side)
         sizes = torch.tensor([size], device=self.device)
         finest = clip.memo(
             ("finest", chunk.start, sentence), lambda: self.model.read_finest(chunk.seen, chunk.features, text)

@@ -11,17 +11,12 @@ from PIL import Image
 from torch import Tensor
 
 from fsbench.errors import DataError
+from fsbench.protocol import short_side_size
 
-__all__ = ["Tokenizer", "network_size", "normalised_frames", "plain_sentence"]
+__all__ = ["Tokenizer", "normalised_frames", "plain_sentence"]
 
 _MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 _DEVIATION = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
-
-
-def network_size(height: int, width: int, short_side: int) -> tuple[int, int]:
-    """Returns (height, width) with the shorter side as given; the longer one is truncated, as torchvision does."""
-    long_side = int(short_side * max(height, width) / min(height, width))
-    return (short_side, long_side) if height <= width else (long_side, short_side)
 
 
 def normalised_frames(frames: npt.NDArray[np.uint8], short_side: int) -> Tensor:
@@ -33,7 +28,7 @@ def normalised_frames(frames: npt.NDArray[np.uint8], short_side: int) -> Tensor:
     Returns:
         float32 [T, 3, h, w].
     """
-    height, width = network_size(*frames.shape[1:3], short_side)
+    height, width = short_side_size(*frames.shape[1:3], short_side)
     resized = [Image.fromarray(frame).resize((width, height), Image.Resampling.BILINEAR) for frame in frames]
     pixels = torch.stack([torch.from_numpy(np.array(image)).permute(2, 0, 1) for image in resized])
     return (pixels.float().div(255) - _MEAN) / _DEVIATION
