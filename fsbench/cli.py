@@ -125,6 +125,11 @@ def demo(out: Path, workers: int | None) -> None:
     "--cap", type=click.IntRange(min=0), help="Videos that a class keeps, 0 for all.  [default: the dataset's]"
 )
 @click.option(
+    "--queries",
+    type=click.IntRange(min=0),
+    help="Videos of a class that are queried, 0 for all.  [default: the dataset's]",
+)
+@click.option(
     "--videos",
     type=click.File(),
     help="A list of video ids, one a line: every one of them is used, instead of the rule.",
@@ -225,10 +230,15 @@ def verify(splits: Path, data_root: Path | None, pixels: bool, as_json: bool) ->
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="A manifest, or a folder of splits.  [default: splits/ here, then the manifests that fsbench ships]",
 )
-@click.option("--checkpoint", type=click.Path(exists=True, path_type=Path), help="Weights of the method.")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="Weights of the method; {fold} in the path stands for the fold.  [default: those that the method ships]",
+)
 @click.option(
     "--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the method; may be repeated."
 )
+@click.option("--variant", default="", help="A name for this way of running the method, to tell its runs apart.")
 @click.option("--draws", metavar="LIST", help="Support draws, e.g. 0-4 or 0,2.  [default: all]")
 @click.option("--protocol", default="standard", show_default=True, help="See 'fsbench list protocols'.")
 @click.option("--device", default="auto", show_default=True, help="For methods that use one: auto, cpu, cuda, mps.")
@@ -239,7 +249,7 @@ def verify(splits: Path, data_root: Path | None, pixels: bool, as_json: bool) ->
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the run; each fold goes to OUT/fold-K.  [default: runs/DATASET/METHOD]",
+    help="Folder of the run; each fold goes to OUT/fold-K.  [default: runs/DATASET/METHOD[.VARIANT]]",
 )
 @click.option(
     "--memo-mib",
@@ -259,6 +269,7 @@ def evaluate(
     splits: Path | None,
     checkpoint: Path | None,
     options: tuple[str, ...],
+    variant: str,
     draws: str | None,
     protocol: str,
     device: str,
@@ -276,6 +287,7 @@ def evaluate(
     Examples:
       fsbench evaluate --method colour-prototype --dataset mini-ref-davis --data-root ~/data --workers 4
       fsbench evaluate --method my_package.my_module:MyMethod --fold 2 --option temperature=0.1
+      fsbench evaluate --method cma --checkpoint 'trainings/mini-ref-shapes/cma/seed-0/fold-{fold}/model'
     """
     from fsbench.evaluation.evaluate import evaluate_method
     from fsbench.evaluation.evaluate import Request
@@ -294,6 +306,7 @@ def evaluate(
         checkpoint=checkpoint,
         device=device,
         protocol=protocol,
+        variant=variant,
         out=out,
     )
     results = evaluate_method(request, RunOptions(progress=True, **run))
@@ -303,6 +316,63 @@ def evaluate(
         first = next(iter(next(r.failures for r in results.values() if r.failures).values()))
         click.echo(f"{failed} episodes failed and are not in these scores; the first: {first}", err=True)
         click.get_current_context().exit(FINISHED_WITH_FAILURES)
+
+
+@main.command()
+@click.option("--method", required=True, metavar="NAME", help="A registered method, or module:attr.")
+@click.option("--fold", type=int, required=True, help="The fold whose base classes to train on.")
+@click.option("--dataset", metavar="NAME", help="[default: as in evaluate]")
+@_data_root
+@click.option(
+    "--splits",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="A manifest, or a folder of splits.  [default: as in evaluate]",
+)
+@click.option(
+    "--recipe", metavar="NAME|FILE", help="released, corrected, shapes, or a YAML file.  [default: by dataset]"
+)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A value of the recipe; may be repeated.")
+@click.option(
+    "--init", type=click.Path(path_type=Path), help="Weights to start from; {fold} in the path stands for the fold."
+)
+@click.option("--backbone", help="The same as --option backbone=NAME.")
+@click.option(
+    "--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the method; may be repeated."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of weights, episodes, augmentation and dropout.")
+@click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Processes that read frames.")
+@click.option("--precision", type=click.Choice(["no", "bf16", "fp16"]), default="no", show_default=True, help="Mixed.")
+@click.option("--compile", is_flag=True, help="Let torch compile the model.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--resume", is_flag=True, help="Go on where an earlier call was stopped.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the training.  [default: trainings/DATASET/METHOD/seed-S/fold-K]",
+)
+def train(options: tuple[str, ...], overrides: tuple[str, ...], backbone: str | None, **request: Any) -> None:
+    """Train a method on the base classes of a fold; prints the checkpoint that evaluate takes.
+
+    OUT holds the checkpoint (model/), the loss of every step (metrics.jsonl), a picture of it (curve.png), what it was
+    made from (training.json) and the state to go on from (state.pt). A training that was stopped, however it was, goes
+    on with --resume and ends in the same weights. Needs: pip install 'fsbench[train]'.
+
+    \b
+    Examples:
+      fsbench train --method cma --fold 2
+      fsbench train --method cma --fold 1 --dataset mini-ref-youtube-vos --data-root ~/data \\
+          --init ytvos_r50.pth --recipe corrected --workers 4 --precision bf16
+      torchrun --nproc_per_node 4 -m fsbench train --method cma --fold 1 --data-root ~/data --init ytvos_r50.pth
+    """
+    from fsbench.training.request import train_method
+    from fsbench.training.request import TrainingRequest
+
+    asked = TrainingRequest(
+        options=_options(options, backbone=backbone), overrides=dict(map(_pair, overrides)), progress=True, **request
+    )
+    checkpoint = train_method(asked)
+    if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+        click.echo(checkpoint)
 
 
 def _target(command: F) -> F:

@@ -1,11 +1,14 @@
 """The whole way on the embedded set."""
 
+import logging
 import os
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from fsbench.datasets.catalogue import EMBEDDED
 from fsbench.datasets.catalogue import resolve_dataset
+from fsbench.errors import PluginError
 from fsbench.evaluation.evaluate import evaluate_method
 from fsbench.evaluation.evaluate import Request
 from fsbench.evaluation.runner import RunOptions
@@ -20,6 +23,8 @@ from fsbench.splits.manifest import write_manifest
 
 __all__ = ["run_demo"]
 
+logger = logging.getLogger(__name__)
+
 _NEXT = """
 Everything is in {out}/: the rendered dataset, its manifest, the runs, and the tables as {page}.
 
@@ -31,7 +36,7 @@ The README shows how to add a method of your own in 20 lines."""
 
 
 def run_demo(out: Path, *, workers: int | None = None, progress: bool = False) -> str:
-    """Renders the embedded set, builds its manifest, and evaluates every method that needs no weights.
+    """Renders the embedded set, builds its manifest, and evaluates every method that has what it needs.
 
     Args:
         out: Folder for all of it; what is there already is not made again.
@@ -45,17 +50,26 @@ def run_demo(out: Path, *, workers: int | None = None, progress: bool = False) -
     info, rows = build_manifest(dataset, BuildOptions())
     write_manifest(out / "splits", info, rows)
     run = RunOptions(workers=workers or os.cpu_count() or 1, progress=progress)
-    for name, method in registered_methods().items():
-        if "checkpoint" not in method.parameters:
-            request = Request(
-                method=name,
-                dataset=EMBEDDED,
-                data_root=out / "data",
-                splits=out / "splits",
-                out=out / "runs" / EMBEDDED / name,
-            )
-            evaluate_method(request, run)
+    for name in _ready_methods():
+        request = Request(
+            method=name,
+            dataset=EMBEDDED,
+            data_root=out / "data",
+            splits=out / "splits",
+            out=out / "runs" / EMBEDDED / name,
+        )
+        evaluate_method(request, run)
     entries = entries_from_runs(out / "runs", partial(manifest_folds, splits=out / "splits"))
     page = out / "leaderboard.html"
     write_whole(page, render(entries, "html"))
     return render(entries, "md") + _NEXT.format(out=out, page=page)
+
+
+def _ready_methods() -> Iterator[str]:
+    """Yields the methods that need no weights, or bring their own for the embedded set; warns of broken ones."""
+    for name, method in registered_methods().items():
+        try:
+            if "checkpoint" not in method.parameters or method.shipped_checkpoint(EMBEDDED, 1):
+                yield name
+        except PluginError as error:
+            logger.warning("The demo goes on without the method %r: %s", name, error)

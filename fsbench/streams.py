@@ -1,10 +1,14 @@
 """Named random streams: what is drawn under one name never moves what is drawn under another."""
 
 import hashlib
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
-__all__ = ["named_stream"]
+__all__ = ["named_stream", "pick"]
+
+T = TypeVar("T")
 
 
 def named_stream(seed: int, *names: str | int) -> np.random.Generator:
@@ -20,3 +24,8 @@ def named_stream(seed: int, *names: str | int) -> np.random.Generator:
     key = "\x1f".join([str(seed), *map(str, names)])
     words = np.frombuffer(hashlib.sha256(key.encode("utf-8")).digest(), dtype="<u4")
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words.tolist())))
+
+
+def pick(items: Sequence[T], stream: np.random.Generator) -> T:
+    """Returns one of the items, each as probable as the others."""
+    return items[int(stream.random() * len(items))]

@@ -15,6 +15,7 @@ from torch import nn
 from torch import Tensor
 from torch.nn import functional
 
+from fsbench_baselines.referformer.dropout import Dropout
 from fsbench_baselines.referformer.fusion import to_maps
 from fsbench_baselines.referformer.fusion import to_tokens
 
@@ -63,7 +64,7 @@ class _Affinity(nn.Module):
         super().__init__()
         self.support_frames = support_frames
         self.mask_support = mask_support
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def frames(self, num_frames: int) -> slice:
         """Which of K support frames the variant looks at; `forward` gets only these."""

@@ -1,9 +1,11 @@
 """Released and own checkpoints of CMA, and its start from ReferFormer's weights."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from torch import Tensor
 from transformers import RobertaConfig
 
 from fsbench.errors import DataError
@@ -91,11 +93,14 @@ def initialise_from_referformer(model: CMA, source: Source) -> Initialisation:
 
     The heads that score the queries (`class_embed`) are not taken: the released training starts them anew.
 
+    Args:
+        model: Is changed.
+        source: A released checkpoint file, a state dict with the released names, or a folder of ours.
     Raises:
-        DataError: if the file cannot be read, is of another backbone, or a shared tensor has another shape.
+        DataError: if it cannot be read, is of another backbone, or a shared tensor has another shape; or if a folder
+            holds a CMA.
     """
-    state, where = read_released(source)
-    require(identify(state, where), where, backbone=model.config.backbone)
+    state, where = _read_referformer(source, model.config.backbone)
     own = model.state_dict()
     usable = {name: tensor for name, tensor in state.items() if name in own and not name.startswith("class_embed.")}
     fill(model, {first_name(name): usable.get(first_name(name), tensor) for name, tensor in own.items()}, where)
@@ -104,3 +109,17 @@ def initialise_from_referformer(model: CMA, source: Source) -> Initialisation:
         missing=tuple(name for name in own if first_name(name) not in usable),
         left=tuple(name for name in state if name not in usable),
     )
+
+
+def _read_referformer(source: Source, backbone: str) -> tuple[dict[str, Tensor], str]:
+    """A state dict with a backbone, and how to name its origin in messages."""
+    if isinstance(source, Mapping) or not Path(source).is_dir():
+        state, where = read_released(source)
+        require(identify(state, where), where, backbone=backbone)
+        return state, where
+    config, state = read_checkpoint(Path(source))
+    if config.affinity is not None:
+        raise DataError(f"{source}: this is a CMA. The training of a CMA starts from a ReferFormer.")
+    if config.backbone != backbone:
+        raise DataError(f"{source}: these weights are of a {config.backbone}, the model has a {backbone}.")
+    return state, str(source)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fsbench.errors import DataError
 from fsbench.methods import MethodInfo
 from fsbench.methods import Shot
 from fsbench.methods import Support
@@ -17,10 +18,14 @@ from fsbench_baselines.referformer.batch import SupportBatch
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_baselines.referformer.method import FamilyMethod
 from fsbench_baselines.referformer.preprocess import normalised_frames
+from fsbench_baselines.referformer.training import FamilyTask
+from fsbench_baselines.referformer.training import Start
+from fsbench_baselines.training.recipe import Recipe
 from fsbench_cma.checkpoint import load_checkpoint
 from fsbench_cma.checkpoint import load_released
 from fsbench_cma.model import CMA
 from fsbench_cma.model import SupportFeatures
+from fsbench_cma.train import build_task
 
 __all__ = ["AddMethod", "CMAMethod", "SelfMethod"]
 
@@ -56,7 +61,7 @@ class CMAMethod(FamilyMethod):
         dtype: Literal["float32", "bfloat16"] = "float32",
         chunk: int = 10,
         query_choice: Literal["chunk", "video"] = "chunk",
-        short_side: int = 360,
+        short_side: int | None = None,
         compile: bool = False,
         first_layer_boxes: Literal["broadcast", "proper"] | None = None,
         support_frames: Literal["middle", "all"] | None = None,
@@ -86,11 +91,26 @@ class CMAMethod(FamilyMethod):
         """Returns the model with its weights."""
         if checkpoint.is_dir():
             model = load_checkpoint(checkpoint)
+            if model.config.affinity != self.affinity:
+                raise DataError(
+                    f"{checkpoint}: these weights are of the affinity {model.config.affinity!r}, the method "
+                    f"{self.info.name!r} has {self.affinity!r}. Evaluate them with the method that was trained."
+                )
         else:
             text = self.text_settings()
             options = {"backbone": self.backbone, "affinity": self.affinity, "dab": self.dab}
             model = load_released(checkpoint, **options, text_config=text)
         return _with_config(model, replace(model.config, **self.deviations)) if self.deviations else model
+
+    @classmethod
+    def shipped_checkpoint(cls, dataset: str, fold: int) -> Path | None:
+        """Returns the folder of the weights that come with this package for a fold of a dataset, if there are any."""
+        folder = Path(__file__).parent / "weights" / cls.info.name / dataset / f"fold-{fold}"
+        return folder if folder.is_dir() else None
+
+    def build_task(self, recipe: Recipe, start: Start) -> FamilyTask:
+        """Returns how the model learns."""
+        return build_task(recipe, start, affinity=self.affinity, dab=self.dab)
 
     @torch.inference_mode()
     def adapt(self, support: Support) -> SupportFeatures:

@@ -146,6 +146,12 @@ def _inside_polygon(
 
 
 @lru_cache
+def _root_area(silhouette: int) -> int:
+    """Returns 256 times the side, in cells, of the square that has a silhouette's area."""
+    return math.isqrt(int(_stencil(silhouette).sum()) << 16)
+
+
+@lru_cache
 def _tones(silhouette: int, texture: int) -> NDArray[np.int64]:
     """Returns the brightness of every cell of a silhouette in 1..256, 0 outside; the rim is darker."""
     stencil = _stencil(silhouette)
@@ -177,8 +183,7 @@ def _patch(piece: Piece, frame: int, height: int, width: int, samples: int) -> _
         Patch whose `cells` are flat indices into the stencil, [rows * samples, columns * samples].
     """
     row, column, angle = piece.track[frame]
-    stencil = _stencil(piece.silhouette)
-    root_area = math.isqrt(int(stencil.sum()) << 16)  # 256 times the side in cells
+    root_area = _root_area(piece.silhouette)
     reach = 100 * 256 * piece.side // root_area // SUB + 2
     rows = slice(max(0, row // SUB - reach), max(0, min(height, row // SUB + reach + 1)))
     columns = slice(max(0, column // SUB - reach), max(0, min(width, column // SUB + reach + 1)))

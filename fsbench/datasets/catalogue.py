@@ -32,6 +32,7 @@ class DatasetSpec:
         num_folds: Number of folds; 0 for a cross-domain set, whose classes form one group, fold 0.
         minimum: Videos that a category needs.
         cap: Videos that a category keeps at most; None for all.
+        queries: Videos of a category that are queried at most; the others serve for training and as supports.
         version: Name of the default manifest version.
         published_videos: Number of videos that the paper counts; None if it is not known.
         published_note: What is known of the difference, for a manifest that has another number.
@@ -46,6 +47,7 @@ class DatasetSpec:
     num_folds: int = 0
     minimum: int = 2
     cap: int | None = None
+    queries: int | None = None
     version: str = "v1"
     published_videos: int | None = None
     published_note: str = ""
@@ -95,6 +97,8 @@ DATASETS = {
             folders=(EMBEDDED,),
             categories=shapes.CATEGORIES,
             num_folds=4,
+            queries=16,
+            version="v2",
         ),
     )
 }

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
+from dataclasses import replace
 from itertools import accumulate
 from math import isqrt
 from pathlib import Path
@@ -53,8 +54,8 @@ _CONFIG_FILE = "shapes.json"
 _FRAME_STEP = 5  # frames are named 00000, 00005, ... as in YouTube-VOS
 
 # Sides of the square of the object's area, in thousandths of sqrt(H * W); between two sizes lies a clear gap.
-_SIDES = {"small": (190, 205), "medium": (225, 250), "large": (280, 305)}
-_SIZES = ("small", "small", "medium", "large", "large", "large")  # large ones are dropped more often, as too crowded
+_SIDES = {"small": (235, 250), "medium": (285, 305), "large": (345, 370)}
+_SIZES = ("small", "medium", "large", "large")  # large ones are dropped more often, as too crowded
 _COLOURS = tuple(COLOURS)
 _PATHS = ("still", "steady", "stop-and-go", "bounce")
 
@@ -85,12 +86,12 @@ class ShapesConfig:
             follow.
     """
 
-    version: str = "v1"
+    version: str = "v2"
     seed: int = 0
-    videos_per_category: int = 18
-    frames: int = 10
-    height: int = 96
-    width: int = 128
+    videos_per_category: int = 60
+    frames: int = 8
+    height: int = 64
+    width: int = 96
 
     def __post_init__(self) -> None:
         shorter, longer = sorted((self.height, self.width))
@@ -117,7 +118,7 @@ class ShapeObject:
     category: str
     piece: Piece
     traits: Mapping[str, str]
-    frames: tuple[int, ...]
+    frames: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,21 +154,22 @@ def render_video(config: ShapesConfig, category_index: int, video_index: int) ->
     """
     word = CATEGORIES[category_index]
     rng = named_stream(config.seed, "shapes", config.version, word, video_index)
-    num_annotated = (1, 2, 2, 2, 3)[pick(rng, 5)]
-    num_distractors = max(num_annotated, 1 + pick(rng, 3))  # at least one decoy each, see _draw_scene
+    num_annotated, num_distractors = ((1, 1), (1, 2), (2, 2), (2, 2), (2, 2), (2, 2), (2, 2), (2, 2))[pick(rng, 8)]
     while True:  # until a scene is clear enough
-        objects, owners = _draw_scene(rng, config, category_index, num_annotated, num_distractors)
-        annotated = [o for o in objects if o.object_id]
-        sentences = _draw_sentences(rng, annotated, objects[len(annotated) :])
-        if sentences and _all_well_visible(objects, owners):
+        objects = _draw_scene(rng, config, category_index, num_annotated, num_distractors)
+        sentences = _draw_sentences(rng, objects[:num_annotated], objects[num_annotated:])
+        if not sentences:
+            continue
+        owners = draw_owners([o.piece for o in objects], config.height, config.width)
+        if _all_well_visible(objects, owners):
             break
     return RenderedVideo(
         video_id=f"{word}-{video_index:02d}",
         category=word,
         frame_names=tuple(f"{_FRAME_STEP * t:05d}" for t in range(config.frames)),
         frames=draw_frames(rng, [o.piece for o in objects], config.height, config.width),
-        label_maps=np.where(owners <= len(annotated), owners, 0).astype(np.uint8),
-        objects=objects,
+        label_maps=np.where(owners <= num_annotated, owners, 0).astype(np.uint8),
+        objects=tuple(replace(o, frames=_seen(owners, number)) for number, o in enumerate(objects, 1)),
         sentences=sentences,
     )
 
@@ -177,8 +179,8 @@ def render_video(config: ShapesConfig, category_index: int, video_index: int) ->
 
 def _draw_scene(
     rng: np.random.Generator, config: ShapesConfig, category_index: int, num_annotated: int, num_distractors: int
-) -> tuple[tuple[ShapeObject, ...], NDArray[np.uint8]]:
-    """Draws the objects of a video, and which of them (from 1, in their order) is seen where, uint8 [T, H, W]."""
+) -> tuple[ShapeObject, ...]:
+    """Draws the objects of a video, the annotated ones first; in which frames they are seen is left open."""
     count = num_annotated + num_distractors
     peers = [c for c in range(category_index % NUM_FOLDS, len(CATEGORIES), NUM_FOLDS) if c != category_index]
     rival = peers[pick(rng, len(peers))]  # often as frequent as the category of the video: counting does not find it
@@ -188,23 +190,26 @@ def _draw_scene(
     sizes = [_SIZES[pick(rng, len(_SIZES))] for _ in range(count)]
     for k in range(num_annotated, count):  # most distractors are decoys: what is said of an annotated object fits them
         model = k % num_annotated
-        colours[k] = colours[model] if rng.random() < 0.65 else colours[k]
-        sizes[k] = sizes[model] if rng.random() < 0.6 else sizes[k]
+        colours[k] = colours[model] if rng.random() < 0.85 else colours[k]
+        sizes[k] = sizes[model] if rng.random() < 0.75 else sizes[k]
     keys = rng.random(count).tolist()
     depths = [sorted(keys).index(key) for key in keys]
     pieces = [_draw_piece(rng, config, *look) for look in zip(categories, colours, sizes, depths, strict=True)]
-    owners = draw_owners(pieces, config.height, config.width)
-    objects = tuple(
+    return tuple(
         ShapeObject(
             object_id=number if number <= num_annotated else 0,
             category=CATEGORIES[piece.silhouette],
             piece=piece,
             traits=_traits(piece, config),
-            frames=tuple(np.flatnonzero((owners == number).any(axis=(1, 2))).tolist()),
         )
         for number, piece in enumerate(pieces, 1)
     )
-    return objects, owners
+
+
+def _seen(owners: NDArray[np.uint8], number: int) -> tuple[int, ...]:
+    """Returns the frames in which an object is seen; `owners` [T, H, W] tells which object is seen where, from 1."""
+    frames: list[int] = np.flatnonzero((owners == number).any(axis=(1, 2))).tolist()
+    return tuple(frames)
 
 
 def _all_well_visible(objects: Sequence[ShapeObject], owners: NDArray[np.uint8]) -> bool:
@@ -336,7 +341,7 @@ def _draw_sentences(
         others = [other.traits for other in annotated if other is not shape]
         ways = [kinds for kinds in _NAMED_TOGETHER if _tells_apart(kinds, shape.traits, others)]
         decoyed = [w for w in ways if any(all(d.traits.get(k) == shape.traits[k] for k in w) for d in distractors)]
-        ways += decoyed * 3
+        ways += decoyed * 5
         if len(set(ways)) < 2:
             return ()
         first = ways[pick(rng, len(ways))]

@@ -1,5 +1,6 @@
 """From what a user asks for to the results of each fold."""
 
+import re
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +8,14 @@ from dataclasses import field
 from pathlib import Path
 
 from fsbench.datasets.catalogue import resolve_dataset
+from fsbench.errors import DataError
 from fsbench.errors import ManifestError
+from fsbench.errors import RunError
 from fsbench.evaluation.results import Result
 from fsbench.evaluation.runner import evaluate_fold
 from fsbench.evaluation.runner import RunOptions
 from fsbench.methods.registry import find_method
+from fsbench.methods.registry import MethodFactory
 from fsbench.protocol import named_protocol
 from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import Manifest
@@ -32,10 +36,12 @@ class Request:
         folds: Empty for all.
         draws: None for all.
         options: Options of the method, as text.
-        checkpoint: Weights; given to the method as its option `checkpoint`.
+        checkpoint: Weights; given to the method as its option `checkpoint`. "{fold}" in the path stands for the fold.
+            None for those that the method brings along for dataset and fold, if it does.
         device: Given to the method as its option `device`, if it has one.
         protocol: Name of the protocol.
-        out: Folder of the run; None for `runs/<dataset>/<method>`.
+        variant: Name for this way of running the method, to tell its runs and entries apart; empty for the usual one.
+        out: Folder of the run; None for `runs/<dataset>/<method>`, or `<method>.<variant>`.
     """
 
     method: str
@@ -48,6 +54,7 @@ class Request:
     checkpoint: Path | None = None
     device: str = "auto"
     protocol: str = "standard"
+    variant: str = ""
     out: Path | None = None
 
 
@@ -62,23 +69,38 @@ def evaluate_method(request: Request, run: RunOptions) -> dict[Path, Result]:
     """
     protocol = named_protocol(request.protocol)
     method = find_method(request.method)
-    given = dict(request.options)
-    if request.checkpoint is not None:
-        given["checkpoint"] = str(request.checkpoint)
-    if "device" in method.parameters:
-        given.setdefault("device", request.device)
-    options = method.resolve(given)
+    if request.variant and not re.fullmatch(r"[\w-]+", request.variant):
+        raise RunError(f"The variant {request.variant!r} becomes part of file names: use letters, digits, - and _.")
     dataset = resolve_dataset(request.dataset, request.data_root, progress=run.progress)
     manifest = read_manifest(find_manifest(dataset.name, request.splits))
     if manifest.info.dataset != dataset.name:
         raise ManifestError(f"{manifest.path}: is of {manifest.info.dataset}, the data is {dataset.name}.")
     draws = tuple(request.draws) if request.draws is not None else _all_draws(manifest)
-    out = request.out or Path("runs") / dataset.name / method.info.name
+    name = ".".join(part for part in (method.info.name, request.variant) if part)
+    out = request.out or Path("runs") / dataset.name / name
+    folds = request.folds or manifest.folds
+    options = {fold: method.resolve(_given(request, method, dataset.name, fold)) for fold in folds}
     results = {}
-    for fold in request.folds or manifest.folds:
+    for fold in folds:
         folder = out / f"fold-{fold}"
-        results[folder] = evaluate_fold(manifest, dataset, fold, draws, method, options, protocol, folder, run)
+        results[folder] = evaluate_fold(
+            manifest, dataset, fold, draws, method, options[fold], protocol, folder, run, request.variant
+        )
     return results
+
+
+def _given(request: Request, method: MethodFactory, dataset: str, fold: int) -> dict[str, str]:
+    """Returns the options that the user or the method itself gives for a fold, as text."""
+    given = dict(request.options)
+    checkpoint = request.checkpoint or method.shipped_checkpoint(dataset, fold)
+    if checkpoint is not None and "checkpoint" not in given:
+        path = Path(str(checkpoint).replace("{fold}", str(fold)))
+        if not path.exists():
+            raise DataError(f"{path}: there is no checkpoint for fold {fold}. Check --checkpoint.")
+        given["checkpoint"] = str(path)
+    if "device" in method.parameters:
+        given.setdefault("device", request.device)
+    return given
 
 
 def _all_draws(manifest: Manifest) -> tuple[int, ...]:

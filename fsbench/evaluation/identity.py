@@ -20,7 +20,7 @@ from fsbench.methods.registry import MethodFactory
 from fsbench.protocol import Protocol
 from fsbench.splits.manifest import Manifest
 
-__all__ = ["differences", "locked", "run_identity"]
+__all__ = ["content_digest", "differences", "locked", "run_identity"]
 
 _PACKAGES = (
     "numpy",
@@ -41,6 +41,7 @@ def run_identity(
     method: MethodFactory,
     options: Mapping[str, Any],  # Any: see MethodFactory.resolve
     protocol: Protocol,
+    variant: str = "",
 ) -> RunIdentity:
     """Returns the identity of a run. Raises DataError if the checkpoint cannot be read."""
     checkpoint = options.get("checkpoint")
@@ -52,8 +53,9 @@ def run_identity(
         manifest_digest=manifest.info.digest,
         protocol=protocol.signature,
         method=method.info,
-        options={key: _portable(value) for key, value in options.items()},
-        checkpoint_sha256=_content_digest(checkpoint) if isinstance(checkpoint, Path) else None,
+        variant=variant,
+        options={key: _portable(value) for key, value in options.items() if key != "checkpoint"},
+        checkpoint_sha256=content_digest(checkpoint) if isinstance(checkpoint, Path) else None,
         distribution=method.distribution,
         packages={"fsbench": fsbench.__version__, **{name: v for name in _PACKAGES if (v := _version(name))}},
         commit=_commit(),
@@ -88,7 +90,7 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _content_digest(path: Path) -> str:
+def content_digest(path: Path) -> str:
     """Returns the SHA-256 of a file, or of the names and contents of all files in a folder."""
     digest = hashlib.sha256()
     try:

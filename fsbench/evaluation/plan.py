@@ -12,7 +12,7 @@ from fsbench.methods.contract import Fold
 from fsbench.splits.build import text_digest
 from fsbench.splits.manifest import Manifest
 
-__all__ = ["DrawTask", "ShotTask", "SupportTask", "Unit", "fold_record", "plan_units"]
+__all__ = ["DrawTask", "Sentences", "ShotTask", "SupportTask", "Unit", "fold_record", "plan_units"]
 
 
 class ShotTask(NamedTuple):
@@ -90,7 +90,7 @@ def plan_units(manifest: Manifest, dataset: Dataset, fold: int, draws: Sequence[
     wanted = set(draws)
     support_rows = [r for r in manifest.rows("supports") if r["fold"] == fold and r["draw"] in wanted]
     _check_draws(manifest, fold, wanted, support_rows)
-    texts = _Sentences(manifest, dataset)
+    texts = Sentences(manifest, dataset)
     supports = {row["support_id"]: _support_task(row, texts) for row in support_rows}
     frames_of = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
     queries: dict[tuple[int, str], list[_Row]] = {}
@@ -131,7 +131,7 @@ def _check_draws(manifest: Manifest, fold: int, wanted: set[int], supports: Iter
             )
 
 
-def _support_task(row: _Row, texts: "_Sentences") -> SupportTask:
+def _support_task(row: _Row, texts: "Sentences") -> SupportTask:
     shots = [
         ShotTask(s["video_id"], tuple(s["object_ids"]), texts.of(s["video_id"], s["expression_id"]), tuple(s["frames"]))
         for s in row["shots"]
@@ -139,7 +139,7 @@ def _support_task(row: _Row, texts: "_Sentences") -> SupportTask:
     return SupportTask(row["support_id"], tuple(shots))
 
 
-class _Sentences:
+class Sentences:
     """The local sentences, checked against the manifest's digests when asked for."""
 
     def __init__(self, manifest: Manifest, dataset: Dataset) -> None:

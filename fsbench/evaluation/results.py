@@ -54,7 +54,8 @@ class RunIdentity(_Record):
         manifest_version, manifest_digest: The episodes.
         protocol: The protocol's signature.
         method: What the method says of itself.
-        options: All its options, the defaults included.
+        variant: The user's name for this way of running the method; empty for the usual one.
+        options: All its options but `checkpoint`, the defaults included.
         checkpoint_sha256: Of the file, or of the files in the folder, that the option `checkpoint` names.
         distribution: The package that registers the method.
         packages: Versions of the packages that a score may depend on.
@@ -69,6 +70,7 @@ class RunIdentity(_Record):
     manifest_digest: str
     protocol: str
     method: MethodInfo
+    variant: str = ""
     options: dict[str, Any]  # Any: JSON scalars
     checkpoint_sha256: str | None
     distribution: str

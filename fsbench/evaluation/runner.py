@@ -72,6 +72,7 @@ def evaluate_fold(
     protocol: Protocol,
     folder: Path,
     run: RunOptions = RunOptions(),
+    variant: str = "",
 ) -> Result:
     """Runs a method over a fold, or goes on where an earlier call of the same run stopped.
 
@@ -85,6 +86,7 @@ def evaluate_fold(
         protocol: How masks are scored.
         folder: The run's folder; every file in it is written whole.
         run: How to carry it out.
+        variant: The user's name for this way of running the method.
 
     Returns:
         The result, which is also in `result.json`. Failed episodes are in it if `run.keep_going`.
@@ -95,7 +97,7 @@ def evaluate_fold(
     """
     if protocol.chain is None:
         raise RunError(f"Protocol {protocol.name!r} scores folders of masks, not episodes. Evaluate with 'standard'.")
-    identity = run_identity(manifest, fold, draws, method, options, protocol)
+    identity = run_identity(manifest, fold, draws, method, options, protocol, variant)
     setup = WorkerSetup(
         dataset=dataset.name,
         data_root=dataset.root,

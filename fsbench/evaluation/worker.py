@@ -4,7 +4,6 @@ import resource
 import sys
 import time
 from collections.abc import Mapping
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fsbench.datasets.catalogue import open_dataset
+from fsbench.datasets.reading import read_frames
 from fsbench.datasets.records import Dataset
-from fsbench.errors import DataError
 from fsbench.errors import FsbenchError
 from fsbench.errors import PluginError
 from fsbench.evaluation.plan import DrawTask
@@ -165,32 +164,16 @@ class Worker:
         return masks
 
     def _load_query(self, unit: Unit) -> tuple[Clip, npt.NDArray[np.integer]]:
-        frames, label_maps = self._load_frames(unit.video_id, unit.frames)
+        frames, label_maps = read_frames(self._dataset, unit.video_id, unit.frames)
+        frames.flags.writeable = False
         size = self._setup.protocol.output_size(*label_maps.shape[1:])
         return Clip(frames, size, self._setup.memo_limit), label_maps
 
     def _load_support(self, task: SupportTask) -> Support:
         shots = []
         for shot in task.shots:
-            frames, label_maps = self._load_frames(shot.video_id, shot.frames)
+            frames, label_maps = read_frames(self._dataset, shot.video_id, shot.frames)
             masks = np.isin(label_maps, shot.object_ids)
-            masks.flags.writeable = False
+            frames.flags.writeable = masks.flags.writeable = False
             shots.append(Shot(frames, masks, shot.sentence))
         return Support(tuple(shots))
-
-    def _load_frames(
-        self, video_id: str, names: Sequence[str]
-    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.integer]]:
-        """Returns frames, uint8 [T, H, W, 3] and read-only, and label maps, integer [T, H, W]."""
-        frames = [self._dataset.frame(video_id, name) for name in names]
-        label_maps = [self._dataset.label_map(video_id, name) for name in names]
-        for name, frame, label_map in zip(names, frames, label_maps, strict=True):
-            if not frame.shape[:2] == label_map.shape == frames[0].shape[:2]:
-                raise DataError(
-                    f"{self._dataset.root}: video {video_id!r}, frame {name!r}: picture {frame.shape[:2]} and label "
-                    f"map {label_map.shape} (height, width) must both be {frames[0].shape[:2]}, as the video's first "
-                    "picture is. Fetch the video again."
-                )
-        stacked = np.stack(frames)
-        stacked.flags.writeable = False
-        return stacked, np.stack(label_maps)

@@ -28,6 +28,7 @@ from fsbench.files import write_whole
 from fsbench.methods.contract import MethodInfo
 
 __all__ = [
+    "PER_FOLD",
     "Entry",
     "FoldEntry",
     "UnitTiming",
@@ -38,6 +39,10 @@ __all__ = [
     "write_entries",
     "write_entry",
 ]
+
+
+PER_FOLD = ("fold", "checkpoint_sha256")
+"""In what the runs of one entry may differ."""
 
 
 class _Record(BaseModel):
@@ -58,11 +63,13 @@ class FoldEntry(_Record):
 
     Attributes:
         fold: The fold.
+        checkpoint_sha256: As in the run's identity; a method may have weights of its own for each fold.
         score, draws, classes, episodes, frames: As in the run's result.
         failed: How many episodes failed; the scores stand for the others only.
     """
 
     fold: int
+    checkpoint_sha256: str | None
     score: Summary
     draws: tuple[DrawResult, ...] = Field(min_length=1)
     classes: tuple[ClassResult, ...]
@@ -82,7 +89,7 @@ class Entry(_Record):
         dataset, manifest_version, manifest_digest: The episodes.
         protocol: The protocol's signature.
         method: What the method says of itself.
-        options, checkpoint_sha256, distribution, packages, commit: As in the runs' identity.
+        variant, options, distribution, packages, commit: As in the runs' identity.
         expected_folds: The folds that a complete entry has, in order.
         folds: Those that were evaluated, in order.
         mean: See `mean_over_folds`.
@@ -90,14 +97,14 @@ class Entry(_Record):
         peak_memory_bytes: The largest resident memory of a worker; None if it is not known.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     dataset: str
     manifest_version: str
     manifest_digest: str
     protocol: str
     method: MethodInfo
+    variant: str
     options: dict[str, Any]  # Any: JSON scalars
-    checkpoint_sha256: str | None
     distribution: str
     packages: dict[str, str]
     commit: str | None
@@ -106,6 +113,21 @@ class Entry(_Record):
     mean: Summary | None
     seconds_per_frame: float | None
     peak_memory_bytes: int | None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, record: Any) -> Any:  # Any: JSON
+        """Version 1 had no variants, and one checkpoint for all folds."""
+        if not isinstance(record, dict) or record.get("schema_version") != 1:
+            return record
+        record = {**record, "schema_version": 2, "variant": ""}
+        digest = record.pop("checkpoint_sha256", None)
+        return {**record, "folds": [{**fold, "checkpoint_sha256": digest} for fold in record.get("folds", ())]}
+
+    @property
+    def title(self) -> str:
+        """The method's name, and the variant's if it has one."""
+        return f"{self.method.name} ({self.variant})" if self.variant else self.method.name
 
     @model_validator(mode="after")
     def _check(self) -> "Entry":
@@ -160,7 +182,8 @@ def entry_from_results(
     results = sorted(results, key=lambda result: result.identity.fold)
     identity = results[0].identity
     for other in results[1:]:
-        if changed := differences(identity, other.identity.model_copy(update={"fold": identity.fold})):
+        same = {name: getattr(identity, name) for name in PER_FOLD}
+        if changed := differences(identity, other.identity.model_copy(update=same)):
             raise RunError(
                 f"Results of {identity.method.name!r} on {identity.dataset} are not of one entry: fold "
                 f"{other.identity.fold} differs from fold {identity.fold} in {'; '.join(changed)}. Evaluate all folds "
@@ -174,7 +197,7 @@ def entry_from_results(
         return Entry(
             **{
                 name: getattr(identity, name)
-                for name in RunIdentity.model_fields.keys() - {"schema_version", "fold", "draws"}
+                for name in RunIdentity.model_fields.keys() - {"schema_version", "draws", *PER_FOLD}
             },
             expected_folds=expected,
             folds=folds,
@@ -195,18 +218,21 @@ def entry_path(folder: Path, entry: Entry) -> Path:
         entry: The entry.
 
     Returns:
-        `<folder>/<dataset>/<method>.json` for the protocol `standard`, `<method>.<protocol>.json` for others.
+        `<folder>/<dataset>/<method>[.<variant>][.<protocol>].json`; the protocol `standard` is left out.
 
     Raises:
         RunError: A name is no file name, so that the path might lie elsewhere.
     """
     protocol = entry.protocol.split("|", 1)[0]
-    for what, name in (("dataset", entry.dataset), ("method", entry.method.name), ("protocol", protocol)):
+    parts = {"method": entry.method.name, "variant": entry.variant, "protocol": protocol}
+    for what, name in {"dataset": entry.dataset, **parts}.items():
+        if what == "variant" and not name:
+            continue
         if Path(name).name != name or "\\" in name or name.startswith(".") or not name.isprintable() or not name:
             raise RunError(
                 f"The {what} {name!r} cannot be part of a file name on the leaderboard. Give it another name."
             )
-    stem = entry.method.name if protocol == "standard" else f"{entry.method.name}.{protocol}"
+    stem = ".".join(name for name in parts.values() if name not in ("", "standard"))
     return folder / entry.dataset / f"{stem}.json"
 
 
@@ -267,6 +293,7 @@ def _read_entry(folder: Path, path: Path) -> Entry:
 def _fold_entry(result: Result) -> FoldEntry:
     return FoldEntry(
         fold=result.identity.fold,
+        checkpoint_sha256=result.identity.checkpoint_sha256,
         score=result.score,
         draws=result.draws,
         classes=result.classes,

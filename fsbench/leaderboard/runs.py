@@ -15,6 +15,7 @@ from fsbench.evaluation.results import RunIdentity
 from fsbench.evaluation.runner import read_result
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import entry_from_results
+from fsbench.leaderboard.entries import PER_FOLD
 from fsbench.leaderboard.entries import UnitTiming
 from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import read_info
@@ -93,14 +94,14 @@ def entries_from_runs(
     groups: dict[str, dict[int, tuple[Path, Result]]] = {}
     for run in find_runs(folder):
         result = read_result(run)
-        key = json.dumps(result.identity.model_dump(mode="json", exclude={"fold"}), sort_keys=True)
+        key = json.dumps(result.identity.model_dump(mode="json", exclude=set(PER_FOLD)), sort_keys=True)
         group = groups.setdefault(key, {})
         if result.identity.fold in group:
             other = group[result.identity.fold][0]
             raise RunError(f"{run}: the same run of the same fold as {other}. Delete one of them.")
         group[result.identity.fold] = (run, result)
     entries = [_entry_from_group(group, expected_folds) for _, group in sorted(groups.items())]
-    return sorted(entries, key=lambda entry: (entry.dataset, entry.protocol, entry.method.name))
+    return sorted(entries, key=lambda entry: (entry.dataset, entry.protocol, entry.title))
 
 
 def _entry_from_group(

@@ -119,7 +119,7 @@ def one_line(text: str) -> str:
 
 def _order(entry: Entry) -> tuple[str, bool, str, str, str, str]:
     is_other = entry.protocol.split("|", 1)[0] != "standard"
-    return entry.dataset, is_other, entry.protocol, entry.manifest_version, entry.manifest_digest, entry.method.name
+    return entry.dataset, is_other, entry.protocol, entry.manifest_version, entry.manifest_digest, entry.title
 
 
 def _table(entries: Sequence[Entry]) -> Table:
@@ -159,7 +159,7 @@ def _standing(entry: Entry, folds: tuple[int, ...]) -> tuple[float, int, str, st
     """Returns the sort key of a row: mean J&F; without it how many folds are whole; then the name."""
     mean = _mean(entry, folds)
     whole = sum(not fold.failed for fold in entry.folds)
-    return -mean.mean.JF if mean else 1, -whole, entry.method.name, entry.model_dump_json()
+    return -mean.mean.JF if mean else 1, -whole, entry.title, entry.model_dump_json()
 
 
 def _mean(entry: Entry, folds: tuple[int, ...]) -> Summary | None:
@@ -211,15 +211,15 @@ def _notes(entry: Entry, most_draws: int) -> list[str]:
 
 
 def _labels(entries: Sequence[Entry]) -> list[str]:
-    """Returns the method names; where a name is there twice, with everything that differs between its entries."""
-    names = [entry.method.name for entry in entries]
+    """Returns the titles; where one is there twice, with everything that differs between its entries."""
+    titles = [entry.title for entry in entries]
     labels = []
     for entry in entries:
-        namesakes = [_facts(other) for other in entries if other.method.name == entry.method.name]
+        namesakes = [_facts(other) for other in entries if other.title == entry.title]
         differing = sorted({key for facts in namesakes for key in facts if len({f.get(key) for f in namesakes}) > 1})
         facts = ", ".join(f"{key}={_facts(entry).get(key, 'none')}" for key in differing)
-        has_namesake = names.count(entry.method.name) > 1 and facts
-        labels.append(one_line(f"{entry.method.name} ({facts})" if has_namesake else entry.method.name))
+        has_namesake = titles.count(entry.title) > 1 and facts
+        labels.append(one_line(f"{entry.title} ({facts})" if has_namesake else entry.title))
     return labels
 
 
@@ -227,7 +227,7 @@ def _facts(entry: Entry) -> dict[str, str]:
     """Returns what may tell entries of one method apart."""
     return {
         "version": entry.method.version,
-        "checkpoint_sha256": (entry.checkpoint_sha256 or "none")[:12],
+        "checkpoints": " ".join((fold.checkpoint_sha256 or "none")[:12] for fold in entry.folds),
         "distribution": entry.distribution,
         "commit": (entry.commit or "none")[:12],
         **entry.packages,

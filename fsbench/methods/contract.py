@@ -143,6 +143,10 @@ class Method(Protocol):
     A method is registered by a factory (usually the class itself) that has the same `info` as a class attribute. Its
     keyword parameters are the method's options; `checkpoint` and `device`, if there, receive `--checkpoint` and
     `--device`. A method must be deterministic: the same calls give the same masks in any process and in any order.
+
+    Three more are found if they are there: the factory's `shipped_checkpoint(dataset, fold)`, a static method that
+    returns the path of weights that the method brings along, or None; the method's `train(job)`, which returns the
+    path of a checkpoint (see `fsbench.training.job`); and its `convert(out)`, which writes its checkpoint anew.
     """
 
     info: MethodInfo

@@ -16,6 +16,7 @@ from fsbench.errors import PluginError
 from fsbench.errors import suggestion
 from fsbench.methods.contract import Method
 from fsbench.methods.contract import MethodInfo
+from fsbench.training.job import TrainingJob
 
 __all__ = ["GROUP", "MethodFactory", "find_method", "registered_methods"]
 
@@ -100,6 +101,25 @@ class MethodFactory:
         if not isinstance(method, Method):
             raise PluginError(f"{self.target} made a {type(method).__name__}, which lacks prepare, adapt or segment.")
         return method
+
+    def shipped_checkpoint(self, dataset: str, fold: int) -> Path | None:
+        """Returns the weights that the method brings along for a fold of a dataset; None if it brings none."""
+        find: Callable[[str, int], Path | None] | None = getattr(self.factory, "shipped_checkpoint", None)
+        return find(dataset, fold) if find else None
+
+    def train(self, options: Mapping[str, Any], job: TrainingJob) -> Path:  # Any: see `resolve`
+        """Trains the method: its method `train(job)`.
+
+        Returns:
+            What `--checkpoint` takes.
+
+        Raises:
+            PluginError: The method cannot be trained.
+        """
+        train: Callable[[TrainingJob], Path] | None = getattr(self.create(options), "train", None)
+        if train is None:
+            raise PluginError(f"Method {self.info.name!r} cannot be trained.")
+        return train(job)
 
     def convert(self, options: Mapping[str, Any], out: Path) -> None:  # Any: see `resolve`
         """Writes the method's checkpoint in the method's own form, if it has one: its method `convert(out)`.

@@ -41,7 +41,7 @@ class BuildOptions:
     Attributes:
         version: Name of the manifest version.
         minimum, cap: See `SelectionRule`; a cap of 0 is none.
-        shots, frames, draws: See `SupportRule`.
+        shots, frames, draws, queries: See `SupportRule`; `queries` of 0 is all.
         seed: Seed of every draw.
         videos: An explicit list of videos, instead of the rule.
         use_author_groups: Take folds and videos from the authors' `splits/group*_test.json` where they are.
@@ -54,6 +54,7 @@ class BuildOptions:
     shots: int = 1
     frames: int = 5
     draws: int = 5
+    queries: int | None = None
     seed: int = 0
     videos: tuple[str, ...] | None = None
     use_author_groups: bool = True
@@ -86,7 +87,8 @@ def build_manifest(dataset: Dataset, options: BuildOptions) -> tuple[ManifestInf
     cap = spec.cap if options.cap is None else options.cap
     rule = SelectionRule(spec.categories, spec.num_folds, minimum, cap or None, options.seed)
     selection = select(dataset.objects(), rule, videos=videos, fold_of=fold_of or None)
-    support_rule = SupportRule(options.shots, options.frames, options.draws, options.seed)
+    queries = spec.queries if options.queries is None else options.queries
+    support_rule = SupportRule(options.shots, options.frames, options.draws, options.seed, queries or None)
     selection, supports, episodes = _draw(dataset, selection, support_rule)
     if not episodes:
         raise ManifestError(
@@ -108,6 +110,7 @@ def build_manifest(dataset: Dataset, options: BuildOptions) -> tuple[ManifestInf
         "shots": options.shots,
         "frames": options.frames,
         "draws": options.draws,
+        "queries": support_rule.queries,
     }
     return _info(dataset, spec, options, rule_record, selection, rows), rows
 
@@ -141,7 +144,7 @@ def _draw(
         if drawn:
             classes.append(row)
             supports += drawn
-            episodes += list_episodes(drawn, expressions)
+            episodes += list_episodes(row, drawn, expressions, rule)
         else:
             reason = f"{rule.shots} support and 1 query video with sentences needed"
             left_out.append(LeftOut("class", row.name, len(videos), reason))

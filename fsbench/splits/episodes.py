@@ -1,11 +1,10 @@
-"""Support draws and queries: the only place that draws at random."""
+"""Support draws and queries: all that an evaluation depends on is drawn here."""
 
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
-from typing import TypeVar
 
 import numpy as np
 
@@ -14,10 +13,9 @@ from fsbench.datasets.records import ObjectTrack
 from fsbench.datasets.records import Video
 from fsbench.splits.selection import ClassRow
 from fsbench.streams import named_stream
+from fsbench.streams import pick
 
 __all__ = ["EpisodeRow", "ShotRow", "SupportRule", "SupportSet", "draw_supports", "list_episodes", "window"]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -29,12 +27,14 @@ class SupportRule:
         frames: Consecutive annotated frames of each (CMA: 5, DANet: 1).
         draws: Support sets per class.
         seed: Seed of the draws.
+        queries: At most so many videos of a class are queried, the same in all draws; None for all.
     """
 
     shots: int
     frames: int
     draws: int
     seed: int
+    queries: int | None = None
 
 
 class ShotRow(NamedTuple):
@@ -120,15 +120,11 @@ def _draw_shot(
     stream: np.random.Generator,
 ) -> ShotRow:
     objects = sentences[video.video_id]
-    expression = _pick(objects[_pick(sorted(objects), stream)], stream)
+    expression = pick(objects[pick(sorted(objects), stream)], stream)
     frames_of = [annotated.get((video.video_id, object_id), frozenset[str]()) for object_id in expression.object_ids]
     visible = [name for name in video.frames if any(name in frames for frames in frames_of)]
     start = int(stream.random() * len(visible))
     return ShotRow(video.video_id, expression.object_ids, expression.expression_id, window(visible, start, num_frames))
-
-
-def _pick(items: Sequence[T], stream: np.random.Generator) -> T:
-    return items[int(stream.random() * len(items))]
 
 
 def window(frames: Sequence[str], index: int, length: int) -> tuple[str, ...]:
@@ -142,13 +138,22 @@ def window(frames: Sequence[str], index: int, length: int) -> tuple[str, ...]:
     return taken + taken[-1:] * (length - len(taken))
 
 
-def list_episodes(supports: Iterable[SupportSet], expressions: Sequence[Expression]) -> list[EpisodeRow]:
+def list_episodes(
+    row: ClassRow, supports: Iterable[SupportSet], expressions: Sequence[Expression], rule: SupportRule
+) -> list[EpisodeRow]:
     """Returns the queries of one class: every sentence of every video that the support set does not hold.
 
     Args:
-        supports: The support sets of the class.
+        row: The class.
+        supports: Its support sets.
         expressions: All sentences of the class's videos, in record order.
+        rule: Says how many videos are queried.
     """
+    if rule.queries is not None:
+        videos = sorted({e.video_id for e in expressions})
+        order = np.argsort(named_stream(rule.seed, "queries", row.name).random(len(videos)), kind="stable")
+        queried = {videos[i] for i in order[: rule.queries]}
+        expressions = [e for e in expressions if e.video_id in queried]
     episodes = []
     for support in supports:
         taken = {shot.video_id for shot in support.shots}

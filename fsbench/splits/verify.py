@@ -68,7 +68,7 @@ def verify_manifest(
     if not any(problem.what.startswith("duplicate") for problem in problems):
         problems += _folds(rows)
         problems += _references(rows)
-        problems += _episodes(rows)
+        problems += _episodes(rows, info.rule.get("queries"))
     if dataset is not None:
         problems += _against_records(rows, dataset)
         problems += _against_files(rows, dataset, pixels, progress)
@@ -166,7 +166,8 @@ def _shot_problems(
         yield f"its objects are not annotated in frames {empty} of video {shot['video_id']!r}"
 
 
-def _episodes(rows: _Rows) -> Iterator[Problem]:
+def _episodes(rows: _Rows, queries: int | None) -> Iterator[Problem]:
+    """Checks the episodes; with a limit of `queries` videos a class, those count that any of its draws asks about."""
     supports = {row["support_id"]: row for row in rows["supports"]}
     sentences: dict[int, dict[tuple[str, str], list[int]]] = {}
     class_of = {row["video_id"]: row["class_id"] for row in rows["videos"]}
@@ -178,9 +179,12 @@ def _episodes(rows: _Rows) -> Iterator[Problem]:
         for what in _episode_problems(row, supports, sentences):
             yield Problem("episodes.parquet", f"{row['episode_id']}: {what}")
         asked.setdefault(row["support_id"], set()).add((row["video_id"], row["expression_id"]))
+    queried = {(supports[support_id]["class_id"], video) for support_id in supports for video, _ in asked[support_id]}
     for support_id, support in supports.items():
-        taken = _videos_of(support)
-        expected = {query for query in sentences.get(support["class_id"], {}) if query[0] not in taken}
+        class_id, taken = support["class_id"], _videos_of(support)
+        expected = {query for query in sentences.get(class_id, {}) if query[0] not in taken}
+        if queries is not None:
+            expected = {query for query in expected if (class_id, query[0]) in queried}
         if missing := len(expected - asked[support_id]):
             yield Problem("episodes.parquet", f"{support_id}: {missing} of its {len(expected)} queries are missing")
 

@@ -15,7 +15,9 @@ from fsbench.methods import Shot
 from fsbench.methods import Support
 from fsbench.methods.registry import find_method
 from fsbench_baselines.referformer.config import ModelConfig
+from fsbench_cma.checkpoint import save_checkpoint
 from fsbench_cma.method import CMAMethod
+from fsbench_cma.method import SelfMethod
 from fsbench_cma.model import CMA
 from tests.tiny import write_dataset
 
@@ -199,3 +201,14 @@ def test_it_evaluates_on_real_videos(files, test_data, tmp_path):
     table = evaluate(files, test_data, tmp_path / "run", "--splits", tmp_path / "splits")
     assert "cma 1 on mini-ref-davis pack-v1" in table
     assert "fold 0" in table
+
+
+def test_weights_of_another_affinity_are_refused_by_name(files, tmp_path):
+    save_checkpoint(tmp_path, CMA(ModelConfig(affinity="add", text=TEXT, backbone="resnet_small")))
+    with pytest.raises(DataError, match="of the affinity 'add', the method 'cma' has 'cross'"):
+        make(files, checkpoint=tmp_path, text_config=None)
+
+
+def test_shipped_weights_are_the_method_s_own():
+    assert CMAMethod.shipped_checkpoint("mini-ref-davis", 0) is None
+    assert SelfMethod.shipped_checkpoint("mini-ref-shapes", 1) is None

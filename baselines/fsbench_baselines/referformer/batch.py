@@ -40,7 +40,8 @@ class SupportBatch:
         padding: bool [B, K, H, W], True on padding.
         token_ids: int [B, S].
         token_padding: bool [B, S], True on padding.
-        masks: float [B, K, h, w] in [0, 1], unpadded, at their own resolution.
+        masks: float [B, K, h, w] in [0, 1], at a resolution of their own; unpadded as released, or, where the clips of
+            a batch differ in size, zero on the padding.
     """
 
     frames: Tensor

@@ -15,7 +15,8 @@ __all__ = ["ModelConfig"]
 class ModelConfig:
     """What a model is built from; the defaults are the released ReferFormer with ResNet-50.
 
-    `text` holds keyword arguments of transformers' RobertaConfig (None: roberta-base). The options of the second group
+    `text` holds keyword arguments of transformers' RobertaConfig (None: roberta-base); `short_side` is the shorter side
+    of the frames that the model is meant for, in pixels. The options of the second group
     belong to CMA; ReferFormer leaves `affinity` at None. The options of the last group deviate from the released
     behaviour where they are not at their default.
     """
@@ -34,6 +35,7 @@ class ModelConfig:
     controller_layers: int = 3
     dynamic_mask_channels: int = 8
     text: dict[str, Any] | None = None  # Any: the values of RobertaConfig are numbers, names and flags
+    short_side: int = 360
 
     dab: bool = False
     affinity: Literal["cross", "self", "add"] | None = None

@@ -19,13 +19,14 @@ from fsbench_baselines.referformer.matcher import generalized_iou
 from fsbench_baselines.referformer.matcher import match
 from fsbench_baselines.referformer.matcher import Weights
 from fsbench_baselines.referformer.targets import count_boxes
-from fsbench_baselines.referformer.targets import sample_masks
+from fsbench_baselines.referformer.targets import join_targets
 from fsbench_baselines.referformer.targets import Target
+from fsbench_baselines.referformer.targets import Targets
 
 __all__ = ["Criterion", "box_losses", "class_loss", "layer_losses", "mask_losses"]
 
 
-def class_loss(logits: Tensor, targets: Sequence[Target], queries: Tensor) -> Tensor:
+def class_loss(logits: Tensor, targets: Targets, queries: Tensor) -> Tensor:
     """Focal loss of all queries; the matched one should answer on frames with the object, the others never.
 
     Args:
@@ -35,13 +36,13 @@ def class_loss(logits: Tensor, targets: Sequence[Target], queries: Tensor) -> Te
         float scalar, the sum over everything.
     """
     truth = torch.zeros_like(logits)
-    for clip, (target, query) in enumerate(zip(targets, queries, strict=True)):
-        seen = target.valid.bool()
-        truth[clip, seen, query, class_columns(target, logits.shape[-1])[seen]] = 1
+    clips, frames = (torch.arange(size, device=logits.device) for size in targets.valid.shape)
+    columns = class_columns(targets, logits.shape[-1])
+    truth[clips[:, None], frames, queries[:, None], columns] = targets.valid.to(truth)
     return focal_loss(logits, truth).sum()
 
 
-def box_losses(boxes: Tensor, targets: Sequence[Target]) -> tuple[Tensor, Tensor]:
+def box_losses(boxes: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
     """Compares boxes; frames without the object count too, against the target's box of zeros, as in the released code.
 
     Args:
@@ -49,11 +50,11 @@ def box_losses(boxes: Tensor, targets: Sequence[Target]) -> tuple[Tensor, Tensor
     Returns:
         Sums over frames and clips of the L1 distance and of one minus the generalised IoU; float scalars.
     """
-    truth = torch.stack([target.boxes for target in targets]).to(boxes)
+    truth = targets.boxes.to(boxes)
     return (boxes - truth).abs().sum(), (1 - generalized_iou(boxes, truth)).sum()
 
 
-def mask_losses(masks: Tensor, targets: Sequence[Target]) -> tuple[Tensor, Tensor]:
+def mask_losses(masks: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
     """Compares masks on the grid of the predictions; padding and frames without the object count as background.
 
     Args:
@@ -61,18 +62,20 @@ def mask_losses(masks: Tensor, targets: Sequence[Target]) -> tuple[Tensor, Tenso
     Returns:
         Sums over clips of the mean focal loss and of one minus dice; float scalars.
     """
-    truth = sample_masks(targets, *masks.shape[-2:]).to(masks)
+    truth = targets.masks.to(masks)
     return focal_loss(masks, truth).flatten(1).mean(1).sum(), (1 - dice_coefficient(masks, truth)).sum()
 
 
-def layer_losses(output: Output, targets: Sequence[Target], queries: Tensor) -> dict[str, Tensor]:
+def layer_losses(output: Output, targets: Targets, queries: Tensor, num_boxes: float) -> dict[str, Tensor]:
     """The five terms of one decoder layer, each divided by the number of frames with the object.
 
     Masks are divided by that number too, though theirs is one term per clip and not per frame.
 
     Args:
         output: logits [B, T, Q, C], boxes [B, T, Q, 4], masks [B, T, Q, h, w].
+        targets: of the same clips and frames, on the same grid.
         queries: int64 [B], the matched query of each clip.
+        num_boxes: the divisor.
     Returns:
         Float scalars named by the fields of `Weights`.
     """
@@ -86,7 +89,6 @@ def layer_losses(output: Output, targets: Sequence[Target], queries: Tensor) -> 
         "mask": focal,
         "dice": dice,
     }
-    num_boxes = count_boxes(targets)
     return {name: term / num_boxes for name, term in terms.items()}
 
 
@@ -104,19 +106,31 @@ class Criterion:
     costs: Weights = field(default_factory=Weights)
     valid_only: bool = False
 
-    def __call__(self, output: Output, targets: Sequence[Target]) -> dict[str, Tensor]:
+    def __call__(
+        self, output: Output, targets: Sequence[Target] | Targets, num_boxes: float | None = None
+    ) -> dict[str, Tensor]:
         """Compares a prediction of B clips with their B targets.
+
+        Args:
+            output: logits [B, T, Q, C], boxes [B, T, Q, 4], masks [B, T, Q, h, w].
+            targets: one by one, or joined on the grid of the masks.
+            num_boxes: what the terms are divided by: with several processes the mean over them of the frames with the
+                object; None for those of `targets`.
 
         Returns:
             Float scalars: `loss_<term>` of the last layer for the terms ce, bbox, giou, mask and dice, unweighted;
             `loss_<term>_<i>` of layer i for each of `output.aux`; and `total`, the weighted sum of them all.
         """
+        if not isinstance(targets, Targets):
+            targets = join_targets(targets, *output.masks.shape[-2:])
+        if num_boxes is None:
+            num_boxes = count_boxes(targets)
         losses: dict[str, Tensor] = {}
         totals = []
         layers = {"": output} | {f"_{index}": layer for index, layer in enumerate(output.aux)}
         for suffix, layer in layers.items():
             queries = match(layer, targets, self.costs, valid_only=self.valid_only)
-            terms = layer_losses(layer, targets, queries)
+            terms = layer_losses(layer, targets, queries, num_boxes)
             losses |= {f"loss_{name}{suffix}": term for name, term in terms.items()}
             totals += [getattr(self.weights, weight.name) * terms[weight.name] for weight in fields(Weights)]
         return losses | {"total": torch.stack(totals).sum()}

@@ -34,13 +34,15 @@ class MaskHead(MLP):
             torch.nn.init.xavier_uniform_(layer.weight)
             torch.nn.init.zeros_(layer.bias)
 
-    def segment(self, states: Tensor, features: Tensor, project: nn.Conv2d, boxes: Tensor, sizes: Tensor) -> Tensor:
+    def segment(
+        self, states: Tensor, features: Tensor, project: nn.Conv2d | None, boxes: Tensor, sizes: Tensor
+    ) -> Tensor:
         """Mask logits of queries, all or some of those of a frame.
 
         Args:
             states: [N, Q, D].
-            features: [N, D, h, w], what the mask features are made from.
-            project: the convolution from D to C channels that makes them.
+            features: [N, D, h, w], what the mask features are made from; or [N, C, h, w], the mask features.
+            project: the convolution from D to C channels that makes them; None where it has been applied.
             boxes: [N, Q, 4] after the decoder layer of the states; no gradient passes.
             sizes: [N, 2], height and width of the unpadded frames.
         Returns:
@@ -51,8 +53,9 @@ class MaskHead(MLP):
         weights, biases = self._unpack(self(states).flatten(0, 1))
         # A 1x1 convolution over features and coordinates is the sum of one over each: the features, which are large,
         # are not repeated for each query.
-        channels = project.out_channels
-        over_features = _fold(weights[0][..., :channels].reshape(num, -1, channels), project, features)
+        channels = weights[0].shape[-1] - 2
+        first = weights[0][..., :channels].reshape(num, -1, channels)
+        over_features = first @ features.flatten(2) if project is None else _fold(first, project, features)
         over_coordinates = weights[0][..., channels:] @ _relative(boxes, sizes, (height, width)).flatten(0, 1)
         x = over_features.view(over_coordinates.shape) + over_coordinates + biases[0][..., None]
         for weight, bias in zip(weights[1:], biases[1:], strict=True):

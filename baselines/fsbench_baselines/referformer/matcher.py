@@ -3,7 +3,6 @@
 The measures of fit (focal loss, dice, generalised IoU) are here because costs and losses share them.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,8 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fsbench_baselines.referformer.batch import Output
-from fsbench_baselines.referformer.targets import sample_masks
-from fsbench_baselines.referformer.targets import Target
+from fsbench_baselines.referformer.targets import Targets
 
 __all__ = ["Weights", "class_columns", "dice_coefficient", "focal_loss", "generalized_iou", "match"]
 
@@ -84,18 +82,18 @@ def generalized_iou(boxes: Tensor, others: Tensor) -> Tensor:
     return iou - (hull - union + BOX_EPSILON) / (hull + BOX_EPSILON)
 
 
-def class_columns(target: Target, num_classes: int) -> Tensor:
-    """Returns the column of the logits that stands for the object, int64 [T]; a model with one class has one."""
-    return target.labels.long() if num_classes > 1 else torch.zeros_like(target.labels, dtype=torch.long)
+def class_columns(targets: Targets, num_classes: int) -> Tensor:
+    """Returns the column of the logits that stands for the object, int64 [B, T]; a model with one class has one."""
+    return targets.labels if num_classes > 1 else torch.zeros_like(targets.labels)
 
 
 @torch.no_grad()
-def match(output: Output, targets: Sequence[Target], costs: Weights, *, valid_only: bool = False) -> Tensor:
+def match(output: Output, targets: Targets, costs: Weights, *, valid_only: bool = False) -> Tensor:
     """Chooses for each clip the query of least cost, the first of equals.
 
     Args:
         output: logits [B, T, Q, C], boxes [B, T, Q, 4], masks [B, T, Q, h, w].
-        targets: B of them, each of T frames.
+        targets: of the same clips and frames, on the same grid.
         costs: weights of the five terms.
         valid_only: whether the class cost leaves out frames without the object. ReferFormer does, CMA does not; boxes
             and masks count every frame in both.
@@ -104,39 +102,37 @@ def match(output: Output, targets: Sequence[Target], costs: Weights, *, valid_on
     Raises:
         ValueError: if there are not as many targets as clips.
     """
-    if len(targets) != len(output.logits):
-        raise ValueError(f"{len(output.logits)} clips were predicted and {len(targets)} targets given; give one each")
-    truths = sample_masks(targets, *output.masks.shape[-2:]).to(output.masks)
-    chosen = []
-    for clip, (target, truth) in enumerate(zip(targets, truths, strict=True)):
-        boxes, true_boxes = output.boxes[clip], target.boxes[:, None]  # [T, Q, 4] and [T, 1, 4]
-        masks = output.masks[clip].transpose(0, 1)  # [Q, T, h, w]
-        cost = (
-            costs.ce * _class_cost(output.logits[clip], target, valid_only=valid_only)
-            + costs.bbox * (boxes - true_boxes).abs().sum(-1).mean(0)
-            - costs.giou * generalized_iou(boxes, true_boxes).mean(0)
-            + costs.mask * focal_loss(masks, truth).flatten(1).mean(1)
-            - costs.dice * dice_coefficient(masks, truth)
-        )  # [Q]
-        chosen.append(cost.argmin())
-    return torch.stack(chosen)
+    if len(targets.valid) != len(output.logits):
+        raise ValueError(
+            f"{len(output.logits)} clips were predicted and {len(targets.valid)} targets given; give one each"
+        )
+    boxes, true_boxes = output.boxes, targets.boxes[:, :, None]  # [B, T, Q, 4] and [B, T, 1, 4]
+    masks = output.masks.transpose(1, 2)  # [B, Q, T, h, w]
+    truth = targets.masks[:, None].to(masks)
+    cost = (
+        costs.ce * _class_cost(output.logits, targets, valid_only=valid_only)
+        + costs.bbox * (boxes - true_boxes).abs().sum(-1).mean(1)
+        - costs.giou * generalized_iou(boxes, true_boxes).mean(1)
+        + costs.mask * focal_loss(masks, truth).flatten(2).mean(2)
+        - costs.dice * dice_coefficient(masks, truth)
+    )  # [B, Q]
+    return cost.argmin(1)
 
 
-def _class_cost(logits: Tensor, target: Target, *, valid_only: bool) -> Tensor:
+def _class_cost(logits: Tensor, targets: Targets, *, valid_only: bool) -> Tensor:
     """Focal loss as the object minus focal loss as background, mean over frames.
 
     Args:
-        logits: float [T, Q, C].
+        logits: float [B, T, Q, C].
     Returns:
-        float [Q]; zeros if no frame counts.
+        float [B, Q]; zeros in a clip of which no frame counts.
     """
-    frames = torch.arange(len(logits), device=logits.device)
-    probability = logits.sigmoid()[frames, :, class_columns(target, logits.shape[-1])]  # [T, Q]
-    if valid_only:
-        probability = probability[target.valid.bool()]
+    columns = class_columns(targets, logits.shape[-1])[:, :, None, None].expand(*logits.shape[:3], 1)
+    probability = logits.gather(-1, columns)[..., 0].sigmoid()  # [B, T, Q]
     as_object = -FOCAL_ALPHA * (1 - probability) ** FOCAL_GAMMA * (probability + LOG_EPSILON).log()
     as_background = -(1 - FOCAL_ALPHA) * probability**FOCAL_GAMMA * (1 - probability + LOG_EPSILON).log()
-    return (as_object - as_background).sum(0) / max(1, len(probability))
+    counts = targets.valid if valid_only else torch.ones_like(targets.valid)
+    return ((as_object - as_background) * counts[..., None]).sum(1) / counts.sum(1).clamp(min=1)[:, None]
 
 
 def _corners(boxes: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,6 +21,7 @@ from fsbench.methods import Fold
 from fsbench.methods import MethodInfo
 from fsbench.methods import Support
 from fsbench.protocol import short_side_size
+from fsbench.training.job import TrainingJob
 from fsbench_baselines.referformer.backbones import fold_batch_norm
 from fsbench_baselines.referformer.checkpoint import load_checkpoint
 from fsbench_baselines.referformer.checkpoint import load_released
@@ -30,7 +31,12 @@ from fsbench_baselines.referformer.model import ReferFormer
 from fsbench_baselines.referformer.preprocess import normalised_frames
 from fsbench_baselines.referformer.preprocess import Tokenizer
 from fsbench_baselines.referformer.text import Text
+from fsbench_baselines.referformer.train import train_family
+from fsbench_baselines.referformer.training import build_task
+from fsbench_baselines.referformer.training import FamilyTask
+from fsbench_baselines.referformer.training import Start
 from fsbench_baselines.referformer.transformer import Decoded
+from fsbench_baselines.training.recipe import Recipe
 
 __all__ = ["FamilyMethod", "ReferFormerMethod", "pick_device"]
 
@@ -68,7 +74,7 @@ class FamilyMethod:
         dtype: Literal["float32", "bfloat16"] = "float32",
         chunk: int = 10,
         query_choice: Literal["chunk", "video"] = "chunk",
-        short_side: int = 360,
+        short_side: int | None = None,
         compile: bool = False,
     ) -> None:
         """Notes the options; `prepare` loads the weights.
@@ -82,7 +88,8 @@ class FamilyMethod:
             dtype: Of weights and activations.
             chunk: Frames that go through the model at once; results depend on it, as in the released code.
             query_choice: Choose the object query anew in each chunk (released) or once for the video.
-            short_side: Shorter side of the frames that the model sees, in pixels.
+            short_side: Shorter side of the frames that the model sees, in pixels; None for what the checkpoint says,
+                360 for released weights.
             compile: Let torch compile the encoder; pays off over many videos.
         """
         self.checkpoint = checkpoint
@@ -105,6 +112,15 @@ class FamilyMethod:
         assert self.checkpoint is not None, "the command line gives one"
         save_checkpoint(out, self.load(self.checkpoint))
 
+    def train(self, job: TrainingJob) -> Path:
+        """Trains the model on the base classes of a fold; returns the checkpoint's folder."""
+        start = Start(backbone=self.backbone, text_config=self.text_settings(), tokenizer=self.tokenizer)
+        return train_family(job, start, self.build_task)
+
+    def build_task(self, recipe: Recipe, start: Start) -> FamilyTask:
+        """Returns how the model learns."""
+        raise NotImplementedError
+
     def text_settings(self) -> RobertaConfig | None:
         """Returns the text encoder's configuration for released weights; None for roberta-base."""
         return None if self.text_config is None else RobertaConfig.from_json_file(str(self.text_config))
@@ -125,12 +141,12 @@ class FamilyMethod:
         model = self.load(self.checkpoint).eval()
         model.backbone = fold_batch_norm(model.backbone)
         self.model = model.to(self.device, self.dtype)
+        self.short_side = self.short_side or model.config.short_side
         if self.compile:
             self.model.transformer.encoder = torch.compile(self.model.transformer.encoder)
         own = self.checkpoint / "tokenizer" if self.checkpoint.is_dir() else None
         source = str(own) if own is not None and own.is_dir() else self.tokenizer
-        limit = self.model.text_encoder.config.max_position_embeddings - 2  # RoBERTa's positions start at 2
-        self.tokens = Tokenizer(source, limit)
+        self.tokens = Tokenizer(source, self.model.max_tokens)
 
     def adapt(self, support: Support) -> Any:  # Any: tensors of the model
         """Ignores the support: zero-shot."""
@@ -221,6 +237,10 @@ class ReferFormerMethod(FamilyMethod):
         if checkpoint.is_dir():
             return load_checkpoint(checkpoint)
         return load_released(checkpoint, backbone=self.backbone, text_config=self.text_settings())
+
+    def build_task(self, recipe: Recipe, start: Start) -> FamilyTask:
+        """Returns how the model learns."""
+        return build_task(recipe, start)
 
 
 def pick_device(name: str) -> torch.device:

@@ -27,6 +27,7 @@ from fsbench_baselines.referformer.positions import map_positions
 from fsbench_baselines.referformer.positions import word_positions
 from fsbench_baselines.referformer.text import build_text_encoder
 from fsbench_baselines.referformer.text import FeatureResizer
+from fsbench_baselines.referformer.text import SentenceCache
 from fsbench_baselines.referformer.text import Text
 from fsbench_baselines.referformer.transformer import Decoded
 from fsbench_baselines.referformer.transformer import MLP
@@ -56,7 +57,11 @@ class Features:
 
 
 class ReferFormer(nn.Module):
-    """Text and frames are encoded and fused, queries are decoded, each query writes its mask head."""
+    """Text and frames are encoded and fused, queries are decoded, each query writes its mask head.
+
+    Attributes:
+        sentence_cache: set while the text encoder neither trains nor drops out, so that it reads a sentence once.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -65,7 +70,8 @@ class ReferFormer(nn.Module):
         body = build_backbone(config.backbone)
         self.backbone = nn.ModuleList([nn.ModuleDict({"body": body})])
         self.input_proj = _projections(body.channels[1:], dim, config.num_levels)
-        self.text_encoder = build_text_encoder(config.text).requires_grad_(False)
+        self.text_encoder = build_text_encoder(config.text)
+        self.sentence_cache: SentenceCache | None = None
         self.resizer = FeatureResizer(self.text_encoder.config.hidden_size, dim, config.dropout)
         self.fusion_module = VisionLanguageFusion(dim, config.heads)
         self.transformer = Transformer(config)
@@ -79,6 +85,23 @@ class ReferFormer(nn.Module):
         self.transformer.decoder.bbox_embed = self.bbox_embed
         self.pixel_decoder = PixelDecoder(config, body.channels[0])
         self.controller = MaskHead(dim, config.mask_dim, config.dynamic_mask_channels, config.controller_layers)
+        self._trainable = frozenset(name for name, parameter in self.named_parameters() if parameter.requires_grad)
+        self.text_encoder.requires_grad_(False)  # as released
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest sentence that the text encoder takes; the positions of a RoBERTa start at 2."""
+        return self.text_encoder.config.max_position_embeddings - 2
+
+    def thaw(self) -> None:
+        """Let everything train, but for what never does, such as the first levels of a ResNet.
+
+        What is frozen in a new model is that which the released training freezes: the text encoder, in CMA also the
+        backbone.
+        """
+        for name, parameter in self.named_parameters():
+            if name in self._trainable:
+                parameter.requires_grad_(True)
 
     def forward(self, query: QueryBatch, *, with_aux: bool | None = None) -> Output:
         """Segment the object of each sentence in its clip.
@@ -100,10 +123,14 @@ class ReferFormer(nn.Module):
             token_ids: int [B, S].
             token_padding: bool [B, S], True on padding.
         """
-        encoded = self.text_encoder(input_ids=token_ids, attention_mask=(~token_padding).long())
-        words = self.resizer(encoded.last_hidden_state)
+        if self.sentence_cache is not None:
+            tokens, sentence = self.sentence_cache(self.text_encoder, token_ids, token_padding)
+        else:
+            encoded = self.text_encoder(input_ids=token_ids, attention_mask=(~token_padding).long())
+            tokens, sentence = encoded.last_hidden_state, encoded.pooler_output
+        words = self.resizer(tokens)
         positions = word_positions(token_padding, words.shape[-1]).to(words.dtype)
-        return Text(words, token_padding, self.resizer(encoded.pooler_output), positions)
+        return Text(words, token_padding, self.resizer(sentence), positions)
 
     def encode_frames(self, frames: Tensor, padding: Tensor) -> Features:
         """Encode frames: backbone, projections, and the padding and positions of each map.
@@ -114,8 +141,10 @@ class ReferFormer(nn.Module):
         """
         maps = self.run_backbone(frames)
         levels = self.project(maps[1:])
-        if torch.equal(padding, padding[:, :1].expand_as(padding)):  # as always but by hand: one frame speaks for all
-            padding = padding[:, :1]
+        for one in (padding[:1, :1], padding[:, :1]):  # one frame speaks for all of equal size, or for its clip
+            if torch.equal(padding, one.expand_as(padding)):
+                padding = one
+                break
         paddings, positions = [], []
         for level in (maps[0], *levels):
             shrunk = functional.interpolate(padding.float(), size=level.shape[-2:]).bool()
@@ -183,19 +212,22 @@ class ReferFormer(nn.Module):
             sizes: [B, 2], unpadded height and width.
             with_aux: also for the decoder layers before the last; by default in training only.
         """
-        mask_features = self.mask_features(decoded, features, text)
-        last = self._predict_layer(-1, decoded, mask_features, sizes)
+        maps = self.mask_features(decoded, features, text)
         if not (self.training if with_aux is None else with_aux):
-            return last
-        others = range(len(decoded.states) - 1)
-        return replace(last, aux=tuple(self._predict_layer(n, decoded, mask_features, sizes) for n in others))
+            return self._predict_layer(-1, decoded, maps, sizes, projected=False)
+        maps = self.pixel_decoder.mask_features(maps.flatten(0, 1)).unflatten(0, maps.shape[:2])  # once for all layers
+        numbers = range(len(decoded.states))
+        *aux, last = (self._predict_layer(number, decoded, maps, sizes, projected=True) for number in numbers)
+        return replace(last, aux=tuple(aux))
 
-    def _predict_layer(self, layer: int, decoded: Decoded, mask_features: Tensor, sizes: Tensor) -> Output:
+    def _predict_layer(
+        self, layer: int, decoded: Decoded, mask_features: Tensor, sizes: Tensor, *, projected: bool
+    ) -> Output:
         frames = mask_features.shape[:2]
         return Output(
             logits=self.score(decoded, layer).unflatten(0, frames),
             boxes=decoded.boxes[layer].unflatten(0, frames),
-            masks=self.segment(decoded, mask_features, sizes, layer=layer),
+            masks=self.segment(decoded, mask_features, sizes, layer=layer, projected=projected),
             reference_points=decoded.references[layer][..., :2].unflatten(0, frames),
         )
 
@@ -240,15 +272,17 @@ class ReferFormer(nn.Module):
         *,
         layer: int = -1,
         chosen: Tensor | None = None,
+        projected: bool = False,
     ) -> Tensor:
         """Mask logits of all queries, or of chosen ones.
 
         Args:
             decoded: what `decode` returns.
-            mask_features: [B, T, D, h, w], what `mask_features` returns.
+            mask_features: [B, T, D, h, w], what `mask_features` returns; or [B, T, C, h, w], see `projected`.
             sizes: [B, 2], unpadded height and width.
             layer: the decoder layer.
             chosen: int [B], the query of each clip that is wanted; None for all Q.
+            projected: whether the pixel decoder's last convolution has been applied to the mask features.
         Returns:
             [B, T, Q, h, w], or [B, T, 1, h, w] with `chosen`.
         """
@@ -259,9 +293,8 @@ class ReferFormer(nn.Module):
             columns = chosen.repeat_interleave(frames[1])
             states, boxes = states[rows, columns][:, None], boxes[rows, columns][:, None]
         frame_sizes = sizes.repeat_interleave(frames[1], dim=0)
-        masks = self.controller.segment(
-            states, mask_features.flatten(0, 1), self.pixel_decoder.mask_features, boxes, frame_sizes
-        )
+        project = None if projected else self.pixel_decoder.mask_features
+        masks = self.controller.segment(states, mask_features.flatten(0, 1), project, boxes, frame_sizes)
         return masks.unflatten(0, frames)
 
 

@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from fsbench_baselines.referformer.config import ModelConfig
+from fsbench_baselines.referformer.dropout import Dropout
+from fsbench_baselines.referformer.fusion import read_words
 from fsbench_baselines.referformer.fusion import to_maps
 from fsbench_baselines.referformer.fusion import to_tokens
 from fsbench_baselines.referformer.text import Text
@@ -52,10 +54,10 @@ class VisionLanguageBlock(nn.Module):
         self.self_attn = nn.MultiheadAttention(dim, config.heads, dropout=dropout, batch_first=True)
         self.multihead_attn = nn.MultiheadAttention(dim, config.heads, dropout=dropout, batch_first=True)
         self.linear1 = nn.Linear(dim, config.dim_feedforward)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.linear2 = nn.Linear(config.dim_feedforward, dim)
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(dim) for _ in range(3))
-        self.dropout1, self.dropout2, self.dropout3 = (nn.Dropout(dropout) for _ in range(3))
+        self.dropout1, self.dropout2, self.dropout3 = (Dropout(dropout) for _ in range(3))
         for parameter in self.parameters():
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
@@ -89,8 +91,7 @@ class VisionLanguageBlock(nn.Module):
 
     def _read_tokens(self, tokens: Tensor, positions: Tensor, text: Text) -> Tensor:
         """`read` of tokens and positions [B, A, D]."""
-        queries, keys = tokens + positions, text.words + text.positions
-        read, _ = self.multihead_attn(queries, keys, text.words, key_padding_mask=text.padding, need_weights=False)
+        read = read_words(self.multihead_attn, tokens + positions, text)
         tokens = self.norm2(tokens + self.dropout2(read))
         return self.norm3(tokens + self.dropout3(feed_forward(tokens, self.linear1, self.dropout, self.linear2)))
 

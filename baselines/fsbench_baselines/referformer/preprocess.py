@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
+from transformers import AutoTokenizer
+from transformers import PreTrainedTokenizerFast
 
 from fsbench.errors import DataError
 from fsbench.protocol import short_side_size
 
-__all__ = ["Tokenizer", "normalised_frames", "plain_sentence"]
+__all__ = ["Tokenizer", "load_tokenizer", "normalised_frames", "normalised_pixels", "plain_sentence"]
 
 _MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 _DEVIATION = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
@@ -30,8 +31,12 @@ def normalised_frames(frames: npt.NDArray[np.uint8], short_side: int) -> Tensor:
     """
     height, width = short_side_size(*frames.shape[1:3], short_side)
     resized = [Image.fromarray(frame).resize((width, height), Image.Resampling.BILINEAR) for frame in frames]
-    pixels = torch.stack([torch.from_numpy(np.array(image)).permute(2, 0, 1) for image in resized])
-    return (pixels.float().div(255) - _MEAN) / _DEVIATION
+    return normalised_pixels(np.stack([np.asarray(image) for image in resized]))
+
+
+def normalised_pixels(frames: npt.NDArray[np.uint8]) -> Tensor:
+    """Normalises frames of the right size: uint8 [T, h, w, 3], RGB, to float32 [T, 3, h, w]."""
+    return (torch.from_numpy(frames).permute(0, 3, 1, 2).float().div(255) - _MEAN) / _DEVIATION
 
 
 def plain_sentence(sentence: str) -> str:
@@ -40,18 +45,18 @@ def plain_sentence(sentence: str) -> str:
 
 
 class Tokenizer:
-    """A Hugging Face tokenizer from a local folder or, if it is not there, by its name on the hub."""
+    """A Hugging Face tokenizer over cleaned sentences."""
 
-    def __init__(self, source: str, max_tokens: int) -> None:
+    def __init__(self, source: str | PreTrainedTokenizerFast, max_tokens: int) -> None:
         """Loads it.
 
         Args:
-            source: A folder with the tokenizer's files, or a hub name such as roberta-base.
+            source: What `load_tokenizer` takes, or what it returns.
             max_tokens: Longer sentences are cut.
         Raises:
-            DataError: It is neither.
+            DataError: It cannot be loaded.
         """
-        self._tokenizer = _load(source)
+        self._tokenizer = load_tokenizer(source) if isinstance(source, str) else source
         self._max_tokens = max_tokens
 
     def __call__(self, sentences: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -61,10 +66,17 @@ class Tokenizer:
         encoded = self._tokenizer(cleaned, **options)
         return encoded["input_ids"], encoded["attention_mask"] == 0
 
+    def save(self, folder: Path) -> None:
+        """Writes the tokenizer's files to a folder that can be loaded."""
+        self._tokenizer.save_pretrained(str(folder))
 
-def _load(source: str) -> Any:  # Any: transformers' tokenizers share no typed base
-    from transformers import AutoTokenizer
 
+def load_tokenizer(source: str) -> PreTrainedTokenizerFast:
+    """Loads a tokenizer from a folder, or by its name on the hub, such as roberta-base.
+
+    Raises:
+        DataError: It is neither.
+    """
     try:
         return AutoTokenizer.from_pretrained(source, local_files_only=True)
     except (OSError, ValueError) as error:

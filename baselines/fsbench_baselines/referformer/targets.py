@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["Target", "count_boxes", "sample_masks"]
+__all__ = ["Target", "Targets", "count_boxes", "join_targets", "sample_masks"]
 
 MASK_STRIDE = 4  # pixels of the padded frame per cell of a predicted mask
 
@@ -29,9 +29,36 @@ class Target:
     labels: Tensor
 
 
-def count_boxes(targets: Sequence[Target]) -> float:
+@dataclass(frozen=True)
+class Targets:
+    """Targets of the clips of a batch, with their masks on the grid of the predicted ones.
+
+    Attributes:
+        masks: float32 in {0, 1} [B, T, h, w], see `sample_masks`.
+        boxes: float [B, T, 4], as of `Target`.
+        valid: bool [B, T].
+        labels: int64 [B, T].
+    """
+
+    masks: Tensor
+    boxes: Tensor
+    valid: Tensor
+    labels: Tensor
+
+
+def join_targets(targets: Sequence[Target], height: int, width: int) -> Targets:
+    """Joins B targets of T frames each; height and width are those of the grid, h and w."""
+    return Targets(
+        masks=sample_masks(targets, height, width),
+        boxes=torch.stack([target.boxes for target in targets]),
+        valid=torch.stack([target.valid.bool() for target in targets]),
+        labels=torch.stack([target.labels.long() for target in targets]),
+    )
+
+
+def count_boxes(targets: Targets) -> float:
     """Returns the number of frames on which the object is seen, over all clips and at least 1: the losses' divisor."""
-    return float(max(1, sum(int(target.valid.bool().sum()) for target in targets)))
+    return float(targets.valid.sum().clamp(min=1))
 
 
 def sample_masks(targets: Sequence[Target], height: int, width: int) -> Tensor:

@@ -8,12 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 from transformers import RobertaConfig
 from transformers import RobertaModel
 
-__all__ = ["FeatureResizer", "Text", "build_text_encoder"]
+from fsbench_baselines.referformer.dropout import Dropout
+
+__all__ = ["FeatureResizer", "SentenceCache", "Text", "build_text_encoder"]
 
 # roberta-base, written out: nothing is downloaded to build a model.
 _ROBERTA_BASE = {
@@ -53,6 +58,43 @@ def build_text_encoder(config: dict[str, Any] | None) -> RobertaModel:
     return RobertaModel(RobertaConfig(**(_ROBERTA_BASE if config is None else config)))
 
 
+class SentenceCache:
+    """What a frozen text encoder in eval mode makes of sentences, kept for those that were last asked for."""
+
+    def __init__(self, limit: int) -> None:
+        """Starts empty; `limit` is the number of sentences that are kept."""
+        self.limit = limit
+        self._kept: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}
+
+    @torch.no_grad()
+    def __call__(self, encoder: RobertaModel, token_ids: Tensor, token_padding: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode sentences, each by itself, so that the result does not depend on its company.
+
+        Args:
+            encoder: The same at each call.
+            token_ids: int [B, S].
+            token_padding: bool [B, S], True on padding, which is at the end.
+        Returns:
+            [B, S, H], the tokens' features with zeros on padding, and [B, H], the sentences'.
+        """
+        lengths = (~token_padding).sum(1).tolist()
+        keys = [tuple(ids[:length]) for ids, length in zip(token_ids.tolist(), lengths, strict=True)]
+        found = [self._encode(encoder, key, token_ids.device) for key in keys]
+        tokens = pad_sequence([each for each, _ in found], batch_first=True)
+        missing = token_ids.shape[1] - tokens.shape[1]
+        return functional.pad(tokens, (0, 0, 0, missing)), torch.stack([sentence for _, sentence in found])
+
+    def _encode(self, encoder: RobertaModel, key: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor]:
+        features = self._kept.pop(key, None)
+        if features is None:
+            encoded = encoder(input_ids=torch.tensor([key], device=device))
+            features = encoded.last_hidden_state[0], encoded.pooler_output[0]
+            if len(self._kept) >= self.limit:
+                del self._kept[next(iter(self._kept))]
+        self._kept[key] = features  # at the end: the first are those asked for longest ago
+        return features
+
+
 class FeatureResizer(nn.Module):
     """Linear map to the width of the model, then layer norm."""
 
@@ -60,7 +102,7 @@ class FeatureResizer(nn.Module):
         super().__init__()
         self.fc = nn.Linear(in_dim, out_dim)
         self.layer_norm = nn.LayerNorm(out_dim, eps=1e-12)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, features: Tensor) -> Tensor:
         """Features [..., in_dim] to [..., out_dim]."""

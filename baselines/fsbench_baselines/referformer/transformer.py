@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_baselines.referformer.deformable import DeformableAttention
+from fsbench_baselines.referformer.dropout import Dropout
 from fsbench_baselines.referformer.positions import box_positions
 from fsbench_baselines.referformer.positions import grid_references
 from fsbench_baselines.referformer.positions import valid_ratio
@@ -113,12 +114,12 @@ class EncoderLayer(nn.Module):
         super().__init__()
         dim = config.hidden_dim
         self.self_attn = DeformableAttention(dim, config.heads, config.num_levels, config.num_points)
-        self.dropout1 = nn.Dropout(config.dropout)
+        self.dropout1 = Dropout(config.dropout)
         self.norm1 = nn.LayerNorm(dim)
         self.linear1 = nn.Linear(dim, config.dim_feedforward)
-        self.dropout2 = nn.Dropout(config.dropout)
+        self.dropout2 = Dropout(config.dropout)
         self.linear2 = nn.Linear(config.dim_feedforward, dim)
-        self.dropout3 = nn.Dropout(config.dropout)
+        self.dropout3 = Dropout(config.dropout)
         self.norm2 = nn.LayerNorm(dim)
 
     def forward(self, tokens: Tensor, references: Tensor, pyramid: Pyramid) -> Tensor:
@@ -152,15 +153,15 @@ class DecoderLayer(nn.Module):
         super().__init__()
         dim = config.hidden_dim
         self.cross_attn = DeformableAttention(dim, config.heads, config.num_levels, config.num_points)
-        self.dropout1 = nn.Dropout(config.dropout)
+        self.dropout1 = Dropout(config.dropout)
         self.norm1 = nn.LayerNorm(dim)
         self.self_attn = nn.MultiheadAttention(dim, config.heads, dropout=config.dropout, batch_first=True)
-        self.dropout2 = nn.Dropout(config.dropout)
+        self.dropout2 = Dropout(config.dropout)
         self.norm2 = nn.LayerNorm(dim)
         self.linear1 = nn.Linear(dim, config.dim_feedforward)
-        self.dropout3 = nn.Dropout(config.dropout)
+        self.dropout3 = Dropout(config.dropout)
         self.linear2 = nn.Linear(config.dim_feedforward, dim)
-        self.dropout4 = nn.Dropout(config.dropout)
+        self.dropout4 = Dropout(config.dropout)
         self.norm3 = nn.LayerNorm(dim)
 
     def forward(

@@ -358,3 +358,41 @@ def test_drop_path_drops_whole_clips_in_training_only() -> None:
     torch.testing.assert_close(dropped.unique(), torch.tensor([0, 1 / 0.75]))
     assert dropped.mean().item() == pytest.approx(1, abs=0.05)
     assert torch.equal(drop.eval()(x), x)
+
+
+@torch.no_grad()
+def test_the_small_resnet_is_a_stem_and_four_blocks() -> None:
+    backbone = _fill(build_backbone("resnet_small"))
+    frames = _frames(2, 3, 61, 83)
+
+    def normed(x: Tensor, conv: nn.Conv2d, norm: nn.GroupNorm, stride: int = 1) -> Tensor:
+        x = F.conv2d(x, conv.weight, stride=stride, padding=conv.kernel_size[0] // 2)
+        groups = x.unflatten(1, (8, -1)).flatten(2)
+        x = (
+            (x.unflatten(1, (8, -1)) - groups.mean(2)[..., None, None, None])
+            / (groups.var(2, unbiased=False)[..., None, None, None] + 1e-5).sqrt()
+        ).flatten(1, 2)
+        return x * norm.weight[:, None, None] + norm.bias[:, None, None]
+
+    x, maps = normed(frames, backbone.conv1, backbone.norm1, 2).relu(), []
+    for block in (backbone.layer1, backbone.layer2, backbone.layer3, backbone.layer4):
+        inner = normed(x, block.conv1, block.norm1, 2).relu()
+        x = (normed(inner, block.conv2, block.norm2) + normed(x, *block.shortcut, 2)).relu()
+        maps.append(x)
+    _assert_close(_maps(backbone, frames), maps)
+
+
+def test_the_small_resnet_is_small_and_all_of_it_trains() -> None:
+    backbone = build_backbone("resnet_small")
+    assert backbone.channels == (24, 48, 96, 96)
+    assert sum(parameter.numel() for parameter in backbone.parameters()) < 400_000
+    torch.stack([each.sum() for each in backbone(_frames(2, 3, 64, 64), 1)]).sum().backward()
+    assert all(parameter.grad is not None for parameter in backbone.parameters())
+
+
+@torch.no_grad()
+def test_folding_batch_norm_leaves_the_small_resnet_alone() -> None:
+    backbone = _fill(build_backbone("resnet_small"))
+    frames = _frames(1, 3, 40, 56)
+    for actual, expected in zip(_maps(fold_batch_norm(backbone), frames), _maps(backbone, frames), strict=True):
+        assert torch.equal(actual, expected)

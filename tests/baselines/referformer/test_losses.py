@@ -11,6 +11,7 @@ from fsbench_baselines.referformer.losses import Criterion
 from fsbench_baselines.referformer.losses import layer_losses
 from fsbench_baselines.referformer.matcher import Weights
 from fsbench_baselines.referformer.targets import count_boxes
+from fsbench_baselines.referformer.targets import join_targets
 from fsbench_baselines.referformer.targets import sample_masks
 from fsbench_baselines.referformer.targets import Target
 from tests.baselines.referformer.criterion_samples import GOLDEN_CASES
@@ -61,7 +62,9 @@ def test_released_class_and_box_losses_of_the_earlier_layers(case, test_golden):
     with np.load(test_golden / f"{case}.npz") as golden:
         for layer in range(3):
             queries = torch.from_numpy(golden[f"match/aux{layer}"][:, 0])
-            terms = layer_losses(golden_layer(golden, f"aux{layer}/"), [golden_target(test_golden, case)], queries)
+            output = golden_layer(golden, f"aux{layer}/")
+            targets = join_targets([golden_target(test_golden, case)], *output.masks.shape[-2:])
+            terms = layer_losses(output, targets, queries, count_boxes(targets))
             for term in ("ce", "bbox", "giou"):
                 assert terms[term].item() == pytest.approx(float(golden[f"loss/loss_{term}_{layer}"]), rel=1e-6), term
 
@@ -189,14 +192,27 @@ def test_labels_choose_the_column_of_the_logits():
     target = random_target(label=2, valid=[1, 1, 0, 1])
     require_gradients(output)
     queries = torch.tensor([3])
-    layer_losses(output, [target], queries)["ce"].backward()
+    layer_losses(output, join_targets([target], 6, 8), queries, 3)["ce"].backward()
     rising = output.logits.grad[0] < 0  # the loss asks for more of it
     assert rising.nonzero().tolist() == [[0, 3, 2], [1, 3, 2], [3, 3, 2]]
 
 
 def test_divisor_is_the_number_of_valid_frames_and_at_least_one():
-    assert count_boxes([random_target(valid=[1, 0, 0, 1]), random_target()]) == 6
-    assert count_boxes([random_target(valid=[0, 0, 0, 0])]) == 1
+    assert count_boxes(join_targets([random_target(valid=[1, 0, 0, 1]), random_target()], 6, 8)) == 6
+    assert count_boxes(join_targets([random_target(valid=[0, 0, 0, 0])], 6, 8)) == 1
+
+
+def test_another_divisor_takes_the_place_of_the_number_of_valid_frames():
+    output, targets = random_prediction(), [random_target(seed=seed) for seed in range(3)]
+    losses, halved = Criterion()(output, targets), Criterion()(output, targets, 2 * 3 * 4.0)
+    for name in losses:
+        torch.testing.assert_close(halved[name], losses[name] / 2)
+
+
+def test_targets_may_be_joined_beforehand():
+    output, targets = random_prediction(), [random_target(seed=seed) for seed in range(3)]
+    losses = Criterion()(output, join_targets(targets, 6, 8))
+    assert losses == Criterion()(output, targets)
 
 
 def test_masks_are_sampled_at_the_third_of_four_pixels_and_padded_with_zeros():

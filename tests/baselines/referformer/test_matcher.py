@@ -1,16 +1,18 @@
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from fsbench_baselines.referformer import matcher
 from fsbench_baselines.referformer.batch import Output
 from fsbench_baselines.referformer.matcher import dice_coefficient
 from fsbench_baselines.referformer.matcher import focal_loss
 from fsbench_baselines.referformer.matcher import generalized_iou
-from fsbench_baselines.referformer.matcher import match
 from fsbench_baselines.referformer.matcher import Weights
+from fsbench_baselines.referformer.targets import join_targets
 from fsbench_baselines.referformer.targets import Target
 from tests.baselines.referformer.criterion_samples import GOLDEN_CASES
 from tests.baselines.referformer.criterion_samples import golden_layer
@@ -21,6 +23,11 @@ from tests.baselines.referformer.criterion_samples import random_target
 
 NOTHING = Weights(ce=0, bbox=0, giou=0, mask=0, dice=0)
 CLASS_ONLY = replace(NOTHING, ce=1)
+
+
+def match(output: Output, targets: Sequence[Target], costs: Weights, *, valid_only: bool = False) -> torch.Tensor:
+    joined = join_targets(targets, *output.masks.shape[-2:])
+    return matcher.match(output, joined, costs, valid_only=valid_only)
 
 
 def of_probabilities(*frames: list[float]) -> Output:

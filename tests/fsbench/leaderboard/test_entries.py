@@ -112,7 +112,7 @@ def test_the_order_of_results_and_timings_does_not_matter():
         ("protocol", RELEASED),
         ("manifest_digest", "f" * 64),
         ("options", {"shots": 1}),
-        ("checkpoint_sha256", "a" * 64),
+        ("variant", "warm"),
         ("packages", {"fsbench": "0.2.0"}),
         ("method", replace(INFO, version="2.0")),
     ],
@@ -127,6 +127,25 @@ def test_results_that_differ_in_more_than_the_fold_are_never_joined(tmp_path, fi
         [[1], [2]],
         [[2], [1]],
     )
+
+
+def test_folds_may_have_weights_of_their_own():
+    digests = {1: "a" * 64, 2: "b" * 64}
+    found = entry_from_results([result(fold, checkpoint_sha256=digest) for fold, digest in digests.items()], (1, 2))
+    assert {fold.fold: fold.checkpoint_sha256 for fold in found.folds} == digests
+
+
+def test_entries_of_version_1_are_read(tmp_path):
+    digest = "c" * 64
+    new = entry_from_results([result(fold, checkpoint_sha256=digest) for fold in (1, 2)], (1, 2))
+    old = new.model_dump(mode="json") | {"schema_version": 1, "checkpoint_sha256": digest}
+    del old["variant"]
+    for fold in old["folds"]:
+        del fold["checkpoint_sha256"]
+    path = entry_path(tmp_path, new)
+    path.parent.mkdir()
+    path.write_text(json.dumps(old))
+    assert read_entries(tmp_path) == [new]
 
 
 def test_results_of_other_draws_are_never_joined():
@@ -150,7 +169,7 @@ def test_results_that_make_no_entry_are_refused(results, message):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"schema_version": 2}, "schema_version"),
+        ({"schema_version": 3}, "schema_version"),
         ({"rank": 1}, "rank"),
         ({"mean": None}, "does not follow"),
         ({"expected_folds": [1, 2, 3]}, "does not follow"),

@@ -46,8 +46,9 @@ def test_windows_are_those_of_the_released_code():
 
 @given(st.integers(1, 3), st.integers(1, 6), st.integers(0, 50))
 def test_support_and_query_never_share_a_video(shots, frames, seed):
-    supports, sentences = draw(SupportRule(shots, frames, 3, seed))
-    episodes = list_episodes(supports, sentences)
+    rule = SupportRule(shots, frames, 3, seed)
+    supports, sentences = draw(rule)
+    episodes = list_episodes(CAT, supports, sentences, rule)
     for support in supports:
         taken = {shot.video_id for shot in support.shots}
         queries = [e for e in episodes if e.support_id == support.support_id]
@@ -89,6 +90,25 @@ def test_objects_without_sentence_or_frames_are_not_drawn():
 
 
 def test_episode_ids_say_where_they_belong():
-    supports, sentences = draw(SupportRule(1, 5, 1, 0))
-    episode = list_episodes(supports, sentences)[0]
+    rule = SupportRule(1, 5, 1, 0)
+    supports, sentences = draw(rule)
+    episode = list_episodes(CAT, supports, sentences, rule)[0]
     assert episode.episode_id == f"f2/cat/d0/{episode.video_id}/{episode.expression_id}"
+
+
+def test_a_limit_of_queries_takes_the_same_videos_in_every_draw_but_for_those_of_the_support():
+    def queried(limit, seed=0):
+        rule = SupportRule(1, 2, 6, seed, limit)
+        supports, sentences = draw(rule, num_videos=9)
+        episodes = list_episodes(CAT, supports, sentences, rule)
+        videos = {s.support_id: {e.video_id for e in episodes if e.support_id == s.support_id} for s in supports}
+        return videos, {s.support_id: s.shots[0].video_id for s in supports}
+
+    limited, support_of = queried(4)
+    union = set().union(*limited.values())
+    assert len(union) == 4
+    assert all(limited[support_id] == union - {support_of[support_id]} for support_id in limited)
+    everything, _ = queried(None)
+    assert all(len(videos) == 8 for videos in everything.values())
+    assert union <= set().union(*queried(5)[0].values())  # a higher limit only adds
+    assert union != set().union(*queried(4, seed=1)[0].values())

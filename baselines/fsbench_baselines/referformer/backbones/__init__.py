@@ -1,4 +1,4 @@
-"""Image and video backbones with the parameter names of the released checkpoints.
+"""Image and video backbones; the released ones have the parameter names of the released checkpoints.
 
 Every backbone is a module with `channels` and `strides`, one entry per level, and the call
 `forward(frames, num_frames) -> list of maps`. Axis letters: `N` = `B * T` frames of all clips, `C` channels of a level,
@@ -14,10 +14,11 @@ from fsbench.errors import PluginError
 from fsbench.errors import suggestion
 from fsbench_baselines.referformer.backbones.resnet import fold_batch_norm
 from fsbench_baselines.referformer.backbones.resnet import ResNet
+from fsbench_baselines.referformer.backbones.small import SmallResNet
 from fsbench_baselines.referformer.backbones.swin import Swin
 from fsbench_baselines.referformer.backbones.video_swin import VideoSwin
 
-__all__ = ["BACKBONES", "ResNet", "Swin", "VideoSwin", "build_backbone", "fold_batch_norm"]
+__all__ = ["BACKBONES", "ResNet", "SmallResNet", "Swin", "VideoSwin", "build_backbone", "fold_batch_norm"]
 
 _TINY = {"dim": 96, "depths": (2, 2, 6, 2), "heads": (3, 6, 12, 24), "drop_path": 0.2}
 _SMALL = {"dim": 96, "depths": (2, 2, 18, 2), "heads": (3, 6, 12, 24), "drop_path": 0.2}
@@ -28,6 +29,7 @@ _LARGE = {"dim": 192, "depths": (2, 2, 18, 2), "heads": (6, 12, 24, 48), "drop_p
 BACKBONES: dict[str, Callable[[], nn.Module]] = {
     "resnet50": partial(ResNet, depths=(3, 4, 6, 3)),
     "resnet101": partial(ResNet, depths=(3, 4, 23, 3)),
+    "resnet_small": SmallResNet,
     "swin_t_p4w7": partial(Swin, **_TINY),
     "swin_s_p4w7": partial(Swin, **_SMALL),
     "swin_b_p4w7": partial(Swin, **_BASE),

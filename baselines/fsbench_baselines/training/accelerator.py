@@ -1,0 +1,49 @@
+"""Where a training computes: device, precision, and the processes that share the work."""
+
+from typing import TYPE_CHECKING
+
+from fsbench.errors import PluginError
+from fsbench.errors import RunError
+from fsbench_baselines.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+__all__ = ["start_accelerator"]
+
+
+def start_accelerator(device: str, precision: str, recipe: Recipe) -> "Accelerator":
+    """Joins the processes that torchrun or `accelerate launch` started, or computes alone.
+
+    Args:
+        device: auto, cpu, cuda or mps.
+        precision: no, bf16 or fp16.
+        recipe: What is to be trained so.
+
+    Raises:
+        PluginError: A package of the extra [train] is missing.
+        RunError: Device or precision are not to be had, or do not go with the recipe.
+    """
+    from fsbench_baselines.referformer.method import pick_device  # which may import this package
+
+    try:
+        import matplotlib  # noqa: F401 - that it is missing is said now, not at the end
+        from accelerate import Accelerator
+        from accelerate import DistributedDataParallelKwargs
+    except ImportError as error:
+        raise PluginError(f"Training needs {error.name}. Install it with: pip install 'fsbench[train]'.") from error
+    if precision == "fp16" and recipe.left_out:
+        raise RunError(f"Recipe {recipe.name!r} leaves parameters out, which fp16 cannot scale. Use --precision bf16.")
+    # Some parameters never get a gradient: the self affinity, say, has convolutions that only the cross affinity uses.
+    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+    # Told nothing, accelerate joins processes on accelerators alone.
+    cpu = device == "cpu" or (device == "auto" and pick_device("auto").type == "cpu")
+    try:
+        accelerator = Accelerator(cpu=cpu, mixed_precision=precision, kwargs_handlers=[unused])
+    except ValueError as error:
+        raise RunError(f"--device {device} --precision {precision} is not possible here: {error}") from error
+    if precision == "fp16" and accelerator.device.type == "cpu":
+        raise RunError("A CPU does not compute in fp16. Use --precision bf16.")
+    if device not in ("auto", accelerator.device.type):
+        raise RunError(f"There is no device {device!r} here, but {accelerator.device.type!r}. Give another --device.")
+    return accelerator

@@ -1,0 +1,84 @@
+"""The order of a training's episodes, and their way to the model."""
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import fields
+from dataclasses import is_dataclass
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from fsbench.training import TrainingEpisode
+from fsbench.training import TrainingEpisodes
+
+__all__ = ["Course", "load_batches", "moved"]
+
+
+@dataclass(frozen=True)
+class Course:
+    """Which episodes each process takes at each step.
+
+    A step takes the next `batch` * `processes` episodes of an epoch, and each process a contiguous share of them. The
+    last step of an epoch fills up with the first episodes, so that all shares are full.
+    """
+
+    epochs: int
+    episodes: int
+    batch: int
+    processes: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Returns the number of steps of an epoch."""
+        return -(-self.episodes // (self.batch * self.processes))
+
+    @property
+    def steps(self) -> int:
+        """Returns the number of all steps."""
+        return self.epochs * self.steps_per_epoch
+
+    def share(self, step: int, process: int) -> list[tuple[int, int]]:
+        """Returns (epoch, index) of the episodes that a process takes at a step."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        first = (place * self.processes + process) * self.batch
+        return [(epoch, index % self.episodes) for index in range(first, first + self.batch)]
+
+
+def load_batches(
+    episodes: TrainingEpisodes,
+    collate: Callable[[Sequence[TrainingEpisode]], Any],  # Any: a task's batch
+    course: Course,
+    start: int,
+    process: int,
+    workers: int,
+) -> Iterator[Any]:
+    """Returns a process's batches from a step to the end; the workers read on over the ends of epochs."""
+    loader = DataLoader(
+        episodes,
+        batch_sampler=[course.share(step, process) for step in range(start, course.steps)],
+        collate_fn=collate,
+        num_workers=workers,
+        # A fork of a process that has computed with torch's threads may hang.
+        multiprocessing_context="forkserver" if workers else None,
+    )
+    return iter(loader)
+
+
+def moved(batch: Any, device: torch.device) -> Any:  # Any: see Task
+    """Returns a batch with its tensors on a device, wherever they are in it."""
+    if isinstance(batch, Tensor):
+        return batch.to(device, non_blocking=True)
+    if isinstance(batch, Mapping):
+        return {key: moved(value, device) for key, value in batch.items()}
+    if isinstance(batch, list | tuple):
+        values = [moved(value, device) for value in batch]
+        return type(batch)(*values) if hasattr(batch, "_fields") else type(batch)(values)
+    if is_dataclass(batch) and not isinstance(batch, type):
+        return replace(batch, **{entry.name: moved(getattr(batch, entry.name), device) for entry in fields(batch)})
+    return batch

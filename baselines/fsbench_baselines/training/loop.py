@@ -1,0 +1,301 @@
+"""The training loop: from a task, episodes and a recipe to a checkpoint, over any number of processes and kills.
+
+Which episodes a step takes, and what it draws at random, follow from its position alone. So a training that goes on
+from a state ends in the weights of one that was never stopped.
+"""
+
+import logging
+import time
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+from typing import Literal
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from fsbench.errors import RunError
+from fsbench.files import write_whole
+from fsbench.streams import named_stream
+from fsbench.training import TrainingEpisodes
+from fsbench_baselines.training.accelerator import start_accelerator
+from fsbench_baselines.training.course import Course
+from fsbench_baselines.training.course import load_batches
+from fsbench_baselines.training.course import moved
+from fsbench_baselines.training.journal import draw_curve
+from fsbench_baselines.training.journal import Journal
+from fsbench_baselines.training.journal import read_journal
+from fsbench_baselines.training.optimisation import build_optimizer
+from fsbench_baselines.training.optimisation import freeze
+from fsbench_baselines.training.optimisation import left_out
+from fsbench_baselines.training.optimisation import rate_factor
+from fsbench_baselines.training.recipe import Recipe
+from fsbench_baselines.training.state import held
+from fsbench_baselines.training.state import load_weights
+from fsbench_baselines.training.state import package_versions
+from fsbench_baselines.training.state import read_record
+from fsbench_baselines.training.state import read_state
+from fsbench_baselines.training.state import save_model
+from fsbench_baselines.training.state import TrainingIdentity
+from fsbench_baselines.training.state import TrainingRecord
+from fsbench_baselines.training.state import write_state
+from fsbench_baselines.training.task import Task
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+__all__ = ["LoopSettings", "run_training"]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How and where a training runs.
+
+    Attributes:
+        out: Its folder, which all processes see. It gets `model/` (the checkpoint), `training.json`, `metrics.jsonl`
+            and `curve.png`, and while it runs `state.pt`.
+        seed: Of dropout and whatever else the task draws; and for the record that of weights and episodes.
+        manifest_digest: Of the splits.
+        about: What else makes this training what it is, such as method, fold and initial weights; goes into the record,
+            and a resume refuses another.
+        resume: Go on with what is in `out`, if anything; without it a folder that holds a training is refused.
+        workers: Processes that read episodes, for each training process; 0 reads them there.
+        precision: What the passes are computed in; weights are float32 always.
+        compile: Let torch compile the model.
+        device: auto, cpu, cuda or mps.
+        state_every: Seconds between states; one is written at the end of each epoch, too.
+        progress: Show a progress bar.
+    """
+
+    out: Path
+    seed: int
+    manifest_digest: str
+    about: Mapping[str, str | int | None] = field(default_factory=dict)
+    resume: bool = False
+    workers: int = 0
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    compile: bool = False
+    device: str = "auto"
+    state_every: float = 300.0
+    progress: bool = False
+
+
+def run_training(task: Task, episodes: TrainingEpisodes, recipe: Recipe, settings: LoopSettings) -> None:
+    """Trains a model and leaves its checkpoint in `settings.out / "model"`.
+
+    Where several processes were started, by torchrun or `accelerate launch`, each calls this with the same arguments.
+
+    Args:
+        task: The model and its loss.
+        episodes: What it learns from.
+        recipe: How.
+        settings: Where; a training that is finished already is left as it is on a resume.
+
+    Raises:
+        PluginError: A package of the extra [train] is missing.
+        RunError: The folder is in use or holds another training, the recipe does not fit the model, or a loss is not
+            finite.
+    """
+    accelerator = start_accelerator(settings.device, settings.precision, recipe)
+    identity = TrainingIdentity(
+        recipe=recipe.to_json(),
+        seed=settings.seed,
+        manifest_digest=settings.manifest_digest,
+        processes=accelerator.num_processes,
+        precision=settings.precision,
+        about=dict(settings.about),
+    )
+    with held(settings.out) if accelerator.is_main_process else nullcontext():
+        if not _is_finished(settings, identity):
+            _Training(task, episodes, recipe, settings, identity, accelerator).run()
+        accelerator.wait_for_everyone()
+
+
+def _is_finished(settings: LoopSettings, identity: TrainingIdentity) -> bool:
+    """Returns whether there is nothing to do. Raises RunError if the folder is not for this training."""
+    record, state = settings.out / "training.json", settings.out / "state.pt"
+    if not settings.resume:
+        if record.exists() or state.exists() or (settings.out / "model").exists():
+            raise RunError(f"{settings.out}: holds a training already. Go on with --resume, or give another --out.")
+        return False
+    if record.exists():
+        identity.require_same(read_record(record).identity, record)
+    return record.exists()
+
+
+class _Training:
+    """One process of a training under way."""
+
+    def __init__(
+        self,
+        task: Task,
+        episodes: TrainingEpisodes,
+        recipe: Recipe,
+        settings: LoopSettings,
+        identity: TrainingIdentity,
+        accelerator: "Accelerator",
+    ) -> None:
+        self.task = task
+        self.episodes = episodes
+        self.recipe = recipe
+        self.settings = settings
+        self.identity = identity
+        self.accelerator = accelerator
+        self.course = Course(recipe.epochs, len(episodes), recipe.batch, accelerator.num_processes)
+        self.state_file = settings.out / "state.pt"
+        self.step = 0
+        self._prepare()
+
+    def _prepare(self) -> None:
+        state = read_state(self.state_file, self.identity) if self.state_file.exists() else None
+        model = self.task.model
+        freeze(model, self.recipe)
+        if state:
+            load_weights(model, state["model"], self.state_file)
+        self.left_out = left_out(model, self.recipe)
+        optimizer = build_optimizer(model, self.recipe)
+        if self.settings.compile:
+            model.compile()
+        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+        if state:
+            self.step = state["step"]
+            self.optimizer.load_state_dict(state["optimizer"])
+            for name, gradient in state["gradients"].items():
+                self.left_out[name].grad = gradient.to(self.accelerator.device)
+            if self.accelerator.scaler is not None:
+                self.accelerator.scaler.load_state_dict(state["scaler"])
+            _LOG.info("%s: going on at step %d", self.state_file, self.step)
+
+    def run(self) -> None:
+        """Takes the steps that are left, and writes what a training leaves."""
+        with Journal(self.settings.out / "metrics.jsonl", self.step) if self._is_main else nullcontext() as journal:
+            self._take_steps(journal)
+        if self._is_main:
+            save_model(self.task, self.settings.out / "model")
+            self._write_record()
+
+    @property
+    def _is_main(self) -> bool:
+        return self.accelerator.is_main_process
+
+    def _take_steps(self, journal: Journal | None) -> None:
+        bar = tqdm(
+            total=self.course.steps,
+            initial=self.step,
+            desc=self.settings.out.name,
+            unit="step",
+            disable=None if self.settings.progress and self._is_main else True,
+        )
+        written = time.monotonic()
+        process, workers = self.accelerator.process_index, self.settings.workers
+        batches = load_batches(self.episodes, self.task.collate, self.course, self.step, process, workers)
+        starts_epoch = True
+        with bar:
+            while self.step < self.course.steps:
+                if starts_epoch:
+                    self.task.set_modes()
+                record = self._take_step(batches)
+                self.step += 1
+                starts_epoch = self.step % self.course.steps_per_epoch == 0
+                bar.update()
+                bar.set_postfix(loss=f"{record['losses']['total']:.4g}", refresh=False)
+                if journal is not None:
+                    journal.add(record)
+                    if starts_epoch or time.monotonic() - written >= self.settings.state_every:
+                        journal.sync()
+                        self._write_state()
+                        written = time.monotonic()
+
+    def _take_step(self, batches: Iterator[Any]) -> dict[str, Any]:
+        """Takes a step and returns its record, the same in all processes but for the times."""
+        started = time.monotonic()
+        batch = next(batches)
+        loaded = time.monotonic()
+        count = self.task.count(batch)
+        if self.accelerator.num_processes > 1:
+            count = self.accelerator.reduce(torch.tensor(count, device=self.accelerator.device), "sum").item()
+        self._seed()
+        batch = moved(batch, self.accelerator.device)
+        losses = self.task.loss(self.model, batch, max(1.0, count) / self.accelerator.num_processes)
+        means = self._mean_losses(losses)
+        self.accelerator.backward(losses["total"])
+        norm = self._clip()
+        factor = rate_factor(self.recipe, self.step, self.course.steps_per_epoch)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+        self.optimizer.step()
+        # As in the released code, what is in no group keeps its gradients, and the next ones are added to them.
+        self.optimizer.zero_grad()
+        seconds = time.monotonic() - started
+        return {
+            "step": self.step,
+            "epoch": self.step // self.course.steps_per_epoch,
+            "losses": means,
+            "lr": self.recipe.lr * factor,
+            "gradient_norm": norm,
+            "seconds": seconds,
+            "loading_seconds": loaded - started,
+            "episodes_per_second": self.course.batch * self.course.processes / seconds,
+        }
+
+    def _seed(self) -> None:
+        stream = named_stream(self.settings.seed, "train", "step", self.step, self.accelerator.process_index)
+        torch.manual_seed(int(stream.random() * 2**53))
+
+    def _mean_losses(self, losses: Mapping[str, Tensor]) -> dict[str, float]:
+        """Returns the means over the processes. Raises RunError in all of them if a loss is not finite in one."""
+        values = torch.stack([loss.detach().float() for loss in losses.values()])
+        everywhere = self.accelerator.gather(values[None]).cpu()
+        wrong = [process for process, row in enumerate(everywhere) if not row.isfinite().all()]
+        if wrong:
+            self._stop("the loss", wrong)
+        return dict(zip(losses, everywhere.mean(0).tolist(), strict=True))
+
+    def _clip(self) -> float:
+        """Clips the gradients and returns their norm before that."""
+        parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        norm = float(self.accelerator.clip_grad_norm_(parameters, self.recipe.clip or float("inf")))
+        # The scaler of fp16 finds its scale by such steps, and skips them.
+        if self.accelerator.scaler is None and not norm < float("inf"):
+            self._stop("the gradient", range(self.course.processes))
+        return norm
+
+    def _stop(self, what: str, processes: Iterable[int]) -> None:
+        keys = [key for process in processes for key in self.course.share(self.step, process)]
+        specs = "; ".join(str(self.episodes.sampler.spec(*key)) for key in keys)
+        raise RunError(
+            f"{self.settings.out}: at step {self.step} {what} is not finite, with {specs}. What was reached before "
+            "is kept in state.pt, if an epoch or some minutes were over; a smaller lr or clip in the recipe may help."
+        )
+
+    def _write_state(self) -> None:
+        scaler = self.accelerator.scaler
+        content = {
+            "step": self.step,
+            "model": self.task.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "gradients": {name: p.grad for name, p in self.left_out.items() if p.grad is not None},
+            "scaler": None if scaler is None else scaler.state_dict(),
+        }
+        write_state(self.state_file, self.identity, content)
+
+    def _write_record(self) -> None:
+        journal = self.settings.out / "metrics.jsonl"
+        draw_curve(journal, self.settings.out / "curve.png")
+        record = TrainingRecord(
+            identity=self.identity,
+            packages=package_versions(),
+            steps=self.course.steps,
+            episodes=self.course.steps * self.course.batch * self.course.processes,
+            seconds=sum(line["seconds"] for line in read_journal(journal)),
+        )
+        write_whole(self.settings.out / "training.json", record.model_dump_json(indent=2) + "\n")

@@ -1,0 +1,177 @@
+"""A training's folder: what it is (`training.json`), all that it needs to go on (`state.pt`), and the checkpoint."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from collections.abc import Mapping
+from contextlib import contextmanager
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic import ValidationError
+from torch import nn
+from torch import Tensor
+
+from fsbench.errors import RunError
+from fsbench.evaluation.identity import locked
+from fsbench.files import write_whole
+from fsbench_baselines.training.task import Task
+
+__all__ = [
+    "TrainingIdentity",
+    "TrainingRecord",
+    "held",
+    "load_weights",
+    "package_versions",
+    "read_record",
+    "read_state",
+    "save_model",
+    "write_state",
+]
+
+_PACKAGES = ("fsbench", "accelerate", "numpy", "opencv-python-headless", "pillow", "torch", "transformers")
+_VERSION = 1
+
+
+class TrainingIdentity(BaseModel):
+    """What makes two trainings the same. None goes on with the state of another.
+
+    Attributes:
+        recipe: The recipe, as JSON has it.
+        seed: Of weights, episodes, augmentation and dropout.
+        manifest_digest: Of the splits.
+        processes: Of which each has a batch.
+        precision: "no", "bf16" or "fp16".
+        about: What else there is to say, such as method and fold.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    recipe: dict[str, Any]  # Any: JSON
+    seed: int
+    manifest_digest: str
+    processes: int
+    precision: str
+    about: dict[str, str | int | None]
+
+    def require_same(self, other: "TrainingIdentity", where: Path) -> None:
+        """Raises RunError with all differences, if there are any, between this identity and one found in a folder."""
+        now, found = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
+        names = [*now, *(name for name in found if name not in now)]
+        changes = [f"{n}: {found.get(n)}, now {now.get(n)}" for n in names if found.get(n) != now.get(n)]
+        if changes:
+            raise RunError(
+                f"{where}: is of another training ({'; '.join(changes)}). Resume with what it was started with, or "
+                "give another --out."
+            )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns the leaves of nested mappings; an empty mapping is a leaf."""
+    leaves: dict[str, Any] = {}
+    for name, value in values.items():
+        is_branch = isinstance(value, Mapping) and value
+        leaves |= _flat(value, f"{prefix}{name}.") if is_branch else {prefix + name: value}
+    return leaves
+
+
+class TrainingRecord(BaseModel):
+    """What a finished training leaves beside its checkpoint, as `training.json`.
+
+    Attributes:
+        schema_version: Of this record.
+        identity: What was trained.
+        packages: Versions of what it was trained with, at the end.
+        steps: All steps.
+        episodes: All episodes, each as often as it was seen.
+        seconds: All steps together.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = _VERSION
+    identity: TrainingIdentity
+    packages: dict[str, str]
+    steps: int
+    episodes: int
+    seconds: float
+
+
+def package_versions() -> dict[str, str]:
+    """Returns the versions of the packages that weights may depend on."""
+    return dict(sorted((found.name, found.version) for found in distributions() if found.name in _PACKAGES))
+
+
+def read_record(path: Path) -> TrainingRecord:
+    """Reads `training.json`. Raises RunError if it is none."""
+    try:
+        return TrainingRecord.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        problem = " ".join(str(error).split())
+        raise RunError(f"{path}: is no record of a training ({problem}). Give another --out.") from error
+
+
+def write_state(path: Path, identity: TrainingIdentity, content: Mapping[str, Any]) -> None:
+    """Writes a state whole: until the new one is complete, the old one stays.
+
+    Args:
+        path: The file.
+        identity: Whose state it is.
+        content: Tensors, numbers and strings in dictionaries and lists.
+    """
+    state = {"version": _VERSION, "identity": identity.model_dump_json(), **content}
+    write_whole(path, lambda stream: torch.save(state, stream))
+
+
+def read_state(path: Path, identity: TrainingIdentity) -> dict[str, Any]:
+    """Reads a state on the CPU, without running any code that may be in it.
+
+    Raises:
+        RunError: It cannot be read, or is of another training.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        found = TrainingIdentity.model_validate_json(state["identity"])
+    except Exception as error:  # which kinds a damaged file raises is not documented
+        raise RunError(
+            f"{path}: is damaged or no state of a training ({type(error).__name__}). "
+            "Bring it back from a copy, or train anew with another --out."
+        ) from error
+    identity.require_same(found, path)
+    return state
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor], where: Path) -> None:
+    """Fills a model in place. Raises RunError if the weights are of another model."""
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        problem = " ".join(str(error).split())[:300]
+        raise RunError(f"{where}: is the state of another model ({problem}). Give another --out.") from error
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Holds a training's folder for this process, and clears away what a killed one was writing.
+
+    Raises:
+        RunError: Another process has it.
+    """
+    with locked(folder):
+        for partial in folder.glob(".*.tmp"):
+            shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
+        yield
+
+
+def save_model(task: Task, folder: Path) -> None:
+    """Writes a task's checkpoint whole, in place of one that may be there."""
+    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".tmp"))
+    partial.chmod(0o755)
+    task.save(partial)
+    if folder.exists():
+        shutil.rmtree(folder)
+    partial.rename(folder)

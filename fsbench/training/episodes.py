@@ -1,0 +1,264 @@
+"""Episodes to train on: which they are follows from (seed, epoch, index) alone; then they are read and augmented.
+
+Axes: T frames, H, W pixels.
+"""
+
+from collections.abc import Collection
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import replace
+from typing import Literal
+from typing import NamedTuple
+
+import numpy as np
+
+from fsbench.datasets.reading import read_frames
+from fsbench.datasets.records import Dataset
+from fsbench.datasets.records import Expression
+from fsbench.errors import ManifestError
+from fsbench.evaluation.plan import fold_record
+from fsbench.evaluation.plan import Sentences
+from fsbench.splits.episodes import window
+from fsbench.splits.manifest import Manifest
+from fsbench.streams import named_stream
+from fsbench.streams import pick
+from fsbench.training.augmentation import augment
+from fsbench.training.augmentation import Augmentation
+from fsbench.training.augmentation import hide_word
+from fsbench.training.clips import object_boxes
+from fsbench.training.clips import released_boxes
+from fsbench.training.clips import TrainingClip
+from fsbench.training.clips import without_vanished
+
+__all__ = ["ClipSpec", "EpisodeSampler", "EpisodeSpec", "FrameChoice", "TrainingEpisode", "TrainingEpisodes"]
+
+FrameChoice = Literal["window", "spread"]
+
+
+@dataclass(frozen=True)
+class ClipSpec:
+    """What to read: T frames of a video, and the objects that a sentence names in them."""
+
+    video_id: str
+    expression_id: str
+    object_ids: tuple[int, ...]
+    frames: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"video {self.video_id!r}, sentence {self.expression_id!r}, frames {' '.join(self.frames)}"
+
+
+@dataclass(frozen=True)
+class EpisodeSpec:
+    """An episode by its ids: two clips of different videos of one class."""
+
+    epoch: int
+    index: int
+    class_id: int
+    class_name: str
+    query: ClipSpec
+    support: ClipSpec
+
+    def __str__(self) -> str:
+        return (
+            f"epoch {self.epoch}, episode {self.index}, class {self.class_name!r}: "
+            f"query {self.query}; support {self.support}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingEpisode:
+    """An episode that has been read and augmented."""
+
+    spec: EpisodeSpec
+    query: TrainingClip
+    support: TrainingClip
+
+
+class _Video(NamedTuple):
+    """A video, and its sentences that name objects of its class alone."""
+
+    video_id: str
+    frames: tuple[str, ...]
+    expressions: tuple[Expression, ...]
+
+
+class _Class(NamedTuple):
+    """A base class and its videos, at least two."""
+
+    class_id: int
+    name: str
+    videos: tuple[_Video, ...]
+
+
+class EpisodeSampler:
+    """The episodes of every epoch, from the base classes of a fold.
+
+    As in the released code the i-th class gives the episodes i * per_class and following of an epoch, and an episode
+    draws two different videos of its class; of each a sentence, each as probable as the others; and frames.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        dataset: Dataset,
+        fold: int,
+        *,
+        seed: int,
+        query_frames: int,
+        support_frames: int,
+        per_class: int,
+        shuffle: bool = False,
+        frame_choice: FrameChoice = "window",
+    ) -> None:
+        """Lists the videos.
+
+        Args:
+            manifest: Classes, videos and objects.
+            dataset: Their sentences; no frame is read.
+            fold: The fold whose classes are not trained on.
+            seed: Seed of all draws, and of the augmentation.
+            query_frames, support_frames: Number of frames of a clip.
+            per_class: Episodes of each class in an epoch.
+            shuffle: Put the episodes of an epoch in random order.
+            frame_choice: "window" takes consecutive frames as released (see `fsbench.splits.episodes.window`),
+                "spread" different frames, in temporal order. A shorter video repeats its last frame.
+
+        Raises:
+            ManifestError: There is no such fold, a base class has fewer than two videos, or a sentence is not the one
+                that the manifest means.
+        """
+        self.seed = seed
+        self.per_class = per_class
+        self._query_frames = query_frames
+        self._support_frames = support_frames
+        self._shuffle = shuffle
+        self._frame_choice: FrameChoice = frame_choice
+        self._classes = _base_classes(manifest, dataset, fold)
+        videos = [video for row in self._classes for video in row.videos]
+        self._texts = {(v.video_id, e.expression_id): e.text for v in videos for e in v.expressions}
+
+    def __len__(self) -> int:
+        """Returns the number of episodes in an epoch."""
+        return len(self._classes) * self.per_class
+
+    def spec(self, epoch: int, index: int) -> EpisodeSpec:
+        """Returns an episode, the same whatever else was asked for. Raises IndexError beyond the epoch's end."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"an epoch has {len(self)} episodes, there is no episode {index}")
+        slot = self._order(epoch)[index] if self._shuffle else index
+        row = self._classes[slot // self.per_class]
+        stream = named_stream(self.seed, "train", "episode", epoch, slot)
+        first, second = np.argsort(stream.random(len(row.videos)), kind="stable")[:2]
+        query = self._draw_clip(row.videos[first], self._query_frames, stream)
+        support = self._draw_clip(row.videos[second], self._support_frames, stream)
+        return EpisodeSpec(epoch, index, row.class_id, row.name, query, support)
+
+    def sentence(self, clip: ClipSpec) -> str:
+        """Returns the text of a clip's sentence."""
+        return self._texts[clip.video_id, clip.expression_id]
+
+    def sentences(self) -> tuple[str, ...]:
+        """Returns the texts of all sentences of the base classes, each once, sorted."""
+        return tuple(sorted(set(self._texts.values())))
+
+    def _order(self, epoch: int) -> Sequence[int]:
+        draws = named_stream(self.seed, "train", "order", epoch).random(len(self))
+        order: list[int] = np.argsort(draws, kind="stable").tolist()
+        return order
+
+    def _draw_clip(self, video: _Video, num_frames: int, stream: np.random.Generator) -> ClipSpec:
+        expression = pick(video.expressions, stream)
+        frames = _draw_frames(video.frames, num_frames, self._frame_choice, stream)
+        return ClipSpec(video.video_id, expression.expression_id, expression.object_ids, frames)
+
+
+def _draw_frames(
+    frames: tuple[str, ...], number: int, choice: FrameChoice, stream: np.random.Generator
+) -> tuple[str, ...]:
+    if choice == "window":
+        return window(frames, int(stream.random() * len(frames)), number)
+    order = np.argsort(stream.random(len(frames)), kind="stable")[:number]
+    return window([frames[i] for i in sorted(order)], 0, number)
+
+
+def _base_classes(manifest: Manifest, dataset: Dataset, fold: int) -> tuple[_Class, ...]:
+    base = fold_record(manifest, fold).base
+    videos = _videos_by_class(manifest, dataset, base)
+    classes = [_Class(number, name, tuple(videos.get(name, ()))) for number, name in manifest.class_names.items()]
+    classes = [row for row in classes if row.name in base]
+    for row in classes:
+        if len(row.videos) < 2:
+            raise ManifestError(
+                f"{manifest.path}: a training episode takes two videos of a class, for query and support, and base "
+                f"class {row.name!r} has {len(row.videos)} with a sentence about its objects alone. Build the split "
+                "again with 'fsbench build-splits', which leaves out classes that can form no episode."
+            )
+    return tuple(classes)
+
+
+def _videos_by_class(manifest: Manifest, dataset: Dataset, names: Collection[str]) -> dict[str, list[_Video]]:
+    """Returns by class, in order of ids, the videos that have a sentence about seen objects of the class alone."""
+    wanted = {row["video_id"]: row for row in manifest.rows("videos") if manifest.class_names[row["class_id"]] in names}
+    seen = {(row["video_id"], row["object_id"]): row["class_id"] for row in manifest.rows("objects") if row["frames"]}
+    texts = Sentences(manifest, dataset)
+    expressions: dict[str, list[Expression]] = {}
+    for row in manifest.rows("expressions"):
+        video_id, expression_id, object_ids = row["video_id"], row["expression_id"], tuple(row["object_ids"])
+        if video_id in wanted and {seen.get((video_id, i)) for i in object_ids} == {wanted[video_id]["class_id"]}:
+            text = texts.of(video_id, expression_id)
+            expressions.setdefault(video_id, []).append(Expression(video_id, expression_id, object_ids, text))
+    videos: dict[str, list[_Video]] = {}
+    for video_id, found in expressions.items():
+        row = wanted[video_id]
+        name = manifest.class_names[row["class_id"]]
+        videos.setdefault(name, []).append(_Video(video_id, tuple(row["frames"]), tuple(found)))
+    return videos
+
+
+class TrainingEpisodes:
+    """The sampler's episodes, read and augmented; with `__getitem__` and `__len__`, as a torch loader wants them.
+
+    An episode is the same in any process and whatever was read before. A loader's sampler gives (epoch, index) pairs.
+    """
+
+    def __init__(
+        self, sampler: EpisodeSampler, dataset: Dataset, augmentation: Augmentation, *, swapped_clamp: bool = False
+    ) -> None:
+        """Reads nothing yet.
+
+        Args:
+            sampler: Says which episodes there are.
+            dataset: Their frames and label maps.
+            augmentation: How they are varied.
+            swapped_clamp: Boxes as the released code has them (`released_boxes`), instead of those around the masks.
+        """
+        self.sampler = sampler
+        self._dataset = dataset
+        self._augmentation = augmentation
+        self._boxes_of = released_boxes if swapped_clamp else object_boxes
+
+    def __len__(self) -> int:
+        """Returns the number of episodes in an epoch."""
+        return len(self.sampler)
+
+    def __getitem__(self, position: tuple[int, int]) -> TrainingEpisode:
+        """Returns the episode (epoch, index). Raises DataError if a file of it is missing or damaged."""
+        spec = self.sampler.spec(*position)
+        hides_name = self._stream("hide-name", position).random() < self._augmentation.hide_name
+        clips = []
+        for role, clip_spec in (("query", spec.query), ("support", spec.support)):
+            clip = self._read(clip_spec, spec.class_id)
+            if hides_name:
+                clip = replace(clip, sentence=hide_word(clip.sentence, spec.class_name))
+            clips.append(augment(clip, self._stream(f"augment-{role}", position), self._augmentation))
+        return TrainingEpisode(spec, *clips)
+
+    def _stream(self, name: str, position: tuple[int, int]) -> np.random.Generator:
+        return named_stream(self.sampler.seed, "train", name, *position)
+
+    def _read(self, spec: ClipSpec, class_id: int) -> TrainingClip:
+        frames, label_maps = read_frames(self._dataset, spec.video_id, spec.frames)
+        masks = np.isin(label_maps, spec.object_ids)
+        boxes, valid = self._boxes_of(masks), np.ones(len(masks), bool)
+        return without_vanished(TrainingClip(frames, masks, boxes, valid, self.sampler.sentence(spec), class_id))

@@ -1,0 +1,50 @@
+"""What a method is told when it is to be trained."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Literal
+
+from fsbench.datasets.records import Dataset
+from fsbench.methods.contract import Fold
+from fsbench.splits.manifest import Manifest
+
+__all__ = ["TrainingJob"]
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One training on the base classes of a fold.
+
+    Attributes:
+        dataset: Frames, masks and sentences.
+        manifest: Says which classes are base classes, and which videos are theirs.
+        fold: The fold that the checkpoint is for.
+        out: Folder of the training.
+        recipe: Name of a recipe of the method, or the path of a YAML file; None for the method's usual one.
+        overrides: Values of the recipe's fields, as text.
+        init: Weights to start from; None for random ones.
+        seed: Of weights, episodes, augmentation and dropout.
+        resume: Go on where an earlier call was stopped.
+        workers: Processes that read episodes; 0 reads them in the training process.
+        precision: What the passes are computed in; weights are float32 always.
+        compile: Let torch compile the model.
+        device: auto, cpu, cuda or mps.
+        progress: Show a progress bar.
+    """
+
+    dataset: Dataset
+    manifest: Manifest
+    fold: Fold
+    out: Path
+    recipe: str | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    init: Path | None = None
+    seed: int = 0
+    resume: bool = False
+    workers: int = 0
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    compile: bool = False
+    device: str = "auto"
+    progress: bool = False

@@ -1,0 +1,85 @@
+"""From what a user asks for to a trained checkpoint."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Literal
+
+from fsbench.datasets.catalogue import resolve_dataset
+from fsbench.errors import DataError
+from fsbench.errors import ManifestError
+from fsbench.evaluation.plan import fold_record
+from fsbench.methods.registry import find_method
+from fsbench.splits.manifest import find_manifest
+from fsbench.splits.manifest import read_manifest
+from fsbench.training.job import TrainingJob
+
+__all__ = ["TrainingRequest", "train_method"]
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What to train.
+
+    Attributes:
+        method: A registered name, or `module:attr`.
+        fold: The fold whose base classes to train on.
+        dataset, data_root, splits: As in `fsbench.evaluation.evaluate.Request`.
+        options: Options of the method, as text.
+        init: Weights to start from; "{fold}" in the path stands for the fold.
+        out: Folder of the training; None for `trainings/<dataset>/<method>/seed-<seed>/fold-<fold>`.
+        recipe, overrides, seed, resume, workers, precision, compile, device, progress: See `TrainingJob`.
+    """
+
+    method: str
+    fold: int
+    dataset: str | None = None
+    data_root: Path = Path("data")
+    splits: Path | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    init: Path | None = None
+    out: Path | None = None
+    recipe: str | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    resume: bool = False
+    workers: int = 0
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    compile: bool = False
+    device: str = "auto"
+    progress: bool = False
+
+
+def train_method(request: TrainingRequest) -> Path:
+    """Trains a method on the base classes of a fold.
+
+    Returns:
+        The checkpoint, as `--checkpoint` of `fsbench evaluate` takes it.
+
+    Raises:
+        FsbenchError: Something asked for does not exist or does not fit, or the method cannot be trained.
+    """
+    method = find_method(request.method)
+    options = method.resolve(request.options)
+    init = None if request.init is None else Path(str(request.init).replace("{fold}", str(request.fold)))
+    if init is not None and not init.exists():
+        raise DataError(f"{init}: there are no weights to start from. Check --init.")
+    dataset = resolve_dataset(request.dataset, request.data_root, progress=request.progress)
+    manifest = read_manifest(find_manifest(dataset.name, request.splits))
+    if manifest.info.dataset != dataset.name:
+        raise ManifestError(f"{manifest.path}: is of {manifest.info.dataset}, the data is {dataset.name}.")
+    fold = fold_record(manifest, request.fold)
+    if not fold.base:
+        raise ManifestError(f"{manifest.path}: fold {request.fold} has no base classes to train on.")
+    place = Path(dataset.name) / method.info.name / f"seed-{request.seed}" / f"fold-{request.fold}"
+    same = ("recipe", "overrides", "seed", "resume", "workers", "precision", "compile", "device", "progress")
+    job = TrainingJob(
+        dataset=dataset,
+        manifest=manifest,
+        fold=fold,
+        out=request.out or Path("trainings") / place,
+        init=init,
+        **{name: getattr(request, name) for name in same},
+    )
+    return method.train(options, job)
