@@ -165,7 +165,7 @@ def _tones(silhouette: int, texture: int) -> NDArray[np.int64]:
     inner = np.logical_and.reduce(
         [np.roll(stencil, (down, right), (0, 1)) for down in (-_RIM, 0, _RIM) for right in (-_RIM, 0, _RIM)]
     )
-    return np.where(stencil, np.where(inner, np.where(dark, 212, 256), 120), 0)
+    return np.where(stencil, np.where(inner, np.where(dark, 212, 256), 205), 0)
 
 
 class _Patch(NamedTuple):

@@ -230,7 +230,7 @@ def _draw_piece(
     side = (low + pick(rng, high - low + 1)) * _unit(config) // 1000
     texture = pick(rng, TEXTURES)
     path = _PATHS[pick(rng, len(_PATHS))]
-    angle, turn = pick(rng, TURN), pick(rng, 2 * TURN // 32 + 1) - TURN // 32
+    angle, turn = pick(rng, TURN // 6 + 1) - TURN // 12, pick(rng, 2 * TURN // 96 + 1) - TURN // 96
     if path == "still":
         turn = 0
     track = tuple((y, x, (angle + t * turn) % TURN) for t, (y, x) in enumerate(_draw_path(rng, config, path, side)))

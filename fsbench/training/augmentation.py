@@ -1,6 +1,6 @@
 """The steps that vary a training clip: pure functions, which take a generator where they draw.
 
-All but `turn_over` and `relight` are those of the released code (`datasets/transforms_video.py`), in its order and
+All but `relight` are those of the released code (`datasets/transforms_video.py`), in its order and
 with its ranges; where it does something unexpected, the step's docstring says so. Every draw is a `Generator.random`.
 
 Axes: T frames, H, W pixels.
@@ -33,10 +33,8 @@ __all__ = [
     "relight",
     "resize",
     "resized_shape",
-    "turn_over",
 ]
 
-_UPSIDE_DOWN = {"top": "bottom", "bottom": "top", "up": "down", "down": "up", "above": "below", "below": "above"}
 _CHANNEL_ORDERS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
 
 
@@ -45,9 +43,8 @@ class Augmentation:
     """How clips are varied; with nothing switched on they stay as they are.
 
     Attributes:
-        flip: Probability of a flip, left to right.
-        turn_over: Probability of a flip, top to bottom.
-        swap_sides: A flip exchanges left and right in the sentence, or top and bottom and the like.
+        flip: Probability of a flip.
+        swap_sides: A flip exchanges left and right in the sentence.
         light: Bound of the change of contrast and brightness of a clip, as a share.
         photometric: Distort the colours of each frame. No sentence that names a colour stays true.
         scales: Shorter sides, one of which every clip is resized to; none keeps the size.
@@ -59,7 +56,6 @@ class Augmentation:
     """
 
     flip: float = 0.0
-    turn_over: float = 0.0
     swap_sides: bool = False
     light: float = 0.0
     photometric: bool = False
@@ -71,7 +67,7 @@ class Augmentation:
     hide_name: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("flip", "turn_over", "light", "crop", "hide_name"):
+        for name in ("flip", "light", "crop", "hide_name"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"augmentation: {name} is a share from 0 to 1, not {getattr(self, name)}.")
         sizes = (*self.scales, *self.crop_scales, *self.crop_sides, 1 if self.max_size is None else self.max_size)
@@ -106,8 +102,6 @@ def augment(clip: TrainingClip, rng: np.random.Generator, settings: Augmentation
     """
     if rng.random() < settings.flip:
         clip = flip(clip, swap_sides=settings.swap_sides)
-    if settings.turn_over and rng.random() < settings.turn_over:
-        clip = turn_over(clip, swap_sides=settings.swap_sides)
     if settings.light:
         clip = replace(clip, frames=relight(clip.frames, rng, settings.light))
     if settings.photometric:
@@ -142,21 +136,6 @@ def flip(clip: TrainingClip, *, swap_sides: bool) -> TrainingClip:
 
 def _other_side(sentence: str) -> str:
     return re.sub("left|right", lambda m: "right" if m[0].lower() == "left" else "left", sentence, flags=re.IGNORECASE)
-
-
-def turn_over(clip: TrainingClip, *, swap_sides: bool) -> TrainingClip:
-    """Mirrors a clip top to bottom; with `swap_sides` the words top and bottom, up and down, above and below change."""
-    height = np.float32(clip.frames.shape[1])
-    x0, y0, x1, y1 = clip.boxes.T
-    words = rf"\b({'|'.join(_UPSIDE_DOWN)})\b"
-    turned = re.sub(words, lambda m: _UPSIDE_DOWN[m[0].lower()], clip.sentence, flags=re.IGNORECASE)
-    return replace(
-        clip,
-        frames=clip.frames[:, ::-1].copy(),
-        masks=clip.masks[:, ::-1].copy(),
-        boxes=np.where(clip.valid[:, np.newaxis], np.stack([x0, height - y1, x1, height - y0], axis=1), np.float32(0)),
-        sentence=turned if swap_sides else clip.sentence,
-    )
 
 
 def relight(frames: Frames, rng: np.random.Generator, strength: float) -> Frames:

@@ -38,7 +38,7 @@ SMALL = ShapesConfig(videos_per_category=1, frames=3, height=48, width=64)
 
 # The first video of each category of the default config. A change of this number is a change of the data set: it needs
 # a new `version`, and new manifests.
-DIGEST = "a7fc5c966dea2fd1fdf32c86118ce9997758f92f5a93c9b0f39f303a61e75b4d"
+DIGEST = "5153d9b1973299cb55a30d891fa63ceb7266e4885f5ede79c210c899256c0ce7"
 DIGEST_VIDEOS = tuple((category, 0) for category in range(16))
 
 
