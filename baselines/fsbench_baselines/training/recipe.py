@@ -138,7 +138,7 @@ CORRECTED = Recipe(name="corrected")
 RELEASED = replace(CORRECTED, name="released", swapped_clamp=True, left_out=("support_qkv", "query_qkv", "conv_q"))
 _SHAPES_BACKBONE = Recipe(
     name="shapes-backbone",
-    epochs=30,
+    epochs=40,
     episodes_per_class=80,
     batch=8,
     shuffle=True,
@@ -157,7 +157,7 @@ _SHAPES_BACKBONE = Recipe(
 )
 SHAPES = Recipe(
     name="shapes",
-    epochs=18,
+    epochs=26,
     episodes_per_class=80,
     batch=8,
     shuffle=True,
