@@ -22,6 +22,7 @@ from fsbench.methods import MethodInfo
 from fsbench.methods import Support
 from fsbench.protocol import short_side_size
 from fsbench.training.job import TrainingJob
+from fsbench_baselines.devices import pick_device
 from fsbench_baselines.referformer.backbones import fold_batch_norm
 from fsbench_baselines.referformer.checkpoint import load_checkpoint
 from fsbench_baselines.referformer.checkpoint import load_released
@@ -38,7 +39,7 @@ from fsbench_baselines.referformer.training import Start
 from fsbench_baselines.referformer.transformer import Decoded
 from fsbench_baselines.training.recipe import Recipe
 
-__all__ = ["FamilyMethod", "ReferFormerMethod", "pick_device"]
+__all__ = ["FamilyMethod", "ReferFormerMethod"]
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -241,12 +242,3 @@ class ReferFormerMethod(FamilyMethod):
     def build_task(self, recipe: Recipe, start: Start) -> FamilyTask:
         """Returns how the model learns."""
         return build_task(recipe, start)
-
-
-def pick_device(name: str) -> torch.device:
-    """Returns the device of a name; auto takes CUDA, then Apple's, then the CPU."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

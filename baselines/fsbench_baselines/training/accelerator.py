@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from fsbench.errors import PluginError
 from fsbench.errors import RunError
+from fsbench_baselines.devices import pick_device
 from fsbench_baselines.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ def start_accelerator(device: str, precision: str, recipe: Recipe) -> "Accelerat
         PluginError: A package of the extra [train] is missing.
         RunError: Device or precision are not to be had, or do not go with the recipe.
     """
-    from fsbench_baselines.referformer.method import pick_device  # which may import this package
-
     try:
         import matplotlib  # noqa: F401 - that it is missing is said now, not at the end
         from accelerate import Accelerator
