@@ -328,9 +328,7 @@ def evaluate(
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="A manifest, or a folder of splits.  [default: as in evaluate]",
 )
-@click.option(
-    "--recipe", metavar="NAME|FILE", help="released, corrected, shapes, or a YAML file.  [default: by dataset]"
-)
+@click.option("--recipe", metavar="NAME|FILE", help="A name (see the README), or a YAML file.  [default: by dataset]")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A value of the recipe; may be repeated.")
 @click.option(
     "--init", type=click.Path(path_type=Path), help="Weights to start from; {fold} in the path stands for the fold."

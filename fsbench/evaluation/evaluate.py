@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 
-from fsbench.datasets.catalogue import resolve_dataset
 from fsbench.errors import DataError
-from fsbench.errors import ManifestError
 from fsbench.errors import RunError
 from fsbench.evaluation.results import Result
 from fsbench.evaluation.runner import evaluate_fold
@@ -17,9 +15,8 @@ from fsbench.evaluation.runner import RunOptions
 from fsbench.methods.registry import find_method
 from fsbench.methods.registry import MethodFactory
 from fsbench.protocol import named_protocol
-from fsbench.splits.manifest import find_manifest
+from fsbench.splits.benchmark import open_benchmark
 from fsbench.splits.manifest import Manifest
-from fsbench.splits.manifest import read_manifest
 
 __all__ = ["Request", "evaluate_method"]
 
@@ -71,10 +68,7 @@ def evaluate_method(request: Request, run: RunOptions) -> dict[Path, Result]:
     method = find_method(request.method)
     if request.variant and not re.fullmatch(r"[\w-]+", request.variant):
         raise RunError(f"The variant {request.variant!r} becomes part of file names: use letters, digits, - and _.")
-    dataset = resolve_dataset(request.dataset, request.data_root, progress=run.progress)
-    manifest = read_manifest(find_manifest(dataset.name, request.splits))
-    if manifest.info.dataset != dataset.name:
-        raise ManifestError(f"{manifest.path}: is of {manifest.info.dataset}, the data is {dataset.name}.")
+    dataset, manifest = open_benchmark(request.dataset, request.data_root, request.splits, progress=run.progress)
     draws = tuple(request.draws) if request.draws is not None else _all_draws(manifest)
     name = ".".join(part for part in (method.info.name, request.variant) if part)
     out = request.out or Path("runs") / dataset.name / name

@@ -6,13 +6,11 @@ from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
-from fsbench.datasets.catalogue import resolve_dataset
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
 from fsbench.evaluation.plan import fold_record
 from fsbench.methods.registry import find_method
-from fsbench.splits.manifest import find_manifest
-from fsbench.splits.manifest import read_manifest
+from fsbench.splits.benchmark import open_benchmark
 from fsbench.training.job import TrainingJob
 
 __all__ = ["TrainingRequest", "train_method"]
@@ -65,10 +63,7 @@ def train_method(request: TrainingRequest) -> Path:
     init = None if request.init is None else Path(str(request.init).replace("{fold}", str(request.fold)))
     if init is not None and not init.exists():
         raise DataError(f"{init}: there are no weights to start from. Check --init.")
-    dataset = resolve_dataset(request.dataset, request.data_root, progress=request.progress)
-    manifest = read_manifest(find_manifest(dataset.name, request.splits))
-    if manifest.info.dataset != dataset.name:
-        raise ManifestError(f"{manifest.path}: is of {manifest.info.dataset}, the data is {dataset.name}.")
+    dataset, manifest = open_benchmark(request.dataset, request.data_root, request.splits, progress=request.progress)
     fold = fold_record(manifest, request.fold)
     if not fold.base:
         raise ManifestError(f"{manifest.path}: fold {request.fold} has no base classes to train on.")
