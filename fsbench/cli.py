@@ -588,8 +588,11 @@ def leaderboard(
 @click.option(
     "--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the method; may be repeated."
 )
-def convert(checkpoint: Path, out: Path, method_name: str, backbone: str | None, options: tuple[str, ...]) -> None:
-    """Write released weights in this project's form: safetensors and a configuration in the folder OUT.
+@click.option("--half", is_flag=True, help="Write numbers of 16 bits: half the size, and nearly the same masks.")
+def convert(
+    checkpoint: Path, out: Path, method_name: str, backbone: str | None, options: tuple[str, ...], half: bool
+) -> None:
+    """Write weights in this project's form: safetensors and a configuration in the folder OUT.
 
     Nothing in the file is executed. What evaluate takes as --checkpoint is either.
 
@@ -601,7 +604,7 @@ def convert(checkpoint: Path, out: Path, method_name: str, backbone: str | None,
 
     method = find_method(method_name)
     given = {**_options(options, backbone=backbone), "checkpoint": str(checkpoint)}
-    method.convert(method.resolve(given), out)
+    method.convert(method.resolve(given), out, half=half)
     click.echo(out)
 
 

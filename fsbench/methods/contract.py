@@ -146,7 +146,8 @@ class Method(Protocol):
 
     Three more are found if they are there: the factory's `shipped_checkpoint(dataset, fold)`, a static method that
     returns the path of weights that the method brings along, or None; the method's `train(job)`, which returns the
-    path of a checkpoint (see `fsbench.training.job`); and its `convert(out)`, which writes its checkpoint anew.
+    path of a checkpoint (see `fsbench.training.job`); and its `convert(out, half)`, which writes its checkpoint
+    anew.
     """
 
     info: MethodInfo

@@ -121,8 +121,13 @@ class MethodFactory:
             raise PluginError(f"Method {self.info.name!r} cannot be trained.")
         return train(job)
 
-    def convert(self, options: Mapping[str, Any], out: Path) -> None:  # Any: see `resolve`
-        """Writes the method's checkpoint in the method's own form, if it has one: its method `convert(out)`.
+    def convert(self, options: Mapping[str, Any], out: Path, *, half: bool = False) -> None:  # Any: see `resolve`
+        """Writes the method's checkpoint in the method's own form, if it has one: its method `convert(out, half=half)`.
+
+        Args:
+            options: Of the method, resolved.
+            out: Folder.
+            half: In half precision, half the size.
 
         Raises:
             PluginError: The method has no form of its own.
@@ -130,7 +135,7 @@ class MethodFactory:
         convert = getattr(self.create(options), "convert", None)
         if convert is None:
             raise PluginError(f"Method {self.info.name!r} has no checkpoints of its own form.")
-        convert(out)
+        convert(out, half=half)
 
 
 def registered_methods(found: Iterable[EntryPoint] | None = None) -> dict[str, MethodFactory]:

@@ -1,5 +1,6 @@
 import argparse
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -135,15 +136,7 @@ def test_chunks_and_one_choice_for_the_video_cover_all_frames(files):
 
 
 def test_a_converted_checkpoint_gives_the_same_masks(files, method, tmp_path):
-    arguments = [
-        "convert",
-        files / "checkpoint.pth",
-        tmp_path / "own",
-        "--option",
-        f"text_config={files / 'text.json'}",
-    ]
-    result = CliRunner().invoke(main, [str(a) for a in arguments])
-    assert result.exit_code == 0, result.output
+    convert(files / "checkpoint.pth", tmp_path / "own", "--option", f"text_config={files / 'text.json'}")
     own = make(files, checkpoint=tmp_path / "own", text_config=None)
     with torch.inference_mode():
         one = logits(method, method.adapt(support()), clip())
@@ -212,3 +205,22 @@ def test_weights_of_another_affinity_are_refused_by_name(files, tmp_path):
 def test_shipped_weights_are_the_method_s_own():
     assert CMAMethod.shipped_checkpoint("mini-ref-davis", 0) is None
     assert SelfMethod.shipped_checkpoint("mini-ref-shapes", 1) is None
+
+
+def test_half_a_checkpoint_keeps_its_tokenizer_and_nearly_its_masks(files, method, tmp_path):
+    text = ("--option", f"text_config={files / 'text.json'}")
+    own, half = tmp_path / "own", tmp_path / "half"
+    convert(files / "checkpoint.pth", own, *text)
+    shutil.copytree(files / "tokenizer", own / "tokenizer")
+    convert(own, half, "--half")
+    assert (half / "model.safetensors").stat().st_size < 0.6 * (own / "model.safetensors").stat().st_size
+    halved = make(files, checkpoint=half, text_config=None, tokenizer="no-such-tokenizer")
+    with torch.inference_mode():
+        one, two = (logits(m, m.adapt(support()), clip()) for m in (method, halved))
+    assert not torch.equal(one, two)
+    torch.testing.assert_close(one, two, rtol=0.02, atol=0.02)
+
+
+def convert(source, out, *more):
+    result = CliRunner().invoke(main, ["convert", str(source), str(out), *more])
+    assert result.exit_code == 0, result.output

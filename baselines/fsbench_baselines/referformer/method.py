@@ -1,5 +1,6 @@
 """ReferFormer as a method of the harness, and what every method of the family does in the same way."""
 
+import shutil
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -108,10 +109,17 @@ class FamilyMethod:
         """Returns the model with its weights."""
         raise NotImplementedError
 
-    def convert(self, out: Path) -> None:
-        """Writes the weights of `checkpoint` to a folder as safetensors and a configuration."""
+    def convert(self, out: Path, *, half: bool) -> None:
+        """Writes the weights of `checkpoint` to a folder as safetensors and a configuration, with its tokenizer.
+
+        Args:
+            out: The folder.
+            half: Store float16; see `save_checkpoint`.
+        """
         assert self.checkpoint is not None, "the command line gives one"
-        save_checkpoint(out, self.load(self.checkpoint))
+        save_checkpoint(out, self.load(self.checkpoint), half=half)
+        if (own := self._own_tokenizer()) is not None:
+            shutil.copytree(own, out / "tokenizer", dirs_exist_ok=True)
 
     def train(self, job: TrainingJob) -> Path:
         """Trains the model on the base classes of a fold; returns the checkpoint's folder."""
@@ -145,9 +153,12 @@ class FamilyMethod:
         self.short_side = self.short_side or model.config.short_side
         if self.compile:
             self.model.transformer.encoder = torch.compile(self.model.transformer.encoder)
-        own = self.checkpoint / "tokenizer" if self.checkpoint.is_dir() else None
-        source = str(own) if own is not None and own.is_dir() else self.tokenizer
-        self.tokens = Tokenizer(source, self.model.max_tokens)
+        self.tokens = Tokenizer(str(self._own_tokenizer() or self.tokenizer), self.model.max_tokens)
+
+    def _own_tokenizer(self) -> Path | None:
+        """Returns the folder of the tokenizer that came with the checkpoint, if one did."""
+        own = None if self.checkpoint is None else self.checkpoint / "tokenizer"
+        return own if own is not None and own.is_dir() else None
 
     def adapt(self, support: Support) -> Any:  # Any: tensors of the model
         """Ignores the support: zero-shot."""
