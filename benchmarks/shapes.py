@@ -4,13 +4,13 @@
 
 For each fold a ReferFormer is trained on the base classes (recipe `shapes`). From its weights each variant is trained
 on for the same number of steps (recipe `shapes-meta`, or `shapes-meta-released`, which leaves the projections of the
-affinity at their random values, as the released code does), and tested on the novel classes with all support draws.
-Each model is also tested on base classes, in videos that were rendered from another seed and that nothing was trained
-on.
+affinity at their random values, as the released code does), stored in half precision, and tested on the novel classes
+with all support draws. The ReferFormer that they start from is tested on base classes alone, in videos that were
+rendered from another seed and that nothing was trained on: set and recipe were chosen by that number.
 
 Every training and every run goes on where it was stopped, so this can be called again and again until all is done; it
-then prints the table of the base classes, and how to make leaderboard entries of the runs. One process has one thread:
-more jobs are better than more threads.
+then prints the table of the base classes, and how to make leaderboard entries of the runs. `--base-only` stops before
+any novel class is looked at. One process has one thread: more jobs are better than more threads.
 """
 
 import argparse
@@ -60,6 +60,7 @@ class Variant:
         return f"{self.method}.{self.label}" if self.label else self.method
 
 
+DEVICE = ("--dataset", EMBEDDED, "--device", "cpu")  # without a GPU everybody gets the same
 VARIANTS = (
     Variant("cma"),
     Variant("cma-add"),
@@ -76,6 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("shapes"), help="folder for all of it")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once, of one thread each")
+    parser.add_argument("--base-only", action="store_true", help="train and test on base classes only")
     parser.add_argument("--folds", type=int, nargs="+", default=list(FOLDS), help="folds to work on")
     arguments = parser.parse_args()
     out = arguments.out.resolve()
@@ -83,10 +85,11 @@ def main() -> None:
     _render_held_out(out / "held-out")
     with ThreadPoolExecutor(arguments.jobs) as pool:
         list(pool.map(lambda fold: _pretrain(out, fold), arguments.folds))
-        work = [(variant, fold) for variant in VARIANTS for fold in arguments.folds]
-        list(pool.map(lambda each: _train_and_test(out, *each), work))
-    print(_base_table(out, arguments.folds))
-    print(f"\nEntries of the runs on novel classes: fsbench submit {out / 'runs'}")
+        print(_base_table(out, arguments.folds), flush=True)
+        if not arguments.base_only:
+            work = [(variant, fold) for variant in VARIANTS for fold in arguments.folds]
+            list(pool.map(lambda each: _train_and_test(out, *each), work))
+            print(f"Entries of the runs on novel classes: fsbench submit {out / 'runs'}")
 
 
 def _render_held_out(root: Path) -> None:
@@ -99,45 +102,47 @@ def _render_held_out(root: Path) -> None:
 def _pretrain(out: Path, fold: int) -> None:
     place = out / "trainings" / "pretrained" / f"fold-{fold}"
     _train(out, Variant("referformer", recipe="shapes"), fold, place)
+    base = [part for other in FOLDS if other != fold for part in ("--fold", str(other))]
+    held_out, runs = out / "held-out", out / "base-runs" / f"model-{fold}"
+    where = ("--data-root", str(held_out), "--splits", str(held_out / "splits"), "--out", str(runs))
+    _fsbench("evaluate", "--method", "referformer", "--checkpoint", str(place / "model"), *where, *base, *DEVICE)
 
 
 def _train_and_test(out: Path, variant: Variant, fold: int) -> None:
     place = out / "trainings" / variant.name / f"fold-{fold}"
     _train(out, variant, fold, place, "--init", str(out / "trainings" / "pretrained" / f"fold-{fold}" / "model"))
-    run = ("evaluate", "--method", variant.method, "--variant", variant.label, "--checkpoint", str(place / "model"))
-    novel = ("--data-root", str(out / "data"), "--out", str(out / "runs" / variant.name), "--fold", str(fold))
-    _fsbench(*run, *novel)
-    base = [part for other in FOLDS if other != fold for part in ("--fold", str(other))]
-    held_out, runs = out / "held-out", out / "base-runs" / variant.name / f"model-{fold}"
-    _fsbench(*run, "--data-root", str(held_out), "--splits", str(held_out / "splits"), "--out", str(runs), *base)
+    half = place / "half"
+    _fsbench("convert", str(place / "model"), str(half), "--method", variant.method, "--half")
+    run = ("evaluate", "--method", variant.method, "--variant", variant.label, "--checkpoint", str(half))
+    where = ("--data-root", str(out / "data"), "--out", str(out / "runs" / variant.name), "--fold", str(fold))
+    _fsbench(*run, *where, *DEVICE)
 
 
 def _train(out: Path, variant: Variant, fold: int, place: Path, *more: str) -> None:
     what = ("train", "--method", variant.method, "--recipe", variant.recipe, "--seed", str(variant.seed))
-    _fsbench(*what, "--fold", str(fold), "--data-root", str(out / "data"), "--out", str(place), "--resume", *more)
+    where = ("--fold", str(fold), "--data-root", str(out / "data"), "--out", str(place))
+    _fsbench(*what, *where, *DEVICE, "--resume", *more)
 
 
-def _fsbench(command: str, *arguments: str) -> None:
-    """Runs a command on the embedded set, with one thread, and without a GPU so that everybody gets the same."""
-    line = [sys.executable, "-m", "fsbench", command, "--dataset", EMBEDDED, "--device", "cpu", *arguments]
+def _fsbench(*arguments: str) -> None:
+    """Runs a command with one thread."""
+    line = [sys.executable, "-m", "fsbench", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
-    print(f"fsbench {command} {' '.join(arguments)}: {'done' if done.returncode == 0 else done.stderr}", flush=True)
+    print(f"fsbench {' '.join(arguments)}: {'done' if done.returncode == 0 else done.stderr}", flush=True)
     if done.returncode:
         raise SystemExit(done.returncode)
 
 
 def _base_table(out: Path, folds: Sequence[int]) -> str:
-    """Returns J&F on base classes for each variant and model, a mean over the folds that are not the model's."""
-    rows = [("trained on base classes, tested on them", *(f"fold {fold}" for fold in folds), "mean")]
-    for variant in VARIANTS:
-        means = []
-        for fold in folds:
-            runs = (out / "base-runs" / variant.name / f"model-{fold}" / f"fold-{k}" for k in FOLDS if k != fold)
-            scores = [read_result(run).score.mean.JF for run in runs]
-            means.append(100 * sum(scores) / len(scores))
-        rows.append((variant.name, *(f"{mean:.1f}" for mean in means), f"{sum(means) / len(means):.1f}"))
-    return columns(rows)
+    """Returns J&F on base classes of each fold's first model, a mean over the folds that are not the model's."""
+    means = []
+    for fold in folds:
+        runs = (out / "base-runs" / f"model-{fold}" / f"fold-{k}" for k in FOLDS if k != fold)
+        scores = [read_result(run).score.mean.JF for run in runs]
+        means.append(100 * sum(scores) / len(scores))
+    head = ("trained on base classes, tested on them", *(f"fold {fold}" for fold in folds), "mean")
+    return columns([head, ("referformer", *(f"{mean:.1f}" for mean in means), f"{sum(means) / len(means):.1f}")])
 
 
 if __name__ == "__main__":

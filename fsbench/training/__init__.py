@@ -3,6 +3,7 @@
 from fsbench.training.augmentation import augment
 from fsbench.training.augmentation import Augmentation
 from fsbench.training.augmentation import RELEASED_AUGMENTATION
+from fsbench.training.augmentation import replace_word
 from fsbench.training.clips import TrainingClip
 from fsbench.training.episodes import ClipSpec
 from fsbench.training.episodes import EpisodeSampler
@@ -22,4 +23,5 @@ __all__ = [
     "TrainingEpisode",
     "TrainingEpisodes",
     "augment",
+    "replace_word",
 ]

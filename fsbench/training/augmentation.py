@@ -28,9 +28,9 @@ __all__ = [
     "crop",
     "distort_colours",
     "flip",
-    "hide_word",
     "random_crop",
     "relight",
+    "replace_word",
     "resize",
     "resized_shape",
 ]
@@ -230,15 +230,16 @@ def crop(clip: TrainingClip, top: int, left: int, height: int, width: int) -> Tr
     return replace(clip, frames=clip.frames[place], masks=clip.masks[place], boxes=boxes)
 
 
-def hide_word(sentence: str, name: str) -> str:
-    """Returns a sentence in which a name, where it is a word of its own, is a tokenizer's unknown word.
+def replace_word(sentence: str, name: str, word: str) -> str:
+    """Returns a sentence in which a name, where it is a word of its own, is another word.
 
     Args:
         sentence: The sentence.
         name: The name; its underscores may be spaces in the sentence.
+        word: What stands there instead.
     """
     pattern = r"\b" + re.escape(name).replace("_", "[_ ]") + r"\b"
-    return re.sub(pattern, "<unk>", sentence, flags=re.IGNORECASE)
+    return re.sub(pattern, lambda _: word, sentence, flags=re.IGNORECASE)
 
 
 # ---- draws ----

@@ -24,13 +24,15 @@ from fsbench.streams import named_stream
 from fsbench.streams import pick
 from fsbench.training.augmentation import augment
 from fsbench.training.augmentation import Augmentation
-from fsbench.training.augmentation import hide_word
+from fsbench.training.augmentation import replace_word
 from fsbench.training.clips import object_boxes
 from fsbench.training.clips import released_boxes
 from fsbench.training.clips import TrainingClip
 from fsbench.training.clips import without_vanished
 
 __all__ = ["ClipSpec", "EpisodeSampler", "EpisodeSpec", "FrameChoice", "TrainingEpisode", "TrainingEpisodes"]
+
+_UNKNOWN = "<unk>"  # a tokenizer's unknown word
 
 FrameChoice = Literal["window", "spread"]
 
@@ -250,7 +252,7 @@ class TrainingEpisodes:
         for role, clip_spec in (("query", spec.query), ("support", spec.support)):
             clip = self._read(clip_spec, spec.class_id)
             if hides_name:
-                clip = replace(clip, sentence=hide_word(clip.sentence, spec.class_name))
+                clip = replace(clip, sentence=replace_word(clip.sentence, spec.class_name, _UNKNOWN))
             clips.append(augment(clip, self._stream(f"augment-{role}", position), self._augmentation))
         return TrainingEpisode(spec, *clips)
 

@@ -22,11 +22,11 @@ from fsbench.training import TrainingEpisode
 from fsbench_baselines.referformer.backbones import build_backbone
 from fsbench_baselines.referformer.preprocess import normalised_pixels
 
-__all__ = ["BackboneTask", "load_backbone"]
+__all__ = ["OFF", "BackboneTask", "class_loss", "load_backbone"]
 
 _FILE = "backbone.safetensors"
 _STRIDES = (4, 8, 16)  # of the maps that are classified
-_OFF = -1  # label of pixels that are on no annotated object
+OFF = -1  # label of pixels that are on no annotated object
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class _Batch:
 
     Attributes:
         frames: float32 [N, 3, H, W], normalised.
-        classes: int64 [N, H, W], `_OFF` off the objects.
+        classes: int64 [N, H, W], `OFF` off the objects.
     """
 
     frames: Tensor
@@ -54,9 +54,9 @@ class _Collate:
         frames, classes = [], []
         for clip in clips:
             missing = (0, width - clip.frames.shape[2], 0, height - clip.frames.shape[1])
-            of_pixels = torch.where(torch.from_numpy(clip.masks), self._index_of[clip.class_id], _OFF)
+            of_pixels = torch.where(torch.from_numpy(clip.masks), self._index_of[clip.class_id], OFF)
             frames.append(functional.pad(normalised_pixels(clip.frames), missing))
-            classes.append(functional.pad(of_pixels, missing, value=_OFF))
+            classes.append(functional.pad(of_pixels, missing, value=OFF))
         return _Batch(torch.cat(frames), torch.cat(classes))
 
 
@@ -96,7 +96,7 @@ class BackboneTask:
     def loss(self, model: nn.Module, batch: _Batch, count: float) -> dict[str, Tensor]:
         """Returns the cross entropy at each stride, a mean over the cells on objects of each frame, and their sum."""
         losses = {
-            f"loss_stride_{stride}": _class_loss(scores.float(), batch.classes, stride) / count
+            f"loss_stride_{stride}": class_loss(scores.float(), batch.classes, stride) / count
             for stride, scores in zip(_STRIDES, model(batch.frames), strict=True)
         }
         return losses | {"total": torch.stack(list(losses.values())).sum()}
@@ -116,7 +116,7 @@ def load_backbone(folder: Path, body: nn.Module) -> None:
     body.load_state_dict(safetensors.torch.load_file(folder / _FILE))
 
 
-def _class_loss(scores: Tensor, classes: Tensor, stride: int) -> Tensor:
+def class_loss(scores: Tensor, classes: Tensor, stride: int) -> Tensor:
     """Returns the sum over frames of the mean cross entropy of their cells on objects.
 
     Args:
@@ -127,6 +127,6 @@ def _class_loss(scores: Tensor, classes: Tensor, stride: int) -> Tensor:
     height, width = scores.shape[-2:]
     wanted = classes[:, stride // 2 :: stride, stride // 2 :: stride][:, :height, :width]
     scores = scores[..., : wanted.shape[1], : wanted.shape[2]]
-    losses = functional.cross_entropy(scores, wanted, ignore_index=_OFF, reduction="none")
-    cells = (wanted != _OFF).flatten(1).sum(1).clamp(min=1)
+    losses = functional.cross_entropy(scores, wanted, ignore_index=OFF, reduction="none")
+    cells = (wanted != OFF).flatten(1).sum(1).clamp(min=1)
     return (losses.flatten(1).sum(1) / cells).sum()

@@ -24,6 +24,9 @@ from fsbench.training import RELEASED_AUGMENTATION
 __all__ = ["RECIPES", "Recipe", "load_recipe"]
 
 
+_STAGES = ("pretraining", "naming")  # fields that are recipes of what comes before
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a model is trained; the defaults are the released recipe, less its slips (see `RECIPES`).
@@ -53,6 +56,7 @@ class Recipe:
         left_out: Prefixes of parameters that no step changes, though their gradients count in the clipping.
         model: Entries of the model's configuration that are not at their defaults.
         pretraining: How the backbone is pretrained where there are no weights to start from; None to do without.
+        naming: How names of classes are then learnt (`fsbench_baselines.referformer.naming`); None to do without.
     """
 
     name: str
@@ -79,6 +83,7 @@ class Recipe:
     left_out: tuple[str, ...] = ()
     model: dict[str, Any] = field(default_factory=dict)  # Any: see `ModelConfig`
     pretraining: Recipe | None = None
+    naming: Recipe | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "episodes_per_class", "batch", "query_frames", "support_frames"):
@@ -111,8 +116,9 @@ class Recipe:
         _require_known(values, cls, where)
         if isinstance(values.get("augmentation"), Mapping):
             _require_known(values["augmentation"], Augmentation, f"{where}, augmentation")
-        if isinstance(values.get("pretraining"), Mapping):
-            cls.from_json(values["pretraining"], f"{where}, pretraining")
+        for name in _STAGES:
+            if isinstance(values.get(name), Mapping):
+                cls.from_json(values[name], f"{where}, {name}")
         try:
             return _ADAPTER.validate_python(values)
         except ValidationError as error:
@@ -155,9 +161,10 @@ _SHAPES_BACKBONE = Recipe(
     clip=0.0,
     frozen=(),
 )
+_SHAPES_NAMES = replace(_SHAPES_BACKBONE, name="shapes-names", epochs=12, lr=1e-3, clip=1.0)
 SHAPES = Recipe(
     name="shapes",
-    epochs=26,
+    epochs=14,
     episodes_per_class=80,
     batch=8,
     shuffle=True,
@@ -200,10 +207,16 @@ SHAPES = Recipe(
         },
     },
     pretraining=_SHAPES_BACKBONE,
+    naming=_SHAPES_NAMES,
 )
 # Half of the episodes hide the name of their class: only there does the support say what the sentence does not.
 SHAPES_META = replace(
-    SHAPES, name="shapes-meta", epochs=8, augmentation=replace(SHAPES.augmentation, hide_name=0.5), pretraining=None
+    SHAPES,
+    name="shapes-meta",
+    epochs=8,
+    augmentation=replace(SHAPES.augmentation, hide_name=0.5),
+    pretraining=None,
+    naming=None,
 )
 SHAPES_META_RELEASED = replace(SHAPES_META, name="shapes-meta-released", left_out=RELEASED.left_out)
 
@@ -264,9 +277,9 @@ def _parse(text: str, where: str) -> Any:  # Any: YAML
 
 
 def _changed(recipe: Recipe, changes: Mapping[str, Any], where: str) -> Recipe:
-    """Returns a recipe with other values; entries of augmentation, model and pretraining go over its own."""
+    """Returns a recipe with other values; entries of augmentation, model and the stages go over its own."""
     values = recipe.to_json()
     for name, value in changes.items():
-        merges = name in ("augmentation", "model", "pretraining") and isinstance(value, Mapping) and values[name]
+        merges = name in ("augmentation", "model", *_STAGES) and isinstance(value, Mapping) and values[name]
         values[name] = {**values[name], **value} if merges else value
     return Recipe.from_json(values, where)

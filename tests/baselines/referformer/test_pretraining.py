@@ -7,8 +7,8 @@ from fsbench.training import EpisodeSpec
 from fsbench.training import TrainingClip
 from fsbench.training import TrainingEpisode
 from fsbench_baselines.referformer.backbones import build_backbone
-from fsbench_baselines.referformer.pretraining import _class_loss
 from fsbench_baselines.referformer.pretraining import BackboneTask
+from fsbench_baselines.referformer.pretraining import class_loss
 from fsbench_baselines.referformer.pretraining import load_backbone
 
 CLASSES = (7, 3)
@@ -72,4 +72,4 @@ def test_the_loss_is_the_mean_over_cells_on_objects_of_each_frame(stride):
             y, x = row * stride + stride // 2, column * stride + stride // 2
             if y < 20 and x < 28 and classes[0, y, x] >= 0:
                 expected.append(-scores[0, :, row, column].log_softmax(0)[classes[0, y, x]])
-    torch.testing.assert_close(_class_loss(scores, classes, stride), torch.stack(expected).mean())
+    torch.testing.assert_close(class_loss(scores, classes, stride), torch.stack(expected).mean())

@@ -22,7 +22,7 @@ from fsbench.training.request import TrainingRequest
 from fsbench_baselines.referformer.checkpoint import read_checkpoint
 
 TINY = {"epochs": "1", "episodes_per_class": "1", "batch": "6"}
-BACKBONE = """{name: tiny, epochs: 1, episodes_per_class: 1, batch: 6, query_frames: 1, support_frames: 2, frozen: [],
+STAGE = """{name: tiny, epochs: 1, episodes_per_class: 1, batch: 6, query_frames: 1, support_frames: 2, frozen: [],
     augmentation: {scales: [48, 64], max_size: 96}}"""
 
 
@@ -34,7 +34,7 @@ def place(tmp_path_factory):
     dataset = open_dataset("mini-ref-shapes", base)
     info, rows = build_manifest(dataset, BuildOptions(draws=1, frames=1))
     write_manifest(base / "splits", info, rows)
-    train(base, "referformer", base / "start", overrides={**TINY, "pretraining": BACKBONE})
+    train(base, "referformer", base / "start", overrides={**TINY, "pretraining": STAGE, "naming": STAGE})
     return base
 
 
@@ -53,6 +53,7 @@ def evaluate(place, method, checkpoint, out):
 def test_a_training_leaves_what_can_be_evaluated_and_read(place, tmp_path):
     assert {path.name for path in (place / "start").iterdir()} >= {
         "backbone",
+        "naming",
         "model",
         "metrics.jsonl",
         "training.json",
@@ -67,11 +68,23 @@ def test_a_training_leaves_what_can_be_evaluated_and_read(place, tmp_path):
 
 def test_the_pretrained_backbone_is_where_the_training_starts(place, tmp_path):
     out = tmp_path / "still"
-    train(place, "referformer", out, overrides={**TINY, "pretraining": BACKBONE, "lr": "0"})
+    train(place, "referformer", out, overrides={**TINY, "pretraining": STAGE, "naming": "null", "lr": "0"})
     pretrained = safetensors.torch.load_file(out / "backbone" / "model" / "backbone.safetensors")
     state = read_checkpoint(out / "model")[1]
     for name, tensor in pretrained.items():
         assert (state[f"backbone.0.body.{name}"] == tensor).all()
+
+
+def test_what_was_learnt_of_names_is_where_the_training_starts(place, tmp_path):
+    out = tmp_path / "still"
+    train(place, "referformer", out, overrides={**TINY, "pretraining": STAGE, "naming": STAGE, "lr": "0"})
+    named = safetensors.torch.load_file(out / "naming" / "model" / "named.safetensors")
+    state = read_checkpoint(out / "model")[1]
+    assert any(name.startswith("text_encoder.") for name in named)
+    for name, tensor in named.items():
+        assert (state[name] == tensor).all()
+    backbone = safetensors.torch.load_file(out / "backbone" / "model" / "backbone.safetensors")
+    assert any((state[f"backbone.0.body.{name}"] != tensor).any() for name, tensor in backbone.items())
 
 
 @pytest.mark.parametrize("method", ["cma", "cma-self", "cma-add", "referformer"])
@@ -118,7 +131,7 @@ def test_initial_weights_that_are_not_there_are_named(place, tmp_path):
 
 def test_a_training_is_not_overwritten(place):
     with pytest.raises(RunError, match="--resume"):
-        train(place, "referformer", place / "start", overrides={**TINY, "pretraining": BACKBONE})
+        train(place, "referformer", place / "start", overrides={**TINY, "pretraining": STAGE, "naming": STAGE})
 
 
 def test_a_method_without_training_says_so(place, tmp_path):

@@ -97,6 +97,7 @@ def test_overrides_name_fields_and_their_entries() -> None:
         ("augmentation.flip", "2", "flip is a share from 0 to 1, not 2.0."),
         ("pretraining", "{name: x, lrr: 1}", "pretraining: there is no 'lrr'. Did you mean 'lr'"),
         ("pretraining", "{lr: 1}", "name: Field required"),
+        ("naming", "{name: x, lrr: 1}", "naming: there is no 'lrr'. Did you mean 'lr'"),
         ("pretraining.lr", "1", "no field 'pretraining' with entries"),
         ("lr.x", "1", "no field 'lr' with entries"),
         ("lr", "fast", "lr: Input should be a valid number"),

@@ -17,9 +17,9 @@ from fsbench.training import TrainingClip
 from fsbench.training.augmentation import crop
 from fsbench.training.augmentation import distort_colours
 from fsbench.training.augmentation import flip
-from fsbench.training.augmentation import hide_word
 from fsbench.training.augmentation import random_crop
 from fsbench.training.augmentation import relight
+from fsbench.training.augmentation import replace_word
 from fsbench.training.augmentation import resize
 from fsbench.training.augmentation import resized_shape
 from fsbench.training.clips import object_boxes
@@ -360,4 +360,4 @@ def test_values_without_meaning_are_refused(values):
     ],
 )
 def test_names_are_hidden_where_they_are_words(sentence, name, hidden):
-    assert hide_word(sentence, name) == hidden
+    assert replace_word(sentence, name, "<unk>") == hidden
