@@ -191,12 +191,14 @@ def _patch(piece: Piece, frame: int, height: int, width: int, samples: int) -> _
     down = np.arange(rows.start * SUB + step // 2, rows.stop * SUB, step, dtype=np.int64) - row
     right = np.arange(columns.start * SUB + step // 2, columns.stop * SUB, step, dtype=np.int64) - column
     sin, cos = sine(angle) * root_area, sine(angle + TURN // 4) * root_area
-    scale = 256 * _ONE
-    stencil_rows = ((down * cos // piece.side)[:, None] - right * sin // piece.side) // scale + _HALF
-    stencil_columns = ((down * sin // piece.side)[:, None] + right * cos // piece.side) // scale + _HALF
+    # Shifts round down as `//` does, and take a tenth of its time; so do minimum and maximum against clip.
+    scale = (256 * _ONE).bit_length() - 1
+    stencil_rows = ((down * cos // piece.side)[:, None] - right * sin // piece.side >> scale) + _HALF
+    stencil_columns = ((down * sin // piece.side)[:, None] + right * cos // piece.side >> scale) + _HALF
     last = 2 * _HALF - 1
-    cells = np.clip(stencil_rows, 0, last) * (last + 1) + np.clip(stencil_columns, 0, last)
-    return _Patch(rows, columns, cells)
+    for places in (stencil_rows, stencil_columns):
+        np.minimum(np.maximum(places, 0, out=places), last, out=places)
+    return _Patch(rows, columns, stencil_rows * (last + 1) + stencil_columns)
 
 
 def draw_owners(pieces: Sequence[Piece], height: int, width: int) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """The datasets that fsbench knows, and how each is found on disk."""
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,5 +154,5 @@ def resolve_dataset(name: str | None, data_root: Path, *, progress: bool = False
             logger.warning("No dataset under %s: using the embedded set %s.", data_root, EMBEDDED)
         name = found[0] if found else EMBEDDED
     if name == EMBEDDED and find_root(dataset_spec(name), data_root) is None:
-        shapes.generate_shapes(data_root / EMBEDDED, progress=progress)
+        shapes.generate_shapes(data_root / EMBEDDED, workers=os.cpu_count() or 1, progress=progress)
     return open_dataset(name, data_root)

@@ -10,12 +10,16 @@ masks and sentences are the same on every machine. (What a reader sees has gone 
 """
 
 import json
+import multiprocessing
 import tempfile
 from collections.abc import Mapping
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate
 from math import isqrt
 from pathlib import Path
@@ -379,7 +383,9 @@ def _phrase(rng: np.random.Generator, category: str, named: Mapping[str, str]) -
 # ---- files ----
 
 
-def generate_shapes(root: Path, config: ShapesConfig = ShapesConfig(), *, progress: bool = False) -> None:
+def generate_shapes(
+    root: Path, config: ShapesConfig = ShapesConfig(), *, workers: int = 1, progress: bool = False
+) -> None:
     """Writes the set in the layout of Mini-Ref-YouTube-VOS; returns at once if it is there already.
 
     The folder appears under its name when it is complete. Several processes may call this at once.
@@ -387,6 +393,7 @@ def generate_shapes(root: Path, config: ShapesConfig = ShapesConfig(), *, progre
     Args:
         root: Folder of the set.
         config: What to generate.
+        workers: Processes that draw; the set is the same with any number.
         progress: Shows a bar on stderr, if that is a terminal.
 
     Raises:
@@ -398,7 +405,7 @@ def generate_shapes(root: Path, config: ShapesConfig = ShapesConfig(), *, progre
     root.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{root.name}-", dir=root.parent) as scratch:
         fresh = Path(scratch) / root.name
-        _write_set(fresh, config, progress=progress)
+        _write_set(fresh, config, workers, progress=progress)
         try:
             fresh.rename(root)
         except OSError:  # another process was faster
@@ -420,29 +427,41 @@ def _is_complete(root: Path, config: ShapesConfig) -> bool:
     raise DataError(f"{root}: holds {holds}, not {asdict(config)}. Delete the folder, or generate into another one.")
 
 
-def _write_set(root: Path, config: ShapesConfig, *, progress: bool) -> None:
+def _write_set(root: Path, config: ShapesConfig, workers: int, *, progress: bool) -> None:
     videos = [(c, v) for c in range(len(CATEGORIES)) for v in range(config.videos_per_category)]
     objects: dict[str, Any] = {}
     expressions: dict[str, Any] = {}
-    for category_index, video_index in tqdm(videos, desc=root.name, unit="video", disable=None if progress else True):
-        video = render_video(config, category_index, video_index)
-        _write_pixels(root / "train", video)
-        objects[video.video_id] = {
-            "objects": {
-                str(o.object_id): {"category": o.category, "frames": [video.frame_names[t] for t in o.frames]}
-                for o in video.objects
-                if o.object_id
-            }
-        }
-        expressions[video.video_id] = {
-            "frames": list(video.frame_names),
-            "expressions": {
-                str(k): {"exp": text, "obj_id": str(object_id)} for k, (text, object_id) in enumerate(video.sentences)
-            },
-        }
+    with ExitStack() as stack:
+        run: Any = map  # Any: or a pool's, which takes the same
+        if workers > 1:
+            pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+            stack.callback(pool.shutdown, cancel_futures=True)
+            run = partial(pool.map, chunksize=8)
+        written = run(partial(_write_video, root / "train", config), *zip(*videos, strict=True))
+        bar = tqdm(written, root.name, len(videos), unit="video", disable=None if progress else True)
+        for video_id, video_objects, video_expressions in bar:
+            objects[video_id] = video_objects
+            expressions[video_id] = video_expressions
     _write_json(root / "train" / "meta.json", {"videos": objects})
     _write_json(root / "meta_expressions" / "train" / "meta_expressions.json", {"videos": expressions})
     _write_json(root / _CONFIG_FILE, asdict(config))
+
+
+def _write_video(
+    folder: Path, config: ShapesConfig, category_index: int, video_index: int
+) -> tuple[str, dict[str, Any], dict[str, Any]]:  # Any: JSON
+    """Draws a video, writes its pixels, and returns its id and its entries in the two files of metadata."""
+    video = render_video(config, category_index, video_index)
+    _write_pixels(folder, video)
+    objects = {
+        str(o.object_id): {"category": o.category, "frames": [video.frame_names[t] for t in o.frames]}
+        for o in video.objects
+        if o.object_id
+    }
+    expressions = {
+        str(k): {"exp": text, "obj_id": str(object_id)} for k, (text, object_id) in enumerate(video.sentences)
+    }
+    return video.video_id, {"objects": objects}, {"frames": list(video.frame_names), "expressions": expressions}
 
 
 def _write_pixels(folder: Path, video: RenderedVideo) -> None:

@@ -366,6 +366,11 @@ def test_empty_folder_is_filled(tmp_path: Path, small_root: Path) -> None:
     assert list(contents(tmp_path / "set")) == list(contents(small_root))
 
 
+def test_the_set_is_the_same_with_several_processes(tmp_path: Path, small_root: Path) -> None:
+    generate_shapes(tmp_path / "set", SMALL, workers=2)
+    assert list(contents(tmp_path / "set")) == list(contents(small_root))
+
+
 def test_concurrent_runs_do_not_collide(tmp_path: Path, small_root: Path) -> None:
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda _: generate_shapes(tmp_path / "set", SMALL), range(3)))
