@@ -244,6 +244,11 @@ def verify(splits: Path, data_root: Path | None, pixels: bool, as_json: bool) ->
 @click.option("--device", default="auto", show_default=True, help="For methods that use one: auto, cpu, cuda, mps.")
 @click.option("--backbone", help="The same as --option backbone=NAME.")
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), help="The same as --option dtype=NAME.")
+@click.option(
+    "--max-frames",
+    type=click.IntRange(min=1),
+    help="Frames that a method may hold at once, where memory is short; the same as --option max_frames=N.",
+)
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
 @click.option(
@@ -275,6 +280,7 @@ def evaluate(
     device: str,
     backbone: str | None,
     dtype: str | None,
+    max_frames: int | None,
     out: Path | None,
     as_json: bool,
     **run: Any,  # Any: the options that RunOptions has under the same names
@@ -289,6 +295,7 @@ def evaluate(
       fsbench evaluate --method my_package.my_module:MyMethod --fold 2 --option temperature=0.1
       fsbench evaluate --method cma --checkpoint 'trainings/mini-ref-shapes/cma/seed-0/fold-{fold}/model'
     """
+    from fsbench.evaluation.cost import read_timing
     from fsbench.evaluation.evaluate import evaluate_method
     from fsbench.evaluation.evaluate import Request
     from fsbench.evaluation.report import results_json
@@ -302,7 +309,7 @@ def evaluate(
         splits=splits,
         folds=folds,
         draws=None if draws is None else _integers(draws),
-        options=_options(options, backbone=backbone, dtype=dtype),
+        options=_options(options, backbone=backbone, dtype=dtype, max_frames=max_frames),
         checkpoint=checkpoint,
         device=device,
         protocol=protocol,
@@ -310,7 +317,8 @@ def evaluate(
         out=out,
     )
     results = evaluate_method(request, RunOptions(progress=True, **run))
-    click.echo(results_json(results) if as_json else results_text(results))
+    timing = {folder: read_timing(folder) for folder in results}
+    click.echo(results_json(results, timing) if as_json else results_text(results, timing))
     failed = sum(len(result.failures) for result in results.values())
     if failed:
         first = next(iter(next(r.failures for r in results.values() if r.failures).values()))
@@ -617,8 +625,9 @@ def list_(what: str) -> None:
     click.echo(listing(what))
 
 
-def _options(pairs: tuple[str, ...], **named: str | None) -> dict[str, str]:
-    return {**dict(_pair(text) for text in pairs), **{key: value for key, value in named.items() if value is not None}}
+def _options(pairs: tuple[str, ...], **named: str | int | None) -> dict[str, str]:
+    given = {key: str(value) for key, value in named.items() if value is not None}
+    return {**dict(_pair(text) for text in pairs), **given}
 
 
 def _pair(text: str) -> tuple[str, str]:

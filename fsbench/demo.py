@@ -66,10 +66,10 @@ def run_demo(out: Path, *, workers: int | None = None, progress: bool = False) -
 
 
 def _ready_methods() -> Iterator[str]:
-    """Yields the methods that need no weights, or bring their own for the embedded set; warns of broken ones."""
+    """Yields the methods that lack nothing on the embedded set; warns of those that cannot be imported."""
     for name, method in registered_methods().items():
         try:
-            if "checkpoint" not in method.parameters or method.shipped_checkpoint(EMBEDDED, 1):
+            if not method.missing(EMBEDDED):
                 yield name
         except PluginError as error:
             logger.warning("The demo goes on without the method %r: %s", name, error)

@@ -1,6 +1,7 @@
 """What `fsbench list` prints."""
 
 from fsbench.datasets.catalogue import DATASETS
+from fsbench.datasets.catalogue import EMBEDDED
 from fsbench.errors import PluginError
 from fsbench.methods.registry import MethodFactory
 from fsbench.methods.registry import registered_methods
@@ -18,11 +19,19 @@ def listing(what: str) -> str:
         named = ((p.name, p.about, p.signature) for p in PROTOCOLS.values())
         return columns([("protocol", "what it is", "signature"), *named])
     rows = ((name, *_describe(method), method.distribution) for name, method in registered_methods().items())
-    return columns([("method", "version", "what it is", "options", "from"), *rows])
+    head = ("method", "version", "what it is", "needs", f"runs now on {EMBEDDED}", "options", "from")
+    return columns([head, *rows])
 
 
-def _describe(method: MethodFactory) -> tuple[str, str, str]:
+def _describe(method: MethodFactory) -> tuple[str, ...]:
     try:
-        return method.info.version, method.info.summary, " ".join(method.parameters) or "-"
+        missing = method.missing(EMBEDDED)
+        return (
+            method.info.version,
+            method.info.summary,
+            "; ".join(method.needs) or "-",
+            f"no, without {'; '.join(missing)}" if missing else "yes",
+            " ".join(method.parameters) or "-",
+        )
     except PluginError as error:
-        return "-", f"cannot be used: {error}", "-"
+        return "-", f"cannot be used: {error}", "-", "no", "-"

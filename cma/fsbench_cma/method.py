@@ -63,6 +63,7 @@ class CMAMethod(FamilyMethod):
         query_choice: Literal["chunk", "video"] = "chunk",
         short_side: int | None = None,
         compile: bool = False,
+        max_frames: int | None = None,
         first_layer_boxes: Literal["broadcast", "proper"] | None = None,
         support_frames: Literal["middle", "all"] | None = None,
         mask_support: Literal["zero", "exclude"] | None = None,
@@ -70,14 +71,24 @@ class CMAMethod(FamilyMethod):
         """Notes the options; see `FamilyMethod` for those of the whole family.
 
         Args:
-            checkpoint, backbone, tokenizer, text_config, device, dtype, chunk, query_choice, short_side, compile: See
-                `FamilyMethod`.
+            checkpoint, backbone, tokenizer, text_config, device, dtype, chunk, query_choice, short_side, compile,
+                max_frames: See `FamilyMethod`.
             dab: Whether released weights have DAB queries; None for the variant's own training script.
             first_layer_boxes, support_frames, mask_support: Deviations from the released behaviour (`ModelConfig`);
                 None for what the checkpoint says.
         """
         super().__init__(
-            checkpoint, backbone, tokenizer, text_config, device, dtype, chunk, query_choice, short_side, compile
+            checkpoint,
+            backbone,
+            tokenizer,
+            text_config,
+            device,
+            dtype,
+            chunk,
+            query_choice,
+            short_side,
+            compile,
+            max_frames,
         )
         self.dab = self.affinity == "cross" if dab is None else dab
         wanted = {

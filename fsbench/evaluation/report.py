@@ -2,8 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
+from fsbench.evaluation.cost import Cost
+from fsbench.evaluation.cost import total_cost
+from fsbench.evaluation.cost import UnitTiming
 from fsbench.evaluation.results import mean_score
 from fsbench.evaluation.results import Result
 from fsbench.evaluation.results import Score
@@ -12,8 +16,13 @@ from fsbench.text import columns
 __all__ = ["results_json", "results_text"]
 
 
-def results_text(results: Mapping[Path, Result]) -> str:
-    """Returns the scores of every class and fold, with what they were made from."""
+def results_text(results: Mapping[Path, Result], timing: Mapping[Path, Sequence[UnitTiming]]) -> str:
+    """Returns the scores of every class and fold, with what they were made from and what that cost.
+
+    Args:
+        results: By the run's folder.
+        timing: Of the same runs.
+    """
     identity = next(iter(results.values())).identity
     table = [["", "J", "F", "J&F", "+-", "episodes"]]
     for result in results.values():
@@ -29,15 +38,38 @@ def results_text(results: Mapping[Path, Result]) -> str:
         f"(digest {identity.manifest_digest[:12]}), {len(identity.draws)} support draws",
         f"protocol {identity.protocol}",
     ]
-    foot = ["", "Per cent; +- is the standard deviation over support draws.", *(str(folder) for folder in results)]
+    foot = ["", "Per cent; +- is the standard deviation over support draws.", _cost_text(_cost_of_all(timing))]
+    foot += [str(folder) for folder in results]
     return "\n".join([*head, "", columns(table), *foot])
 
 
-def results_json(results: Mapping[Path, Result]) -> str:
-    """Returns the results at full precision: {"runs": [{"folder", ...result.json}], "mean": of folds}."""
-    runs = [{"folder": str(folder), **result.model_dump(mode="json")} for folder, result in results.items()]
+def results_json(results: Mapping[Path, Result], timing: Mapping[Path, Sequence[UnitTiming]]) -> str:
+    """Returns the results at full precision: {"runs": [{"folder", ...result.json, "cost"}], "mean", "cost"}.
+
+    Args:
+        results: By the run's folder.
+        timing: Of the same runs.
+    """
+    runs = [
+        {"folder": str(folder), **result.model_dump(mode="json"), "cost": total_cost(timing[folder]).model_dump()}
+        for folder, result in results.items()
+    ]
     mean = mean_score([result.score.mean for result in results.values()])
-    return json.dumps({"runs": runs, "mean": mean.model_dump()}, indent=1)
+    report = {"runs": runs, "mean": mean.model_dump(), "cost": _cost_of_all(timing).model_dump()}
+    return json.dumps(report, indent=1)
+
+
+def _cost_of_all(timing: Mapping[Path, Sequence[UnitTiming]]) -> Cost:
+    return total_cost(unit for units in timing.values() for unit in units)
+
+
+def _cost_text(cost: Cost) -> str:
+    if cost.seconds_per_frame is None or cost.peak_memory_bytes is None:
+        return "What it cost is not known: there is no timing.jsonl."
+    return (
+        f"{cost.seconds_per_frame:.3g} s in the method per frame, sentence and draw; "
+        f"{cost.peak_memory_bytes / 1e9:.2f} GB at most in a worker."
+    )
 
 
 def _cells(score: Score) -> list[str]:

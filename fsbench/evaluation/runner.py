@@ -20,6 +20,7 @@ from tqdm import tqdm
 from fsbench.datasets.records import Dataset
 from fsbench.errors import RunError
 from fsbench.evaluation.aggregation import fold_scores
+from fsbench.evaluation.cost import UnitTiming
 from fsbench.evaluation.engines import run_units
 from fsbench.evaluation.identity import differences
 from fsbench.evaluation.identity import locked
@@ -178,14 +179,9 @@ def _keep(folder: Path, result: UnitResult, failures: dict[int, dict[str, str]])
     for kind, table in (("predictions", result.predictions), ("scores", result.scores)):
         path = _part(folder, kind, result.number)
         write_whole(path, partial(pq.write_table, table, compression="zstd"))
-    timing = {
-        "unit": result.number,
-        "seconds": result.seconds,
-        "frames": result.frames,
-        "peak_bytes": result.peak_bytes,
-    }
+    timing = UnitTiming(unit=result.number, seconds=result.seconds, frames=result.frames, peak_bytes=result.peak_bytes)
     with (folder / "timing.jsonl").open("a") as stream:
-        stream.write(json.dumps(timing) + "\n")
+        stream.write(timing.model_dump_json() + "\n")
     if not result.failures and failures.pop(result.number, {}):
         _write_failures(folder, failures)
 

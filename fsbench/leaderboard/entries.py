@@ -15,6 +15,8 @@ from pydantic import model_validator
 from pydantic import ValidationError
 
 from fsbench.errors import RunError
+from fsbench.evaluation.cost import total_cost
+from fsbench.evaluation.cost import UnitTiming
 from fsbench.evaluation.identity import differences
 from fsbench.evaluation.results import ClassResult
 from fsbench.evaluation.results import DrawResult
@@ -31,7 +33,6 @@ __all__ = [
     "PER_FOLD",
     "Entry",
     "FoldEntry",
-    "UnitTiming",
     "entry_from_results",
     "entry_path",
     "mean_over_folds",
@@ -47,15 +48,6 @@ PER_FOLD = ("fold", "checkpoint_sha256")
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class UnitTiming(_Record):
-    """A line of a run's `timing.jsonl`: what one video cost, with all its sentences and draws."""
-
-    unit: int
-    seconds: float
-    frames: int
-    peak_bytes: int
 
 
 class FoldEntry(_Record):
@@ -93,8 +85,7 @@ class Entry(_Record):
         expected_folds: The folds that a complete entry has, in order.
         folds: Those that were evaluated, in order.
         mean: See `mean_over_folds`.
-        seconds_per_frame: Time in the method, per frame, sentence and draw; None if it is not known.
-        peak_memory_bytes: The largest resident memory of a worker; None if it is not known.
+        seconds_per_frame, peak_memory_bytes: See `Cost`.
     """
 
     schema_version: Literal[2] = 2
@@ -191,8 +182,6 @@ def entry_from_results(
             )
     folds = tuple(_fold_entry(result) for result in results)
     expected = tuple(sorted(set(expected_folds)))
-    units = sorted(timing, key=lambda unit: (unit.unit, unit.seconds))
-    frames = sum(unit.frames for unit in units)
     try:
         return Entry(
             **{
@@ -202,8 +191,7 @@ def entry_from_results(
             expected_folds=expected,
             folds=folds,
             mean=mean_over_folds(folds, expected),
-            seconds_per_frame=math.fsum(unit.seconds for unit in units) / frames if frames else None,
-            peak_memory_bytes=max((unit.peak_bytes for unit in units), default=None),
+            **total_cost(timing).model_dump(),
         )
     except ValidationError as error:
         message = f"Results of {identity.method.name!r} on {identity.dataset} make no entry: {_first(error)}."

@@ -6,22 +6,20 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from fsbench.errors import ManifestError
 from fsbench.errors import RunError
+from fsbench.evaluation.cost import read_timing
 from fsbench.evaluation.results import Result
 from fsbench.evaluation.results import RunIdentity
 from fsbench.evaluation.runner import read_result
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import entry_from_results
 from fsbench.leaderboard.entries import PER_FOLD
-from fsbench.leaderboard.entries import UnitTiming
 from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import read_info
 from fsbench.splits.manifest import read_manifest
 
-__all__ = ["entries_from_runs", "find_runs", "manifest_folds", "read_timing"]
+__all__ = ["entries_from_runs", "find_runs", "manifest_folds"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,30 +27,6 @@ logger = logging.getLogger(__name__)
 def find_runs(folder: Path) -> list[Path]:
     """Returns the folders of all finished runs at any depth below a folder, sorted."""
     return sorted(path.parent for path in folder.rglob("result.json"))
-
-
-def read_timing(run: Path) -> list[UnitTiming]:
-    """Reads what the units of a run cost.
-
-    Args:
-        run: The run's folder.
-
-    Returns:
-        One record for each unit, the last if it was done again; empty if the run has no `timing.jsonl`.
-    """
-    path = run / "timing.jsonl"
-    if not path.is_file():
-        return []
-    units = {}
-    for line in path.read_bytes().splitlines():
-        try:
-            unit = UnitTiming.model_validate_json(line)
-        except ValidationError:
-            # A killed run leaves a cut line, and the next one appends to it. A lost timing is no lost score.
-            logger.warning("%s: skipped a line that was cut.", path)
-            continue
-        units[unit.unit] = unit
-    return list(units.values())
 
 
 def manifest_folds(identity: RunIdentity, splits: Path | None = None) -> tuple[int, ...] | None:

@@ -144,10 +144,12 @@ class Method(Protocol):
     keyword parameters are the method's options; `checkpoint` and `device`, if there, receive `--checkpoint` and
     `--device`. A method must be deterministic: the same calls give the same masks in any process and in any order.
 
-    Three more are found if they are there: the factory's `shipped_checkpoint(dataset, fold)`, a static method that
-    returns the path of weights that the method brings along, or None; the method's `train(job)`, which returns the
-    path of a checkpoint (see `fsbench.training.job`); and its `convert(out, half)`, which writes its checkpoint
-    anew.
+    More is found if it is there. Of the factory: `needs`, short texts that say what the method cannot do without
+    ("pip install 'fsbench[weights]'"); the static method `missing(dataset)`, which returns those of them that are not
+    there; and the static method `shipped_checkpoint(dataset, fold)`, which returns the path of weights that the method
+    brings along, or None. A method with the option `checkpoint` that states no needs counts as one that needs weights.
+    Of the method: `train(job)`, which returns the path of a checkpoint (see `fsbench.training.job`), and
+    `convert(out, half)`, which writes its checkpoint anew.
     """
 
     info: MethodInfo

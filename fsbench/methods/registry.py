@@ -18,9 +18,10 @@ from fsbench.methods.contract import Method
 from fsbench.methods.contract import MethodInfo
 from fsbench.training.job import TrainingJob
 
-__all__ = ["GROUP", "MethodFactory", "find_method", "registered_methods"]
+__all__ = ["GROUP", "WEIGHTS", "MethodFactory", "find_method", "registered_methods"]
 
 GROUP = "fsbench.methods"
+WEIGHTS = "weights: --checkpoint"  # what a method needs that takes a checkpoint and states no needs of its own
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,25 @@ class MethodFactory:
         kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         found = inspect.signature(self.factory).parameters
         return {name: parameter for name, parameter in found.items() if parameter.kind in kinds}
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What the method cannot do without: the factory's `needs`, or weights if it takes a checkpoint."""
+        default = (WEIGHTS,) if "checkpoint" in self.parameters else ()
+        return tuple(getattr(self.factory, "needs", default))
+
+    def missing(self, dataset: str) -> list[str]:
+        """Returns what of `needs` is not there, so that the method cannot run on a dataset with no option given.
+
+        The factory's `missing(dataset)` knows; without one, weights are missing that the method does not bring along,
+        and all else that it needs is taken to be there.
+        """
+        find: Callable[[str], Iterable[str]] | None = getattr(self.factory, "missing", None)
+        if find is not None:
+            return list(find(dataset))
+        # Folds count from 1, but the one of a cross-domain set is 0.
+        is_shipped = any(self.shipped_checkpoint(dataset, fold) for fold in (0, 1))
+        return [] if is_shipped or "checkpoint" not in self.parameters else [WEIGHTS]
 
     def resolve(self, options: Mapping[str, Any]) -> dict[str, Any]:  # Any: whatever the factory's annotations say
         """Returns all options of the method: those given, converted to the annotated type, and the defaults.

@@ -135,6 +135,10 @@ def test_chunks_and_one_choice_for_the_video_cover_all_frames(files):
     assert chunked.segment(chunked.adapt(support()), clip(), ["the dog"]).shape == (1, 5, 48, 70)
 
 
+def test_max_frames_bounds_the_chunk(files):
+    assert [make(files, max_frames=number).chunk for number in (None, 2, 99)] == [10, 2, 10]
+
+
 def test_a_converted_checkpoint_gives_the_same_masks(files, method, tmp_path):
     convert(files / "checkpoint.pth", tmp_path / "own", "--option", f"text_config={files / 'text.json'}")
     own = make(files, checkpoint=tmp_path / "own", text_config=None)

@@ -72,6 +72,7 @@ WRONG = [
     (["evaluate", "--method", "empty", "--draws", "a"], 2, "0-4"),
     (["evaluate", "--method", "empty", "--option", "a"], 2, "KEY=VALUE"),
     (["evaluate", "--method", "empty", "--option", "a=1"], 2, "no option 'a'"),
+    (["evaluate", "--method", "empty", "--max-frames", "2"], 2, "no option 'max_frames'"),
     (
         ["evaluate", "--method", "empty", "--dataset", "mini-ref-davis", "--splits", "."],
         3,
@@ -99,6 +100,7 @@ def test_the_whole_way_from_data_to_table(fsbench, data, tmp_path):
         table = fsbench("evaluate", "--method", method, "--dataset", "mini-ref-davis").stdout
         assert "standard|size=native|tolerance=0.008" in table
         assert "mini-ref-davis pack-v1" in table
+        assert "s in the method per frame, sentence and draw" in table
         assert "leaderboard/entries/mini-ref-davis" in fsbench("submit", f"runs/mini-ref-davis/{method}").stdout
     for style in ("md", "csv", "latex", "html"):
         assert "support-copy" in fsbench("leaderboard", "--format", style).stdout
@@ -120,6 +122,9 @@ def test_json_on_stdout_is_json_at_full_precision(fsbench, data):
     assert run["identity"]["manifest_digest"] == info["digest"]
     assert report["mean"]["J"] == run["score"]["mean"]["J"]
     assert len(str(report["mean"]["J"])) > 12
+    assert report["cost"] == run["cost"]
+    assert 0 < report["cost"]["seconds_per_frame"] < 1
+    assert report["cost"]["peak_memory_bytes"] > 1e6
 
 
 def test_build_splits_twice_says_unchanged(fsbench, data):
@@ -164,7 +169,11 @@ def test_a_single_draw_is_exported_by_its_number(fsbench, data, tmp_path):
 
 
 def test_lists_name_what_can_be_named(fsbench):
-    assert "colour-prototype" in fsbench("list", "methods").stdout
+    methods = fsbench("list", "methods").stdout
+    (plain,) = [line for line in methods.splitlines() if line.startswith("colour-prototype ")]
+    (weighty,) = [line for line in methods.splitlines() if line.startswith("referformer ")]
+    assert " yes " in plain
+    assert "no, without weights: --checkpoint" in weighty
     assert "mini-ref-sail-vos" in fsbench("list", "datasets").stdout
     assert "tolerance=0.010" in fsbench("list", "protocols").stdout
 

@@ -21,12 +21,23 @@ class Shipping(Reddish):
         return Path(__file__) if dataset == "mini-ref-shapes" else None
 
 
+class Gated(Plain):
+    """Knows by itself what it lacks."""
+
+    needs = ("a licence", "a licence plate")
+
+    @staticmethod
+    def missing(dataset):
+        return ["a licence plate"] if dataset == "mini-ref-shapes" else []
+
+
 def test_the_demo_takes_what_can_run_and_warns_of_what_cannot_be_imported(monkeypatch, caplog):
     targets = {
         "broken": "no_such_package.method:Method",
         "plain": f"{__name__}:Plain",
         "needs-weights": "tests.tiny:Reddish",
         "shipping": f"{__name__}:Shipping",
+        "gated": f"{__name__}:Gated",
     }
     found = {name: MethodFactory(target, "") for name, target in targets.items()}
     monkeypatch.setattr(demo, "registered_methods", lambda: found)

@@ -78,6 +78,7 @@ class FamilyMethod:
         query_choice: Literal["chunk", "video"] = "chunk",
         short_side: int | None = None,
         compile: bool = False,
+        max_frames: int | None = None,
     ) -> None:
         """Notes the options; `prepare` loads the weights.
 
@@ -93,6 +94,7 @@ class FamilyMethod:
             short_side: Shorter side of the frames that the model sees, in pixels; None for what the checkpoint says,
                 360 for released weights.
             compile: Let torch compile the encoder; pays off over many videos.
+            max_frames: Bound on `chunk`, for where memory is short.
         """
         self.checkpoint = checkpoint
         self.backbone = backbone
@@ -100,7 +102,7 @@ class FamilyMethod:
         self.text_config = text_config
         self.device = pick_device(device)
         self.dtype = _DTYPES[dtype]
-        self.chunk = chunk
+        self.chunk = min(chunk, max_frames or chunk)
         self.query_choice = query_choice
         self.short_side = short_side
         self.compile = compile

@@ -7,17 +7,17 @@ from pydantic import ValidationError
 
 from fsbench.datasets import open_dataset
 from fsbench.errors import RunError
+from fsbench.evaluation.cost import read_timing
+from fsbench.evaluation.cost import UnitTiming
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import entry_from_results
 from fsbench.leaderboard.entries import entry_path
 from fsbench.leaderboard.entries import read_entries
-from fsbench.leaderboard.entries import UnitTiming
 from fsbench.leaderboard.entries import write_entries
 from fsbench.leaderboard.entries import write_entry
 from fsbench.leaderboard.runs import entries_from_runs
 from fsbench.leaderboard.runs import find_runs
 from fsbench.leaderboard.runs import manifest_folds
-from fsbench.leaderboard.runs import read_timing
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import write_manifest

@@ -47,6 +47,24 @@ def test_wrong_options_say_what_is_right(options, message):
         find_method("tests.tiny:Reddish").resolve(options)
 
 
+def test_a_method_needs_weights_if_it_takes_and_does_not_bring_them():
+    weights = ["weights: --checkpoint"]
+    plain, taking, shipping, gated = (
+        find_method(target)
+        for target in (
+            "tests.fsbench.test_demo:Plain",
+            "tests.tiny:Reddish",
+            "tests.fsbench.test_demo:Shipping",
+            "tests.fsbench.test_demo:Gated",
+        )
+    )
+    assert [list(each.needs) for each in (plain, taking, shipping)] == [[], weights, weights]
+    assert [each.missing("mini-ref-shapes") for each in (plain, taking, shipping)] == [[], weights, []]
+    assert shipping.missing("mini-ref-davis") == weights
+    assert gated.needs == ("a licence", "a licence plate")
+    assert [gated.missing(name) for name in ("mini-ref-shapes", "mini-ref-davis")] == [["a licence plate"], []]
+
+
 @pytest.mark.parametrize("target", ["tests.tiny:Nothing", "tests.nothing:Reddish", "tests.tiny:write_dataset"])
 def test_what_is_no_method_is_an_error(target):
     with pytest.raises(PluginError):

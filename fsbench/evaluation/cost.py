@@ -1,0 +1,80 @@
+"""What runs cost: time in the method and memory, from their `timing.jsonl`, which stands apart from results."""
+
+import logging
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic import ValidationError
+
+__all__ = ["Cost", "UnitTiming", "read_timing", "total_cost"]
+
+logger = logging.getLogger(__name__)
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class UnitTiming(_Record):
+    """A line of a run's `timing.jsonl`: what one video cost, with all its sentences and draws.
+
+    Attributes:
+        unit: Its number in the run.
+        seconds: Time in the method.
+        frames: Frames that the method was asked for, counted once for each sentence and draw.
+        peak_bytes: The largest resident memory of the worker so far.
+    """
+
+    unit: int
+    seconds: float
+    frames: int
+    peak_bytes: int
+
+
+class Cost(_Record):
+    """What units cost together.
+
+    Attributes:
+        seconds_per_frame: Time in the method, per frame, sentence and draw; None if it is not known.
+        peak_memory_bytes: The largest resident memory of a worker; None if it is not known.
+    """
+
+    seconds_per_frame: float | None
+    peak_memory_bytes: int | None
+
+
+def total_cost(timing: Iterable[UnitTiming]) -> Cost:
+    """Returns what units cost together, the same to the last bit for any order of them."""
+    units = list(timing)
+    frames = sum(unit.frames for unit in units)
+    return Cost(
+        seconds_per_frame=math.fsum(unit.seconds for unit in units) / frames if frames else None,
+        peak_memory_bytes=max((unit.peak_bytes for unit in units), default=None),
+    )
+
+
+def read_timing(run: Path) -> list[UnitTiming]:
+    """Reads what the units of a run cost.
+
+    Args:
+        run: The run's folder.
+
+    Returns:
+        One record for each unit, the last if it was done again; empty if the run has no `timing.jsonl`.
+    """
+    path = run / "timing.jsonl"
+    if not path.is_file():
+        return []
+    units = {}
+    for line in path.read_bytes().splitlines():
+        try:
+            unit = UnitTiming.model_validate_json(line)
+        except ValidationError:
+            # A killed run leaves a cut line, and the next one appends to it. A lost timing is no lost score.
+            logger.warning("%s: skipped a line that was cut.", path)
+            continue
+        units[unit.unit] = unit
+    return list(units.values())
