@@ -213,7 +213,7 @@ SHAPES = Recipe(
 SHAPES_META = replace(
     SHAPES,
     name="shapes-meta",
-    epochs=5,
+    epochs=4,
     augmentation=replace(SHAPES.augmentation, hide_name=0.5),
     pretraining=None,
     naming=None,
