@@ -527,19 +527,29 @@ def export(run: Path, out: Path, draw: int | None) -> None:
 @main.command()
 @click.argument("run", type=click.Path(file_okay=False, exists=True, path_type=Path))
 @_entries
-def submit(run: Path, entries: Path) -> None:
+@click.option("--link", "links", multiple=True, metavar="URL", help="Of code, weights or a paper; may be repeated.")
+@click.option(
+    "--trained-on",
+    "trained_classes",
+    multiple=True,
+    metavar="CLASS",
+    help="A class that the weights have seen; may be repeated. Novel ones are flagged on the leaderboard.",
+)
+def submit(run: Path, entries: Path, links: tuple[str, ...], trained_classes: tuple[str, ...]) -> None:
     """Turn the finished runs in a folder into leaderboard entries.
 
-    RUN is a run's folder, or one that holds several (all folds of a method, or all of runs/).
+    RUN is a run's folder, or one that holds several (all folds of a method, or all of runs/). Beside an entry's JSON
+    goes the score of every episode, and of the episodes that the leaderboard shows, every frame's.
 
     \b
-    Example:
+    Examples:
       fsbench submit runs/mini-ref-davis/colour-prototype
+      fsbench submit runs/mini-ref-youtube-vos/mine --link https://example.org/code --trained-on person
     """
     from fsbench.leaderboard import entries_from_runs
     from fsbench.leaderboard import write_entries
 
-    found = entries_from_runs(run)
+    found = entries_from_runs(run, trained_classes=trained_classes, links=links)
     if not found:
         raise RunError(f"{run}: holds no finished run (no result.json). Run 'fsbench evaluate' first.")
     for path in write_entries(entries, found):

@@ -2,6 +2,10 @@
 
 import logging
 import math
+import os
+import platform
+import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,7 +13,7 @@ from pydantic import BaseModel
 from pydantic import ConfigDict
 from pydantic import ValidationError
 
-__all__ = ["Cost", "UnitTiming", "read_timing", "total_cost"]
+__all__ = ["Cost", "UnitTiming", "describe_hardware", "read_timing", "total_cost"]
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +30,16 @@ class UnitTiming(_Record):
         seconds: Time in the method.
         frames: Frames that the method was asked for, counted once for each sentence and draw.
         peak_bytes: The largest resident memory of the worker so far.
+        hardware: See `describe_hardware`; empty if it was not written down.
+        parameters: Of the method's model; None if it does not say.
     """
 
     unit: int
     seconds: float
     frames: int
     peak_bytes: int
+    hardware: str = ""
+    parameters: int | None = None
 
 
 class Cost(_Record):
@@ -40,10 +48,14 @@ class Cost(_Record):
     Attributes:
         seconds_per_frame: Time in the method, per frame, sentence and draw; None if it is not known.
         peak_memory_bytes: The largest resident memory of a worker; None if it is not known.
+        hardware: The machines, each once, sorted.
+        parameters: Of the method's model, the largest if they differ; None if it is not known.
     """
 
     seconds_per_frame: float | None
     peak_memory_bytes: int | None
+    hardware: tuple[str, ...]
+    parameters: int | None
 
 
 def total_cost(timing: Iterable[UnitTiming]) -> Cost:
@@ -53,7 +65,26 @@ def total_cost(timing: Iterable[UnitTiming]) -> Cost:
     return Cost(
         seconds_per_frame=math.fsum(unit.seconds for unit in units) / frames if frames else None,
         peak_memory_bytes=max((unit.peak_bytes for unit in units), default=None),
+        hardware=tuple(sorted({unit.hardware for unit in units if unit.hardware})),
+        parameters=max((unit.parameters for unit in units if unit.parameters is not None), default=None),
     )
+
+
+def describe_hardware() -> str:
+    """Returns processor, cores and, if torch is loaded and sees one, accelerator of this machine."""
+    names = re.findall(r"^model name\s*:\s*(.+)$", _read(Path("/proc/cpuinfo")), re.MULTILINE)
+    parts = [names[0] if names else platform.processor() or platform.machine(), f"{os.cpu_count()} cores"]
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        parts.append(torch.cuda.get_device_name())
+    return ", ".join(parts)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def read_timing(run: Path) -> list[UnitTiming]:

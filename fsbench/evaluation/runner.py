@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -37,7 +38,7 @@ from fsbench.methods.registry import MethodFactory
 from fsbench.protocol import Protocol
 from fsbench.splits.manifest import Manifest
 
-__all__ = ["RunOptions", "evaluate_fold", "read_result"]
+__all__ = ["RunOptions", "evaluate_fold", "read_parts", "read_result"]
 
 logger = logging.getLogger(__name__)
 
@@ -136,6 +137,18 @@ def read_result(folder: Path) -> Result:
         raise RunError(f"{path}: {error.errors()[0]['msg']}. Evaluate again with --restart.") from error
 
 
+def read_parts(folder: Path, kind: Literal["predictions", "scores"]) -> pa.Table:
+    """Reads all parts of a run.
+
+    Raises:
+        RunError: There are none, or one cannot be read.
+    """
+    paths = sorted((folder / kind).glob("part-*.parquet"))
+    if not paths:
+        raise RunError(f"{folder / kind}: holds no parts of a run. Evaluate again with --restart.")
+    return pa.concat_tables([_read_part(path) for path in paths])
+
+
 def _claim(folder: Path, identity: RunIdentity, restart: bool) -> None:
     """Makes the folder this run's, or raises RunError if it is another's."""
     path = folder / "run.json"
@@ -179,7 +192,14 @@ def _keep(folder: Path, result: UnitResult, failures: dict[int, dict[str, str]])
     for kind, table in (("predictions", result.predictions), ("scores", result.scores)):
         path = _part(folder, kind, result.number)
         write_whole(path, partial(pq.write_table, table, compression="zstd"))
-    timing = UnitTiming(unit=result.number, seconds=result.seconds, frames=result.frames, peak_bytes=result.peak_bytes)
+    timing = UnitTiming(
+        unit=result.number,
+        seconds=result.seconds,
+        frames=result.frames,
+        peak_bytes=result.peak_bytes,
+        hardware=result.hardware,
+        parameters=result.parameters,
+    )
     with (folder / "timing.jsonl").open("a") as stream:
         stream.write(timing.model_dump_json() + "\n")
     if not result.failures and failures.pop(result.number, {}):

@@ -17,6 +17,7 @@ from fsbench.datasets.reading import read_frames
 from fsbench.datasets.records import Dataset
 from fsbench.errors import FsbenchError
 from fsbench.errors import PluginError
+from fsbench.evaluation.cost import describe_hardware
 from fsbench.evaluation.plan import DrawTask
 from fsbench.evaluation.plan import SupportTask
 from fsbench.evaluation.plan import Unit
@@ -73,6 +74,8 @@ class UnitResult:
         seconds: Time spent in the method.
         frames: Frames that the method was asked for, counted once for each sentence and draw.
         peak_bytes: The process's largest resident memory so far.
+        hardware: Of the machine.
+        parameters: Of the method's model, if it says.
     """
 
     number: int
@@ -82,6 +85,8 @@ class UnitResult:
     seconds: float
     frames: int
     peak_bytes: int
+    hardware: str
+    parameters: int | None
 
 
 class Worker:
@@ -92,6 +97,7 @@ class Worker:
         self._dataset: Dataset = open_dataset(setup.dataset, setup.data_root)
         self._method = setup.method.create(setup.options)
         self._method.prepare(setup.fold)
+        self._hardware = describe_hardware()
         self._adapted: dict[str, Any] = {}  # Any: what the method's `adapt` returns
         self._class_name = ""
         self._seconds = 0.0
@@ -113,7 +119,10 @@ class Worker:
         scores = pa.concat_tables([p[1] for p in parts]) if parts else score_table((), (), (), (), self._setup.protocol)
         frames = len(unit.frames) * len(unit.sentences) * len(parts)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
-        return UnitResult(unit.number, predictions, scores, failures, self._seconds, frames, peak)
+        parameters = getattr(self._method, "num_parameters", None)
+        return UnitResult(
+            unit.number, predictions, scores, failures, self._seconds, frames, peak, self._hardware, parameters
+        )
 
     def _all_draws(self, unit: Unit) -> tuple[list[tuple[pa.Table, pa.Table]], dict[str, str]]:
         try:

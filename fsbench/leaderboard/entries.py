@@ -1,6 +1,7 @@
 """Leaderboard entries: what a method scores on the folds of a dataset, as a file that is committed."""
 
 import math
+import re
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -27,12 +28,17 @@ from fsbench.evaluation.results import Score
 from fsbench.evaluation.results import summarise
 from fsbench.evaluation.results import Summary
 from fsbench.files import write_whole
+from fsbench.leaderboard.details import Details
+from fsbench.leaderboard.details import read_details
+from fsbench.leaderboard.details import write_details
 from fsbench.methods.contract import MethodInfo
 
 __all__ = [
     "PER_FOLD",
     "Entry",
     "FoldEntry",
+    "Interval",
+    "Intervals",
     "entry_from_results",
     "entry_path",
     "mean_over_folds",
@@ -47,7 +53,7 @@ PER_FOLD = ("fold", "checkpoint_sha256")
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
 class FoldEntry(_Record):
@@ -70,11 +76,26 @@ class FoldEntry(_Record):
     failed: int
 
 
+class Interval(_Record):
+    """A 95 % confidence interval of each value."""
+
+    low: Score
+    high: Score
+
+
+class Intervals(_Record):
+    """Intervals of an entry's means, where there are any; see `fsbench.statistics.intervals`."""
+
+    mean: Interval | None
+    folds: dict[int, Interval | None]
+    classes: dict[str, Interval | None]
+
+
 class Entry(_Record):
     """A method's place on the leaderboard of one dataset, manifest and protocol.
 
-    It is refused if the folds are not in order, each once and expected, if a score is not in [0, 1], or if `mean` is
-    not what follows from the folds.
+    It is refused if the folds are not in order, each once and expected, if a score is not in [0, 1], if `mean` is not
+    what follows from the folds, or if a link is no web address.
 
     Attributes:
         schema_version: Of this record.
@@ -85,10 +106,15 @@ class Entry(_Record):
         expected_folds: The folds that a complete entry has, in order.
         folds: Those that were evaluated, in order.
         mean: See `mean_over_folds`.
-        seconds_per_frame, peak_memory_bytes: See `Cost`.
+        intervals: Of the means; None if they are not known.
+        details_sha256: Of the details beside the entry; None if there are none.
+        trained_classes: Classes that the weights have seen, as declared by whoever submitted the entry.
+        links: To code, weights or a paper.
+        details: What lies beside the entry. It is no part of the JSON.
+        seconds_per_frame, peak_memory_bytes, hardware, parameters: See `Cost`.
     """
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     dataset: str
     manifest_version: str
     manifest_digest: str
@@ -102,23 +128,50 @@ class Entry(_Record):
     expected_folds: tuple[int, ...]
     folds: tuple[FoldEntry, ...] = Field(min_length=1)
     mean: Summary | None
+    intervals: Intervals | None = None
+    details_sha256: str | None = None
+    trained_classes: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
     seconds_per_frame: float | None
     peak_memory_bytes: int | None
+    hardware: tuple[str, ...] = ()
+    parameters: int | None = None
+    details: Details | None = Field(default=None, exclude=True, repr=False)
 
     @model_validator(mode="before")
     @classmethod
     def _upgrade(cls, record: Any) -> Any:  # Any: JSON
-        """Version 1 had no variants, and one checkpoint for all folds."""
-        if not isinstance(record, dict) or record.get("schema_version") != 1:
+        """Version 1 had no variants and one checkpoint for all folds; version 2 nothing that has a default here."""
+        if not isinstance(record, dict) or record.get("schema_version") not in (1, 2):
             return record
-        record = {**record, "schema_version": 2, "variant": ""}
-        digest = record.pop("checkpoint_sha256", None)
-        return {**record, "folds": [{**fold, "checkpoint_sha256": digest} for fold in record.get("folds", ())]}
+        version, record = record["schema_version"], {**record, "schema_version": 3}
+        if version == 1:
+            digest = record.pop("checkpoint_sha256", None)
+            folds = [{**fold, "checkpoint_sha256": digest} for fold in record.get("folds", ())]
+            record |= {"variant": "", "folds": folds}
+        return record
 
     @property
     def title(self) -> str:
         """The method's name, and the variant's if it has one."""
         return f"{self.method.name} ({self.variant})" if self.variant else self.method.name
+
+    @property
+    def seen_novel(self) -> tuple[str, ...]:
+        """Novel classes of the entry's folds that the weights have seen, by what the method or its submitter says."""
+        seen = {*self.trained_classes, *self.method.trained_on}
+        return tuple(found.name for fold in self.folds for found in fold.classes if found.name in seen)
+
+    @property
+    def clean_mean(self) -> Score | None:
+        """The mean over folds of the mean over those classes that the weights have not seen.
+
+        None if it is no other than `mean`, or if of a fold nothing is left.
+        """
+        if not self.seen_novel or self.mean is None:
+            return None
+        clean = [[c.score.mean for c in fold.classes if c.name not in self.seen_novel] for fold in self.folds]
+        return mean_score([mean_score(scores) for scores in clean]) if all(clean) else None
 
     @model_validator(mode="after")
     def _check(self) -> "Entry":
@@ -130,6 +183,11 @@ class Entry(_Record):
             raise ValueError(f"folds: {unexpected} are none of the expected folds {list(self.expected_folds)}")
         if not all(0 <= value <= 1 for fold in self.folds for value in _values(fold)):
             raise ValueError("folds: a score is not in [0, 1]")
+        for link in self.links:
+            if not re.fullmatch(r"https?://[^\s\"'<>\\]+", link):
+                raise ValueError(f"links: {link!r} is not the address of a web page (http:// or https://)")
+        if self.details is not None and self.details.digest != self.details_sha256:
+            raise ValueError("details_sha256: is not the digest of the details")
         if not _agree(self.mean, mean_over_folds(self.folds, self.expected_folds)):
             raise ValueError("mean: does not follow from the folds")
         return self
@@ -153,7 +211,13 @@ def mean_over_folds(folds: Sequence[FoldEntry], expected_folds: Sequence[int]) -
 
 
 def entry_from_results(
-    results: Sequence[Result], expected_folds: Iterable[int], timing: Iterable[UnitTiming] = ()
+    results: Sequence[Result],
+    expected_folds: Iterable[int],
+    timing: Iterable[UnitTiming] = (),
+    details: Details | None = None,
+    *,
+    trained_classes: Iterable[str] = (),
+    links: Iterable[str] = (),
 ) -> Entry:
     """Joins the results of one method on several folds.
 
@@ -161,6 +225,8 @@ def entry_from_results(
         results: One for each fold, in any order.
         expected_folds: The folds that the dataset has.
         timing: What the units of these runs cost, all together.
+        details: Of the same runs.
+        trained_classes, links: See `Entry`.
 
     Returns:
         The entry; the same for any order of the arguments' items.
@@ -191,6 +257,10 @@ def entry_from_results(
             expected_folds=expected,
             folds=folds,
             mean=mean_over_folds(folds, expected),
+            details_sha256=None if details is None else details.digest,
+            trained_classes=tuple(sorted(set(trained_classes))),
+            links=tuple(links),
+            details=details,
             **total_cost(timing).model_dump(),
         )
     except ValidationError as error:
@@ -227,6 +297,8 @@ def entry_path(folder: Path, entry: Entry) -> Path:
 def write_entry(folder: Path, entry: Entry) -> Path:
     """Writes an entry, in place of the method's earlier one. Returns, and raises, as `entry_path`."""
     path = entry_path(folder, entry)
+    if entry.details is not None:
+        write_details(path, entry.details)
     write_whole(path, entry.model_dump_json(indent=1) + "\n")
     return path
 
@@ -275,7 +347,7 @@ def _read_entry(folder: Path, path: Path) -> Entry:
         raise RunError(f"{path}: {_first(error)}. Restore the file, or make it again from its runs.") from error
     if (place := entry_path(folder, entry)) != path:
         raise RunError(f"{path}: holds an entry that belongs at {place}. Move it there.")
-    return entry
+    return entry.model_copy(update={"details": read_details(path, entry.details_sha256)})
 
 
 def _fold_entry(result: Result) -> FoldEntry:

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from pathlib import Path
 
+from fsbench.datasets.catalogue import EMBEDDED
 from fsbench.errors import ManifestError
 from fsbench.errors import RunError
 from fsbench.evaluation.cost import read_timing
 from fsbench.evaluation.results import Result
 from fsbench.evaluation.results import RunIdentity
 from fsbench.evaluation.runner import read_result
+from fsbench.leaderboard.details import Details
+from fsbench.leaderboard.details import details_from_runs
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import entry_from_results
 from fsbench.leaderboard.entries import PER_FOLD
@@ -50,7 +53,11 @@ def manifest_folds(identity: RunIdentity, splits: Path | None = None) -> tuple[i
 
 
 def entries_from_runs(
-    folder: Path, expected_folds: Callable[[RunIdentity], Sequence[int] | None] = manifest_folds
+    folder: Path,
+    expected_folds: Callable[[RunIdentity], Sequence[int] | None] = manifest_folds,
+    *,
+    trained_classes: Sequence[str] = (),
+    links: Sequence[str] = (),
 ) -> list[Entry]:
     """Makes entries of all finished runs below a folder. Runs that differ in more than the fold are never joined.
 
@@ -58,6 +65,7 @@ def entries_from_runs(
         folder: The folder of all runs.
         expected_folds: Says which folds the dataset of a run has; if it returns None, the folds that are there count
             as all.
+        trained_classes, links: See `Entry`; the same for all.
 
     Returns:
         The entries, sorted by dataset, protocol and method.
@@ -74,12 +82,15 @@ def entries_from_runs(
             other = group[result.identity.fold][0]
             raise RunError(f"{run}: the same run of the same fold as {other}. Delete one of them.")
         group[result.identity.fold] = (run, result)
-    entries = [_entry_from_group(group, expected_folds) for _, group in sorted(groups.items())]
+    entries = [_entry_from_group(group, expected_folds, trained_classes, links) for _, group in sorted(groups.items())]
     return sorted(entries, key=lambda entry: (entry.dataset, entry.protocol, entry.title))
 
 
 def _entry_from_group(
-    group: dict[int, tuple[Path, Result]], expected_folds: Callable[[RunIdentity], Sequence[int] | None]
+    group: dict[int, tuple[Path, Result]],
+    expected_folds: Callable[[RunIdentity], Sequence[int] | None],
+    trained_classes: Sequence[str],
+    links: Sequence[str],
 ) -> Entry:
     results = [result for _, result in group.values()]
     identity = results[0].identity
@@ -91,4 +102,16 @@ def _entry_from_group(
             identity.manifest_digest[:12],
         )
         expected = sorted(group)
-    return entry_from_results(results, expected, [unit for run, _ in group.values() for unit in read_timing(run)])
+    runs = [run for run, _ in group.values()]
+    timing = [unit for run in runs for unit in read_timing(run)]
+    details = _details(runs, identity.dataset)
+    return entry_from_results(results, expected, timing, details, trained_classes=trained_classes, links=links)
+
+
+def _details(runs: Sequence[Path], dataset: str) -> Details | None:
+    """Returns the details of runs; None, with a warning, if only the results of one are left."""
+    if bare := [run for run in runs if not (run / "scores").is_dir()]:
+        logger.warning("%s: holds no scores of single frames, so the entry has neither details nor intervals.", bare[0])
+        return None
+    # Masks of the embedded set are small, and its pixels can be drawn anywhere.
+    return details_from_runs(runs, with_masks=dataset == EMBEDDED)

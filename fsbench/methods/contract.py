@@ -149,7 +149,8 @@ class Method(Protocol):
     there; and the static method `shipped_checkpoint(dataset, fold)`, which returns the path of weights that the method
     brings along, or None. A method with the option `checkpoint` that states no needs counts as one that needs weights.
     Of the method: `train(job)`, which returns the path of a checkpoint (see `fsbench.training.job`), and
-    `convert(out, half)`, which writes its checkpoint anew.
+    `convert(out, half)`, which writes its checkpoint anew; and `num_parameters`, the size of its model once it is
+    prepared.
     """
 
     info: MethodInfo

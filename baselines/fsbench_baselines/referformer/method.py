@@ -162,6 +162,11 @@ class FamilyMethod:
         own = None if self.checkpoint is None else self.checkpoint / "tokenizer"
         return own if own is not None and own.is_dir() else None
 
+    @property
+    def num_parameters(self) -> int:
+        """The size of the model, a shared weight counted once."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
     def adapt(self, support: Support) -> Any:  # Any: tensors of the model
         """Ignores the support: zero-shot."""
         return None

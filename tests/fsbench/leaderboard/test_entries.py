@@ -9,6 +9,10 @@ from fsbench.datasets import open_dataset
 from fsbench.errors import RunError
 from fsbench.evaluation.cost import read_timing
 from fsbench.evaluation.cost import UnitTiming
+from fsbench.evaluation.results import ClassResult
+from fsbench.evaluation.results import Score
+from fsbench.evaluation.results import summarise
+from fsbench.leaderboard.details import details_from_runs
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import entry_from_results
 from fsbench.leaderboard.entries import entry_path
@@ -27,15 +31,17 @@ from tests.fsbench.leaderboard.samples import identity
 from tests.fsbench.leaderboard.samples import INFO
 from tests.fsbench.leaderboard.samples import RELEASED
 from tests.fsbench.leaderboard.samples import result
+from tests.fsbench.leaderboard.test_details import write_run as write_parts
 from tests.tiny import write_dataset
 
 STORED = Path(__file__).parents[2] / "data" / "leaderboard_v1"
 
+DECLARED = replace(INFO, trained_on=("ImageNet-1k", "cat"))
 SCORES = {1: [(0.5, 0.7), (0.6, 0.8)], 2: [(0.3, 0.4), (0.2, 0.5)]}
 
 
 def write_run(folder, found, timing=""):
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "result.json").write_text(found.model_dump_json())
     (folder / "timing.jsonl").write_text(timing)
     return folder
@@ -50,6 +56,61 @@ def test_an_entry_of_schema_1_loads():
     (stored,) = read_entries(STORED)
     timing = [UnitTiming(unit=0, seconds=1.5, frames=48, peak_bytes=123456789)]
     assert stored == entry_from_results([result(fold, scores) for fold, scores in SCORES.items()], (1, 2), timing)
+
+
+def test_an_entry_of_schema_2_loads():
+    (stored,) = read_entries(STORED.with_name("leaderboard_v2"))
+    assert stored.schema_version == 3
+    assert stored.method.name == "empty"
+    assert (stored.details, stored.intervals, stored.hardware, stored.links) == (None, None, (), ())
+
+
+def test_details_lie_beside_an_entry_and_are_read_with_it(tmp_path):
+    details = details_from_runs([write_parts(tmp_path / "run")], with_masks=True)
+    results = [result(fold, scores) for fold, scores in SCORES.items()]
+    written = entry_from_results(results, (1, 2), details=details)
+    path = write_entry(tmp_path / "entries", written)
+    assert sorted(each.name for each in path.parent.iterdir()) == [
+        "copy.episodes.parquet",
+        "copy.gallery.parquet",
+        "copy.json",
+    ]
+    assert 'details"' not in path.read_text()
+    (found,) = read_entries(tmp_path / "entries")
+    assert found == written
+    assert found.details == details
+    path.with_suffix(".gallery.parquet").unlink()
+    with pytest.raises(RunError, match="gallery"):
+        read_entries(tmp_path / "entries")
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "example.org", "https://a b", 'https://x/"onclick="y', ""])
+def test_a_link_is_the_address_of_a_web_page(link):
+    with pytest.raises(RunError, match="is not the address of a web page"):
+        entry_from_results([result(1)], (1,), links=["https://example.org/code?x=1#y", link])
+
+
+def test_a_method_that_has_seen_novel_classes_is_found_out_and_scored_on_the_others():
+    def scored(name, value):
+        return ClassResult(name=name, score=summarise([Score(J=value, F=value, JF=value)] * 2))
+
+    first, second = (result(fold) for fold in (1, 2))
+    first = first.model_copy(update={"classes": (scored("mouse", 0.9), scored("cat", 0.5), scored("ant", 0.3))})
+    second = second.model_copy(update={"classes": (scored("dog", 0.2),)})
+    clean = entry_from_results([first, second], (1, 2), trained_classes=["zebra"])
+    assert clean.seen_novel == ()
+    assert clean.clean_mean is None
+    flagged = entry_from_results([first, second], (1, 2), trained_classes=["mouse", "zebra", "mouse"])
+    assert flagged.trained_classes == ("mouse", "zebra")
+    assert flagged.seen_novel == ("mouse",)
+    assert pytest.approx(((0.5 + 0.3) / 2 + 0.2) / 2) == flagged.clean_mean.J
+    # Of fold 2 nothing is left.
+    assert entry_from_results([first, second], (1, 2), trained_classes=["mouse", "dog"]).clean_mean is None
+    told = [
+        each.model_copy(update={"identity": identity(n, name="copy", method=DECLARED)})
+        for n, each in enumerate((first, second), 1)
+    ]
+    assert entry_from_results(told, (1, 2)).seen_novel == ("cat",)
 
 
 def test_written_entries_read_back_the_same(tmp_path):
@@ -169,7 +230,7 @@ def test_results_that_make_no_entry_are_refused(results, message):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"schema_version": 3}, "schema_version"),
+        ({"schema_version": 4}, "schema_version"),
         ({"rank": 1}, "rank"),
         ({"mean": None}, "does not follow"),
         ({"expected_folds": [1, 2, 3]}, "does not follow"),
@@ -257,6 +318,14 @@ def test_runs_are_joined_over_their_folds(tmp_path, caplog):
     assert found.mean == entry(SCORES).mean
     assert found.seconds_per_frame == 3 / 8
     assert found.peak_memory_bytes == 2
+    assert found.details is None
+    assert "no scores of single frames" in caplog.messages[0]
+    caplog.clear()
+    for fold in SCORES:
+        write_parts(tmp_path / f"fold-{fold}", [f"f{fold}/mouse/d0/v{i}/0" for i in range(4)])
+    (found,) = entries_from_runs(tmp_path, lambda _: (1, 2))
+    assert found.details.episodes.num_rows == 8
+    assert found.details_sha256 == found.details.digest
     assert not caplog.messages
 
 

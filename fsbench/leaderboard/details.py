@@ -1,0 +1,168 @@
+"""What lies beside an entry: the score of every episode, and masks of a few, as Parquet files."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from fsbench.errors import RunError
+from fsbench.evaluation.runner import read_parts
+from fsbench.files import write_whole
+
+__all__ = ["EPISODES", "GALLERY", "Details", "details_from_runs", "gallery_episodes", "read_details", "write_details"]
+
+PER_CLASS = 4  # episodes of a class in the gallery
+
+EPISODES = pa.schema(
+    [("episode_id", pa.string()), ("J", pa.float64()), ("F", pa.float64())],
+    metadata={"fsbench.schema": "entry-episodes-1"},
+)
+"""A row for each episode: the means over its frames."""
+
+GALLERY = pa.schema(
+    [
+        ("episode_id", pa.string()),
+        ("frame", pa.string()),
+        ("J", pa.float64()),
+        ("F", pa.float64()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("counts", pa.binary()),
+    ],
+    metadata={"fsbench.schema": "entry-gallery-1"},
+)
+"""A row for each frame of a few episodes: its scores and, where the entry shows masks, its run-length code of COCO."""
+
+
+@dataclass(frozen=True)
+class Details:
+    """What an entry's scores are made of.
+
+    Attributes:
+        episodes: Rows of `EPISODES`, sorted.
+        gallery: Rows of `GALLERY`, sorted.
+    """
+
+    episodes: pa.Table
+    gallery: pa.Table
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the rows, which depends on no version of the Parquet writer."""
+        digest = hashlib.sha256()
+        for table in (self.episodes, self.gallery):
+            for row in table.to_pylist():
+                code = row.get("counts")
+                row |= {} if code is None else {"counts": code.decode("ascii")}
+                digest.update(json.dumps(row, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n")
+        return digest.hexdigest()
+
+
+def gallery_episodes(episode_ids: Iterable[str]) -> tuple[str, ...]:
+    """Chooses the episodes that are shown, the same for every method.
+
+    Args:
+        episode_ids: `f<fold>/<class>/d<draw>/<video>/<expression>`.
+
+    Returns:
+        Of each class `PER_CLASS` episodes of its first draw, those whose ids have the smallest SHA-256, each of another
+        video where there are enough; sorted.
+    """
+    by_class: dict[tuple[str, str], list[tuple[int, str, str]]] = {}
+    for episode_id in episode_ids:
+        fold, name, draw, video, _ = episode_id.split("/")
+        by_class.setdefault((fold, name), []).append((int(draw[1:]), video, episode_id))
+    chosen: list[str] = []
+    for rows in by_class.values():
+        first = min(draw for draw, _, _ in rows)
+        order = sorted((hashlib.sha256(i.encode()).digest(), video, i) for draw, video, i in rows if draw == first)
+        seen: dict[str, int] = {}
+        ranked = []
+        for digest, video, episode_id in order:
+            seen[video] = seen.get(video, 0) + 1
+            ranked.append((seen[video], digest, episode_id))
+        chosen += [episode_id for _, _, episode_id in sorted(ranked)[:PER_CLASS]]
+    return tuple(sorted(chosen))
+
+
+def details_from_runs(runs: Sequence[Path], *, with_masks: bool) -> Details:
+    """Gathers the details of finished runs.
+
+    Args:
+        runs: The folders of one method's runs, one for each fold.
+        with_masks: Put masks into the gallery, and not scores alone.
+
+    Raises:
+        RunError: A part of a run cannot be read.
+    """
+    scores = pa.concat_tables([read_parts(run, "scores") for run in runs]).sort_by(
+        [("episode_id", "ascending"), ("frame", "ascending")]
+    )
+    chosen = gallery_episodes(pc.unique(scores["episode_id"]).to_pylist())
+    gallery = scores.filter(pc.is_in(scores["episode_id"], pa.array(chosen, pa.string())))
+    keys = ["episode_id", "frame"]
+    if with_masks:
+        masks = pa.concat_tables([read_parts(run, "predictions") for run in runs])
+        gallery = gallery.join(masks, keys, join_type="left outer")
+    for field in GALLERY:
+        if field.name not in gallery.column_names:
+            gallery = gallery.append_column(field, pa.nulls(len(gallery), field.type))
+    gallery = gallery.sort_by([(key, "ascending") for key in keys]).select(GALLERY.names)
+    return Details(_episode_means(scores), gallery.cast(GALLERY).combine_chunks())
+
+
+def _episode_means(scores: pa.Table) -> pa.Table:
+    """Returns the rows of `EPISODES` for score rows that are sorted by episode and frame."""
+    ids = scores["episode_id"].to_numpy(zero_copy_only=False)
+    starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]]) if len(ids) else np.array([], int)
+    means = {
+        name: [float(np.mean(part)) for part in np.split(scores[name].to_numpy(), starts[1:])] if len(ids) else []
+        for name in ("J", "F")
+    }
+    return pa.table({"episode_id": ids[starts].tolist(), **means}, schema=EPISODES)
+
+
+def detail_paths(entry: Path) -> dict[str, Path]:
+    """Returns the paths of the files beside an entry's, by the name of the table."""
+    return {name: entry.with_suffix(f".{name}.parquet") for name in ("episodes", "gallery")}
+
+
+def write_details(entry: Path, details: Details) -> None:
+    """Writes the files beside an entry's, each whole."""
+    for name, path in detail_paths(entry).items():
+        write_whole(path, partial(pq.write_table, getattr(details, name), compression="zstd", compression_level=19))
+
+
+def read_details(entry: Path, digest: str | None) -> Details | None:
+    """Reads the files beside an entry's.
+
+    Args:
+        entry: The path of its JSON.
+        digest: What the entry says of them; None if it has none.
+
+    Returns:
+        The details; None without a digest.
+
+    Raises:
+        RunError: A file is missing or damaged, or the rows are not those that the entry was made with.
+    """
+    if digest is None:
+        return None
+    tables = {}
+    for name, path in detail_paths(entry).items():
+        try:
+            tables[name] = pq.read_table(path).cast({"episodes": EPISODES, "gallery": GALLERY}[name])
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise RunError(f"{path}: cannot be read ({error}). Restore it, or submit the run again.") from error
+    details = Details(**tables)
+    if details.digest != digest:
+        raise RunError(f"{entry}: the files beside it are not those that it was made with. Submit the run again.")
+    return details

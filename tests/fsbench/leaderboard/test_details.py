@@ -1,0 +1,125 @@
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fsbench.errors import RunError
+from fsbench.evaluation.predictions import prediction_table
+from fsbench.evaluation.scoring import SCHEMA
+from fsbench.leaderboard.details import details_from_runs
+from fsbench.leaderboard.details import EPISODES
+from fsbench.leaderboard.details import gallery_episodes
+from fsbench.leaderboard.details import PER_CLASS
+from fsbench.leaderboard.details import read_details
+from fsbench.leaderboard.details import write_details
+
+IDS = [f"f1/mouse/d{d}/v{v}/{e}" for d in (0, 1) for v in range(2) for e in range(2)]
+
+
+def write_run(folder, ids=IDS, seed=0):
+    """A run of two parts; each episode has three frames of 6 x 8."""
+    rng = np.random.default_rng(seed)
+    for part, some in enumerate((ids[: len(ids) // 2], ids[len(ids) // 2 :])):
+        frames = ["00", "05", "10"]
+        values = rng.random((2, 3 * len(some)))
+        columns = {"episode_id": np.repeat(some, 3).tolist(), "frame": frames * len(some)}
+        scores = pa.table({**columns, "J": values[0].tolist(), "F": values[1].tolist()}, schema=SCHEMA)
+        masks = prediction_table(some, frames, list(rng.random((len(some), 3, 6, 8)) < 0.5))
+        for kind, table in (("scores", scores), ("predictions", masks)):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            pq.write_table(table, folder / kind / f"part-{part:05d}.parquet")
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path):
+    return write_run(tmp_path / "run")
+
+
+def test_every_episode_has_the_means_over_its_frames(run):
+    episodes = details_from_runs([run], with_masks=False).episodes
+    assert episodes.schema.equals(EPISODES)
+    assert episodes["episode_id"].to_pylist() == sorted(IDS)
+    rows = pa.concat_tables([pq.read_table(path) for path in sorted((run / "scores").iterdir())]).to_pandas()
+    means = rows.groupby("episode_id")[["J", "F"]].mean()
+    np.testing.assert_allclose(episodes.to_pandas().set_index("episode_id"), means, rtol=1e-15)
+
+
+def test_the_gallery_has_the_frames_and_masks_of_the_chosen_episodes(run):
+    with_masks = details_from_runs([run], with_masks=True).gallery.to_pandas()
+    chosen = gallery_episodes(IDS)
+    assert with_masks["episode_id"].tolist() == np.repeat(chosen, 3).tolist()
+    assert with_masks["frame"].tolist() == ["00", "05", "10"] * len(chosen)
+    stored = pa.concat_tables([pq.read_table(path) for path in sorted((run / "predictions").iterdir())]).to_pandas()
+    joined = with_masks.merge(stored, on=["episode_id", "frame"], suffixes=("", "_stored"))
+    assert len(joined) == len(with_masks)
+    assert (joined["counts"] == joined["counts_stored"]).all()
+    without = details_from_runs([run], with_masks=False).gallery
+    assert without["counts"].null_count == without["height"].null_count == len(without) == len(with_masks)
+    assert without["J"].to_pylist() == with_masks["J"].tolist()
+
+
+def test_the_gallery_takes_the_first_draw_and_several_videos():
+    ids = [f"f1/mouse/d{d}/v{v}/{e}" for d in (2, 1) for v in range(PER_CLASS + 1) for e in range(3)]
+    chosen = gallery_episodes(ids)
+    assert chosen == gallery_episodes(reversed(ids))
+    assert len({episode_id.split("/")[3] for episode_id in chosen}) == len(chosen) == PER_CLASS
+    assert all("/d1/" in episode_id for episode_id in chosen)
+    first = min((i for i in ids if "/d1/" in i), key=lambda i: hashlib.sha256(i.encode()).digest())
+    assert first in chosen
+    few = [f"f1/ant/d0/v0/{e}" for e in range(2)] + [f"f1/ant/d0/v1/{e}" for e in range(7)]
+    assert {i.split("/")[3] for i in gallery_episodes(few)} == {"v0", "v1"}
+    assert len(gallery_episodes(few)) == PER_CLASS
+    assert len(gallery_episodes([*ids, *few])) == 2 * PER_CLASS
+
+
+def test_details_are_read_as_they_were_written_and_do_not_depend_on_the_order_of_parts(run, tmp_path):
+    details = details_from_runs([run], with_masks=True)
+    write_details(tmp_path / "copy.v.json", details)
+    found = read_details(tmp_path / "copy.v.json", details.digest)
+    assert found == details
+    assert found.digest == details.digest
+    (run / "scores/part-00000.parquet").rename(run / "scores/part-00009.parquet")
+    assert details_from_runs([run], with_masks=True).digest == details.digest
+    assert read_details(tmp_path / "other.json", None) is None
+
+
+def test_the_digest_tells_a_changed_score_or_mask(run):
+    details = details_from_runs([run], with_masks=True)
+    for name, column in (("episodes", "F"), ("gallery", "counts")):
+        table = getattr(details, name)
+        values = table[column].to_pylist()
+        values[0] = values[1]
+        place = table.column_names.index(column)
+        changed = table.set_column(place, table.schema.field(column), pa.array(values, table.schema.field(column).type))
+        assert replace(details, **{name: changed}).digest != details.digest
+
+
+@pytest.mark.parametrize("name", ["episodes", "gallery"])
+def test_files_that_are_missing_cut_or_of_others_are_refused(run, tmp_path, name):
+    details = details_from_runs([run], with_masks=True)
+    entry = tmp_path / "copy.json"
+    write_details(entry, details)
+    path = tmp_path / f"copy.{name}.parquet"
+    whole = path.read_bytes()
+    for content in (whole[:100], b"", whole[:-20]):
+        path.write_bytes(content)
+        with pytest.raises(RunError, match=rf"copy\.{name}\.parquet: cannot be read"):
+            read_details(entry, details.digest)
+    path.unlink()
+    with pytest.raises(RunError, match="cannot be read"):
+        read_details(entry, details.digest)
+    pq.write_table(pa.table({"x": [1]}), path)
+    with pytest.raises(RunError, match="cannot be read"):
+        read_details(entry, details.digest)
+    write_details(entry, details_from_runs([write_run(tmp_path / "other", seed=1)], with_masks=True))
+    with pytest.raises(RunError, match="are not those that it was made with"):
+        read_details(entry, details.digest)
+
+
+def test_a_run_without_parts_is_an_error(tmp_path):
+    with pytest.raises(RunError, match="holds no parts of a run"):
+        details_from_runs([tmp_path], with_masks=False)
