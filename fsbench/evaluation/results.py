@@ -9,7 +9,18 @@ from pydantic import ConfigDict
 
 from fsbench.methods.contract import MethodInfo
 
-__all__ = ["ClassResult", "DrawResult", "Result", "RunIdentity", "Score", "Summary", "mean_score", "summarise"]
+__all__ = [
+    "ClassResult",
+    "DrawResult",
+    "Interval",
+    "Intervals",
+    "Result",
+    "RunIdentity",
+    "Score",
+    "Summary",
+    "mean_score",
+    "summarise",
+]
 
 
 class _Record(BaseModel):
@@ -29,6 +40,21 @@ class Summary(_Record):
 
     mean: Score
     sd_draws: Score | None
+
+
+class Interval(_Record):
+    """A 95 % confidence interval of each value."""
+
+    low: Score
+    high: Score
+
+
+class Intervals(_Record):
+    """Intervals of the mean over folds, of each fold and of each class; None where too little was seen for one."""
+
+    mean: Interval | None
+    folds: dict[int, Interval | None]
+    classes: dict[str, Interval | None]
 
 
 class DrawResult(_Record):

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 from fsbench.errors import RunError
 from fsbench.evaluation.runner import read_parts
 from fsbench.files import write_whole
+from fsbench.statistics import episode_table
 
 __all__ = ["EPISODES", "GALLERY", "Details", "details_from_runs", "gallery_episodes", "read_details", "write_details"]
 
@@ -64,6 +66,11 @@ class Details:
                 row |= {} if code is None else {"counts": code.decode("ascii")}
                 digest.update(json.dumps(row, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n")
         return digest.hexdigest()
+
+    def table(self) -> pd.DataFrame:
+        """Returns the episodes as `fsbench.statistics` has them."""
+        columns = self.episodes.to_pydict()
+        return episode_table(columns["episode_id"], columns["J"], columns["F"])
 
 
 def gallery_episodes(episode_ids: Iterable[str]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from fsbench.evaluation.cost import UnitTiming
 from fsbench.evaluation.identity import differences
 from fsbench.evaluation.results import ClassResult
 from fsbench.evaluation.results import DrawResult
+from fsbench.evaluation.results import Intervals
 from fsbench.evaluation.results import mean_score
 from fsbench.evaluation.results import Result
 from fsbench.evaluation.results import RunIdentity
@@ -32,13 +33,14 @@ from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.details import read_details
 from fsbench.leaderboard.details import write_details
 from fsbench.methods.contract import MethodInfo
+from fsbench.statistics import CHAIN
+from fsbench.statistics import intervals
+from fsbench.streams import named_stream
 
 __all__ = [
     "PER_FOLD",
     "Entry",
     "FoldEntry",
-    "Interval",
-    "Intervals",
     "entry_from_results",
     "entry_path",
     "mean_over_folds",
@@ -74,21 +76,6 @@ class FoldEntry(_Record):
     episodes: int
     frames: int
     failed: int
-
-
-class Interval(_Record):
-    """A 95 % confidence interval of each value."""
-
-    low: Score
-    high: Score
-
-
-class Intervals(_Record):
-    """Intervals of an entry's means, where there are any; see `fsbench.statistics.intervals`."""
-
-    mean: Interval | None
-    folds: dict[int, Interval | None]
-    classes: dict[str, Interval | None]
 
 
 class Entry(_Record):
@@ -257,6 +244,7 @@ def entry_from_results(
             expected_folds=expected,
             folds=folds,
             mean=mean_over_folds(folds, expected),
+            intervals=_intervals(identity, details),
             details_sha256=None if details is None else details.digest,
             trained_classes=tuple(sorted(set(trained_classes))),
             links=tuple(links),
@@ -348,6 +336,13 @@ def _read_entry(folder: Path, path: Path) -> Entry:
     if (place := entry_path(folder, entry)) != path:
         raise RunError(f"{path}: holds an entry that belongs at {place}. Move it there.")
     return entry.model_copy(update={"details": read_details(path, entry.details_sha256)})
+
+
+def _intervals(identity: RunIdentity, details: Details | None) -> Intervals | None:
+    """Returns the intervals of the means, for protocols that average as `fsbench.statistics` does."""
+    if details is None or not identity.protocol.endswith(f"mean={'>'.join(CHAIN)}"):
+        return None
+    return intervals(details.table(), named_stream(0, "intervals", identity.manifest_digest))
 
 
 def _fold_entry(result: Result) -> FoldEntry:
