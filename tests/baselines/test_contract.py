@@ -1,0 +1,239 @@
+"""What the contract asks of every method, held against all that this repository registers."""
+
+import configparser
+import gc
+from collections.abc import Iterator
+from typing import Any
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from fsbench.evaluation.plan import DrawTask
+from fsbench.evaluation.plan import ShotTask
+from fsbench.evaluation.plan import SupportTask
+from fsbench.evaluation.plan import Unit
+from fsbench.evaluation.worker import Worker
+from fsbench.evaluation.worker import WorkerSetup
+from fsbench.methods import Clip
+from fsbench.methods import Fold
+from fsbench.methods import MethodInfo
+from fsbench.methods import Shot
+from fsbench.methods import Support
+from fsbench.methods.registry import find_method
+from fsbench.methods.registry import MethodFactory
+from fsbench.protocol import named_protocol
+from tests.baselines.method_samples import SAMPLES
+from tests.conftest import ROOT
+from tests.tiny import write_dataset
+
+FOLD = Fold("mini-ref-shapes", 1, ("dog",), ("cat",))
+SENTENCES = ("the left dog", "a big cat", "the dog on the right")
+HEADINGS = ("Paper", "Licence", "Training data", "How it runs here", "What was verified here")
+
+
+def registered() -> list[str]:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = config["options.entry_points"]["fsbench.methods"].split("\n")
+    return [line.partition("=")[0].strip() for line in lines if line.strip()]
+
+
+METHODS = registered()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory):
+    """Options of a method by its name, made once."""
+    made: dict[str, dict[str, Any]] = {}
+
+    def of(name):
+        if name not in made:
+            made[name] = SAMPLES[name](tmp_path_factory.mktemp(name))
+        return made[name]
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def make(options):
+    """A method that is prepared; a new one with `new`, else the one of this module."""
+    made = {}
+
+    def of(name, *, new=False):
+        if new or name not in made:
+            method = find_method(name).create(options(name))
+            method.prepare(FOLD)
+            if new:
+                return method
+            made[name] = method
+        return made[name]
+
+    return of
+
+
+@pytest.fixture(params=METHODS)
+def name(request) -> str:
+    return request.param
+
+
+def pixels(frames, height, width, *, seed):
+    """A bright rectangle that moves over noise: uint8 [T, H, W, 3] and bool [T, H, W], read-only."""
+    noise = np.random.default_rng(seed).integers(0, 120, (frames, height, width, 3), np.uint8)
+    masks = np.zeros((frames, height, width), bool)
+    for t in range(frames):
+        masks[t, 4 + t : height // 2 + t, 6 + 2 * t : width // 2 + 2 * t] = True
+    noise[masks] = (250, 220, 40)
+    noise.flags.writeable = masks.flags.writeable = False
+    return noise, masks
+
+
+def clip(frames=3, *, size=None):
+    return Clip(pixels(frames, 32, 44, seed=1)[0], size)
+
+
+def support(*sizes, seed=2, frames=2):
+    shots = (pixels(frames, *size, seed=seed + n) for n, size in enumerate(sizes or [(32, 44)]))
+    return Support(tuple(Shot(*shot, "the dog") for shot in shots))
+
+
+def empty_support():
+    (shot,) = support().shots
+    nothing = np.zeros_like(shot.masks)
+    nothing.flags.writeable = False
+    return Support((Shot(shot.frames, nothing, shot.sentence),))
+
+
+def test_every_registered_method_can_be_tried_here():
+    missing = set(METHODS) - set(SAMPLES)
+    assert not missing, f"tests/baselines/method_samples.py has no line for {sorted(missing)}"
+    assert set(SAMPLES) <= set(METHODS)
+
+
+def test_masks_have_shape_and_type_of_the_contract(name, make):
+    method = make(name)
+    adapted = method.adapt(support())
+    for frames, size, sentences in ((3, None, SENTENCES), (1, (40, 55), SENTENCES[:1])):
+        masks = method.segment(adapted, clip(frames, size=size), sentences)
+        assert masks.shape == (len(sentences), frames, *(size or (32, 44)))
+        assert masks.dtype == np.bool_
+
+
+def test_two_calls_and_two_instances_give_the_same_masks(name, make):
+    found = []
+    method = make(name)
+    for each in (method, method, make(name, new=True)):
+        torch.manual_seed(len(found))  # whatever else a process draws must not matter
+        found.append(each.segment(each.adapt(support()), clip(), SENTENCES))
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
+
+
+def test_a_sentence_gives_the_same_masks_in_any_company_and_order(name, make):
+    method = make(name)
+    adapted = method.adapt(support())
+    together = method.segment(adapted, clip(), SENTENCES)
+    assert np.array_equal(together[::-1], method.segment(adapted, clip(), SENTENCES[::-1]))
+    for sentence, masks in zip(SENTENCES, together, strict=True):
+        assert np.array_equal(method.segment(adapted, clip(), [sentence])[0], masks)
+
+
+def test_draws_that_share_a_clip_give_what_each_gives_alone(name, make):
+    method = make(name)
+    draws = [method.adapt(support(seed=seed)) for seed in (2, 7)]
+    shared = clip()
+    for adapted in (*draws, draws[0]):
+        alone = method.segment(adapted, clip(), SENTENCES)
+        forgetful = Clip(clip().frames, memo_limit=0)
+        assert np.array_equal(method.segment(adapted, shared, SENTENCES), alone)
+        assert np.array_equal(method.segment(adapted, forgetful, SENTENCES), alone)
+
+
+def test_what_was_learnt_from_one_support_set_does_not_reach_another(name, make):
+    method = make(name)
+    first = method.adapt(support(seed=2))
+    method.segment(method.adapt(support(seed=7)), clip(), SENTENCES)
+    fresh = make(name, new=True)
+    expected = fresh.segment(fresh.adapt(support(seed=2)), clip(), SENTENCES)
+    assert np.array_equal(method.segment(first, clip(), SENTENCES), expected)
+
+
+def test_empty_masks_shots_of_several_sizes_and_long_sentences_are_no_trouble(name, make):
+    method = make(name)
+    long = "the dog that runs " * 200
+    for given in (empty_support(), support((32, 44), (48, 40)), support(frames=1)):
+        masks = method.segment(method.adapt(given), clip(1), [long, "dog"])
+        assert masks.shape == (2, 1, 32, 44)
+
+
+class Watched:
+    """Keeps what the harness gives to a method."""
+
+    info = MethodInfo(name="watched", version="1", summary="keeps what it is given")
+    given: ClassVar[list[Any]] = []
+
+    def prepare(self, fold):
+        self.given.append(fold)
+
+    def adapt(self, support):
+        self.given.append(support)
+
+    def segment(self, adapted, clip, expressions):
+        self.given += [clip, expressions]
+        return np.zeros((len(expressions), len(clip.frames), *clip.output_size), bool)
+
+
+def arrays_within(things):
+    """All arrays that can be reached from things, classes and modules left out."""
+    seen, todo, found = set(), list(things), []
+    while todo:
+        thing = todo.pop()
+        if id(thing) in seen or isinstance(thing, type) or type(thing).__name__ == "module":
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, np.ndarray):
+            found.append(thing)
+            todo += [] if thing.base is None else [thing.base]
+        todo += gc.get_referents(thing)
+    return found
+
+
+def test_no_ground_truth_of_a_query_can_be_reached_from_what_a_method_gets(tmp_path):
+    root = write_dataset(tmp_path / "mini-ref-davis", {"dog": 2})
+    names = tuple(f"{5 * t:05d}" for t in range(4))
+    shots = (ShotTask("dog-0", (1,), "the left dog", names[:2]),)
+    draw = DrawTask(SupportTask("f0/dog/d0", shots), ("an episode",))
+    unit = Unit(0, "dog", "dog-1", names, ("the right dog",), ((2,),), (draw,))
+    protocol = named_protocol("standard")
+    factory = MethodFactory(f"{__name__}:Watched", "")
+    Watched.given.clear()
+    Worker(WorkerSetup("mini-ref-davis", root, FOLD, factory, {}, protocol)).run(unit)
+    (support,) = [thing for thing in Watched.given if isinstance(thing, Support)]
+    (query,) = [thing for thing in Watched.given if isinstance(thing, Clip)]
+    allowed = [query.frames, support.shots[0].frames, support.shots[0].masks]
+    assert query.frames.shape == (4, 24, 32, 3)
+    assert all(not array.flags.writeable for array in allowed)
+    reached = arrays_within(Watched.given)
+    assert len(reached) >= 3
+    for array in reached:
+        assert any(np.shares_memory(array, one) for one in allowed), (array.shape, array.dtype)
+
+
+def test_every_registered_method_has_a_card():
+    for name in METHODS:
+        package = "cma" if find_method(name).target.startswith("fsbench_cma") else "baselines"
+        card = "floors" if find_method(name).target.startswith("fsbench_baselines.floors:") else name
+        text = (ROOT / package / "cards" / f"{card}.md").read_text(encoding="utf-8")
+        assert f"`{name}`" in text, f"{card}.md does not name {name}"
+        lines = text.splitlines()
+        for heading in HEADINGS:
+            assert f"## {heading}" in lines, f"{card}.md has no heading {heading}"

@@ -1,0 +1,25 @@
+"""What the README shows is run as it stands."""
+
+import re
+
+from click.testing import CliRunner
+
+from fsbench.cli import main
+from tests.conftest import ROOT
+from tests.tiny import write_dataset
+
+
+def test_the_method_of_the_readme_takes_under_thirty_lines_and_runs(tmp_path, monkeypatch):
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Your method")[2]
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    command = re.search(r"`fsbench (evaluate --method my_package\.blue:Blue)`", text)[1]
+    assert len([line for line in code.splitlines() if line.strip()]) < 30
+    (tmp_path / "my_package").mkdir()
+    (tmp_path / "my_package" / "blue.py").write_text(code)
+    write_dataset(tmp_path / "data/mini-ref-davis", {"dog": 2})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert CliRunner().invoke(main, ["build-splits", "mini-ref-davis", "--draws", "1"]).exit_code == 0
+    result = CliRunner().invoke(main, [*command.split(), "--dataset", "mini-ref-davis"])
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert "blue 1 on mini-ref-davis" in result.stdout
