@@ -105,6 +105,13 @@ class Clip:
         self._memo: dict[Hashable, Any] = {}  # Any: a method keeps what it likes
         self._memo_left = memo_limit
 
+    def anew(self) -> "Clip":
+        """Returns a clip of the same frames with an empty memo, for values that no other support set can use.
+
+        It keeps what this clip's memo still has room for, and goes with the call that asked for it.
+        """
+        return Clip(self.frames, self.output_size, self._memo_left)
+
     def memo(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Returns `compute()`, computed once for this clip.
 

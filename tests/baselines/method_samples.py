@@ -23,6 +23,10 @@ def _referformer(folder: Path) -> dict[str, Any]:
     return {"checkpoint": folder, "device": "cpu", "chunk": 2}
 
 
+def _finetune(folder: Path) -> dict[str, Any]:
+    return {**_referformer(folder), "steps": 2, "lr": 0.01}
+
+
 def _cma(affinity: str) -> Callable[[Path], dict[str, Any]]:
     def write(folder: Path) -> dict[str, Any]:
         build_cma(_SMALL, Start(sentences=SENTENCES), affinity=affinity, dab=affinity == "cross").save(folder)
@@ -39,5 +43,6 @@ SAMPLES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "empty": _plain,
     "full-frame": _plain,
     "referformer": _referformer,
+    "referformer-finetune": _finetune,
     "support-copy": _plain,
 }

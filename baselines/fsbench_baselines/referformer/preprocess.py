@@ -14,24 +14,29 @@ from transformers import PreTrainedTokenizerFast
 from fsbench.errors import DataError
 from fsbench.protocol import short_side_size
 
-__all__ = ["Tokenizer", "load_tokenizer", "normalised_frames", "normalised_pixels", "plain_sentence"]
+__all__ = ["Tokenizer", "load_tokenizer", "normalised_frames", "normalised_pixels", "plain_sentence", "resized_frames"]
 
 _MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 _DEVIATION = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
 
 def normalised_frames(frames: npt.NDArray[np.uint8], short_side: int) -> Tensor:
-    """Resizes frames with Pillow (bilinear, antialiased) and normalises them with ImageNet's mean and deviation.
+    """Resizes frames as `resized_frames` and normalises them with ImageNet's mean and deviation.
 
     Args:
         frames: uint8 [T, H, W, 3], RGB.
-        short_side: Shorter side of the result, in pixels.
+        short_side: shorter side of the result.
     Returns:
         float32 [T, 3, h, w].
     """
+    return normalised_pixels(resized_frames(frames, short_side))
+
+
+def resized_frames(frames: npt.NDArray[np.uint8], short_side: int) -> npt.NDArray[np.uint8]:
+    """Resizes frames, uint8 [T, H, W, 3], with Pillow (bilinear, antialiased) to a shorter side: [T, h, w, 3]."""
     height, width = short_side_size(*frames.shape[1:3], short_side)
     resized = [Image.fromarray(frame).resize((width, height), Image.Resampling.BILINEAR) for frame in frames]
-    return normalised_pixels(np.stack([np.asarray(image) for image in resized]))
+    return np.stack([np.asarray(image) for image in resized])
 
 
 def normalised_pixels(frames: npt.NDArray[np.uint8]) -> Tensor:

@@ -13,6 +13,16 @@ def test_memo_computes_once_for_each_key():
     assert calls == ["a", "b"]
 
 
+def test_a_clip_anew_has_the_same_frames_and_an_empty_memo():
+    clip = Clip(np.zeros((2, 4, 6, 3), np.uint8), (8, 12))
+    clip.memo("a", lambda: 1)
+    anew = clip.anew()
+    assert anew.frames is clip.frames
+    assert anew.output_size == (8, 12)
+    assert anew.memo("a", lambda: 2) == 2
+    assert clip.memo("a", lambda: 3) == 1
+
+
 def test_output_size_is_native_unless_the_protocol_says_otherwise():
     frames = np.zeros((2, 4, 6, 3), np.uint8)
     assert Clip(frames).output_size == (4, 6)
