@@ -30,11 +30,20 @@ from fsbench.training.clips import released_boxes
 from fsbench.training.clips import TrainingClip
 from fsbench.training.clips import without_vanished
 
-__all__ = ["ClipSpec", "EpisodeSampler", "EpisodeSpec", "FrameChoice", "TrainingEpisode", "TrainingEpisodes"]
+__all__ = [
+    "ClipSpec",
+    "EpisodeSampler",
+    "EpisodeSpec",
+    "FrameChoice",
+    "Target",
+    "TrainingEpisode",
+    "TrainingEpisodes",
+]
 
 _UNKNOWN = "<unk>"  # a tokenizer's unknown word
 
 FrameChoice = Literal["window", "spread"]
+Target = Literal["sentence", "class"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ class ClipSpec:
 
 @dataclass(frozen=True)
 class EpisodeSpec:
-    """An episode by its ids: two clips of different videos of one class."""
+    """An episode by its ids: clips of different videos of one class, `further` those of more support videos."""
 
     epoch: int
     index: int
@@ -60,11 +69,12 @@ class EpisodeSpec:
     class_name: str
     query: ClipSpec
     support: ClipSpec
+    further: tuple[ClipSpec, ...] = ()
 
     def __str__(self) -> str:
         return (
             f"epoch {self.epoch}, episode {self.index}, class {self.class_name!r}: "
-            f"query {self.query}; support {self.support}"
+            f"query {self.query}; support {'; '.join(map(str, (self.support, *self.further)))}"
         )
 
 
@@ -75,14 +85,22 @@ class TrainingEpisode:
     spec: EpisodeSpec
     query: TrainingClip
     support: TrainingClip
+    further: tuple[TrainingClip, ...] = ()
+
+    @property
+    def supports(self) -> tuple[TrainingClip, ...]:
+        """The clips of all support videos."""
+        return (self.support, *self.further)
 
 
 class _Video(NamedTuple):
-    """A video, and its sentences that name objects of its class alone."""
+    """A video, its sentences that name objects of its class alone, all these objects, and the frames that show any."""
 
     video_id: str
     frames: tuple[str, ...]
     expressions: tuple[Expression, ...]
+    object_ids: tuple[int, ...]
+    seen: tuple[str, ...]
 
 
 class _Class(NamedTuple):
@@ -97,7 +115,7 @@ class EpisodeSampler:
     """The episodes of every epoch, from the base classes of a fold.
 
     As in the released code the i-th class gives the episodes i * per_class and following of an epoch, and an episode
-    draws two different videos of its class; of each a sentence, each as probable as the others; and frames.
+    draws two different videos of its class, or more; of each a sentence, each as probable as the others; and frames.
     """
 
     def __init__(
@@ -112,6 +130,8 @@ class EpisodeSampler:
         per_class: int,
         shuffle: bool = False,
         frame_choice: FrameChoice = "window",
+        support_videos: int = 1,
+        target: Target = "sentence",
     ) -> None:
         """Lists the videos.
 
@@ -125,6 +145,9 @@ class EpisodeSampler:
             shuffle: Put the episodes of an epoch in random order.
             frame_choice: "window" takes consecutive frames as released (see `fsbench.splits.episodes.window`),
                 "spread" different frames, in temporal order. A shorter video repeats its last frame.
+            support_videos: Support clips of an episode, of different videos as long as the class has more.
+            target: "sentence" asks for the objects that the clip's sentence names; "class" for all objects of the
+                class, and then frames are drawn from those that show one.
 
         Raises:
             ManifestError: There is no such fold, a base class has fewer than two videos, or a sentence is not the one
@@ -136,6 +159,8 @@ class EpisodeSampler:
         self._support_frames = support_frames
         self._shuffle = shuffle
         self._frame_choice: FrameChoice = frame_choice
+        self._support_videos = support_videos
+        self._target: Target = target
         self._classes = _base_classes(manifest, dataset, fold)
         videos = [video for row in self._classes for video in row.videos]
         self._texts = {(v.video_id, e.expression_id): e.text for v in videos for e in v.expressions}
@@ -151,10 +176,13 @@ class EpisodeSampler:
         slot = self._order(epoch)[index] if self._shuffle else index
         row = self._classes[slot // self.per_class]
         stream = named_stream(self.seed, "train", "episode", epoch, slot)
-        first, second = np.argsort(stream.random(len(row.videos)), kind="stable")[:2]
+        first, *others = np.argsort(stream.random(len(row.videos)), kind="stable")
         query = self._draw_clip(row.videos[first], self._query_frames, stream)
-        support = self._draw_clip(row.videos[second], self._support_frames, stream)
-        return EpisodeSpec(epoch, index, row.class_id, row.name, query, support)
+        support, *further = [
+            self._draw_clip(row.videos[others[number % len(others)]], self._support_frames, stream)
+            for number in range(self._support_videos)
+        ]
+        return EpisodeSpec(epoch, index, row.class_id, row.name, query, support, tuple(further))
 
     def sentence(self, clip: ClipSpec) -> str:
         """Returns the text of a clip's sentence."""
@@ -171,8 +199,10 @@ class EpisodeSampler:
 
     def _draw_clip(self, video: _Video, num_frames: int, stream: np.random.Generator) -> ClipSpec:
         expression = pick(video.expressions, stream)
-        frames = _draw_frames(video.frames, num_frames, self._frame_choice, stream)
-        return ClipSpec(video.video_id, expression.expression_id, expression.object_ids, frames)
+        whole_class = self._target == "class"
+        frames = _draw_frames(video.seen if whole_class else video.frames, num_frames, self._frame_choice, stream)
+        object_ids = video.object_ids if whole_class else expression.object_ids
+        return ClipSpec(video.video_id, expression.expression_id, object_ids, frames)
 
 
 def _draw_frames(
@@ -202,7 +232,12 @@ def _base_classes(manifest: Manifest, dataset: Dataset, fold: int) -> tuple[_Cla
 def _videos_by_class(manifest: Manifest, dataset: Dataset, names: Collection[str]) -> dict[str, list[_Video]]:
     """Returns by class, in order of ids, the videos that have a sentence about seen objects of the class alone."""
     wanted = {row["video_id"]: row for row in manifest.rows("videos") if manifest.class_names[row["class_id"]] in names}
-    seen = {(row["video_id"], row["object_id"]): row["class_id"] for row in manifest.rows("objects") if row["frames"]}
+    objects = [row for row in manifest.rows("objects") if row["frames"]]
+    seen = {(row["video_id"], row["object_id"]): row["class_id"] for row in objects}
+    shown: dict[str, dict[int, Sequence[str]]] = {}
+    for row in objects:
+        if row["video_id"] in wanted and row["class_id"] == wanted[row["video_id"]]["class_id"]:
+            shown.setdefault(row["video_id"], {})[row["object_id"]] = row["frames"]
     texts = Sentences(manifest, dataset)
     expressions: dict[str, list[Expression]] = {}
     for row in manifest.rows("expressions"):
@@ -214,7 +249,10 @@ def _videos_by_class(manifest: Manifest, dataset: Dataset, names: Collection[str
     for video_id, found in expressions.items():
         row = wanted[video_id]
         name = manifest.class_names[row["class_id"]]
-        videos.setdefault(name, []).append(_Video(video_id, tuple(row["frames"]), tuple(found)))
+        frames_with_any = set().union(*shown[video_id].values())
+        frames = tuple(frame for frame in row["frames"] if frame in frames_with_any)
+        video = _Video(video_id, tuple(row["frames"]), tuple(found), tuple(sorted(shown[video_id])), frames)
+        videos.setdefault(name, []).append(video)
     return videos
 
 
@@ -248,13 +286,16 @@ class TrainingEpisodes:
         """Returns the episode (epoch, index). Raises DataError if a file of it is missing or damaged."""
         spec = self.sampler.spec(*position)
         hides_name = self._stream("hide-name", position).random() < self._augmentation.hide_name
+        roles = {"query": spec.query, "support": spec.support}
+        roles |= {f"support-{number}": clip_spec for number, clip_spec in enumerate(spec.further, start=1)}
         clips = []
-        for role, clip_spec in (("query", spec.query), ("support", spec.support)):
+        for role, clip_spec in roles.items():
             clip = self._read(clip_spec, spec.class_id)
             if hides_name:
                 clip = replace(clip, sentence=replace_word(clip.sentence, spec.class_name, _UNKNOWN))
             clips.append(augment(clip, self._stream(f"augment-{role}", position), self._augmentation))
-        return TrainingEpisode(spec, *clips)
+        query, support, *further = clips
+        return TrainingEpisode(spec, query, support, tuple(further))
 
     def _stream(self, name: str, position: tuple[int, int]) -> np.random.Generator:
         return named_stream(self.sampler.seed, "train", name, *position)

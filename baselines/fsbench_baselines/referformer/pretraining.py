@@ -19,10 +19,16 @@ from torch.nn import functional
 
 from fsbench.files import write_whole
 from fsbench.training import TrainingEpisode
+from fsbench.training.job import TrainingJob
 from fsbench_baselines.referformer.backbones import build_backbone
 from fsbench_baselines.referformer.preprocess import normalised_pixels
+from fsbench_baselines.training.job import base_classes
+from fsbench_baselines.training.job import job_episodes
+from fsbench_baselines.training.job import loop_settings
+from fsbench_baselines.training.loop import run_training
+from fsbench_baselines.training.recipe import Recipe
 
-__all__ = ["OFF", "BackboneTask", "class_loss", "load_backbone"]
+__all__ = ["OFF", "BackboneTask", "class_loss", "load_backbone", "pretrain_backbone"]
 
 _FILE = "backbone.safetensors"
 _STRIDES = (4, 8, 16)  # of the maps that are classified
@@ -109,6 +115,26 @@ class BackboneTask:
         """Writes the backbone without its classifiers; `load_backbone` reads it."""
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in self.model.body.state_dict().items()}
         write_whole(folder / _FILE, safetensors.torch.save(state))
+
+
+def pretrain_backbone(job: TrainingJob, recipe: Recipe, name: str) -> Path:
+    """Trains a backbone on the base classes of a fold, in the folder `backbone` of the training.
+
+    Args:
+        job: What to train on.
+        recipe: How.
+        name: A key of `backbones.BACKBONES`.
+
+    Returns:
+        The folder that `load_backbone` takes.
+
+    Raises:
+        FsbenchError: See `run_training`.
+    """
+    folder = job.out / "backbone"
+    task = BackboneTask(name, list(base_classes(job)), job.seed)
+    run_training(task, job_episodes(job, recipe), recipe, loop_settings(job, folder))
+    return folder / "model"
 
 
 def load_backbone(folder: Path, body: nn.Module) -> None:

@@ -80,9 +80,10 @@ def require_partition(model: nn.Module, groups: Iterable[Mapping[str, Any]], exc
         raise RunError("The recipe leaves nothing to train. Look at its entries frozen and left_out.")
 
 
-def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """Returns AdamW on `parameter_groups`."""
-    return torch.optim.AdamW(parameter_groups(model, recipe), fused=True)
+def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Adam | torch.optim.AdamW:
+    """Returns the recipe's optimizer on `parameter_groups`."""
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
+    return kind(parameter_groups(model, recipe), fused=True)
 
 
 def rate_factor(recipe: Recipe, step: int, steps_per_epoch: int) -> float:

@@ -20,6 +20,7 @@ from fsbench.errors import suggestion
 from fsbench.training import Augmentation
 from fsbench.training import FrameChoice
 from fsbench.training import RELEASED_AUGMENTATION
+from fsbench.training import Target
 
 __all__ = ["RECIPES", "Recipe", "load_recipe"]
 
@@ -41,11 +42,14 @@ class Recipe:
         shuffle: Take an epoch's episodes in random order, not class by class.
         query_frames, support_frames: Frames of a clip.
         frame_choice: "window" or "spread"; see `fsbench.training.EpisodeSampler`.
+        support_videos: Support clips of an episode.
+        target: What is to be segmented, "sentence" or "class"; likewise.
         augmentation: How clips are varied.
         swapped_clamp: Clamp box corners with height and width swapped, as released.
         lr: Learning rate.
         rates: Learning rates of the parameters with these prefixes; the longest that matches counts.
-        weight_decay: Of AdamW.
+        optimizer: "adamw", or "adam", whose weight decay is a part of the gradient.
+        weight_decay: Of the optimizer.
         decay_norms: Whether weight decay acts on vectors (norms, biases) and embeddings, too.
         schedule: "steps" multiplies all rates by `drop_factor` at the epochs `drops`; "cosine" lets them rise from zero
             for `warmup_steps` steps, then fall to zero at the end along half a cosine.
@@ -67,10 +71,13 @@ class Recipe:
     query_frames: int = 5
     support_frames: int = 5
     frame_choice: FrameChoice = "window"
+    support_videos: int = 1
+    target: Target = "sentence"
     augmentation: Augmentation = RELEASED_AUGMENTATION
     swapped_clamp: bool = False
     lr: float = 1e-4
     rates: dict[str, float] = field(default_factory=lambda: {"backbone.0": 5e-5, "text_encoder": 1e-5})
+    optimizer: Literal["adamw", "adam"] = "adamw"
     weight_decay: float = 5e-4
     decay_norms: bool = True
     schedule: Literal["steps", "cosine"] = "steps"
@@ -86,7 +93,7 @@ class Recipe:
     naming: Recipe | None = None
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "episodes_per_class", "batch", "query_frames", "support_frames"):
+        for name in ("epochs", "episodes_per_class", "batch", "query_frames", "support_frames", "support_videos"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")
         rates = {"lr": self.lr, **{f"rates.{prefix}": rate for prefix, rate in self.rates.items()}}
@@ -227,18 +234,27 @@ weights; `shapes-meta` goes on from such a ReferFormer, and `shapes-meta-release
 projections, which keep their random values."""
 
 
-def load_recipe(source: str, overrides: Mapping[str, str] | None = None) -> Recipe:
+def load_recipe(
+    source: str,
+    overrides: Mapping[str, str] | None = None,
+    *,
+    recipes: Mapping[str, Recipe] = RECIPES,
+    base: str = CORRECTED.name,
+) -> Recipe:
     """Finds a recipe.
 
     Args:
-        source: A key of `RECIPES`, or the path of a YAML file: fields of `Recipe`, and as `base` the recipe that has
-            the others (corrected, if none is given).
+        source: A key of `recipes`, or the path of a YAML file: fields of `Recipe`, and as `base` the recipe that has
+            the others.
         overrides: Values in YAML by field; "augmentation.flip" is the entry flip of the field augmentation.
+        recipes: The method's recipes, by name.
+        base: The recipe that a file changes if it names none.
 
     Raises:
         RunError: There is no such recipe, or a field or value is wrong. The message names it.
     """
-    recipe = _read(Path(source)) if Path(source).suffix in (".yaml", ".yml") else _named(source, "")
+    is_file = Path(source).suffix in (".yaml", ".yml")
+    recipe = _read(Path(source), recipes, base) if is_file else _named(source, recipes, "")
     values = recipe.to_json()
     changes: dict[str, Any] = {}
     for key, text in (overrides or {}).items():
@@ -252,21 +268,21 @@ def load_recipe(source: str, overrides: Mapping[str, str] | None = None) -> Reci
     return _changed(recipe, changes, f"recipe {recipe.name!r}") if changes else recipe
 
 
-def _read(path: Path) -> Recipe:
+def _read(path: Path, recipes: Mapping[str, Recipe], base: str) -> Recipe:
     try:
         values = _parse(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise RunError(f"{path}: the recipe cannot be read ({error}). Check --recipe.") from error
     if not isinstance(values, dict):
         raise RunError(f"{path}: a recipe is a mapping, such as 'lr: 0.0002'.")
-    base = _named(str(values.pop("base", CORRECTED.name)), f"{path}: ")
-    return _changed(base, {"name": path.stem, **values}, str(path))
+    changed = _named(str(values.pop("base", base)), recipes, f"{path}: ")
+    return _changed(changed, {"name": path.stem, **values}, str(path))
 
 
-def _named(name: str, where: str) -> Recipe:
-    if name not in RECIPES:
-        raise RunError(f"{where}There is no recipe {name!r}. {suggestion(name, RECIPES)} Or give a .yaml file.")
-    return RECIPES[name]
+def _named(name: str, recipes: Mapping[str, Recipe], where: str) -> Recipe:
+    if name not in recipes:
+        raise RunError(f"{where}There is no recipe {name!r}. {suggestion(name, recipes)} Or give a .yaml file.")
+    return recipes[name]
 
 
 def _parse(text: str, where: str) -> Any:  # Any: YAML

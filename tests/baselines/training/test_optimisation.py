@@ -29,6 +29,13 @@ def _members(model: nn.Module, **recipe: object) -> dict[str, tuple[float, float
     return dict(pairs)
 
 
+@pytest.mark.parametrize(("optimizer", "kind"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam)])
+def test_the_recipe_names_the_optimizer(optimizer: str, kind: type[torch.optim.Optimizer]) -> None:
+    made, other = (build_optimizer(ToyModel(0.0), toy_recipe(optimizer=name)) for name in (optimizer, "adamw"))
+    assert type(made) is kind
+    assert [g["lr"] for g in made.param_groups] == [g["lr"] for g in other.param_groups]
+
+
 def test_the_longest_prefix_gives_the_rate() -> None:
     model = ToyModel(0.0)
     rates = {"b": 1.0, "backbone.0": 2.0, "backbone.0.bias": 3.0, "head.weight": 0.0}

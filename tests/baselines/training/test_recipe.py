@@ -106,6 +106,9 @@ def test_overrides_name_fields_and_their_entries() -> None:
         ("rates.head", "-1", "rates.head is a finite number"),
         ("rates", "{head: x}", "rates.head: Input should be a valid number"),
         ("epochs", "0", "epochs is at least 1, not 0."),
+        ("support_videos", "0", "support_videos is at least 1, not 0."),
+        ("optimizer", "sgd", "optimizer: Input should be 'adamw' or 'adam'"),
+        ("target", "video", "target: Input should be 'sentence' or 'class'"),
         ("epochs", "1.5", "epochs: Input should be a valid integer"),
         ("schedule", "linear", "schedule: Input should be 'steps' or 'cosine'"),
         ("drops", "[5, 3]", "drops are epochs from 1 in rising order"),
@@ -128,6 +131,15 @@ def test_the_entries_of_a_pretraining_go_over_those_there_are() -> None:
     assert load_recipe("shapes", {"pretraining": "{epochs: 3, lr: 0.5}"}) == wanted
     assert load_recipe("shapes", {"pretraining.epochs": "3", "pretraining.lr": "0.5"}) == wanted
     assert load_recipe("shapes", {"pretraining": "null"}) == replace(wanted, pretraining=None)
+
+
+def test_a_method_may_have_recipes_of_its_own(tmp_path: Path) -> None:
+    own = {"quick": Recipe(name="quick", epochs=1)}
+    assert load_recipe("quick", recipes=own) == own["quick"]
+    with pytest.raises(RunError, match=r"no recipe 'shapes'\. Known: quick"):
+        load_recipe("shapes", recipes=own)
+    (tmp_path / "mine.yaml").write_text("name: mine\nlr: 0.5\n")
+    assert load_recipe(str(tmp_path / "mine.yaml"), recipes=own, base="quick") == Recipe(name="mine", epochs=1, lr=0.5)
 
 
 def test_an_unknown_recipe_is_named_with_those_there_are() -> None:

@@ -87,6 +87,50 @@ def all_specs(sampler, epochs=3):
 # ---- which episodes there are ----
 
 
+def test_further_support_videos_differ_as_long_as_the_class_has_more_and_move_no_other_draw(manifest, dataset, sampler):
+    several = EpisodeSampler(manifest, dataset, 1, **SETTINGS, support_videos=3)
+    for plain, spec in zip(all_specs(sampler), all_specs(several), strict=True):
+        assert (spec.query, spec.support.video_id) == (plain.query, plain.support.video_id)
+        supports = [spec.support.video_id, *(clip.video_id for clip in spec.further)]
+        assert len(supports) == 3
+        assert spec.query.video_id not in supports
+        assert len(set(supports)) == min(3, CATEGORIES[spec.class_name] - 1)
+    assert all(clip.video_id in str(spec) for clip in spec.further)
+
+
+def test_further_supports_are_read_and_augmented_each_for_itself(manifest, dataset):
+    several = EpisodeSampler(manifest, dataset, 1, **SETTINGS, support_videos=3)
+    light = Augmentation(light=0.2)
+    episode = TrainingEpisodes(several, dataset, light)[0, 4]
+    assert len(episode.supports) == 3
+    assert episode.supports[0] is episode.support
+    assert {len(clip.frames) for clip in episode.supports} == {2}
+    reds = [np.median(red[red > 100]) for red in (clip.frames[..., 0] for clip in episode.supports)]
+    assert min(abs(np.diff(sorted(reds)))) > 3, "every video has an object of the same red, lit by its own draw"
+    plain = TrainingEpisodes(EpisodeSampler(manifest, dataset, 1, **SETTINGS), dataset, light)[0, 4]
+    assert np.array_equal(plain.query.frames, episode.query.frames)
+
+
+def test_the_target_of_a_class_is_all_its_objects_in_frames_that_show_one(manifest, dataset, sampler):
+    whole = EpisodeSampler(manifest, dataset, 1, **SETTINGS, target="class")
+    seen = {}
+    for row in manifest.rows("objects"):
+        seen.setdefault(row["video_id"], set()).update(row["frames"])
+    for plain, spec in zip(all_specs(sampler), all_specs(whole), strict=True):
+        assert spec.query.video_id == plain.query.video_id
+        for clip in (spec.query, spec.support):
+            assert clip.object_ids == (1, 2)
+            assert set(clip.frames) <= seen[clip.video_id]
+    assert any(spec.query.object_ids != (1, 2) for spec in all_specs(sampler))
+
+
+def test_frames_without_the_class_are_not_drawn_for_it(manifest, dataset, root):
+    late = [row | {"frames": row["frames"][-2:]} for row in manifest.rows("objects")]
+    whole = EpisodeSampler(manifest_of(dataset, root, objects=late), dataset, 1, **SETTINGS, target="class")
+    frames = {frame for spec in all_specs(whole) for frame in (*spec.query.frames, *spec.support.frames)}
+    assert frames == {"00015", "00020"}
+
+
 def test_an_epoch_goes_through_the_base_classes_in_order(sampler):
     names = [sampler.spec(7, index).class_name for index in range(len(sampler))]
     assert names == [name for name in ("plant", "hand", "horse") for _ in range(4)]

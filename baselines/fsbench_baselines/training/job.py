@@ -1,0 +1,55 @@
+"""From what a method is told when it is to be trained to what the loop takes."""
+
+from pathlib import Path
+
+from fsbench.evaluation.identity import content_digest
+from fsbench.training import EpisodeSampler
+from fsbench.training import TrainingEpisodes
+from fsbench.training.job import TrainingJob
+from fsbench_baselines.training.loop import LoopSettings
+from fsbench_baselines.training.recipe import Recipe
+
+__all__ = ["base_classes", "job_episodes", "loop_settings"]
+
+
+def base_classes(job: TrainingJob) -> dict[int, str]:
+    """Returns the names of the classes to train on, by id."""
+    return {row["class_id"]: row["name"] for row in job.manifest.rows("classes") if row["fold"] != job.fold.index}
+
+
+def job_episodes(job: TrainingJob, recipe: Recipe) -> TrainingEpisodes:
+    """Returns the job's episodes in the form that a recipe wants. Raises ManifestError, see `EpisodeSampler`."""
+    sampler = EpisodeSampler(
+        job.manifest,
+        job.dataset,
+        job.fold.index,
+        seed=job.seed,
+        query_frames=recipe.query_frames,
+        support_frames=recipe.support_frames,
+        per_class=recipe.episodes_per_class,
+        shuffle=recipe.shuffle,
+        frame_choice=recipe.frame_choice,
+        support_videos=recipe.support_videos,
+        target=recipe.target,
+    )
+    return TrainingEpisodes(sampler, job.dataset, recipe.augmentation, swapped_clamp=recipe.swapped_clamp)
+
+
+def loop_settings(job: TrainingJob, out: Path) -> LoopSettings:
+    """Returns how and where the job runs, with `out` as its folder."""
+    return LoopSettings(
+        out=out,
+        seed=job.seed,
+        manifest_digest=job.manifest.info.digest,
+        about={
+            "dataset": job.dataset.name,
+            "fold": job.fold.index,
+            "init": content_digest(job.init) if job.init else None,
+        },
+        resume=job.resume,
+        workers=job.workers,
+        precision=job.precision,
+        compile=job.compile,
+        device=job.device,
+        progress=job.progress,
+    )
