@@ -67,7 +67,7 @@ def load_checkpoint(folder: Path) -> CMA:
     Raises:
         DataError: if a file is missing or damaged, or the model is a ReferFormer.
     """
-    config, state = read_checkpoint(folder)
+    config, state = read_checkpoint(folder, ModelConfig)
     if config.affinity is None:
         raise DataError(f"{folder}: this is a ReferFormer. Load it with fsbench_baselines.referformer.load_checkpoint.")
     return fill(CMA(config), state, str(folder)).eval()
@@ -117,7 +117,7 @@ def _read_referformer(source: Source, backbone: str) -> tuple[dict[str, Tensor],
         state, where = read_released(source)
         require(identify(state, where), where, backbone=backbone)
         return state, where
-    config, state = read_checkpoint(Path(source))
+    config, state = read_checkpoint(Path(source), ModelConfig)
     if config.affinity is not None:
         raise DataError(f"{source}: this is a CMA. The training of a CMA starts from a ReferFormer.")
     if config.backbone != backbone:

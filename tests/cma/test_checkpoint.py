@@ -21,7 +21,7 @@ from fsbench_cma.checkpoint import load_checkpoint
 from fsbench_cma.checkpoint import load_released
 from fsbench_cma.checkpoint import save_checkpoint
 from fsbench_cma.model import CMA
-from tests.cma import golden
+from tests import golden
 from tests.cma.test_model import TINY_TEXT
 
 TEXT = RobertaConfig(**TINY_TEXT)

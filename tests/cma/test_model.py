@@ -10,7 +10,7 @@ from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_baselines.referformer.losses import Criterion
 from fsbench_cma.checkpoint import load_released
 from fsbench_cma.model import CMA
-from tests.cma import golden
+from tests import golden
 
 CASES = [
     "cma_r50_A",

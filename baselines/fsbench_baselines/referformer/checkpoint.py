@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
+from typing import Protocol
 from typing import TypeVar
 
 import safetensors
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 Model = TypeVar("Model", bound=nn.Module)
+Config = TypeVar("Config", bound="Configuration")
 Source = str | PathLike[str] | Mapping[str, Any]  # Any: a checkpoint holds its training arguments beside the tensors
 
 # With box refinement the decoder holds the box heads of the model under a second name.
@@ -50,11 +52,33 @@ _ALIAS = "transformer.decoder.bbox_embed."
 _ALIASED = "bbox_embed."
 # What a state dict may hold too much: a buffer of older transformers, and the counts that `thop` leaves behind.
 _NOT_WEIGHTS = ("text_encoder.embeddings.position_ids", "total_params", "total_ops")
-# What a state dict may lack: an index that follows from the window size.
-_COMPUTED = ".relative_position_index"
+# What a state dict may lack: an index that follows from the window size, and a count that nothing reads.
+_DISPENSABLE = (".relative_position_index", ".num_batches_tracked")
+# Where training scripts put the state dict: those of this family, and DANet's.
+_PLACES = ("model", "state_dict")
 
 _MODEL_FILE, _CONFIG_FILE = "model.safetensors", "config.json"
 _VERSION = 1
+
+
+class Configuration(Protocol):
+    """What a model is built from, in a form that a folder can hold."""
+
+    def to_json(self) -> str:
+        """Returns a JSON object."""
+
+    @classmethod
+    def from_json(cls: type[Config], text: str) -> Config:
+        """Reads it. Raises ValueError, or TypeError, if it is of another model."""
+
+
+class Configured(Protocol):
+    """A model that knows its configuration."""
+
+    config: Configuration
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Returns its weights."""
 
 
 @dataclass(frozen=True)
@@ -110,12 +134,12 @@ def read_released(source: Source) -> tuple[dict[str, Tensor], str]:
     """
     where = "the state dict" if isinstance(source, Mapping) else str(source)
     content = source if isinstance(source, Mapping) else _read_file(Path(source))
-    if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
-        content = content["model"]
+    if isinstance(content, Mapping):
+        content = next((content[place] for place in _PLACES if isinstance(content.get(place), Mapping)), content)
     is_state = isinstance(content, Mapping) and all(isinstance(value, Tensor) for value in content.values())
     if not is_state or not content or not all(isinstance(name, str) for name in content):
         raise DataError(
-            f"{where}: there is no state dict in it, neither under 'model' nor at the top. "
+            f"{where}: there is no state dict in it, neither under 'model' or 'state_dict' nor at the top. "
             "Pass a checkpoint as the released training scripts save it, or a mapping of names to tensors."
         )
     return _canonical(content, where), where
@@ -223,7 +247,7 @@ def fill(model: Model, state: Mapping[str, Tensor], where: str) -> Model:
         DataError: if a tensor is missing, left over or of another shape.
     """
     own = model.state_dict()
-    missing = [name for name in own if first_name(name) not in state and not name.endswith(_COMPUTED)]
+    missing = [name for name in own if first_name(name) not in state and not name.endswith(_DISPENSABLE)]
     left = [name for name in state if name not in own]
     reshaped = [
         f"{name} {list(tensor.shape)} instead of {list(own[name].shape)}"
@@ -244,12 +268,12 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def save_checkpoint(folder: Path, model: ReferFormer, *, half: bool = False) -> None:
+def save_checkpoint(folder: Path, model: Configured, *, half: bool = False) -> None:
     """Write a model in our own form.
 
     Args:
         folder: Where to; made if it is not there.
-        model: A ReferFormer or a CMA.
+        model: A ReferFormer, a CMA, or another model with a configuration.
         half: Store float16, half the size, where that does not overflow; loading gives float32 again.
     """
     config = json.dumps({"version": _VERSION, "config": json.loads(model.config.to_json())}, indent=2) + "\n"
@@ -278,15 +302,18 @@ def load_checkpoint(folder: Path) -> ReferFormer:
     Raises:
         DataError: if a file is missing or damaged, or the model is a CMA.
     """
-    config, state = read_checkpoint(folder)
+    config, state = read_checkpoint(folder, ModelConfig)
     if config.affinity is not None:
         raise DataError(f"{folder}: this is a CMA. Load it with fsbench_cma.load_checkpoint.")
     return fill(ReferFormer(config), state, str(folder)).eval()
 
 
-def read_checkpoint(folder: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
+def read_checkpoint(folder: Path, kind: type[Config]) -> tuple[Config, dict[str, Tensor]]:
     """The configuration and the state dict of a folder that `save_checkpoint` wrote.
 
+    Args:
+        folder: The folder.
+        kind: Of the configuration.
     Raises:
         DataError: if a file is missing or damaged, or the two do not belong together.
     """
@@ -303,14 +330,14 @@ def read_checkpoint(folder: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
         raise DataError(f"{weights} is damaged ({error}). Write or download it again.") from error
     if written_with != text:
         raise DataError(f"{settings} is not the configuration that {_MODEL_FILE} was written with. Save it again.")
-    return _config(text, settings), state
+    return _config(text, settings, kind), state
 
 
-def _config(text: str, path: Path) -> ModelConfig:
+def _config(text: str, path: Path, kind: type[Config]) -> Config:
     try:
         record = json.loads(text)
         if record["version"] != _VERSION:
             raise ValueError(f"its version is {record['version']}, this program reads {_VERSION}")
-        return ModelConfig.from_json(json.dumps(record["config"]))
+        return kind.from_json(json.dumps(record["config"]))
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is not the configuration of a model: {error}. Save it again.") from error

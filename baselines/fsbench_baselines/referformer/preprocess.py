@@ -39,8 +39,8 @@ def resized_frames(frames: npt.NDArray[np.uint8], short_side: int) -> npt.NDArra
     return np.stack([np.asarray(image) for image in resized])
 
 
-def normalised_pixels(frames: npt.NDArray[np.uint8]) -> Tensor:
-    """Normalises frames of the right size: uint8 [T, h, w, 3], RGB, to float32 [T, 3, h, w]."""
+def normalised_pixels(frames: npt.NDArray[np.uint8] | npt.NDArray[np.float32]) -> Tensor:
+    """Normalises frames of the right size: RGB in 0..255, [T, h, w, 3], to float32 [T, 3, h, w]."""
     return (torch.from_numpy(frames).permute(0, 3, 1, 2).float().div(255) - _MEAN) / _DEVIATION
 
 

@@ -209,7 +209,7 @@ def settle(recipe: Recipe, start: Start) -> tuple[PreTrainedTokenizerFast, dict[
     settings = {"backbone": start.backbone, "text": text_settings(start.text_config)}
     own = None
     if start.init is not None and start.init.is_dir():
-        settings = asdict(read_checkpoint(start.init)[0])
+        settings = asdict(read_checkpoint(start.init, ModelConfig)[0])
         own = start.init / "tokenizer"
     text = recipe.model.get("text")
     is_worded = text is not None and "vocab_size" not in text

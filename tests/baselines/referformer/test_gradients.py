@@ -4,7 +4,7 @@ import torch
 
 from fsbench_baselines.referformer import load_released
 from fsbench_baselines.referformer.losses import Criterion
-from tests.cma import golden
+from tests import golden
 
 BACKBONES = {
     "referformer_r50": "resnet50",

@@ -20,6 +20,7 @@ from fsbench.splits.manifest import write_manifest
 from fsbench.training.request import train_method
 from fsbench.training.request import TrainingRequest
 from fsbench_baselines.referformer.checkpoint import read_checkpoint
+from fsbench_baselines.referformer.config import ModelConfig
 
 TINY = {"epochs": "1", "episodes_per_class": "1", "batch": "6"}
 STAGE = """{name: tiny, epochs: 1, episodes_per_class: 1, batch: 6, query_frames: 1, support_frames: 2, frozen: [],
@@ -70,7 +71,7 @@ def test_the_pretrained_backbone_is_where_the_training_starts(place, tmp_path):
     out = tmp_path / "still"
     train(place, "referformer", out, overrides={**TINY, "pretraining": STAGE, "naming": "null", "lr": "0"})
     pretrained = safetensors.torch.load_file(out / "backbone" / "model" / "backbone.safetensors")
-    state = read_checkpoint(out / "model")[1]
+    state = read_checkpoint(out / "model", ModelConfig)[1]
     for name, tensor in pretrained.items():
         assert (state[f"backbone.0.body.{name}"] == tensor).all()
 
@@ -94,7 +95,7 @@ def test_a_second_training_goes_on_from_the_first(place, tmp_path, method):
     checkpoint = train(place, method, out, recipe="shapes-meta", init=init, overrides=TINY)
     assert checkpoint == out / "model"
     assert not (out / "backbone").exists()
-    assert read_checkpoint(checkpoint)[0].short_side == 64
+    assert read_checkpoint(checkpoint, ModelConfig)[0].short_side == 64
     assert evaluate(place, method, checkpoint, tmp_path / "run").episodes > 0
 
 
@@ -103,7 +104,7 @@ def test_the_released_recipe_leaves_the_projections_of_the_affinity_as_they_were
     states = {}
     for name, overrides in {"before": {**TINY, "lr": "0"}, "after": TINY}.items():
         train(place, "cma", tmp_path / name, recipe="shapes-meta-released", init=init, overrides=overrides)
-        states[name] = read_checkpoint(tmp_path / name / "model")[1]
+        states[name] = read_checkpoint(tmp_path / name / "model", ModelConfig)[1]
     before, after = states["before"], states["after"]
     moved = {name for name in before if not (before[name] == after[name]).all()}
     left = ("support_qkv", "query_qkv", "conv_q")
