@@ -1,0 +1,9 @@
+"""DANet: few-shot video object segmentation by a domain agent, without text."""
+
+from fsbench_baselines.danet.checkpoint import load_checkpoint
+from fsbench_baselines.danet.checkpoint import load_released
+from fsbench_baselines.danet.checkpoint import save_checkpoint
+from fsbench_baselines.danet.config import DANetConfig
+from fsbench_baselines.danet.model import DANet
+
+__all__ = ["DANet", "DANetConfig", "load_checkpoint", "load_released", "save_checkpoint"]

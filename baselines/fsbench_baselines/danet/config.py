@@ -1,0 +1,54 @@
+"""The configuration of DANet."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+
+__all__ = ["DANetConfig"]
+
+
+@dataclass(frozen=True)
+class DANetConfig:
+    """What a model is built from; the defaults are the released one.
+
+    Attributes:
+        backbone: A key of `encoder.ENCODERS`.
+        key_dim: Channels of queries and keys.
+        value_dim: Channels of values, and of the query's own features beside them.
+        width: Channels of the decoder.
+        size: Height and width of the frames that the model is meant for, in pixels.
+    """
+
+    backbone: str = "resnet50"
+    key_dim: int = 128
+    value_dim: int = 512
+    width: int = 256
+    size: tuple[int, int] = (241, 425)
+
+    def __post_init__(self) -> None:
+        # JSON and YAML have lists alone.
+        object.__setattr__(self, "size", tuple(self.size))
+        numbers = (self.key_dim, self.value_dim, self.width, *self.size)
+        if len(self.size) != 2 or not all(isinstance(number, int) and number > 0 for number in numbers):
+            raise ValueError(f"a DANet is made of positive whole numbers, size of two, not {self}")
+
+    def to_json(self) -> str:
+        """The configuration as a JSON object, one entry per field."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> DANetConfig:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: the text is not the JSON object of a DANet.
+        """
+        values = json.loads(text)
+        if not isinstance(values, dict):
+            raise ValueError("a model configuration is a JSON object")
+        unknown = sorted(values.keys() - {field.name for field in dataclasses.fields(cls)})
+        if unknown:
+            raise ValueError(f"the configuration of a DANet has no entry {', '.join(unknown)}")
+        return cls(**values)

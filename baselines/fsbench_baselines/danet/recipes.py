@@ -1,0 +1,77 @@
+"""How DANet is trained."""
+
+from fsbench.training import Augmentation
+from fsbench_baselines.training.recipe import Recipe
+
+__all__ = ["RECIPES"]
+
+# The released augmentation also turns, shears and scales frames a little, and lays portrait frames on their side. Its
+# bounds of contrast and brightness, 3 per cent and 5 levels, are not tied to each other.
+_RELEASED = Recipe(
+    name="released",
+    epochs=101,
+    episodes_per_class=100,
+    batch=4,
+    shuffle=True,
+    query_frames=5,
+    support_frames=1,
+    support_videos=5,
+    target="class",
+    augmentation=Augmentation(flip=0.5, light=0.04),
+    lr=1e-5,
+    rates={},
+    optimizer="adam",
+    weight_decay=5e-4,
+    decay_norms=True,
+    schedule="steps",
+    drops=(),
+    clip=0.0,
+    frozen=("encoder",),
+    frozen_eval=False,
+)
+_SHAPES_BACKBONE = Recipe(
+    name="shapes-backbone",
+    epochs=6,
+    episodes_per_class=80,
+    batch=8,
+    shuffle=True,
+    query_frames=1,
+    support_frames=1,
+    frame_choice="spread",
+    augmentation=Augmentation(flip=0.5, light=0.2),
+    lr=2e-3,
+    rates={},
+    weight_decay=0.02,
+    decay_norms=False,
+    schedule="cosine",
+    warmup_steps=100,
+    clip=0.0,
+    frozen=(),
+)
+_SHAPES = Recipe(
+    name="shapes",
+    epochs=4,
+    episodes_per_class=80,
+    batch=8,
+    shuffle=True,
+    query_frames=2,
+    support_frames=1,
+    support_videos=3,
+    frame_choice="spread",
+    target="class",
+    augmentation=Augmentation(flip=0.5, light=0.2),
+    lr=1e-3,
+    rates={},
+    weight_decay=0.02,
+    decay_norms=False,
+    schedule="cosine",
+    warmup_steps=50,
+    clip=1.0,
+    frozen=(),
+    model={"backbone": "resnet_small", "key_dim": 32, "value_dim": 64, "width": 32, "size": [64, 96]},
+    pretraining=_SHAPES_BACKBONE,
+)
+
+RECIPES = {recipe.name: recipe for recipe in (_RELEASED, _SHAPES)}
+"""`released` has the numbers of the released training script, for real data; the backbone starts from ImageNet weights
+(`init`). `shapes` trains a small model on the embedded dataset from random weights."""
