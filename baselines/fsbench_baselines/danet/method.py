@@ -72,6 +72,7 @@ class DANetMethod:
         dtype: Literal["float32", "bfloat16"] = "float32",
         size: str | None = None,
         chunk: int = 5,
+        max_frames: int | None = None,
         online_steps: int = 0,
         online_lr: float = OnlineLearning.lr,
         online_enough: float = OnlineLearning.enough,
@@ -85,6 +86,7 @@ class DANetMethod:
             size: HEIGHTxWIDTH in pixels of the canvas that frames are placed on; None for what the checkpoint says,
                 241x425 for released weights.
             chunk: Frames that go through the model at once.
+            max_frames: Bound on `chunk`, for where memory is short.
             online_steps: Passes of online learning over the support frames, at most: 0 for none, 21 as released.
             online_lr, online_enough: See `OnlineLearning`.
         Raises:
@@ -98,7 +100,7 @@ class DANetMethod:
             raise PluginError(f"chunk is at least 1 and online_steps at least 0, not {chunk} and {online_steps}.")
         if online_steps and self.dtype != torch.float32:
             raise PluginError("Online learning takes steps too small for bfloat16. Give --option dtype=float32.")
-        self.chunk = chunk
+        self.chunk = min(chunk, max_frames or chunk)
         self.online = OnlineLearning(steps=online_steps, lr=online_lr, enough=online_enough)
 
     def prepare(self, fold: Fold) -> None:
@@ -114,6 +116,11 @@ class DANetMethod:
 
     def _load(self, checkpoint: Path) -> DANet:
         return load_checkpoint(checkpoint) if checkpoint.is_dir() else load_released(checkpoint)
+
+    @property
+    def num_parameters(self) -> int:
+        """The size of the model."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
 
     def train(self, job: TrainingJob) -> Path:
         """Trains the model on the base classes of a fold; returns the checkpoint's folder."""

@@ -150,6 +150,8 @@ def build_model(recipe: Recipe, seed: int) -> DANet:
             model = DANet(DANetConfig(**recipe.model))
         except (TypeError, ValueError) as error:
             raise RunError(f"The recipe's entry model describes no DANet: {error}.") from error
+    if recipe.naming is not None:
+        raise RunError(f"Recipe {recipe.name!r} teaches names, and a DANet reads none. Give --set naming=null.")
     if recipe.pretraining is not None and model.config.backbone != "resnet_small":
         raise RunError(
             f"Recipe {recipe.name!r} pretrains the backbone, which is for resnet_small alone. Give --set "

@@ -109,6 +109,12 @@ def test_the_size_of_the_chunks_is_an_option_and_makes_a_difference(folder, meth
     one, other = (probabilities(m, m.adapt(support()), clip()) for m in (method, make(folder, chunk=3)))
     assert one.shape == other.shape
     assert not torch.allclose(one, other, atol=1e-5)
+    assert make(folder, max_frames=2).chunk == 2
+    assert make(folder, max_frames=9).chunk == 5
+
+
+def test_the_size_of_the_model_is_known(method):
+    assert method.num_parameters == sum(parameter.numel() for parameter in small_model().parameters())
 
 
 def test_the_canvas_is_an_option(folder):

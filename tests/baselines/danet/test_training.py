@@ -110,6 +110,8 @@ def test_a_recipe_that_describes_no_danet_is_an_error():
         build_model(replace(RECIPE, model={"hidden_dim": 3}), 0)
     with pytest.raises(RunError, match="no backbone 'x'"):
         build_model(replace(RECIPE, model={"backbone": "x"}), 0)
+    with pytest.raises(RunError, match="naming=null"):
+        build_model(replace(RECIPE, naming=RECIPE), 0)
     with pytest.raises(RunError, match="pretraining=null"):
         build_model(replace(RECIPES["shapes"], model={"backbone": "resnet50"}), 0)
 
