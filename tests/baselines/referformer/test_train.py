@@ -80,7 +80,7 @@ def test_what_was_learnt_of_names_is_where_the_training_starts(place, tmp_path):
     out = tmp_path / "still"
     train(place, "referformer", out, overrides={**TINY, "pretraining": STAGE, "naming": STAGE, "lr": "0"})
     named = safetensors.torch.load_file(out / "naming" / "model" / "named.safetensors")
-    state = read_checkpoint(out / "model")[1]
+    state = read_checkpoint(out / "model", ModelConfig)[1]
     assert any(name.startswith("text_encoder.") for name in named)
     for name, tensor in named.items():
         assert (state[name] == tensor).all()
