@@ -24,7 +24,6 @@ __all__ = ["main"]
 FINISHED_WITH_FAILURES = 5
 INTERRUPTED = 130
 
-Format = Literal["md", "csv", "latex", "html"]
 F = TypeVar("F", bound=Callable[..., Any])  # Any: a click command's parameters
 
 
@@ -562,17 +561,33 @@ def submit(run: Path, entries: Path, links: tuple[str, ...], trained_classes: tu
     "--runs", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Show finished runs instead."
 )
 @click.option("--format", "style", type=click.Choice(["md", "csv", "latex", "html"]), default="md", show_default=True)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the site; for html.")
+@click.option(
+    "--data-root",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="For html: also show pixels and sentences of datasets that are there. Such a site is for yourself alone.",
+)
 @click.option("--write", is_flag=True, help="Write README.md beside the entries.")
 @click.option("--check", is_flag=True, help="Fail if README.md beside the entries does not follow from them.")
 def leaderboard(
-    entries: Path, runs: Path | None, style: Literal["md", "csv", "latex", "html"], write: bool, check: bool
+    entries: Path,
+    runs: Path | None,
+    style: Literal["md", "csv", "latex", "html"],
+    out: Path | None,
+    data_root: Path | None,
+    write: bool,
+    check: bool,
 ) -> None:
-    """Print tables of entries or runs: one for each dataset, manifest and protocol.
+    """Print tables of entries or runs, one for each dataset, manifest and protocol; or write a site of them.
+
+    The site (html) is a folder of pages that open from disk: tables with intervals, scores by class and support draw, a
+    page for each method, any two methods compared, and a gallery of episodes.
 
     \b
     Examples:
       fsbench leaderboard --format latex > table.tex
       fsbench leaderboard --runs runs
+      fsbench leaderboard --format html --out site
     """
     from fsbench.files import write_whole
     from fsbench.leaderboard import entries_from_runs
@@ -580,10 +595,14 @@ def leaderboard(
     from fsbench.leaderboard import readme
     from fsbench.leaderboard import render
 
+    if style == "html":
+        click.echo(_site(entries, runs, out, data_root))
+        return
+    if out is not None or data_root is not None:
+        raise click.UsageError("--out and --data-root are for --format html.")
     found = read_entries(entries) if runs is None else entries_from_runs(runs)
     if not found:
-        where = entries if runs is None else runs
-        raise RunError(f"{where}: no entries. Make some with 'fsbench evaluate' and 'fsbench submit'.")
+        raise _no_entries(entries, runs)
     path = entries.parent / "README.md"
     if (write or check) and runs is not None:
         raise click.UsageError("--write and --check are for entries; submit the runs first.")
@@ -596,6 +615,81 @@ def leaderboard(
         click.echo(f"{path}: follows from the {len(found)} entries")
     else:
         click.echo(render(found, style), nl=False)
+
+
+def _site(entries: Path, runs: Path | None, out: Path | None, data_root: Path | None) -> Path:
+    """Writes the site and returns its first page."""
+    from fsbench.leaderboard.site import contributions_from_entries
+    from fsbench.leaderboard.site import contributions_from_runs
+    from fsbench.leaderboard.site import make_boards
+    from fsbench.leaderboard.site import write_site
+
+    if out is None:
+        raise click.UsageError("A site is a folder: say with --out where it goes.")
+    found = contributions_from_entries(entries) if runs is None else contributions_from_runs(runs)
+    if not found:
+        raise _no_entries(entries, runs)
+    return write_site(out, make_boards(found, data_root=data_root))
+
+
+def _no_entries(entries: Path, runs: Path | None) -> RunError:
+    where = entries if runs is None else runs
+    return RunError(f"{where}: no entries. Make some with 'fsbench evaluate' and 'fsbench submit'.")
+
+
+@main.command()
+@click.argument("episode", required=False)
+@click.option("--class", "class_name", metavar="NAME", help="Show the support sets of this class instead.")
+@click.option(
+    "--run",
+    "runs",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    multiple=True,
+    help="A finished run whose masks to show; may be repeated.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="A contact sheet (.png), a video (.mp4) or a page (.html).",
+)
+@click.option("--dataset", metavar="NAME", help="[default: as in evaluate]")
+@_data_root
+@click.option(
+    "--splits",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="A manifest, or a folder of splits.  [default: as in evaluate]",
+)
+def show(
+    episode: str | None,
+    class_name: str | None,
+    runs: tuple[Path, ...],
+    out: Path,
+    dataset: str | None,
+    data_root: Path,
+    splits: Path | None,
+) -> None:
+    """Draw an episode: its support, its query, the truth (white) and what runs made of it.
+
+    \b
+    Examples:
+      fsbench show f1/dax/d0/dax-00/0 --out episode.png
+      fsbench show f0/bird/d0/blackswan/0 --dataset mini-ref-davis --data-root DIR \\
+          --run runs/mini-ref-davis/colour-prototype --run runs/mini-ref-davis/support-copy --out episode.mp4
+      fsbench show --class dax --out dax.png
+    """
+    from fsbench.show import show_class
+    from fsbench.show import show_episode
+    from fsbench.show import Source
+
+    if (episode is None) == (class_name is None):
+        raise click.UsageError("Name an episode, or a class with --class.")
+    source = Source(dataset, data_root, splits)
+    if class_name is not None:
+        show_class(class_name, source, out)
+    elif episode is not None:
+        show_episode(episode, runs, source, out)
+    click.echo(out)
 
 
 @main.command()

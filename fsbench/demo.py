@@ -12,10 +12,11 @@ from fsbench.errors import PluginError
 from fsbench.evaluation.evaluate import evaluate_method
 from fsbench.evaluation.evaluate import Request
 from fsbench.evaluation.runner import RunOptions
-from fsbench.files import write_whole
-from fsbench.leaderboard import entries_from_runs
 from fsbench.leaderboard import manifest_folds
 from fsbench.leaderboard import render
+from fsbench.leaderboard.site import contributions_from_runs
+from fsbench.leaderboard.site import make_boards
+from fsbench.leaderboard.site import write_site
 from fsbench.methods.registry import registered_methods
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
@@ -26,13 +27,15 @@ __all__ = ["run_demo"]
 logger = logging.getLogger(__name__)
 
 _NEXT = """
-Everything is in {out}/: the rendered dataset, its manifest, the runs, and the tables as {page}.
+Everything is in {out}/: the rendered dataset, its manifest, the runs, and a site of the results.
 
 What to do next:
   fsbench evaluate --method colour-prototype --dataset mini-ref-davis --data-root DIR   a method on real data
   fsbench build-splits mini-ref-youtube-vos --data-root DIR                             the benchmark from your copy
   fsbench list methods                                                                  what can be evaluated
-The README shows how to add a method of your own in 20 lines."""
+The README shows how to add a method of your own in 20 lines.
+
+Open in a browser: {page}"""
 
 
 def run_demo(out: Path, *, workers: int | None = None, progress: bool = False) -> str:
@@ -44,7 +47,7 @@ def run_demo(out: Path, *, workers: int | None = None, progress: bool = False) -
         progress: Show progress bars.
 
     Returns:
-        The table, and what to do next.
+        The table, what to do next, and last the path of the site.
     """
     dataset = resolve_dataset(EMBEDDED, out / "data", progress=progress)
     info, rows = build_manifest(dataset, BuildOptions())
@@ -59,10 +62,9 @@ def run_demo(out: Path, *, workers: int | None = None, progress: bool = False) -
             out=out / "runs" / EMBEDDED / name,
         )
         evaluate_method(request, run)
-    entries = entries_from_runs(out / "runs", partial(manifest_folds, splits=out / "splits"))
-    page = out / "leaderboard.html"
-    write_whole(page, render(entries, "html"))
-    return render(entries, "md") + _NEXT.format(out=out, page=page)
+    found = contributions_from_runs(out / "runs", partial(manifest_folds, splits=out / "splits"))
+    page = write_site(out / "site", make_boards(found, out / "splits", out / "data"))
+    return render([contribution.entry for contribution in found], "md") + _NEXT.format(out=out, page=page)
 
 
 def _ready_methods() -> Iterator[str]:

@@ -14,7 +14,16 @@ from fsbench.datasets.records import Dataset
 from fsbench.errors import DataError
 from fsbench.errors import suggestion
 
-__all__ = ["DATASETS", "EMBEDDED", "DatasetSpec", "dataset_spec", "find_root", "open_dataset", "resolve_dataset"]
+__all__ = [
+    "DATASETS",
+    "EMBEDDED",
+    "DatasetSpec",
+    "choose_dataset",
+    "dataset_spec",
+    "find_root",
+    "open_dataset",
+    "resolve_dataset",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -140,19 +149,29 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
     return FolderDataset(name, folder, spec.layout)
 
 
+def choose_dataset(name: str | None, data_root: Path) -> str:
+    """Returns the name of the dataset that a user means: the given one, else the one there, else the embedded one.
+
+    Raises:
+        DataError: The dataset is unknown, or no name was given and several are there.
+    """
+    if name is not None:
+        return dataset_spec(name).name
+    found = [s.name for s in DATASETS.values() if s.name != EMBEDDED and find_root(s, data_root)]
+    if len(found) > 1:
+        raise DataError(f"{data_root}: holds several datasets; name one of {', '.join(found)}.")
+    if not found:
+        logger.warning("No dataset under %s: using the embedded set %s.", data_root, EMBEDDED)
+    return found[0] if found else EMBEDDED
+
+
 def resolve_dataset(name: str | None, data_root: Path, *, progress: bool = False) -> Dataset:
     """Opens the dataset that a user means, rendering the embedded set where it is asked for or nothing else is there.
 
     Raises:
         DataError: The dataset is unknown or not there, or no name was given and several are there.
     """
-    if name is None:
-        found = [s.name for s in DATASETS.values() if s.name != EMBEDDED and find_root(s, data_root)]
-        if len(found) > 1:
-            raise DataError(f"{data_root}: holds several datasets; name one of {', '.join(found)}.")
-        if not found:
-            logger.warning("No dataset under %s: using the embedded set %s.", data_root, EMBEDDED)
-        name = found[0] if found else EMBEDDED
+    name = choose_dataset(name, data_root)
     if name == EMBEDDED and find_root(dataset_spec(name), data_root) is None:
         shapes.generate_shapes(data_root / EMBEDDED, workers=os.cpu_count() or 1, progress=progress)
     return open_dataset(name, data_root)

@@ -20,6 +20,7 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import replace
 from functools import partial
+from io import BytesIO
 from itertools import accumulate
 from math import isqrt
 from pathlib import Path
@@ -42,7 +43,17 @@ from fsbench.datasets._shapes_render import TURN
 from fsbench.errors import DataError
 from fsbench.streams import named_stream
 
-__all__ = ["CATEGORIES", "NUM_FOLDS", "RenderedVideo", "ShapeObject", "ShapesConfig", "generate_shapes", "render_video"]
+__all__ = [
+    "CATEGORIES",
+    "NUM_FOLDS",
+    "RenderedVideo",
+    "ShapeObject",
+    "ShapesConfig",
+    "encode_frame",
+    "generate_shapes",
+    "render_named",
+    "render_video",
+]
 
 # In the order of the silhouettes: ring, crescent, cross, bolt, arrow, star, heart, gear, L, hourglass, trefoil,
 # open mouth, dumbbell, drop, U, T. Category id i (from 1) is held out in fold (i - 1) % NUM_FOLDS + 1.
@@ -176,6 +187,16 @@ def render_video(config: ShapesConfig, category_index: int, video_index: int) ->
         objects=tuple(replace(o, frames=_seen(owners, number)) for number, o in enumerate(objects, 1)),
         sentences=sentences,
     )
+
+
+def render_named(config: ShapesConfig, video_id: str) -> RenderedVideo:
+    """Draws the video of a name. Raises DataError if the set has none of that name."""
+    word, _, number = video_id.rpartition("-")
+    if word in CATEGORIES and number.isdecimal() and int(number) < config.videos_per_category:
+        video = render_video(config, CATEGORIES.index(word), int(number))
+        if video.video_id == video_id:
+            return video
+    raise DataError(f"The embedded set has no video {video_id!r}. Does the manifest belong to this fsbench?")
 
 
 # ---- scenes ----
@@ -469,10 +490,17 @@ def _write_pixels(folder: Path, video: RenderedVideo) -> None:
     images.mkdir(parents=True)
     annotations.mkdir(parents=True)
     for name, frame, label_map in zip(video.frame_names, video.frames, video.label_maps, strict=True):
-        Image.fromarray(frame).save(images / f"{name}.jpg", quality=95, subsampling=0)
+        (images / f"{name}.jpg").write_bytes(encode_frame(frame))
         indexed = Image.fromarray(label_map)
         indexed.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0])
         indexed.save(annotations / f"{name}.png")
+
+
+def encode_frame(frame: NDArray[np.uint8]) -> bytes:
+    """Returns a frame, uint8 RGB [H, W, 3], as the JPEG file that the set holds of it."""
+    stream = BytesIO()
+    Image.fromarray(frame).save(stream, "jpeg", quality=95, subsampling=0)
+    return stream.getvalue()
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

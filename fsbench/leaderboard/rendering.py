@@ -6,10 +6,7 @@ import io
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Literal
-
-import jinja2
 
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.tables import Cell
@@ -19,9 +16,9 @@ from fsbench.leaderboard.tables import one_line
 from fsbench.leaderboard.tables import Row
 from fsbench.leaderboard.tables import Table
 
-__all__ = ["Format", "readme", "render", "render_csv", "render_html", "render_latex", "render_md"]
+__all__ = ["Format", "readme", "render", "render_csv", "render_latex", "render_md"]
 
-Format = Literal["md", "csv", "latex", "html"]
+Format = Literal["md", "csv", "latex"]
 
 _MISSING = "\N{EN DASH}"
 _EMPTY = "There are no entries yet."
@@ -82,21 +79,6 @@ def render_latex(tables: Sequence[Table]) -> str:
     return "\n".join(map(_latex_table, tables)) if tables else f"% {_EMPTY}\n"
 
 
-def render_html(tables: Sequence[Table]) -> str:
-    """Returns the tables as a page that needs no other file."""
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    source = files("fsbench.leaderboard").joinpath("tables.html.jinja").read_text(encoding="utf-8")
-    return environment.from_string(source).render(
-        tables=tables, metrics=METRICS, legend=_LEGEND, empty=_EMPTY, percent=_percent, group_name=_group_name
-    )
-
-
 def readme(entries: Iterable[Entry]) -> str:
     """Returns the text of `leaderboard/README.md`; it depends on the entries alone, not on their order."""
     entries = list(entries)
@@ -113,7 +95,6 @@ _RENDERERS: dict[Format, Callable[[Sequence[Table]], str]] = {
     "md": render_md,
     "csv": render_csv,
     "latex": render_latex,
-    "html": render_html,
 }
 
 

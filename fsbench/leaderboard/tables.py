@@ -39,6 +39,7 @@ class Row:
     """An entry in a table.
 
     Attributes:
+        entry: The entry itself.
         method: The method's name, with what tells it from other entries of that name in the table.
         draws: Support draws.
         episodes, failed: Episodes that were scored, and that failed, over all folds.
@@ -46,6 +47,7 @@ class Row:
         notes: Numbers of its footnotes, from 1.
     """
 
+    entry: Entry
     method: str
     draws: int
     episodes: int
@@ -132,6 +134,7 @@ def _table(entries: Sequence[Entry]) -> Table:
     notes = list(dict.fromkeys(note for row in notes_of for note in row))
     rows = tuple(
         Row(
+            entry=entry,
             method=label,
             draws=_draws(entry),
             episodes=sum(fold.episodes for fold in entry.folds),

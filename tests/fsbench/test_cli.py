@@ -102,8 +102,10 @@ def test_the_whole_way_from_data_to_table(fsbench, data, tmp_path):
         assert "mini-ref-davis pack-v1" in table
         assert "s in the method per frame, sentence and draw" in table
         assert "leaderboard/entries/mini-ref-davis" in fsbench("submit", f"runs/mini-ref-davis/{method}").stdout
-    for style in ("md", "csv", "latex", "html"):
+    for style in ("md", "csv", "latex"):
         assert "support-copy" in fsbench("leaderboard", "--format", style).stdout
+    assert fsbench("leaderboard", "--format", "html", "--out", "site").stdout == "site/index.html\n"
+    assert "support-copy" in (tmp_path / "site/index.html").read_text()
     fsbench("leaderboard", "--check", code=2)
     fsbench("leaderboard", "--write")
     fsbench("leaderboard", "--check")

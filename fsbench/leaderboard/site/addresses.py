@@ -1,0 +1,31 @@
+"""Where each page of a site lies, from its root."""
+
+from fsbench.leaderboard.site.boards import Board
+from fsbench.leaderboard.site.slugs import slug
+
+__all__ = ["compare_page", "episode_page", "gallery_page", "method_page", "picture_file"]
+
+
+def method_page(title: str) -> str:
+    """Returns the page of a method; `title` is its entries'."""
+    return f"methods/{slug(title)}.html"
+
+
+def compare_page(board: Board) -> str:
+    """Returns the page that compares two methods of a board."""
+    return f"compare/{board.slug}.html"
+
+
+def gallery_page(board: Board) -> str:
+    """Returns the page that lists the episodes of a board."""
+    return f"episodes/{board.slug}/index.html"
+
+
+def episode_page(board: Board, episode_id: str) -> str:
+    """Returns the page of an episode."""
+    return f"episodes/{board.slug}/{slug(episode_id.replace('/', '_'))}.html"
+
+
+def picture_file(board: Board, video_id: str, frame: str) -> str:
+    """Returns the picture of a frame, which boards of one dataset share."""
+    return f"pictures/{slug(board.table.dataset)}/{slug(video_id)}/{slug(frame)}.jpg"

@@ -1,0 +1,93 @@
+"use strict";
+/* Two methods, episode by episode. */
+(() => {
+  const { methods, ids, scores, pairs, gallery } = FS.data;
+  const SHOWN = 8;
+  const a = document.getElementById("a"), b = document.getElementById("b"), metric = document.getElementById("metric");
+  const score = (method, name, i) => {
+    const { J, F } = scores[method];
+    return J[i] === null ? null : name === "JF" ? (J[i] + F[i]) / 2 : name === "J" ? J[i] : F[i];
+  };
+
+  const card = (value, about) => FS.element("div", {}, FS.element("b", {}, value), FS.element("span", {}, about));
+  const verdict = (one, other, differences) => {
+    const place = document.getElementById("verdict");
+    const stored = pairs[`${Math.min(one, other)}-${Math.max(one, other)}`];
+    const cards = [];
+    if (stored && metric.value === "JF") {
+      const sign = one < other ? 1 : -1;
+      const ends = [sign * stored.low, sign * stored.high].sort((x, y) => x - y);
+      cards.push(card(FS.signed(sign * stored.difference), `${stored.name}: A minus B, 95 % interval ${FS.signed(ends[0])} to ${FS.signed(ends[1])}`));
+      if (stored.p !== null) cards.push(card(stored.p < 0.001 ? "p < 0.001" : `p = ${stored.p.toFixed(3)}`, stored.test));
+    }
+    const mean = differences.reduce((sum, { d }) => sum + d, 0) / (differences.length || 1);
+    cards.push(card(FS.signed(mean), "mean difference over all episodes, each counted once"));
+    const wins = differences.filter(({ d }) => d > 0).length, losses = differences.filter(({ d }) => d < 0).length;
+    cards.push(card(`${wins} : ${losses}`, `episodes that A wins and loses; ${differences.length - wins - losses} are equal`));
+    place.replaceChildren(...cards);
+  };
+
+  const listed = (place, rows, one, other) => {
+    place.replaceChildren(...rows.map(({ i, d, x, y }) => {
+      const seen = gallery[ids[i]];
+      const name = seen ? FS.element("a", { href: seen.href }, seen.sentence ? `${seen.sentence} (${ids[i]})` : ids[i]) : FS.element("span", {}, ids[i]);
+      const item = FS.element("li", {}, FS.element("div", { class: "what" }, name, FS.element("span", {}, `${FS.percent(x)} vs ${FS.percent(y)}, ${FS.signed(d)}`)));
+      if (seen && seen.src) {
+        const pair = FS.element("div", { class: "pair" });
+        for (const method of [one, other]) {
+          const place = FS.element("span", { class: "picture" });
+          const layers = seen.masks[method] ? [{ code: seen.masks[method], colour: FS.overlay(method) }] : [];
+          Masks.picture(place, { size: seen.size, src: seen.src, label: `${methods[method]} on ${ids[i]}`, layers: [...layers, { code: seen.truth, truth: true }] });
+          pair.append(FS.element("div", {}, place, FS.element("small", {}, methods[method])));
+        }
+        item.append(pair);
+      }
+      return item;
+    }));
+  };
+
+  /* The biggest of all, then the biggest of those with pictures, if none of the first has any. */
+  const biggest = (sorted) => {
+    const all = sorted.slice(0, SHOWN / 2);
+    const pictured = sorted.filter(({ i }) => gallery[ids[i]] && !all.some((row) => row.i === i)).slice(0, SHOWN / 2);
+    return [...all, ...pictured];
+  };
+
+  const draw = () => {
+    const one = Number(a.value), other = Number(b.value), name = metric.value;
+    const rows = [];
+    ids.forEach((_, i) => {
+      const x = score(one, name, i), y = score(other, name, i);
+      if (x !== null && y !== null) rows.push({ i, x, y, d: x - y });
+    });
+    verdict(one, other, rows);
+    const titles = [FS.plain(methods[one]), FS.plain(methods[other])];
+    const ends = { range: [-2, 102], dtick: 20 };
+    FS.draw(document.getElementById("scatter"), [{
+      type: "scatter", mode: "markers", x: rows.map(({ x }) => 100 * x), y: rows.map(({ y }) => 100 * y),
+      text: rows.map(({ i }) => FS.plain(ids[i])), hovertemplate: "%{text}<br>A %{x:.1f}, B %{y:.1f}<extra></extra>",
+      marker: { size: 5, opacity: 0.35, color: FS.colour(0) },
+    }], {
+      xaxis: FS.axis({ ...ends, title: { text: `A: ${titles[0]}` }, constrain: "domain" }),
+      yaxis: FS.axis({ ...ends, title: { text: `B: ${titles[1]}` }, scaleanchor: "x", constrain: "domain" }),
+      shapes: [{ type: "line", x0: 0, y0: 0, x1: 100, y1: 100, line: { color: FS.css("--axis"), width: 1.5, dash: "dot" } }],
+      hovermode: "closest",
+    });
+    FS.draw(document.getElementById("histogram"), [{
+      type: "histogram", x: rows.map(({ d }) => 100 * d), xbins: { start: -102.5, end: 102.5, size: 5 },
+      marker: { color: FS.colour(0) }, hovertemplate: "%{x}: %{y} episodes<extra></extra>",
+    }], {
+      bargap: 0.08, xaxis: FS.axis({ title: { text: "A minus B" }, range: [-102.5, 102.5] }), yaxis: FS.axis({ title: { text: "episodes" } }),
+    });
+    rows.sort((p, q) => q.d - p.d);
+    listed(document.getElementById("wins"), biggest(rows.filter(({ d }) => d > 0)), one, other);
+    listed(document.getElementById("losses"), biggest(rows.filter(({ d }) => d < 0).reverse()), one, other);
+    history.replaceState(null, "", `#a=${one}&b=${other}`);
+  };
+
+  const asked = new URLSearchParams(location.hash.slice(1));
+  for (const [select, key] of [[a, "a"], [b, "b"]]) if (asked.has(key) && methods[Number(asked.get(key))] !== undefined) select.value = asked.get(key);
+  document.getElementById("swap").addEventListener("click", () => { [a.value, b.value] = [b.value, a.value]; draw(); });
+  for (const select of [a, b, metric]) select.addEventListener("change", draw);
+  FS.onTheme(draw);
+})();

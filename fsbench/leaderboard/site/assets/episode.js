@@ -1,0 +1,83 @@
+"use strict";
+/* An episode: its frames one after the other, with the truth and each method's mask, and the scores as curves. */
+(() => {
+  const { query, support, tracks } = FS.data;
+  const slider = document.getElementById("frame");
+  const metric = document.getElementById("metric");
+  const panels = document.getElementById("panels");
+  const shown = { truth: document.getElementById("show-truth"), mask: document.getElementById("show-mask") };
+  const value = (track, name, t) => (name === "JF" ? (track.J[t] + track.F[t]) / 2 : track[name][t]);
+
+  const drawSupport = () => {
+    for (const place of document.querySelectorAll("[data-support]")) {
+      const shot = support[Number(place.dataset.support)];
+      const t = Number(place.dataset.shot);
+      Masks.picture(place, {
+        size: shot.size, src: shot.sources[t], label: `Support frame ${shot.names[t]} with its mask`,
+        layers: [{ code: { size: shot.size, counts: shot.masks[t] }, colour: FS.overlay(2) }],
+      });
+    }
+  };
+
+  const made = [];
+  if (query.sources && !tracks.some((track) => track.masks)) made.push({ track: null });
+  tracks.forEach((track, index) => made.push({ track, index }));
+  for (const panel of made) {
+    const item = FS.element("li");
+    const title = FS.element("div", { class: "title" });
+    if (panel.track) title.append(FS.element("span", { class: "swatch", "data-colour": panel.index }));
+    title.append(FS.element("span", {}, panel.track ? panel.track.title : "Truth"));
+    panel.scores = FS.element("span", { class: "scores" });
+    title.append(panel.scores);
+    panel.picture = FS.element("span", { class: "picture" });
+    item.append(title);
+    if (query.sources && (!panel.track || panel.track.masks)) item.append(panel.picture);
+    panels.append(item);
+  }
+
+  const drawFrame = () => {
+    const t = Number(slider.value);
+    document.getElementById("frame-name").textContent = query.names[t];
+    slider.setAttribute("aria-valuetext", `frame ${query.names[t]}, ${t + 1} of ${query.names.length}`);
+    for (const { track, index, picture, scores } of made) {
+      if (track) scores.textContent = `J ${FS.percent(track.J[t])}  F ${FS.percent(track.F[t])}`;
+      if (!picture.isConnected) continue;
+      const layers = [];
+      if (track && shown.mask.checked) layers.push({ code: { size: track.size, counts: track.masks[t] }, colour: FS.overlay(index) });
+      if (shown.truth.checked) layers.push({ code: { size: query.size, counts: query.masks[t] }, truth: true });
+      Masks.picture(picture, { size: query.size, src: query.sources[t], label: `Frame ${query.names[t]}: ${track ? track.title : "truth"}`, layers });
+    }
+    const place = document.getElementById("curves");
+    if (place.layout) Plotly.relayout(place, { "shapes[0].x0": query.names[t], "shapes[0].x1": query.names[t] });
+  };
+
+  const boxes = [...document.querySelectorAll("#curves-picker input")];
+  const drawCurves = () => {
+    const now = query.names[Number(slider.value)];
+    const chosen = boxes.filter((box) => box.checked).map((box) => Number(box.value));
+    FS.draw(document.getElementById("curves"), chosen.map((index) => ({
+      type: "scatter", mode: "lines+markers", name: FS.plain(tracks[index].title), x: query.names,
+      y: query.names.map((_, t) => 100 * value(tracks[index], metric.value, t)),
+      line: { color: FS.colour(index), width: 2, dash: ["solid", "dot", "dash", "dashdot"][Math.floor(index / 8) % 4] },
+      marker: { size: 6, symbol: index % 8 }, hovertemplate: "%{fullData.name}<br>frame %{x}: %{y:.1f}<extra></extra>",
+    })), {
+      xaxis: FS.axis({ type: "category", title: { text: "frame" }, showgrid: false }),
+      yaxis: FS.axis({ range: [-3, 103], title: { text: metric.value === "JF" ? "J&amp;F" : metric.value } }),
+      shapes: [{ type: "line", x0: now, x1: now, y0: 0, y1: 1, yref: "paper", line: { color: FS.css("--axis"), width: 1.5 } }],
+    });
+  };
+
+  let timer = null;
+  const play = document.getElementById("play");
+  play.addEventListener("click", () => {
+    if (timer) { clearInterval(timer); timer = null; }
+    else timer = setInterval(() => { slider.value = (Number(slider.value) + 1) % query.names.length; drawFrame(); }, 400);
+    play.setAttribute("aria-pressed", String(timer !== null));
+    play.textContent = timer ? "Pause" : "Play";
+  });
+  slider.addEventListener("input", drawFrame);
+  for (const box of Object.values(shown)) box?.addEventListener("change", drawFrame);
+  for (const box of boxes) box.addEventListener("change", drawCurves);
+  metric.addEventListener("change", drawCurves);
+  FS.onTheme(() => { drawCurves(); drawSupport(); drawFrame(); FS.swatches(); });
+})();

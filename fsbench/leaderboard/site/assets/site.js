@@ -1,0 +1,57 @@
+"use strict";
+/* What several pages need. Texts from data reach the page through textContent alone; plotly, which knows some tags, gets them escaped. */
+const FS = {
+  data: JSON.parse(document.getElementById("data").textContent),
+  css: (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim(),
+  colour: (index) => FS.css(`--m${index % 8}`),
+  overlay: (index) => FS.css(`--o${index % 8}`),
+  percent: (value, digits = 1) => (value === null || value === undefined || Number.isNaN(value) ? "–" : (100 * value).toFixed(digits)),
+  signed: (value) => (value > 0 ? "+" : value < 0 ? "−" : "±") + FS.percent(Math.abs(value)),
+  plain: (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;"),
+  element(tag, attributes = {}, ...children) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    made.append(...children);
+    return made;
+  },
+  swatches() {
+    for (const mark of document.querySelectorAll("[data-colour]")) mark.style.background = FS.colour(Number(mark.dataset.colour));
+  },
+  onTheme(draw) {
+    draw();
+    document.addEventListener("themechange", draw);
+  },
+  axis(more = {}) {
+    return { gridcolor: FS.css("--line"), zerolinecolor: FS.css("--axis"), linecolor: FS.css("--axis"), fixedrange: true, automargin: true, ...more };
+  },
+  draw(place, traces, layout) {
+    Plotly.react(place, traces, {
+      font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: FS.css("--ink") },
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 48, r: 8, t: 8, b: 40 },
+      showlegend: false, hoverlabel: { bgcolor: FS.css("--raised"), bordercolor: FS.css("--axis"), font: { color: FS.css("--ink") } },
+      dragmode: false, ...layout,
+    }, { displayModeBar: false, responsive: true, doubleClick: false });
+  },
+  /* Bars of J&F by class, a colour for each method; lying on a narrow screen. methods: {label, colour, values: [mean, low, high]}. */
+  classBars(place, classes, methods) {
+    const lies = place.clientWidth < 600;
+    place.style.height = lies ? `${5 + classes.length * (0.9 + 0.55 * methods.length)}rem` : "";
+    const names = classes.map(FS.plain);
+    const traces = methods.map(({ label, colour, values }) => {
+      const numbers = values.map((value) => value && 100 * value[0]);
+      const reach = (sign, end) => values.map((value) => (value && value[end] !== null ? sign * 100 * (value[end] - value[0]) : 0));
+      return {
+        type: "bar", name: FS.plain(label), orientation: lies ? "h" : "v", x: lies ? numbers : names, y: lies ? names : numbers,
+        marker: { color: FS.colour(colour) },
+        [lies ? "error_x" : "error_y"]: {
+          type: "data", symmetric: false, thickness: 1.2, width: 0, color: FS.css("--ink"), array: reach(1, 2), arrayminus: reach(-1, 1),
+        },
+        hovertemplate: `%{fullData.name}<br>${lies ? "%{y}: %{x:.1f}" : "%{x}: %{y:.1f}"}<extra></extra>`,
+      };
+    });
+    const scores = FS.axis({ title: { text: "J&amp;F" }, rangemode: "tozero" });
+    const kinds = FS.axis({ showgrid: false, ...(lies ? { autorange: "reversed" } : {}) });
+    FS.draw(place, traces, { barmode: "group", bargap: 0.25, bargroupgap: 0.05, xaxis: lies ? scores : kinds, yaxis: lies ? kinds : scores });
+  },
+};
+FS.onTheme(FS.swatches);

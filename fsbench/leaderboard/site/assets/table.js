@@ -1,0 +1,39 @@
+"use strict";
+/* Tables that are sorted by their heads and filtered by what is typed. */
+for (const board of document.querySelectorAll("section.board")) {
+  const table = board.querySelector("table.sortable");
+  const body = table.tBodies[0];
+  const rows = [...body.rows];
+  const heads = [...table.tHead.rows[0].cells];
+
+  const sort = (head) => {
+    const column = heads.indexOf(head);
+    const isText = head.dataset.kind === "text";
+    const falling = isText ? head.getAttribute("aria-sort") === "ascending" : head.getAttribute("aria-sort") !== "descending";
+    for (const other of heads) if (other.hasAttribute("aria-sort")) other.setAttribute("aria-sort", "none");
+    head.setAttribute("aria-sort", falling ? "descending" : "ascending");
+    const key = (row) => row.cells[column].dataset.value;
+    const compare = (one, other) => {
+      const [a, b] = [key(one), key(other)];
+      if (a === "" || b === "") return (a === "") - (b === "");  /* missing values stay last */
+      const order = isText ? a.localeCompare(b) : Number(a) - Number(b);
+      return falling ? -order : order;
+    };
+    body.append(...[...body.rows].sort(compare));
+  };
+  for (const head of heads) head.querySelector("button")?.addEventListener("click", () => sort(head));
+
+  const text = board.querySelector(".filter");
+  const training = board.querySelector(".training");
+  const filter = () => {
+    const wanted = text.value.trim().toLowerCase();
+    let shown = 0;
+    for (const row of rows) {
+      row.hidden = !row.textContent.toLowerCase().includes(wanted) || !["", row.dataset.trained].includes(training.value);
+      shown += !row.hidden;
+    }
+    board.querySelector(".count").textContent = shown === rows.length ? "" : `${shown} of ${rows.length}`;
+  };
+  text.addEventListener("input", filter);
+  training.addEventListener("change", filter);
+}

@@ -1,0 +1,185 @@
+"""What a site shows, gathered: the entries that may be compared, their episodes, and the dataset's pictures."""
+
+import logging
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from fsbench.errors import FsbenchError
+from fsbench.errors import ManifestError
+from fsbench.errors import RunError
+from fsbench.evaluation.submissions import Rle
+from fsbench.evaluation.submissions.codes import valid_code
+from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.site.pictures import find_pictures
+from fsbench.leaderboard.site.pictures import Pictures
+from fsbench.leaderboard.site.slugs import slug
+from fsbench.leaderboard.site.views import EpisodeView
+from fsbench.leaderboard.site.views import parse_episode_id
+from fsbench.leaderboard.site.views import Track
+from fsbench.leaderboard.site.views import Views
+from fsbench.leaderboard.tables import leaderboard_tables
+from fsbench.leaderboard.tables import Table
+from fsbench.splits.manifest import find_manifest
+from fsbench.splits.manifest import Manifest
+from fsbench.splits.manifest import read_info
+from fsbench.splits.manifest import read_manifest
+
+__all__ = ["Board", "Contribution", "make_boards"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Contribution:
+    """An entry with what lies beside it.
+
+    Attributes:
+        entry: The entry.
+        episodes: Columns episode_id, J, F: means of every episode.
+        gallery: Columns episode_id, frame, J, F, height, width, counts: some episodes frame by frame; the last three
+            are null where masks are not part of the entry.
+    """
+
+    entry: Entry
+    episodes: pa.Table
+    gallery: pa.Table
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """Entries that may be compared, as a site shows them.
+
+    Attributes:
+        table: Their table.
+        contributions: One for each row, in this order.
+        manifest: Their episodes; None if the manifest is not at hand.
+        pictures: Pixels and sentences; None if the dataset is not at hand.
+    """
+
+    table: Table
+    contributions: tuple[Contribution, ...]
+    manifest: Manifest | None
+    pictures: Pictures | None
+
+    @property
+    def slug(self) -> str:
+        """Name of the board in addresses."""
+        parts = (self.table.dataset, self.table.protocol.split("|", 1)[0], self.table.manifest_digest[:8])
+        return slug(".".join(parts))
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods' labels, in the order of rows."""
+        return [row.method for row in self.table.rows]
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Episode means: index episode_id; columns (number of the row, "J" or "F"); NaN where a method has none."""
+        frames = {
+            number: contribution.episodes.to_pandas().set_index("episode_id")[["J", "F"]]
+            for number, contribution in enumerate(self.contributions)
+        }
+        scores: pd.DataFrame = pd.concat(frames, axis=1).sort_index()
+        return scores
+
+    @cached_property
+    def gallery(self) -> Sequence[EpisodeView]:
+        """The episodes that can be looked at, in order; none if the manifest is not at hand."""
+        if self.manifest is None:
+            return ()
+        tracks: dict[str, list[Track]] = {}
+        for label, contribution in zip(self.methods, self.contributions, strict=True):
+            for episode_id, track in _tracks(label, contribution.gallery):
+                tracks.setdefault(episode_id, []).append(track)
+        views = self._views
+        return [views.episode(key, found) for key, found in sorted(tracks.items()) if key in views]
+
+    @property
+    def _views(self) -> Views:
+        assert self.manifest is not None, "only a board with a manifest has a gallery"
+        views = Views(self.manifest, self.pictures)
+        if self.pictures is not None and (ids := views.episode_ids):
+            try:
+                views.episode(ids[0])
+            except FsbenchError as error:
+                logger.warning("%s is shown without pictures: %s", self.table.title, error)
+                return Views(self.manifest, None)
+        return views
+
+
+def make_boards(
+    contributions: Iterable[Contribution], splits: Path | None = None, data_root: Path | None = None
+) -> list[Board]:
+    """Gathers what is to be shown.
+
+    Args:
+        contributions: In any order.
+        splits: See `find_manifest`.
+        data_root: Where datasets are; None if only the embedded set is to be shown with its pictures.
+
+    Returns:
+        A board for each table of the leaderboard.
+    """
+    by_entry = {id(contribution.entry): contribution for contribution in contributions}
+    boards = []
+    for table in leaderboard_tables(c.entry for c in by_entry.values()):
+        rows = tuple(by_entry[id(row.entry)] for row in table.rows)
+        manifest = _manifest(rows[0].entry, splits)
+        pictures = find_pictures(manifest, data_root) if manifest is not None else None
+        boards.append(Board(table, rows, manifest, pictures))
+    return boards
+
+
+def draw_means(board: Board, number: int) -> pd.DataFrame:
+    """Averages the episodes of a method by draw and class, as the protocol does within a class.
+
+    Returns:
+        Index draw; a column of J&F for each class, in the order of the class names; empty if the protocol pools frames.
+    """
+    if ">video" not in board.table.protocol:
+        return pd.DataFrame()
+    scores = board.scores[number].dropna()
+    keys = pd.DataFrame([vars(parse_episode_id(key)) for key in scores.index], index=scores.index)
+    rows = keys.assign(JF=(scores["J"] + scores["F"]) / 2)
+    by_video = rows.groupby(["class_name", "draw", "video_id"])["JF"].mean()
+    return by_video.groupby(["class_name", "draw"]).mean().unstack("class_name")
+
+
+def _tracks(label: str, gallery: pa.Table) -> Iterator[tuple[str, Track]]:
+    rows: dict[str, list[Mapping[str, object]]] = {}
+    for row in gallery.to_pylist():
+        rows.setdefault(row["episode_id"], []).append(row)
+    for episode_id, found in rows.items():
+        found.sort(key=lambda row: str(row["frame"]))
+        J, F = (np.array([row[name] for row in found], np.float64) for name in ("J", "F"))
+        has_masks = all(row["counts"] is not None for row in found)
+        yield episode_id, Track(label, J, F, tuple(_mask(label, row) for row in found) if has_masks else None)
+
+
+def _mask(label: str, row: Mapping[str, object]) -> Rle:
+    counts = row["counts"]
+    try:
+        return valid_code(row["height"], row["width"], counts if isinstance(counts, bytes) else str(counts))
+    except ValueError as error:
+        raise RunError(f"The gallery of {label!r} holds no mask for {row['episode_id']!r}: {error}.") from error
+
+
+def _manifest(entry: Entry, splits: Path | None) -> Manifest | None:
+    """Finds the manifest that an entry was made with."""
+    try:
+        newest = find_manifest(entry.dataset, splits)
+    except ManifestError:
+        return None
+    for path in sorted(newest.parent.glob("*/manifest.json")):
+        if read_info(path.parent).digest == entry.manifest_digest:
+            return read_manifest(path.parent)
+    return None

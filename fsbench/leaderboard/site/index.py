@@ -1,0 +1,102 @@
+"""The front page: a table for each board, bars by class, draws by class."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from fsbench.leaderboard.site.addresses import compare_page
+from fsbench.leaderboard.site.addresses import gallery_page
+from fsbench.leaderboard.site.addresses import method_page
+from fsbench.leaderboard.site.boards import Board
+from fsbench.leaderboard.site.boards import draw_means
+from fsbench.leaderboard.site.environment import LinkedAssets
+from fsbench.leaderboard.site.environment import render_page
+from fsbench.leaderboard.site.values import interval
+from fsbench.leaderboard.site.values import number
+from fsbench.leaderboard.site.values import rounded
+from fsbench.leaderboard.site.values import scale_top
+from fsbench.leaderboard.site.values import seconds
+from fsbench.leaderboard.tables import Row
+
+__all__ = ["index_page"]
+
+_Json = Mapping[str, Any]  # Any: what json.dumps takes
+
+
+def index_page(boards: Sequence[Board]) -> str:
+    """Returns the front page."""
+    shown = [_board(board) for board in boards]
+    data = {"boards": [_board_data(board) for board in boards]}
+    return render_page("index", LinkedAssets(""), "", data, boards=shown)
+
+
+def _board(board: Board) -> _Json:
+    table = board.table
+    folds = [group for group in table.groups if group is not None]
+    rows = [_row(row, folds) for row in table.rows]
+    ends = [row["JF"].interval[1] if row["JF"].interval else row["JF"].value for row in rows]
+    classes = class_scores(row.entry for row in table.rows)
+    return {
+        "slug": board.slug,
+        "title": table.title,
+        "subtitle": table.subtitle,
+        "folds": folds,
+        "rows": rows,
+        "top": scale_top(ends),
+        "notes": table.notes,
+        "class_rows": [(name, [value and value[0] for value in values]) for name, values in classes.items()],
+        "has_draws": any(not draw_means(board, i).empty for i in range(len(rows))),
+        "compare": compare_page(board) if len(rows) > 1 else None,
+        "episodes": gallery_page(board),
+        "num_episodes": len(board.gallery),
+    }
+
+
+def _row(row: Row, folds: Sequence[int]) -> _Json:
+    entry = row.entry
+    J, F, JF = (cell.value for cell in row.cells[-3:])
+    summary = entry.mean or (entry.folds[0].score if not folds else None)
+    return {
+        "label": row.method,
+        "href": method_page(entry.title),
+        "summary": entry.method.summary,
+        "notes": row.notes,
+        "JF": number(JF, interval(summary) if JF is not None else None),
+        "J": number(J),
+        "F": number(F),
+        "folds": [number(row.cells[3 * i + 2].value) for i in range(len(folds))],
+        "seconds": {
+            "text": seconds(entry),
+            "key": "" if entry.seconds_per_frame is None else repr(entry.seconds_per_frame),
+        },
+        "trained_on": ", ".join(entry.method.trained_on),
+    }
+
+
+def class_scores(entries: Any) -> dict[str, list[tuple[float, float | None, float | None] | None]]:
+    """Returns by class, for each entry, the mean J&F and the ends of its interval; None if it has no such class."""
+    by_entry = [
+        {c.name: (c.score.mean.JF, *(interval(c.score) or (None, None))) for fold in entry.folds for c in fold.classes}
+        for entry in entries
+    ]
+    names = dict.fromkeys(name for scores in by_entry for name in scores)
+    return {name: [scores.get(name) for scores in by_entry] for name in names}
+
+
+def _board_data(board: Board) -> _Json:
+    classes = class_scores(row.entry for row in board.table.rows)
+    methods = []
+    for i, label in enumerate(board.methods):
+        values = [scores[i] and [v and round(v, 4) for v in scores[i] or ()] for scores in classes.values()]
+        methods.append({"label": label, "classes": values, "draws": _draws(board, i)})
+    return {"classes": list(classes), "methods": methods}
+
+
+def _draws(board: Board, number: int) -> _Json:
+    means = draw_means(board, number)
+    means = means[[name for name in class_scores([board.table.rows[number].entry]) if name in means]]
+    return {
+        "classes": [str(name) for name in means.columns],
+        "draws": [int(draw) for draw in means.index],
+        "values": [rounded(row) for row in means.to_numpy()],
+    }

@@ -1,0 +1,116 @@
+"""The page of a method: who it is, what it scores on every board, what it costs."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.site.addresses import compare_page
+from fsbench.leaderboard.site.addresses import gallery_page
+from fsbench.leaderboard.site.boards import Board
+from fsbench.leaderboard.site.environment import LinkedAssets
+from fsbench.leaderboard.site.environment import render_page
+from fsbench.leaderboard.site.values import interval
+from fsbench.leaderboard.site.values import scale_top
+from fsbench.leaderboard.site.values import seconds
+from fsbench.leaderboard.tables import Row
+
+__all__ = ["method_page_text"]
+
+_Json = Mapping[str, Any]  # Any: what templates and json.dumps take
+_ROOT = "../"
+
+
+def method_page_text(title: str, places: Sequence[tuple[Board, int]]) -> str:
+    """Returns the page of a method.
+
+    Args:
+        title: The method's.
+        places: The boards that it is on, and its row there; at least one.
+    """
+    parts = [_part(board, row) for board, row in places]
+    data = {
+        "title": title,
+        "parts": [{"classes": [_only(line, "name", "JF", "interval") for line in p["classes"]]} for p in parts],
+    }
+    entry = places[-1][0].table.rows[places[-1][1]].entry
+    return render_page(
+        "method", LinkedAssets(_ROOT), _ROOT, data, title=title, info=entry.method, parts=parts, links=_links(entry)
+    )
+
+
+def _part(board: Board, index: int) -> _Json:
+    row = board.table.rows[index]
+    lines, classes = _lines(row), _classes(row.entry)
+    ends = [line["interval"][1] if line["interval"] else line["JF"] for line in lines]
+    return {
+        "board_title": board.table.title,
+        "subtitle": board.table.subtitle,
+        "lines": lines,
+        "classes": classes,
+        "top": scale_top(ends),
+        "notes": [board.table.notes[note - 1] for note in row.notes],
+        "facts": _facts(row.entry),
+        "compare": f"{_ROOT}{compare_page(board)}#a={index}" if len(board.table.rows) > 1 else None,
+        "episodes": _ROOT + gallery_page(board) if board.gallery else None,
+    }
+
+
+def _lines(row: Row) -> list[_Json]:
+    entry = row.entry
+    folds = [(f"Fold {f.fold}", f.score, f.episodes, f.failed, False) for f in entry.folds]
+    if len(entry.expected_folds) == 1:
+        folds = [("All classes", *folds[0][1:4], True)]
+    elif entry.mean is not None:
+        folds.append(("Mean of folds", entry.mean, row.episodes, row.failed, True))
+    return [
+        {
+            "name": name,
+            "is_mean": is_mean,
+            "JF": score.mean.JF,
+            "J": score.mean.J,
+            "F": score.mean.F,
+            "interval": interval(score),
+            "sd": score.sd_draws.JF if score.sd_draws else None,
+            "episodes": episodes,
+            "failed": failed,
+        }
+        for name, score, episodes, failed, is_mean in folds
+    ]
+
+
+def _classes(entry: Entry) -> list[_Json]:
+    return [
+        {
+            "name": c.name,
+            "fold": fold.fold,
+            "JF": c.score.mean.JF,
+            "J": c.score.mean.J,
+            "F": c.score.mean.F,
+            "interval": interval(c.score),
+        }
+        for fold in entry.folds
+        for c in fold.classes
+    ]
+
+
+def _facts(entry: Entry) -> list[tuple[str, str]]:
+    memory = entry.peak_memory_bytes
+    checkpoints = dict.fromkeys(f.checkpoint_sha256[:12] for f in entry.folds if f.checkpoint_sha256)
+    return [
+        ("Seconds per frame, sentence and draw", seconds(entry)),
+        ("Peak memory of a process", "\N{EN DASH}" if memory is None else f"{memory / 2**30:.2f} GiB"),
+        ("Options", ", ".join(f"{key}={value}" for key, value in entry.options.items()) or "none"),
+        ("Checkpoints (SHA-256)", ", ".join(checkpoints) or "none"),
+        ("Package", entry.distribution),
+        ("Commit", entry.commit or "not known"),
+        ("Versions", ", ".join(f"{key} {value}" for key, value in entry.packages.items())),
+    ]
+
+
+def _links(entry: Entry) -> list[tuple[str, _Json]]:
+    return []
+
+
+def _only(line: _Json, *names: str) -> _Json:
+    return {name: line[name] for name in names}

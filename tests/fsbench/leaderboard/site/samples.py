@@ -1,0 +1,97 @@
+"""A small leaderboard on real episodes of the embedded set, with made-up masks and scores, and a hostile entry."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+
+from fsbench.evaluation.predictions import encode_masks
+from fsbench.evaluation.results import ClassResult
+from fsbench.evaluation.results import Score
+from fsbench.evaluation.results import summarise
+from fsbench.leaderboard.entries import entry_from_results
+from fsbench.leaderboard.site.boards import Contribution
+from fsbench.leaderboard.site.pictures import RenderedPictures
+from fsbench.leaderboard.site.sources import EPISODES
+from fsbench.leaderboard.site.sources import GALLERY
+from fsbench.splits.manifest import find_manifest
+from fsbench.splits.manifest import read_manifest
+from tests.conftest import ROOT
+from tests.fsbench.leaderboard.samples import INFO
+from tests.fsbench.leaderboard.samples import result
+
+CLASSES = {"dax": 1, "fep": 1, "wug": 2}
+PER_CLASS = 2
+HOSTILE = '"\'><img src=x onerror="window.pwned=1"></script><script>window.pwned=1</script>{{7*7}}'
+
+
+@cache
+def manifest():
+    return read_manifest(find_manifest("mini-ref-shapes", ROOT / "splits"))
+
+
+@cache
+def pictures():
+    return RenderedPictures(manifest())
+
+
+def shapes_contribution(name, shift, **info):
+    """A method whose masks are the truth, moved to the right by `shift` pixels."""
+    found = manifest()
+    ids = [row["episode_id"] for row in found.rows("episodes") if row["episode_id"].split("/")[1] in CLASSES]
+    stream = np.random.default_rng(shift)
+    J = np.clip(0.9 - shift / 30 + 0.1 * stream.standard_normal(len(ids)), 0, 1)
+    episodes = pa.table([ids, J, J / 2 + 0.4], schema=EPISODES)
+    about = replace(INFO, name=name, **info)
+    changes = {"dataset": "mini-ref-shapes", "manifest_version": "v2", "manifest_digest": found.info.digest}
+    return Contribution(_entry(about, J.mean(), CLASSES, **changes), episodes, _gallery(found, ids, shift))
+
+
+def plain_contribution(name, dataset="mini-ref-elsewhere", class_name="dog", **info):
+    """A method on a dataset whose manifest is not at hand."""
+    ids = [f"f1/{class_name}/d{draw}/v{video}/0" for draw in range(2) for video in range(3)]
+    J = np.linspace(0.2, 0.7, len(ids))
+    gallery = GALLERY.empty_table()
+    about = replace(INFO, name=name, **info)
+    return Contribution(
+        _entry(about, 0.45, {class_name: 1}, dataset=dataset), pa.table([ids, J, J], schema=EPISODES), gallery
+    )
+
+
+def hostile_contributions():
+    """An entry on the embedded set, and one on a dataset of a bad name, whose every text wants to run a script."""
+    bad = {"summary": HOSTILE, "paper": HOSTILE, "licence": HOSTILE, "trained_on": (HOSTILE,)}
+    return [
+        shapes_contribution(HOSTILE, 9, **bad),
+        plain_contribution(HOSTILE, dataset=HOSTILE.replace("/", ""), class_name=HOSTILE.replace("/", ""), **bad),
+    ]
+
+
+def _entry(about, mean, classes, **changes):
+    folds = sorted(set(classes.values()))
+    results = []
+    for fold in folds:
+        scores = [(mean, mean / 2 + 0.4), (mean - 0.02, mean / 2 + 0.42)]
+        made = result(fold, scores, method=about, **changes)
+        summary = summarise([Score(J=j, F=f, JF=(j + f) / 2) for j, f in scores])
+        names = [name for name, where in classes.items() if where == fold]
+        results.append(made.model_copy(update={"classes": tuple(ClassResult(name=n, score=summary) for n in names)}))
+    return entry_from_results(results, folds)
+
+
+def _gallery(found, ids, shift):
+    objects = {row["episode_id"]: row for row in found.rows("episodes")}
+    frames = {row["video_id"]: row["frames"] for row in found.rows("videos")}
+    rows = []
+    for name in CLASSES:
+        chosen = [i for i in ids if i.split("/")[1:3] == [name, "d0"]][:PER_CLASS]
+        for episode_id in chosen:
+            row = objects[episode_id]
+            for t, frame in enumerate(frames[row["video_id"]]):
+                truth = np.isin(pictures().label_map(row["video_id"], frame), row["object_ids"])
+                mask = np.roll(truth, shift, axis=1)
+                (code,) = encode_masks(mask[None])
+                values = {"episode_id": episode_id, "frame": frame, "J": t / 10, "F": t / 20}
+                rows.append({**values, "height": mask.shape[0], "width": mask.shape[1], "counts": code})
+    return pa.Table.from_pylist(rows, schema=GALLERY)
