@@ -44,8 +44,12 @@ def test_every_module_of_the_checkout_is_in_the_wheel(wheel):
     for package in ("fsbench", "baselines/fsbench_baselines", "cma/fsbench_cma"):
         base = (ROOT / package).parent
         modules = {path.relative_to(base).as_posix() for path in (ROOT / package).rglob("*.py")}
-        templates = {path.relative_to(base).as_posix() for path in (ROOT / package).rglob("*.jinja")}
-        assert modules | templates <= names
+        others = {
+            path.relative_to(base).as_posix()
+            for ending in ("jinja", "js", "css")
+            for path in (ROOT / package).rglob(f"*.{ending}")
+        }
+        assert modules | others <= names
 
 
 def test_torch_is_bounded_so_that_pip_takes_the_ordinary_build(wheel):

@@ -3,24 +3,11 @@ import subprocess
 import sys
 
 import pytest
-from click.testing import CliRunner
 
 from fsbench.cli import main
 from tests.tiny import write_dataset
 
 COMMANDS = sorted(main.commands)
-
-
-@pytest.fixture
-def fsbench(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments, code=0):
-        result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-        assert result.exit_code == code, (result.output, result.exception)
-        return result
-
-    return call
 
 
 @pytest.fixture

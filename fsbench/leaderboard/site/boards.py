@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,8 @@ from fsbench.splits.manifest import read_manifest
 __all__ = ["Board", "Contribution", "make_boards"]
 
 logger = logging.getLogger(__name__)
+
+_Row = Mapping[str, Any]  # Any: column values
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +84,11 @@ class Board:
         """The methods' labels, in the order of rows."""
         return [row.method for row in self.table.rows]
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether at least two methods have scores of single episodes."""
+        return len([c for c in self.contributions if c.episodes.num_rows]) > 1
+
     @cached_property
     def scores(self) -> pd.DataFrame:
         """Episode means: index episode_id; columns (number of the row, "J" or "F"); NaN where a method has none."""
@@ -96,12 +104,13 @@ class Board:
         """The episodes that can be looked at, in order; none if the manifest is not at hand."""
         if self.manifest is None:
             return ()
+        views = self._views
         tracks: dict[str, list[Track]] = {}
         for label, contribution in zip(self.methods, self.contributions, strict=True):
-            for episode_id, track in _tracks(label, contribution.gallery):
-                tracks.setdefault(episode_id, []).append(track)
-        views = self._views
-        return [views.episode(key, found) for key, found in sorted(tracks.items()) if key in views]
+            for episode_id, rows in _by_episode(contribution.gallery):
+                if episode_id in views:
+                    tracks.setdefault(episode_id, []).append(_track(label, rows, views.frames(episode_id)))
+        return [views.episode(episode_id, found) for episode_id, found in sorted(tracks.items())]
 
     @property
     def _views(self) -> Views:
@@ -154,21 +163,26 @@ def draw_means(board: Board, number: int) -> pd.DataFrame:
     return by_video.groupby(["class_name", "draw"]).mean().unstack("class_name")
 
 
-def _tracks(label: str, gallery: pa.Table) -> Iterator[tuple[str, Track]]:
-    rows: dict[str, list[Mapping[str, object]]] = {}
+def _by_episode(gallery: pa.Table) -> Iterator[tuple[str, Sequence[_Row]]]:
+    rows: dict[str, list[_Row]] = {}
     for row in gallery.to_pylist():
         rows.setdefault(row["episode_id"], []).append(row)
-    for episode_id, found in rows.items():
-        found.sort(key=lambda row: str(row["frame"]))
-        J, F = (np.array([row[name] for row in found], np.float64) for name in ("J", "F"))
-        has_masks = all(row["counts"] is not None for row in found)
-        yield episode_id, Track(label, J, F, tuple(_mask(label, row) for row in found) if has_masks else None)
+    yield from rows.items()
 
 
-def _mask(label: str, row: Mapping[str, object]) -> Rle:
-    counts = row["counts"]
+def _track(label: str, rows: Sequence[_Row], frames: Sequence[str]) -> Track:
+    by_frame = {row["frame"]: row for row in rows}
+    if len(rows) != len(frames) or by_frame.keys() != set(frames):
+        raise RunError(f"The gallery of {label!r} holds other frames of {rows[0]['episode_id']!r} than the manifest.")
+    rows = [by_frame[name] for name in frames]
+    J, F = (np.array([row[name] for row in rows], np.float64) for name in ("J", "F"))
+    has_masks = all(row["counts"] is not None for row in rows)
+    return Track(label, J, F, tuple(_mask(label, row) for row in rows) if has_masks else None)
+
+
+def _mask(label: str, row: _Row) -> Rle:
     try:
-        return valid_code(row["height"], row["width"], counts if isinstance(counts, bytes) else str(counts))
+        return valid_code(row["height"], row["width"], row["counts"])
     except ValueError as error:
         raise RunError(f"The gallery of {label!r} holds no mask for {row['episode_id']!r}: {error}.") from error
 

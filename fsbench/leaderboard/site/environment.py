@@ -30,7 +30,7 @@ ASSETS = (
     "plotly.min.js",
 )
 
-INTERVAL_NAME = "95 % intervals"
+INTERVAL_NAME = "the standard deviation over support draws, to both sides"
 MISSING = "\N{EN DASH}"
 
 

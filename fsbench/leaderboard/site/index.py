@@ -46,7 +46,7 @@ def _board(board: Board) -> _Json:
         "notes": table.notes,
         "class_rows": [(name, [value and value[0] for value in values]) for name, values in classes.items()],
         "has_draws": any(not draw_means(board, i).empty for i in range(len(rows))),
-        "compare": compare_page(board) if len(rows) > 1 else None,
+        "compare": compare_page(board) if board.is_compared else None,
         "episodes": gallery_page(board),
         "num_episodes": len(board.gallery),
     }

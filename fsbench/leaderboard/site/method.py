@@ -51,7 +51,7 @@ def _part(board: Board, index: int) -> _Json:
         "top": scale_top(ends),
         "notes": [board.table.notes[note - 1] for note in row.notes],
         "facts": _facts(row.entry),
-        "compare": f"{_ROOT}{compare_page(board)}#a={index}" if len(board.table.rows) > 1 else None,
+        "compare": f"{_ROOT}{compare_page(board)}#a={index}" if board.is_compared else None,
         "episodes": _ROOT + gallery_page(board) if board.gallery else None,
     }
 

@@ -28,6 +28,7 @@ __all__ = ["DatasetPictures", "Pictures", "RenderedPictures", "find_pictures"]
 logger = logging.getLogger(__name__)
 
 _KEPT_VIDEOS = 256
+_LARGE_PX = 200
 _CONFIG = shapes.ShapesConfig()
 
 
@@ -55,9 +56,9 @@ class DatasetPictures:
         self._sentences = Sentences(manifest, dataset)
 
     def jpeg(self, video_id: str, frame: str) -> bytes:
-        """Returns a frame as a JPEG file."""
-        stream = BytesIO()
-        Image.fromarray(self.frame(video_id, frame)).save(stream, "jpeg", quality=88)
+        """Returns a frame as a JPEG file; large ones lose what nobody sees, since a video has many."""
+        image, stream = self.frame(video_id, frame), BytesIO()
+        Image.fromarray(image).save(stream, "jpeg", quality=95 if min(image.shape[:2]) < _LARGE_PX else 80)
         return stream.getvalue()
 
     def frame(self, video_id: str, frame: str) -> npt.NDArray[np.uint8]:

@@ -21,12 +21,11 @@ class Number(NamedTuple):
 
 
 def interval(summary: Summary | None) -> Interval | None:
-    """Returns the 95 % interval of a mean J&F; None if it is not known."""
+    """Returns the mean J&F less and more its standard deviation over draws; None if that is not known."""
     if summary is None or summary.sd_draws is None:
         return None
-    return max(0.0, summary.mean.JF - 1.96 * summary.sd_draws.JF), min(
-        1.0, summary.mean.JF + 1.96 * summary.sd_draws.JF
-    )
+    spread = summary.sd_draws.JF
+    return max(0.0, summary.mean.JF - spread), min(1.0, summary.mean.JF + spread)
 
 
 def number(value: float | None, ends: Interval | None = None) -> Number:

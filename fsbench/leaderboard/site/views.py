@@ -113,6 +113,10 @@ class Views:
         """All episodes, in order."""
         return list(self._episodes)
 
+    def frames(self, episode_id: str) -> tuple[str, ...]:
+        """Returns the names of the query's frames."""
+        return self._frames[self._episodes[episode_id]["video_id"]]
+
     def episode(self, episode_id: str, tracks: Iterable[Track] = ()) -> EpisodeView:
         """Returns an episode with what methods made of it. Raises FsbenchError if its data cannot be read."""
         row = self._episodes[episode_id]

@@ -72,7 +72,7 @@ def write_site(out: Path, boards: Sequence[Board]) -> Path:
 
 
 def _board_files(board: Board) -> Iterator[tuple[str, str | bytes]]:
-    if len(board.table.rows) > 1:
+    if board.is_compared:
         yield compare_page(board), compare_page_text(board)
     if not board.gallery:
         return

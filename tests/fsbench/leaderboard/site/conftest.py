@@ -7,7 +7,14 @@ from fsbench.leaderboard.site import write_site
 from tests.conftest import ROOT
 from tests.fsbench.leaderboard.site import samples
 
-FLAGS = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +22,7 @@ def boards():
     contributions = [
         samples.shapes_contribution("close", 2, trained_on=("ImageNet-1k", "COCO")),
         samples.shapes_contribution("far", 12, trained_on=()),
+        samples.davis_contribution("close"),
         *samples.hostile_contributions(),
     ]
     return make_boards(contributions, ROOT / "splits")
@@ -33,7 +41,7 @@ def browser():
     if path is None:
         pytest.skip("there is no Chromium; 'apt-get install chromium' brings one")
     with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=path, args=FLAGS.split())
+        started = driver.chromium.launch(executable_path=path, args=list(FLAGS))
         yield started
         started.close()
 
@@ -41,37 +49,50 @@ def browser():
 class Visit:
     """A page in the browser, and everything that went wrong on it."""
 
-    def __init__(self, page):
-        self.page = page
+    def __init__(self, browser, path, **options):
         self.problems = []
-        page.on("console", lambda message: self._note(message.type in ("error", "warning"), message.text))
-        page.on("pageerror", lambda error: self._note(True, str(error)))
-        page.on("dialog", lambda dialog: self._note(True, f"dialog {dialog.message}"))
-        page.on("request", lambda request: self._note(not request.url.startswith(("file:", "data:")), request.url))
-        page.on("requestfailed", lambda request: self._note(True, f"not loaded: {request.url}"))
+        self.context = browser.new_context(**options)
+        self.context.set_default_timeout(120_000)  # a loaded machine is no failure
+        self.page = self.context.new_page()
+        self.page.on("console", lambda message: self._note(message.type in ("error", "warning"), message.text))
+        self.page.on("pageerror", lambda error: self._note(True, str(error)))
+        self.page.on("dialog", lambda dialog: self._note(True, f"dialog {dialog.message}"))
+        self.page.on("request", lambda request: self._note(not request.url.startswith(("file:", "data:")), request.url))
+        self.page.on("requestfailed", lambda request: self._note(True, f"not loaded: {request.url}"))
+        self.page.goto(path.as_uri())
 
     def _note(self, is_problem, what):
         if is_problem:
             self.problems.append(what)
 
-    def goto(self, path, fragment=""):
-        self.page.goto(path.as_uri() + fragment)
-        self.page.wait_for_load_state("load")
-        return self.page
+
+@pytest.fixture(scope="module")
+def opened(browser):
+    """Opens a page, or returns the one that is open already: for tests that leave it as it was."""
+    visits = {}
+
+    def open_page(path):
+        if path not in visits:
+            visits[path] = Visit(browser, path)
+        assert visits[path].problems == []
+        return visits[path].page
+
+    yield open_page
+    for visit in visits.values():
+        visit.context.close()
 
 
 @pytest.fixture
-def visit(browser):
-    """Makes a visit: `visit()`, or `visit(color_scheme="dark")`; afterwards nothing may have gone wrong on any."""
-    visits, contexts = [], []
+def fresh(browser):
+    """Opens a page anew: for tests that use it. Afterwards nothing may have gone wrong on any."""
+    visits = []
 
-    def start(**options):
-        contexts.append(browser.new_context(**options))
-        visits.append(Visit(contexts[-1].new_page()))
-        return visits[-1]
+    def open_page(path, **options):
+        visits.append(Visit(browser, path, **options))
+        return visits[-1].page
 
-    yield start
-    problems = [problem for made in visits for problem in made.problems]
-    for context in contexts:
-        context.close()
+    yield open_page
+    problems = [problem for visit in visits for problem in visit.problems]
+    for visit in visits:
+        visit.context.close()
     assert problems == []

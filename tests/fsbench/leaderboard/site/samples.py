@@ -48,6 +48,23 @@ def shapes_contribution(name, shift, **info):
     return Contribution(_entry(about, J.mean(), CLASSES, **changes), episodes, _gallery(found, ids, shift))
 
 
+def davis_contribution(name):
+    """A method on a dataset whose pixels are not at hand."""
+    found = read_manifest(find_manifest("mini-ref-davis", ROOT / "splits"))
+    row = found.rows("episodes")[0]
+    frames = next(r["frames"] for r in found.rows("videos") if r["video_id"] == row["video_id"])
+    rows = [{"episode_id": row["episode_id"], "frame": f, "J": 0.5, "F": 0.25} for f in frames]
+    entry = _entry(
+        replace(INFO, name=name),
+        0.5,
+        {row["episode_id"].split("/")[1]: 0},
+        dataset="mini-ref-davis",
+        manifest_digest=found.info.digest,
+    )
+    episodes = pa.table([[row["episode_id"]], [0.5], [0.25]], schema=EPISODES)
+    return Contribution(entry, episodes, pa.Table.from_pylist(rows, schema=GALLERY))
+
+
 def plain_contribution(name, dataset="mini-ref-elsewhere", class_name="dog", **info):
     """A method on a dataset whose manifest is not at hand."""
     ids = [f"f1/{class_name}/d{draw}/v{video}/0" for draw in range(2) for video in range(3)]

@@ -1,0 +1,70 @@
+import pyarrow as pa
+import pytest
+
+from fsbench.errors import RunError
+from fsbench.evaluation.predictions import decode_masks
+from fsbench.leaderboard.site import make_boards
+from fsbench.leaderboard.site.boards import Contribution
+from fsbench.leaderboard.site.boards import draw_means
+from fsbench.leaderboard.site.sources import GALLERY
+from tests.conftest import ROOT
+from tests.fsbench.leaderboard.site import samples
+
+
+def board_of(boards, dataset):
+    return next(board for board in boards if board.table.dataset == dataset)
+
+
+def test_there_is_a_board_for_each_table_with_its_methods_in_order(boards):
+    assert [board.table.dataset for board in boards][1:] == ["mini-ref-davis", "mini-ref-shapes"]
+    assert board_of(boards, "mini-ref-shapes").methods[0] == "close"
+
+
+def test_a_gallery_holds_the_same_episodes_for_all_methods_with_truth_and_masks(boards):
+    board = board_of(boards, "mini-ref-shapes")
+    assert len(board.gallery) == samples.PER_CLASS * len(samples.CLASSES)
+    view = board.gallery[0]
+    assert [track.title for track in view.tracks] == board.methods
+    assert view.query.sentence
+    assert view.support[0].sentence
+    truth = decode_masks([mask.counts for mask in view.query.masks], *view.query.size)
+    found = decode_masks([mask.counts for mask in view.tracks[0].masks], *view.query.size)
+    assert truth.any()
+    assert (found[:, :, 2:] == truth[:, :, :-2]).all()
+
+
+def test_without_pixels_there_are_names_and_scores(boards):
+    (view,) = board_of(boards, "mini-ref-davis").gallery
+    assert view.query.masks is None
+    assert view.query.sentence is None
+    assert len(view.tracks[0].J) == len(view.query.names)
+
+
+def test_without_the_manifest_there_is_no_gallery(boards):
+    board = boards[0]
+    assert board.manifest is None
+    assert board.gallery == ()
+    assert not board.is_compared
+
+
+def test_draw_means_average_sentences_videos_and_classes_in_turn(boards):
+    board = board_of(boards, "mini-ref-shapes")
+    means = draw_means(board, 0)
+    assert sorted(means.columns) == sorted(samples.CLASSES)
+    scores = board.scores[0]
+    chosen = scores[scores.index.str.startswith("f1/dax/d3/")]
+    by_video = ((chosen.J + chosen.F) / 2).groupby(chosen.index.str.split("/").str[3]).mean()
+    assert means.loc[3, "dax"] == pytest.approx(by_video.mean(), abs=1e-12)
+
+
+def broken(**changes):
+    good = samples.shapes_contribution("close", 2)
+    rows = [row | changes if i == 1 else row for i, row in enumerate(good.gallery.to_pylist())]
+    return Contribution(good.entry, good.episodes, pa.Table.from_pylist(rows, schema=GALLERY))
+
+
+@pytest.mark.parametrize("changes", [{"counts": b"xyz"}, {"height": 1 << 30, "width": 1 << 30}, {"frame": "00001"}])
+def test_a_damaged_gallery_is_refused(changes):
+    (board,) = make_boards([broken(**changes)], ROOT / "splits")
+    with pytest.raises(RunError, match="gallery of 'close'"):
+        _ = board.gallery
