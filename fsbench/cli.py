@@ -560,7 +560,9 @@ def submit(run: Path, entries: Path, links: tuple[str, ...], trained_classes: tu
 @click.option(
     "--runs", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Show finished runs instead."
 )
-@click.option("--format", "style", type=click.Choice(["md", "csv", "latex", "html"]), default="md", show_default=True)
+@click.option(
+    "--format", "style", type=click.Choice(["md", "csv", "latex", "json", "html"]), default="md", show_default=True
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the site; for html.")
 @click.option(
     "--data-root",
@@ -572,7 +574,7 @@ def submit(run: Path, entries: Path, links: tuple[str, ...], trained_classes: tu
 def leaderboard(
     entries: Path,
     runs: Path | None,
-    style: Literal["md", "csv", "latex", "html"],
+    style: Literal["md", "csv", "latex", "json", "html"],
     out: Path | None,
     data_root: Path | None,
     write: bool,

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import json
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -16,13 +17,16 @@ from fsbench.leaderboard.tables import one_line
 from fsbench.leaderboard.tables import Row
 from fsbench.leaderboard.tables import Table
 
-__all__ = ["Format", "readme", "render", "render_csv", "render_latex", "render_md"]
+__all__ = ["Format", "readme", "render", "render_csv", "render_json", "render_latex", "render_md"]
 
-Format = Literal["md", "csv", "latex"]
+Format = Literal["md", "csv", "latex", "json"]
 
 _MISSING = "\N{EN DASH}"
 _EMPTY = "There are no entries yet."
-_LEGEND = f"Percent; ± is the standard deviation over support draws; {_MISSING} is a missing value."
+_LEGEND = (
+    "Percent; ± is the standard deviation over support draws, brackets hold a 95 % interval; methods that a paired "
+    f"test cannot separate share a rank; {_MISSING} is a missing value."
+)
 
 _MD = str.maketrans({"&": "&amp;", "<": "&lt;", **{c: f"\\{c}" for c in r"\`*_[]|~$"}})
 
@@ -62,16 +66,44 @@ def render_csv(tables: Sequence[Table]) -> str:
     """
     folds = sorted({fold for table in tables for fold in table.groups if fold is not None})
     columns = [_csv_name(group, metric) for group in (*folds, None) for metric in METRICS]
-    head = ["dataset", "manifest_version", "manifest_digest", "protocol", "method", "draws", "episodes", "failed"]
+    head = [
+        "dataset",
+        "manifest_version",
+        "manifest_digest",
+        "protocol",
+        "method",
+        "rank",
+        "draws",
+        "episodes",
+        "failed",
+    ]
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, [*head, *columns, "mean J&F sd"], restval="", lineterminator="\n")
+    writer = csv.DictWriter(
+        stream, [*head, *columns, "mean J&F sd", "mean J&F low", "mean J&F high"], restval="", lineterminator="\n"
+    )
     writer.writeheader()
     for table in tables:
         for row in table.rows:
             known = {name: getattr(table, name) for name in head[:4]} | {name: getattr(row, name) for name in head[4:]}
             values = {_csv_name(*column): cell.value for column, cell in zip(table.columns, row.cells, strict=True)}
-            writer.writerow({**known, **values, "mean J&F sd": row.cells[-1].sd})
+            low, high = row.cells[-1].interval or (None, None)
+            more = {"mean J&F sd": row.cells[-1].sd, "mean J&F low": low, "mean J&F high": high}
+            writer.writerow({**known, **values, **more})
     return stream.getvalue()
+
+
+def render_json(tables: Sequence[Table]) -> str:
+    """Returns the tables as JSON, at full precision: a list of tables with their rows and notes."""
+    found = []
+    for table in tables:
+        record = {field.name: getattr(table, field.name) for field in dataclasses.fields(table) if field.name != "rows"}
+        rows = [
+            {field.name: getattr(row, field.name) for field in dataclasses.fields(row) if field.name != "entry"}
+            | {"cells": [dataclasses.asdict(cell) for cell in row.cells]}
+            for row in table.rows
+        ]
+        found.append({**record, "columns": [_csv_name(*column) for column in table.columns], "rows": rows})
+    return json.dumps(found, indent=1) + "\n"
 
 
 def render_latex(tables: Sequence[Table]) -> str:
@@ -95,6 +127,7 @@ _RENDERERS: dict[Format, Callable[[Sequence[Table]], str]] = {
     "md": render_md,
     "csv": render_csv,
     "latex": render_latex,
+    "json": render_json,
 }
 
 
@@ -120,15 +153,26 @@ def _latex(text: str) -> str:
 
 def _md_section(table: Table) -> str:
     names = [f"{_group_name(group)} {metric}" if len(table.groups) > 1 else metric for group, metric in table.columns]
-    rows = [[_md(row.method) + _md_marks(row), *map(_md_cell, row.cells)] for row in table.rows]
+    rows = [[_rank(row), _md(row.method) + _md_marks(row), *map(_md_cell, row.cells)] for row in table.rows]
     notes = [f"<sup>{number}</sup> {_md(note)}" for number, note in enumerate(table.notes, start=1)]
-    parts = [f"## {_md(table.title)}", _md(table.subtitle), "\n".join(_md_table(["Method", *names], rows)), *notes]
+    parts = [
+        f"## {_md(table.title)}",
+        _md(table.subtitle),
+        "\n".join(_md_table(["Rank", "Method", *names], rows, first=("--:", "---"))),
+        *notes,
+    ]
     return "\n\n".join(parts) + "\n"
 
 
-def _md_table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "--:") -> list[str]:
-    """Returns the lines of a table of cells that are escaped; `align` is of all columns but the first."""
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---", *[align] * (len(head) - 1)], *rows)]
+def _md_table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "--:", first: Sequence[str] = ("---",)
+) -> list[str]:
+    """Returns the lines of a table of cells that are escaped; `align` is of all columns but the first ones."""
+    return [f"| {' | '.join(cells)} |" for cells in (head, [*first, *[align] * (len(head) - len(first))], *rows)]
+
+
+def _rank(row: Row) -> str:
+    return _MISSING if row.rank is None else str(row.rank)
 
 
 def _md_marks(row: Row) -> str:
@@ -137,7 +181,8 @@ def _md_marks(row: Row) -> str:
 
 def _md_cell(cell: Cell) -> str:
     text = f"**{_percent(cell.value)}**" if cell.place == 1 else _percent(cell.value)
-    return text if cell.sd is None else f"{text} ± {_percent(cell.sd)}"
+    text = text if cell.sd is None else f"{text} ± {_percent(cell.sd)}"
+    return text if cell.interval is None else f"{text} [{', '.join(map(_percent, cell.interval))}]"
 
 
 def _latex_table(table: Table) -> str:
@@ -147,15 +192,12 @@ def _latex_table(table: Table) -> str:
         r"\begin{table*}",
         r"\centering",
         rf"\caption{{{_latex(table.title)}. {_latex(table.subtitle)}. {_latex(_LEGEND)}}}",
-        rf"\begin{{tabular}}{{l{'rrr' * len(table.groups)}}}",
+        rf"\begin{{tabular}}{{rl{'rrr' * len(table.groups)}}}",
         r"\toprule",
         *(_latex_groups(table) if len(table.groups) > 1 else []),
-        rf"Method & {head} \\",
+        rf"Rank & Method & {head} \\",
         r"\midrule",
-        *(
-            rf"{' & '.join([_latex(row.method) + _latex_marks(row), *map(_latex_cell, row.cells)])} \\"
-            for row in table.rows
-        ),
+        *(rf"{' & '.join(_latex_cells(row))} \\" for row in table.rows),
         r"\bottomrule",
         r"\end{tabular}",
         *(rf"\par\footnotesize {_latex_mark(n)} {_latex(note)}" for n, note in enumerate(table.notes, start=1)),
@@ -164,10 +206,14 @@ def _latex_table(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _latex_cells(row: Row) -> list[str]:
+    return [_latex(_rank(row)), _latex(row.method) + _latex_marks(row), *map(_latex_cell, row.cells)]
+
+
 def _latex_groups(table: Table) -> list[str]:
     spans = " & ".join(rf"\multicolumn{{3}}{{c}}{{{_group_name(group)}}}" for group in table.groups)
-    rules = " ".join(rf"\cmidrule(lr){{{3 * i + 2}-{3 * i + 4}}}" for i in range(len(table.groups)))
-    return [rf" & {spans} \\", rules]
+    rules = " ".join(rf"\cmidrule(lr){{{3 * i + 3}-{3 * i + 5}}}" for i in range(len(table.groups)))
+    return [rf" & & {spans} \\", rules]
 
 
 def _latex_marks(row: Row) -> str:
@@ -181,7 +227,8 @@ def _latex_mark(mark: object) -> str:
 def _latex_cell(cell: Cell) -> str:
     text = _latex(_percent(cell.value))
     text = {1: rf"\textbf{{{text}}}", 2: rf"\underline{{{text}}}"}.get(cell.place or 0, text)
-    return text if cell.sd is None else rf"{text} {{\scriptsize$\pm${_percent(cell.sd)}}}"
+    text = text if cell.sd is None else rf"{text} {{\scriptsize$\pm${_percent(cell.sd)}}}"
+    return text if cell.interval is None else rf"{text} {{\scriptsize[{', '.join(map(_percent, cell.interval))}]}}"
 
 
 def _methods(entries: Sequence[Entry]) -> str:

@@ -1,5 +1,6 @@
 """From entries to tables: what is compared with what, in which order, and which value is best. Nothing is rounded."""
 
+import re
 from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from typing import Literal
 from fsbench.evaluation.results import Score
 from fsbench.evaluation.results import Summary
 from fsbench.leaderboard.entries import Entry
+from fsbench.statistics import spread
+from fsbench.statistics import tie_ranks
+from fsbench.streams import named_stream
 
 __all__ = ["METRICS", "Cell", "Metric", "Row", "Table", "leaderboard_tables", "one_line"]
 
@@ -25,12 +29,14 @@ class Cell:
     Attributes:
         value: In [0, 1]; None if it is missing.
         sd: Standard deviation over support draws, for the mean J&F alone and if it is known.
+        interval: 95 % confidence interval, likewise.
         place: 1 for the best value of the column, 2 for the second; None for all others, and for a value that does
             not stand for all episodes.
     """
 
     value: float | None
     sd: float | None = None
+    interval: tuple[float, float] | None = None
     place: int | None = None
 
 
@@ -41,6 +47,8 @@ class Row:
     Attributes:
         entry: The entry itself.
         method: The method's name, with what tells it from other entries of that name in the table.
+        rank: By mean J&F, the same for methods that a paired test cannot separate (`fsbench.statistics.tie_ranks`);
+            None if the entry has no mean or no scores of episodes.
         draws: Support draws.
         episodes, failed: Episodes that were scored, and that failed, over all folds.
         cells: One for each of the table's columns.
@@ -49,6 +57,7 @@ class Row:
 
     entry: Entry
     method: str
+    rank: int | None
     draws: int
     episodes: int
     failed: int
@@ -130,20 +139,21 @@ def _table(entries: Sequence[Entry]) -> Table:
     groups: tuple[int | None, ...] = (*folds, None) if len(folds) > 1 else (None,)
     entries = sorted(entries, key=lambda entry: _standing(entry, folds))
     columns = [_column(entries, group, metric, folds) for group, metric in product(groups, METRICS)]
-    notes_of = [_notes(entry, max(map(_draws, entries))) for entry in entries]
+    notes_of = [_notes(entry, max(map(_draws, entries)), _seeds(entry, entries)) for entry in entries]
     notes = list(dict.fromkeys(note for row in notes_of for note in row))
     rows = tuple(
         Row(
             entry=entry,
             method=label,
+            rank=rank,
             draws=_draws(entry),
             episodes=sum(fold.episodes for fold in entry.folds),
             failed=sum(fold.failed for fold in entry.folds),
             cells=tuple(cells),
             notes=tuple(notes.index(note) + 1 for note in row_notes),
         )
-        for entry, label, cells, row_notes in zip(
-            entries, _labels(entries), zip(*columns, strict=True), notes_of, strict=True
+        for entry, label, rank, cells, row_notes in zip(
+            entries, _labels(entries), _ranks(entries, folds), zip(*columns, strict=True), notes_of, strict=True
         )
     )
     first = entries[0]
@@ -182,9 +192,10 @@ def _column(entries: Sequence[Entry], group: int | None, metric: Metric, folds: 
         Cell(
             value=value,
             sd=summary.sd_draws.JF if has_sd and summary and summary.sd_draws else None,
+            interval=_interval(entry) if has_sd and summary else None,
             place=places.get(value) if whole and value is not None else None,
         )
-        for value, summary, whole in zip(values, summaries, is_whole, strict=True)
+        for entry, value, summary, whole in zip(entries, values, summaries, is_whole, strict=True)
     ]
 
 
@@ -203,8 +214,41 @@ def _draws(entry: Entry) -> int:
     return max(len(fold.draws) for fold in entry.folds)
 
 
-def _notes(entry: Entry, most_draws: int) -> list[str]:
+def _interval(entry: Entry) -> tuple[float, float] | None:
+    found = entry.intervals.mean if entry.intervals else None
+    return (found.low.JF, found.high.JF) if found else None
+
+
+def _ranks(entries: Sequence[Entry], folds: tuple[int, ...]) -> list[int | None]:
+    """Returns the rank of each entry, given the best first."""
+    able = [entry for entry in entries if entry.details is not None and _mean(entry, folds)]
+    episodes = [entry.details.episodes["episode_id"] for entry in able if entry.details]
+    if any(each != episodes[0] for each in episodes):  # of other draws, say
+        return [None] * len(entries)
+    tables = [entry.details.table() for entry in able if entry.details]
+    ranks = tie_ranks(tables, named_stream(0, "ranks", entries[0].manifest_digest))
+    by_entry = {id(entry): rank for entry, rank in zip(able, ranks, strict=True)}
+    return [by_entry.get(id(entry)) for entry in entries]
+
+
+def _seeds(entry: Entry, entries: Sequence[Entry]) -> list[float]:
+    """Returns the mean J&F of a method and of its variants `seed-K`, which were trained from other seeds."""
+    if entry.variant:
+        return []
+    family = [e for e in entries if e.method == entry.method and re.fullmatch(r"(seed-\d+)?", e.variant)]
+    return [each.mean.mean.JF for each in family if each.mean]
+
+
+def _notes(entry: Entry, most_draws: int, seeds: Sequence[float]) -> list[str]:
     notes = []
+    if entry.seen_novel:
+        clean = f"it scores {100 * entry.clean_mean.JF:.1f} J&F" if entry.clean_mean else "nothing is left"
+        notes.append(
+            f"Its weights have seen classes under test ({', '.join(entry.seen_novel)}); on the others {clean}."
+        )
+    if (deviation := spread(seeds)) is not None:
+        mean = 100 * sum(seeds) / len(seeds)
+        notes.append(f"Over {len(seeds)} training seeds: {mean:.1f} J&F, standard deviation {100 * deviation:.1f}.")
     failed = [f"{fold.failed} in fold {fold.fold}" for fold in entry.folds if fold.failed]
     if failed:
         notes.append(f"Episodes failed ({', '.join(failed)}); the scores stand for the others.")

@@ -2,12 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
+import pyarrow as pa
+
 from fsbench.evaluation.results import ClassResult
 from fsbench.evaluation.results import DrawResult
 from fsbench.evaluation.results import Result
 from fsbench.evaluation.results import RunIdentity
 from fsbench.evaluation.results import Score
 from fsbench.evaluation.results import summarise
+from fsbench.leaderboard.details import Details
+from fsbench.leaderboard.details import EPISODES
+from fsbench.leaderboard.details import GALLERY
 from fsbench.leaderboard.entries import entry_from_results
 from fsbench.methods.contract import MethodInfo
 
@@ -53,6 +59,48 @@ def entry(folds, expected=(1, 2), failed=(), **changes):
     """An entry with the (J, F) of each draw for each fold; one episode failed in each fold that is in `failed`."""
     results = [result(fold, scores, int(fold in failed), **changes) for fold, scores in folds.items()]
     return entry_from_results(results, expected)
+
+
+def detailed(shifts, draws=2, variant=""):
+    """Entries with details, by method the shift of every score: two folds of four classes with three videos."""
+    found = []
+    for name, shift in shifts.items():
+        random = np.random.default_rng(7)
+        scores = {}
+        for fold in (1, 2):
+            for number in range(4):
+                centre = random.normal(0.5, 0.1)
+                for video in range(3):
+                    J, F = random.normal(centre, 0.05, 2)
+                    for draw in range(draws):
+                        scores[f"f{fold}/c{fold}-{number}/d{draw}/v{video}/0"] = (J + shift, F + shift)
+        ids = sorted(scores)
+        columns = {"episode_id": ids, "J": [scores[i][0] for i in ids], "F": [scores[i][1] for i in ids]}
+        details = Details(pa.table(columns, schema=EPISODES), GALLERY.empty_table())
+        results = [detailed_result(details, fold, draws, name=name, variant=variant) for fold in (1, 2)]
+        found.append(entry_from_results(results, (1, 2), details=details))
+    return found
+
+
+def detailed_result(details, fold, draws, **changes):
+    """The result of a fold that the details give."""
+    rows = details.table()
+    rows = rows[rows["fold"] == fold]
+
+    def summary(some):
+        means = some.groupby("draw")[["J", "F"]].mean()
+        return summarise([Score(J=J, F=F, JF=(J + F) / 2) for J, F in means.itertuples(index=False)])
+
+    per_draw = [summary(rows[rows["draw"] == draw]).mean for draw in range(draws)]
+    return Result(
+        identity=identity(fold, tuple(range(draws)), **changes),
+        score=summarise(per_draw),
+        draws=tuple(DrawResult(draw=draw, score=score) for draw, score in enumerate(per_draw)),
+        classes=tuple(ClassResult(name=name, score=summary(some)) for name, some in rows.groupby("class")),
+        episodes=len(rows),
+        frames=8 * len(rows),
+        failures={},
+    )
 
 
 def board():

@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from fsbench.leaderboard.rendering import readme
 from fsbench.leaderboard.rendering import render
 from fsbench.leaderboard.tables import leaderboard_tables
 from tests.fsbench.leaderboard.samples import board
+from tests.fsbench.leaderboard.samples import detailed
 from tests.fsbench.leaderboard.samples import entry
 from tests.fsbench.leaderboard.samples import INFO
 
@@ -64,9 +66,9 @@ def test_csv_values_parse_back_exactly():
 def test_csv_is_one_table_with_one_head():
     head, *lines = render(board(), "csv").splitlines()
     assert head.startswith(
-        "dataset,manifest_version,manifest_digest,protocol,method,draws,episodes,failed,fold 1 J,fold 1 F"
+        "dataset,manifest_version,manifest_digest,protocol,method,rank,draws,episodes,failed,fold 1 J,fold 1 F"
     )
-    assert head.endswith("fold 2 J&F,mean J,mean F,mean J&F,mean J&F sd")
+    assert head.endswith("fold 2 J&F,mean J,mean F,mean J&F,mean J&F sd,mean J&F low,mean J&F high")
     assert len(lines) == 4
 
 
@@ -93,9 +95,55 @@ def test_hostile_texts_are_text_in_markdown(text):
 )
 def test_hostile_texts_are_text_in_latex(text, escaped):
     page = render([named(text)], "latex")
-    assert f"\n{escaped} & " in page
+    assert f"\n-- & {escaped} & " in page
     assert f"\\caption{{{escaped}" in page
     assert page.count("\n") == render([named("copy")], "latex").count("\n")
+
+
+def test_json_holds_the_tables_at_full_precision():
+    tables = json.loads(render(board(), "json"))
+    for found, table in zip(tables, leaderboard_tables(board()), strict=True):
+        assert (found["dataset"], found["protocol"]) == (table.dataset, table.protocol)
+        assert found["columns"][-1] == "mean J&F"
+        for found_row, row in zip(found["rows"], table.rows, strict=True):
+            assert found_row["method"] == row.method
+            assert [cell["value"] for cell in found_row["cells"]] == [cell.value for cell in row.cells]
+
+
+def test_ranks_intervals_and_ties_are_shown_in_every_form():
+    entries = detailed({"good": 0.1, "same": 0.1, "bad": -0.2})
+    (table,) = leaderboard_tables(entries)
+    assert [(row.method, row.rank) for row in table.rows] == [("good", 1), ("same", 1), ("bad", 3)]
+    low, high = table.rows[0].cells[-1].interval
+    assert low < table.rows[0].cells[-1].value < high
+    shown = f"[{100 * low:.1f}, {100 * high:.1f}]"
+    markdown, latex = render(entries, "md"), render(entries, "latex")
+    assert re.search(r"^\| 3 \| bad \|", markdown, re.MULTILINE)
+    assert re.search(r"^3 & bad &", latex, re.MULTILINE)
+    assert shown in markdown
+    assert shown in latex
+    (first, *_) = csv.DictReader(io.StringIO(render(entries, "csv")))
+    assert (first["rank"], float(first["mean J&F low"]), float(first["mean J&F high"])) == ("1", low, high)
+
+
+def test_entries_of_other_draws_are_not_ranked_against_each_other():
+    entries = [*detailed({"good": 0.1}), *detailed({"short": 0.0}, draws=1)]
+    (table,) = leaderboard_tables(entries)
+    assert [row.rank for row in table.rows] == [None, None]
+
+
+def test_training_seeds_and_novel_classes_that_were_seen_are_said_in_footnotes():
+    (usual,) = detailed({"good": 0.1})
+    (other,) = detailed({"good": 0.2}, variant="seed-1")
+    flagged = usual.model_copy(update={"trained_classes": ("c1-0",)})
+    (table,) = leaderboard_tables([flagged, other])
+    by_name = {row.method: [table.notes[number - 1] for number in row.notes] for row in table.rows}
+    seen, seeds = by_name["good"]
+    clean = f"on the others it scores {100 * flagged.clean_mean.JF:.1f} J&F."
+    assert seen == f"Its weights have seen classes under test (c1-0); {clean}"
+    mean = 50 * (usual.mean.mean.JF + other.mean.mean.JF)
+    assert seeds == f"Over 2 training seeds: {mean:.1f} J&F, standard deviation {10 / 2**0.5:.1f}."
+    assert by_name["good (seed-1)"] == []
 
 
 @pytest.mark.parametrize("format", ["md", "csv", "latex"])
