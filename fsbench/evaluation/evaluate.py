@@ -73,7 +73,7 @@ def evaluate_method(request: Request, run: RunOptions) -> dict[Path, Result]:
     name = ".".join(part for part in (method.info.name, request.variant) if part)
     out = request.out or Path("runs") / dataset.name / name
     folds = request.folds or manifest.folds
-    options = {fold: method.resolve(_given(request, method, dataset.name, fold)) for fold in folds}
+    options = {fold: method.pin(method.resolve(_given(request, method, dataset.name, fold))) for fold in folds}
     results = {}
     for fold in folds:
         folder = out / f"fold-{fold}"

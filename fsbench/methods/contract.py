@@ -153,8 +153,9 @@ class Method(Protocol):
 
     More is found if it is there. Of the factory: `needs`, short texts that say what the method cannot do without
     ("pip install 'fsbench[weights]'"); the static method `missing(dataset)`, which returns those of them that are not
-    there; and the static method `shipped_checkpoint(dataset, fold)`, which returns the path of weights that the method
-    brings along, or None. A method with the option `checkpoint` that states no needs counts as one that needs weights.
+    there; the static method `shipped_checkpoint(dataset, fold)`, which returns the path of weights that the method
+    brings along, or None; and `pin(options)`, which returns the options with names that can move, such as a branch of a
+    model hub, replaced by what they stand for now, so that the run records it. A method with the option `checkpoint` that states no needs counts as one that needs weights.
     Of the method: `train(job)`, which returns the path of a checkpoint (see `fsbench.training.job`), and
     `convert(out, half)`, which writes its checkpoint anew; and `num_parameters`, the size of its model once it is
     prepared.

@@ -115,6 +115,15 @@ class MethodFactory:
                 raise PluginError(f"Method {name!r}: option {key}={options[key]!r}: {what}.") from error
         return resolved
 
+    def pin(self, options: Mapping[str, Any]) -> dict[str, Any]:  # Any: see `resolve`
+        """Returns resolved options in which what can move is named by what it is now: the factory's `pin(options)`.
+
+        Raises:
+            PluginError: What the options name is not to be had.
+        """
+        pin: Callable[[Mapping[str, Any]], dict[str, Any]] | None = getattr(self.factory, "pin", None)
+        return pin(options) if pin else dict(options)
+
     def create(self, options: Mapping[str, Any]) -> Method:  # Any: see `resolve`
         """Makes the method. Raises PluginError for wrong options, or for an object that is no method."""
         method = self.factory(**self.resolve(options))

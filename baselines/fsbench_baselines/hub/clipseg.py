@@ -1,0 +1,154 @@
+"""CLIPSeg (Lüddecke and Ecker, 2022), frame by frame: from the sentence alone, or from sentence and support together."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import CLIPSegForImageSegmentation
+
+from fsbench.methods import Clip
+from fsbench.methods import Fold
+from fsbench.methods import MethodInfo
+from fsbench.methods import Support
+from fsbench_baselines.hub.frames import IMAGENET
+from fsbench_baselines.hub.frames import masks_from
+from fsbench_baselines.hub.frames import normalised
+from fsbench_baselines.hub.method import HubMethod
+from fsbench_baselines.hub.weights import Dtype
+from fsbench_baselines.hub.weights import FILES
+from fsbench_baselines.hub.weights import find_folder
+from fsbench_baselines.hub.weights import load_model
+from fsbench_baselines.hub.weights import load_tokenizer
+from fsbench_baselines.hub.weights import TOKENIZER_FILES
+
+__all__ = ["CLIPSeg", "CLIPSegSupport"]
+
+# How the paper (section 5.2) shows a support object: cut out with some room, its surroundings dark and blurred.
+_BACKGROUND = 0.1  # of its brightness
+_BLUR = 0.01  # standard deviation, in diagonals of the picture
+_MARGIN = 0.1  # around the object, in longer sides of its box
+_TRAINED_ON = ("CLIP's 400 M pairs of picture and text", "PhraseCut+")
+_PAPER = "Lüddecke and Ecker, Image Segmentation Using Text and Image Prompts, CVPR 2022"
+_LICENCE = "Apache-2.0 (this code); weights: see baselines/cards/clipseg.md"
+
+
+class CLIPSeg(HubMethod):
+    """Zero-shot: what in each frame fits the sentence."""
+
+    info = MethodInfo("clipseg", "1", "CLIPSeg, zero-shot from the sentence, per frame.", _PAPER, _LICENCE, _TRAINED_ON)
+
+    def __init__(
+        self,
+        weights: str = "CIDAS/clipseg-rd64-refined",
+        revision: str = "main",
+        checkpoint: Path | None = None,
+        device: str = "auto",
+        dtype: Dtype = "float32",
+        side: int = 352,
+        threshold: float = 0.5,
+    ) -> None:
+        """Notes the options; `prepare` loads the weights.
+
+        Args:
+            weights: Hub repository.
+            revision: Of it.
+            checkpoint: Folder of the model, which goes before the hub.
+            device: auto, cpu, cuda or mps.
+            dtype: Of weights and activations.
+            side: Of the square pictures that the model sees, in pixels; a multiple of its patches'.
+            threshold: Probability above which a pixel is the object's.
+        """
+        super().__init__(weights, revision, checkpoint, device, dtype)
+        self.side = side
+        self.threshold = threshold
+
+    def prepare(self, fold: Fold) -> None:
+        """Loads the weights. Raises PluginError if there are none, DataError if they cannot be read."""
+        folder = find_folder(self.checkpoint, self.weights, self.revision, FILES + TOKENIZER_FILES)
+        self.model = load_model(CLIPSegForImageSegmentation, folder, self.device, self.dtype)
+        self.tokenizer = load_tokenizer(folder)
+
+    def find(self, adapted: Tensor | None, clip: Clip, sentence: str) -> npt.NDArray[np.bool_]:
+        """Returns bool [T, H, W]."""
+        condition = self.condition(adapted, clip.memo(("text", sentence), lambda: self.embed_text(sentence)))
+        parts = []
+        for activations in self._activations(clip):
+            probabilities = self.model.decoder(activations, condition).logits.float().sigmoid()
+            parts.append(masks_from(probabilities.view(1, self.side, self.side), clip.output_size, self.threshold))
+        return np.concatenate(parts)
+
+    def condition(self, adapted: Tensor | None, text: Tensor) -> Tensor:
+        """Returns what conditions the decoder, [1, D], of what `adapt` returned and the sentence's embedding, [1, D]."""
+        return text
+
+    def embed_text(self, sentence: str) -> Tensor:
+        """Returns the embedding of a sentence, [1, D]; what is beyond the text encoder's limit is cut off."""
+        limit = self.model.config.text_config.max_position_embeddings
+        tokens = self.tokenizer([sentence], truncation=True, max_length=limit, return_tensors="pt").to(self.device)
+        return self.model.get_conditional_embeddings(1, tokens["input_ids"], tokens["attention_mask"])
+
+    def _activations(self, clip: Clip) -> Iterator[tuple[Tensor, ...]]:
+        """Yields each frame's activations of the layers that the decoder reads, [1, 1 + patches, channels] each."""
+        for t, frame in enumerate(clip.frames):
+            yield clip.memo(("activations", self.side, t), lambda frame=frame: self._encode(frame))
+
+    def _encode(self, frame: npt.NDArray[np.uint8]) -> tuple[Tensor, ...]:
+        pixels = normalised(frame[None], (self.side, self.side), IMAGENET).to(self.device, self.dtype)
+        states = self.model.clip.get_image_features(pixels, output_hidden_states=True).hidden_states
+        return tuple(states[layer + 1] for layer in self.model.extract_layers)  # the first state is the embedding
+
+
+class CLIPSegSupport(CLIPSeg):
+    """One-shot: the sentence's embedding and the mean embedding of the support's pictures, averaged."""
+
+    info = MethodInfo(
+        "clipseg-support",
+        "1",
+        "CLIPSeg from sentence and support pictures, their embeddings averaged, per frame.",
+        _PAPER,
+        _LICENCE.replace("clipseg.md", "clipseg-support.md"),
+        _TRAINED_ON,
+    )
+
+    @torch.inference_mode()
+    def adapt(self, support: Support) -> Tensor | None:
+        """Returns the mean embedding of the support frames that show the object, [1, D]; None if none does."""
+        pictures = [
+            highlighted(frame, mask)
+            for shot in support.shots
+            for frame, mask in zip(shot.frames, shot.masks, strict=True)
+            if mask.any()
+        ]
+        if not pictures:
+            return None
+        size = (self.side, self.side)
+        pixels = torch.cat([normalised(picture[None], size, IMAGENET) for picture in pictures])
+        seen = pixels.to(self.device, self.dtype)
+        embeddings = self.model.get_conditional_embeddings(len(seen), conditional_pixel_values=seen)
+        return embeddings.mean(dim=0, keepdim=True)
+
+    def condition(self, adapted: Tensor | None, text: Tensor) -> Tensor:
+        """Returns the mean of both, [1, D]; of a support that shows no object, the sentence's alone."""
+        return text if adapted is None else (text + adapted) / 2
+
+
+def highlighted(frame: npt.NDArray[np.uint8], mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """Returns an object as CLIPSeg's paper shows it: cut out, its surroundings blurred and darkened.
+
+    Args:
+        frame: uint8 [H, W, 3].
+        mask: bool [H, W], not empty.
+    Returns:
+        uint8 [h, w, 3], within the frame.
+    """
+    height, width = mask.shape
+    blurred = cv2.GaussianBlur(frame, (0, 0), _BLUR * float(np.hypot(height, width)))
+    shown = np.where(mask[..., None], frame, (blurred * _BACKGROUND).astype(np.uint8))
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    margin = round(_MARGIN * max(np.ptp(rows), np.ptp(columns)) + 1)
+    down, across = (slice(max(0, found[0] - margin), found[-1] + margin + 1) for found in (rows, columns))
+    return shown[down, across]

@@ -1,0 +1,197 @@
+"""SAM 3, zero-shot: the sentence, or its noun phrase, as the concept to find and follow through the video."""
+
+import re
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Annotated
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from torch import Tensor
+from transformers import Sam3VideoModel
+from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
+
+from fsbench.methods import Clip
+from fsbench.methods import Fold
+from fsbench.methods import MethodInfo
+from fsbench_baselines.hub.frames import HALF
+from fsbench_baselines.hub.frames import masks_from
+from fsbench_baselines.hub.frames import normalised
+from fsbench_baselines.hub.frames import pieces
+from fsbench_baselines.hub.method import HubMethod
+from fsbench_baselines.hub.weights import Dtype
+from fsbench_baselines.hub.weights import FILES
+from fsbench_baselines.hub.weights import find_folder
+from fsbench_baselines.hub.weights import load_model
+from fsbench_baselines.hub.weights import load_tokenizer
+from fsbench_baselines.hub.weights import TOKENIZER_FILES
+
+__all__ = ["SAM3", "Track", "join_tracks", "noun_phrase"]
+
+_SAME = 0.5  # IoU in the shared frame above which tracks of two pieces are one object
+# What ends the first noun phrase of a referring sentence; a verb in -ing does so, too.
+_AFTER_NOUNS = frozenset(
+    "above across against along among around at before behind below beneath beside between by carried carrying from "
+    "held in inside into is near next of off on onto over that through to toward towards under upon walks wearing "
+    "where which who whose with without while runs".split()
+)
+
+
+@dataclass(eq=False)
+class Track:
+    """One object through the video.
+
+    Attributes:
+        score: Of its detection, in [0, 1].
+        maps: Logits by frame number, [h, w] each, of the frames that it was seen in.
+    """
+
+    score: float
+    maps: dict[int, Tensor] = field(default_factory=dict)
+
+
+class SAM3(HubMethod):
+    """The object that fits the concept best, or all that fit; the support is ignored."""
+
+    info = MethodInfo(
+        name="sam3",
+        version="1",
+        summary="SAM 3 with the sentence as concept; zero-shot.",
+        paper="Carion et al., SAM 3: Segment Anything with Concepts, 2025",
+        licence="Apache-2.0 (this code); weights: SAM License, see baselines/cards/sam3.md",
+        trained_on=("SA-Co (HQ, SYN, EXT, VIDEO)", "SA-1B", "SA-V"),
+    )
+
+    def __init__(
+        self,
+        weights: str = "facebook/sam3",
+        revision: str = "main",
+        checkpoint: Path | None = None,
+        device: str = "auto",
+        dtype: Dtype = "float32",
+        prompt: Literal["sentence", "noun-phrase"] = "sentence",
+        objects: Literal["best", "all"] = "best",
+        max_frames: Annotated[int, Field(ge=2)] = 100,
+    ) -> None:
+        """Notes the options; `prepare` loads the weights.
+
+        Args:
+            weights: Hub repository.
+            revision: Of it.
+            checkpoint: Folder of the model, which goes before the hub.
+            device: auto, cpu, cuda or mps.
+            dtype: Of weights and activations.
+            prompt: What is looked for: all of the sentence, or its first noun phrase.
+            objects: The masks of the best object (by detection score times share of frames), or of all together.
+            max_frames: That the model follows at once. A longer video goes in pieces that share one frame; see
+                `join_tracks`.
+        """
+        super().__init__(weights, revision, checkpoint, device, dtype)
+        self.prompt = prompt
+        self.objects = objects
+        self.max_frames = max_frames
+
+    def prepare(self, fold: Fold) -> None:
+        """Loads the weights. Raises PluginError if there are none, DataError if they cannot be read."""
+        folder = find_folder(self.checkpoint, self.weights, self.revision, FILES + TOKENIZER_FILES)
+        self.model = load_model(Sam3VideoModel, folder, self.device, self.dtype)
+        self.tokenizer = load_tokenizer(folder)
+
+    def find(self, adapted: None, clip: Clip, sentence: str) -> npt.NDArray[np.bool_]:
+        """Returns bool [T, H, W]; computed once for all support draws."""
+        concept = noun_phrase(sentence) if self.prompt == "noun-phrase" else sentence
+        return clip.memo(("masks", concept), lambda: self._find(clip, concept))
+
+    def _find(self, clip: Clip, concept: str) -> npt.NDArray[np.bool_]:
+        tracks: list[Track] = []
+        for piece in pieces(range(len(clip.frames)), self.max_frames):
+            tracks = join_tracks(tracks, self.follow(clip.frames, piece, concept), piece[0])
+        if self.objects == "best" and tracks:
+            tracks = [max(tracks, key=lambda track: track.score * len(track.maps))]  # the first of equals
+        masks = np.zeros((len(clip.frames), *clip.output_size), dtype=np.bool_)
+        for track in tracks:
+            for t, logits in track.maps.items():
+                masks[t] |= masks_from(logits[None], clip.output_size, 0.0)[0]
+        return masks
+
+    def follow(self, frames: npt.NDArray[np.uint8], piece: Sequence[int], concept: str) -> list[Track]:
+        """Returns what fits a concept in a piece of the frames, uint8 [T, H, W, 3], in the order of first sight."""
+        tracks: dict[int, Track] = {}
+        session = self._session(frames[list(piece)], concept)
+        for seen in self.model.propagate_in_video_iterator(session):
+            hidden = set(seen.suppressed_obj_ids or ()) | session.hotstart_removed_obj_ids
+            for number, logits in sorted(seen.obj_id_to_mask.items()):
+                if number not in hidden and (logits > 0).any():
+                    track = tracks.setdefault(number, Track(float(seen.obj_id_to_score[number])))
+                    track.maps[piece[seen.frame_idx]] = logits[0].float()
+        return list(tracks.values())
+
+    def _session(self, frames: npt.NDArray[np.uint8], concept: str) -> Sam3VideoInferenceSession:
+        """Returns the model's state for some frames, uint8 [t, H, W, 3], and a concept; its processor needs torchvision."""
+        side = self.model.config.image_size
+        session = Sam3VideoInferenceSession(
+            video=normalised(frames, (side, side), HALF),
+            video_height=side,
+            video_width=side,
+            inference_device=self.device,
+            inference_state_device=self.device,
+            dtype=self.dtype,
+        )
+        prompt = session.add_prompt(concept)
+        limit = self.model.config.detector_config.text_config.max_position_embeddings
+        options = {"padding": "max_length", "truncation": True, "max_length": limit, "return_tensors": "pt"}
+        tokens = self.tokenizer([concept], **options).to(self.device)
+        session.prompt_input_ids[prompt] = tokens["input_ids"]
+        session.prompt_attention_masks[prompt] = tokens["attention_mask"]
+        return session
+
+
+def join_tracks(earlier: Sequence[Track], later: Sequence[Track], shared: int) -> list[Track]:
+    """Joins the tracks of two pieces of a video that share a frame.
+
+    Two tracks whose masks there have an IoU above one half are one object, the best pairs first, each in one pair at
+    most: its score is the higher one, its mask in the shared frame the earlier one's. Others stay by themselves.
+
+    Args:
+        earlier: Tracks up to the shared frame; empty for the first piece.
+        later: Tracks from it on.
+        shared: Number of the frame.
+    Returns:
+        The earlier tracks, then those that are new.
+    """
+    pairs = {
+        (i, j): _iou(one.maps[shared], other.maps[shared])
+        for i, one in enumerate(earlier)
+        for j, other in enumerate(later)
+        if shared in one.maps and shared in other.maps
+    }
+    partners: dict[int, int] = {}
+    for (i, j), iou in sorted(pairs.items(), key=lambda item: (-item[1], item[0])):
+        if iou > _SAME and i not in partners and j not in partners.values():
+            partners[i] = j
+    joined = [_joined(track, later[partners[i]]) if i in partners else track for i, track in enumerate(earlier)]
+    return joined + [track for j, track in enumerate(later) if j not in partners.values()]
+
+
+def _joined(one: Track, other: Track) -> Track:
+    maps: Mapping[int, Tensor] = {**other.maps, **one.maps}
+    return Track(max(one.score, other.score), dict(maps))
+
+
+def _iou(one: Tensor, other: Tensor) -> float:
+    """Returns the intersection over union of two masks given as logits, [h, w] each, neither empty."""
+    a, b = one > 0, other > 0
+    return float((a & b).sum() / (a | b).sum())
+
+
+def noun_phrase(sentence: str) -> str:
+    """Returns the words before the first preposition, relative pronoun or verb in -ing; all if the first is one."""
+    words = re.findall(r"[\w'-]+", sentence)
+    length = next((i for i, word in enumerate(words) if word in _AFTER_NOUNS or re.fullmatch(r"\w{3,}ing", word)), None)
+    return " ".join(words[:length] or words)
