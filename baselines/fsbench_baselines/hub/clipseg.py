@@ -1,4 +1,4 @@
-"""CLIPSeg (Lüddecke and Ecker, 2022), frame by frame: from the sentence alone, or from sentence and support together."""
+"""CLIPSeg (Lüddecke and Ecker, 2022), frame by frame: from the sentence alone, or from sentence and support."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,7 +82,7 @@ class CLIPSeg(HubMethod):
         return np.concatenate(parts)
 
     def condition(self, adapted: Tensor | None, text: Tensor) -> Tensor:
-        """Returns what conditions the decoder, [1, D], of what `adapt` returned and the sentence's embedding, [1, D]."""
+        """Returns what conditions the decoder, [1, D]: here the sentence's embedding, [1, D]."""
         return text
 
     def embed_text(self, sentence: str) -> Tensor:

@@ -24,8 +24,8 @@ from fsbench_baselines.hub.frames import masks_from
 from fsbench_baselines.hub.frames import normalised
 from fsbench_baselines.hub.frames import pieces
 from fsbench_baselines.hub.method import HubMethod
-from fsbench_baselines.hub.weights import DTYPES
 from fsbench_baselines.hub.weights import Dtype
+from fsbench_baselines.hub.weights import DTYPES
 from fsbench_baselines.hub.weights import FILES
 from fsbench_baselines.hub.weights import find_folder
 from fsbench_baselines.hub.weights import load_model

@@ -14,8 +14,8 @@ from fsbench.methods import Clip
 from fsbench.methods import MethodInfo
 from fsbench.methods import Support
 from fsbench_baselines.devices import pick_device
-from fsbench_baselines.hub.weights import DTYPES
 from fsbench_baselines.hub.weights import Dtype
+from fsbench_baselines.hub.weights import DTYPES
 from fsbench_baselines.hub.weights import pin_options
 from fsbench_baselines.referformer.preprocess import plain_sentence
 

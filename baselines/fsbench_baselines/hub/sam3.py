@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from pydantic import Field
 from torch import Tensor
 from transformers import Sam3VideoModel
@@ -133,7 +132,7 @@ class SAM3(HubMethod):
         return list(tracks.values())
 
     def _session(self, frames: npt.NDArray[np.uint8], concept: str) -> Sam3VideoInferenceSession:
-        """Returns the model's state for some frames, uint8 [t, H, W, 3], and a concept; its processor needs torchvision."""
+        """Returns the model's state for some frames, uint8 [t, H, W, 3], and a concept, without a processor."""
         side = self.model.config.image_size
         session = Sam3VideoInferenceSession(
             video=normalised(frames, (side, side), HALF),

@@ -1,4 +1,4 @@
-"""SegGPT (Wang et al., 2023): few-shot segmentation by picture and mask prompts, frame by frame. No sentence is read."""
+"""SegGPT (Wang et al., 2023): few-shot segmentation by picture and mask prompts, frame by frame, without sentences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -98,10 +98,7 @@ def find_folder(checkpoint: Path | None, name: str, revision: str, files: tuple[
         DataError: A file is missing.
         PluginError: The repository is not here, and not to be had.
     """
-    if checkpoint is not None:
-        folder = checkpoint / part
-    else:
-        folder = _cached(name, revision) or _download(name, revision)
+    folder = checkpoint / part if checkpoint is not None else _cached(name, revision) or _download(name, revision)
     has_weights = any(folder.glob("*.safetensors"))
     missing = [
         file for file in files if not (folder / file).is_file() and not (file == "model.safetensors" and has_weights)

@@ -15,7 +15,11 @@ def row(start, stop):
 
 def test_tracks_that_overlap_in_the_shared_frame_become_one():
     earlier = [Track(0.5, {0: row(0, 4), 1: row(0, 4)}), Track(0.9, {1: row(6, 9)})]
-    later = [Track(0.3, {1: row(6, 10), 2: row(5, 9)}), Track(0.8, {1: row(0, 3), 2: row(1, 3)}), Track(0.4, {2: row(0, 1)})]
+    later = [
+        Track(0.3, {1: row(6, 10), 2: row(5, 9)}),
+        Track(0.8, {1: row(0, 3), 2: row(1, 3)}),
+        Track(0.4, {2: row(0, 1)}),
+    ]
     one, other, new = join_tracks(earlier, later, 1)
     assert (one.score, other.score, new.score) == (0.8, 0.9, 0.4)
     assert [sorted(track.maps) for track in (one, other, new)] == [[0, 1, 2], [1, 2], [2]]

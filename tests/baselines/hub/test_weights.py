@@ -99,9 +99,7 @@ def test_a_folder_that_lacks_files_is_refused_by_their_names(tmp_path):
 def test_weights_of_another_model_or_damaged_ones_are_refused(tmp_path):
     write_seggpt(tmp_path / "seggpt")
     write_clipseg(tmp_path / "clipseg")
-    (tmp_path / "seggpt" / "model.safetensors").write_bytes(
-        (tmp_path / "clipseg" / "model.safetensors").read_bytes()
-    )
+    (tmp_path / "seggpt" / "model.safetensors").write_bytes((tmp_path / "clipseg" / "model.safetensors").read_bytes())
     with pytest.raises(DataError, match="tensors of SegGptForImageSegmentation"):
         weights.load_model(SegGptForImageSegmentation, tmp_path / "seggpt", CPU, FLOAT)
     (tmp_path / "clipseg" / "model.safetensors").write_bytes(b"x" * 100)
