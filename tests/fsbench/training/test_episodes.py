@@ -98,17 +98,23 @@ def test_further_support_videos_differ_as_long_as_the_class_has_more_and_move_no
     assert all(clip.video_id in str(spec) for clip in spec.further)
 
 
-def test_further_supports_are_read_and_augmented_each_for_itself(manifest, dataset):
+def test_further_supports_are_read_and_augmented_each_for_itself(manifest, dataset, sampler):
     several = EpisodeSampler(manifest, dataset, 1, **SETTINGS, support_videos=3)
-    light = Augmentation(light=0.2)
-    episode = TrainingEpisodes(several, dataset, light)[0, 4]
-    assert len(episode.supports) == 3
-    assert episode.supports[0] is episode.support
-    assert {len(clip.frames) for clip in episode.supports} == {2}
-    reds = [np.median(red[red > 100]) for red in (clip.frames[..., 0] for clip in episode.supports)]
-    assert min(abs(np.diff(sorted(reds)))) > 3, "every video has an object of the same red, lit by its own draw"
-    plain = TrainingEpisodes(EpisodeSampler(manifest, dataset, 1, **SETTINGS), dataset, light)[0, 4]
-    assert np.array_equal(plain.query.frames, episode.query.frames)
+    flip = Augmentation(flip=0.5)
+    flipped = []
+    for index in range(len(several)):
+        plain = TrainingEpisodes(several, dataset, Augmentation())[0, index]
+        varied = TrainingEpisodes(several, dataset, flip)[0, index]
+        assert [len(clip.frames) for clip in varied.supports] == [2, 2, 2]
+        assert varied.supports[0] is varied.support
+        flipped.append(
+            [not np.array_equal(a.frames, b.frames) for a, b in zip(plain.supports, varied.supports, strict=True)]
+        )
+        single = TrainingEpisodes(sampler, dataset, flip)[0, index]
+        for one, other in ((single.query, varied.query), (single.support, varied.support)):
+            assert np.array_equal(one.frames, other.frames)
+    assert any(first != second for first, second, _ in flipped)
+    assert any(second != third for _, second, third in flipped)
 
 
 def test_the_target_of_a_class_is_all_its_objects_in_frames_that_show_one(manifest, dataset, sampler):
