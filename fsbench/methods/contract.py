@@ -155,10 +155,10 @@ class Method(Protocol):
     ("pip install 'fsbench[weights]'"); the static method `missing(dataset)`, which returns those of them that are not
     there; the static method `shipped_checkpoint(dataset, fold)`, which returns the path of weights that the method
     brings along, or None; and `pin(options)`, which returns the options with names that can move, such as a branch of a
-    model hub, replaced by what they stand for now, so that the run records it. A method with the option `checkpoint` that states no needs counts as one that needs weights.
-    Of the method: `train(job)`, which returns the path of a checkpoint (see `fsbench.training.job`), and
-    `convert(out, half)`, which writes its checkpoint anew; and `num_parameters`, the size of its model once it is
-    prepared.
+    model hub, replaced by what they stand for now, so that the run records it. A method with the option `checkpoint`
+    that states no needs counts as one that needs weights. Of the method: `train(job)`, which returns the
+    path of a checkpoint (see `fsbench.training.job`); `convert(out, half)`, which writes its checkpoint anew; and
+    `num_parameters`, the size of its model once it is prepared.
     """
 
     info: MethodInfo

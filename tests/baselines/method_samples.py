@@ -4,9 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fsbench_baselines.referformer.checkpoint import save_checkpoint
 from fsbench_baselines.referformer.training import build_task
 from fsbench_baselines.referformer.training import Start
 from fsbench_cma.train import build_task as build_cma
+from tests.baselines.danet.samples import small_model
+from tests.baselines.hub import tiny_models
 from tests.baselines.referformer.training_samples import MODEL
 from tests.baselines.referformer.training_samples import recipe
 from tests.baselines.referformer.training_samples import SENTENCES
@@ -35,14 +38,38 @@ def _cma(affinity: str) -> Callable[[Path], dict[str, Any]]:
     return write
 
 
+def _danet(folder: Path) -> dict[str, Any]:
+    save_checkpoint(folder, small_model())
+    return {"checkpoint": folder, "device": "cpu", "chunk": 2}
+
+
+def _hub(write: Callable[[Path], object], **options: Any) -> Callable[[Path], dict[str, Any]]:
+    def make(folder: Path) -> dict[str, Any]:
+        write(folder)
+        return {"checkpoint": folder, "device": "cpu", **options}
+
+    return make
+
+
+def _write_grounded(folder: Path) -> None:
+    tiny_models.write_grounding_dino(folder / "detector")
+    tiny_models.write_sam2(folder / "tracker")
+
+
 SAMPLES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "cma": _cma("cross"),
     "cma-add": _cma("add"),
     "cma-self": _cma("self"),
+    "clipseg": _hub(tiny_models.write_clipseg, side=32),
+    "clipseg-support": _hub(tiny_models.write_clipseg, side=32),
     "colour-prototype": _plain,
+    "danet": _danet,
     "empty": _plain,
     "full-frame": _plain,
+    "grounded-sam2": _hub(_write_grounded, short_side=72),
     "referformer": _referformer,
     "referformer-finetune": _finetune,
+    "sam3": _hub(tiny_models.write_sam3),
+    "seggpt": _hub(tiny_models.write_seggpt),
     "support-copy": _plain,
 }
