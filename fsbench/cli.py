@@ -556,6 +556,31 @@ def submit(run: Path, entries: Path, links: tuple[str, ...], trained_classes: tu
 
 
 @main.command()
+@click.argument("one", type=click.Path(exists=True, path_type=Path))
+@click.argument("other", type=click.Path(exists=True, path_type=Path))
+@_json
+def compare(one: Path, other: Path, as_json: bool) -> None:
+    """Say whether two methods differ: over all episodes, in each fold, in each class.
+
+    ONE and OTHER are folders of finished runs of a method, or the JSON files of entries. Both must be of the same
+    episodes and protocol.
+
+    \b
+    Examples:
+      fsbench compare runs/mini-ref-shapes/cma runs/mini-ref-shapes/cma-add
+      fsbench compare leaderboard/entries/mini-ref-davis/colour-prototype.json runs/mini-ref-davis/mine
+    """
+    from fsbench.leaderboard.compare import compare as compare_entries
+    from fsbench.leaderboard.compare import comparison_json
+    from fsbench.leaderboard.compare import comparison_text
+    from fsbench.leaderboard.compare import read_side
+
+    sides = read_side(one), read_side(other)
+    found = compare_entries(*sides)
+    click.echo((comparison_json if as_json else comparison_text)(*sides, found))
+
+
+@main.command()
 @_entries
 @click.option(
     "--runs", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Show finished runs instead."

@@ -43,8 +43,10 @@ __all__ = [
     "FoldEntry",
     "entry_from_results",
     "entry_path",
+    "has_chain",
     "mean_over_folds",
     "read_entries",
+    "read_entry",
     "write_entries",
     "write_entry",
 ]
@@ -323,10 +325,11 @@ def read_entries(folder: Path) -> list[Entry]:
     Raises:
         RunError: A file is damaged, of a newer schema, or not where its entry belongs; the message names it.
     """
-    return [_read_entry(folder, path) for path in sorted(folder.glob("*/*.json"))]
+    return [read_entry(folder, path) for path in sorted(folder.glob("*/*.json"))]
 
 
-def _read_entry(folder: Path, path: Path) -> Entry:
+def read_entry(folder: Path, path: Path) -> Entry:
+    """Reads one entry below the folder of all, with its details. Raises as `read_entries`."""
     try:
         entry = Entry.model_validate_json(path.read_bytes())
     except OSError as error:
@@ -338,9 +341,14 @@ def _read_entry(folder: Path, path: Path) -> Entry:
     return entry.model_copy(update={"details": read_details(path, entry.details_sha256)})
 
 
+def has_chain(protocol: str) -> bool:
+    """Tells whether a protocol, given by its signature, averages as `fsbench.statistics` does."""
+    return protocol.endswith(f"mean={'>'.join(CHAIN)}")
+
+
 def _intervals(identity: RunIdentity, details: Details | None) -> Intervals | None:
     """Returns the intervals of the means, for protocols that average as `fsbench.statistics` does."""
-    if details is None or not identity.protocol.endswith(f"mean={'>'.join(CHAIN)}"):
+    if details is None or not has_chain(identity.protocol):
         return None
     return intervals(details.table(), named_stream(0, "intervals", identity.manifest_digest))
 

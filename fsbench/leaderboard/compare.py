@@ -1,0 +1,111 @@
+"""Two methods on the same episodes, held against each other."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fsbench.errors import RunError
+from fsbench.evaluation.results import mean_score
+from fsbench.evaluation.results import Score
+from fsbench.leaderboard.details import Details
+from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.entries import has_chain
+from fsbench.leaderboard.entries import read_entry
+from fsbench.leaderboard.runs import entries_from_runs
+from fsbench.statistics import Comparison
+from fsbench.statistics import Difference
+from fsbench.statistics import paired
+from fsbench.streams import named_stream
+from fsbench.text import columns
+
+__all__ = ["compare", "comparison_json", "comparison_text", "read_side"]
+
+
+def read_side(path: Path) -> Entry:
+    """Reads one side of a comparison.
+
+    Args:
+        path: The JSON of an entry, or the folder of a method's finished runs.
+
+    Raises:
+        RunError: There is none, or the runs are of several methods.
+    """
+    if path.is_file():
+        return read_entry(path.parent.parent, path)
+    found = entries_from_runs(path)
+    if len(found) != 1:
+        several = f"runs of {', '.join(entry.title for entry in found)}" if found else "no finished run"
+        raise RunError(f"{path}: holds {several}. Name the folder of one method's runs, or an entry's .json.")
+    return found[0]
+
+
+def compare(one: Entry, other: Entry) -> Comparison:
+    """Tests whether two methods differ; see `fsbench.statistics.paired`.
+
+    Raises:
+        RunError: They were not evaluated on the same episodes by the same protocol, or the scores of their episodes are
+            not there.
+    """
+    for name in ("dataset", "manifest_digest", "protocol"):
+        if getattr(one, name) != getattr(other, name):
+            raise RunError(
+                f"{one.title} and {other.title} cannot be compared: their {name} differs ({getattr(one, name)}, "
+                f"{getattr(other, name)}). Evaluate both in the same way."
+            )
+    if not has_chain(one.protocol):
+        raise RunError(f"Protocol {one.protocol}: intervals and tests are for the averages of protocol 'standard'.")
+    rng = named_stream(0, "compare", one.manifest_digest)
+    return paired(_details(one).table(), _details(other).table(), rng)
+
+
+def comparison_text(one: Entry, other: Entry, found: Comparison) -> str:
+    """Returns a table of J&F: over all, of each fold, of each class."""
+    lines = [("J&F", one.title, other.title, "difference", "95 % interval", "p")]
+    lines += [(name, *_cells(first, second, each)) for name, first, second, each in _rows(one, other, found)]
+    episodes = _details(one).episodes.num_rows
+    head = f"{one.dataset} {one.manifest_version}, {episodes} episodes, protocol {one.protocol}"
+    foot = "Per cent. p is two-sided, of flipped signs of the classes' differences, or of the videos' of few classes."
+    return "\n".join([head, "", columns(lines), "", foot])
+
+
+def comparison_json(one: Entry, other: Entry, found: Comparison) -> str:
+    """Returns the same at full precision, with J and F: {"episodes", "protocol", "methods", "rows": [...]}."""
+    rows: list[dict[str, Any]] = [  # Any: JSON
+        {
+            "of": name,
+            "scores": [first.model_dump(), second.model_dump()],
+            "difference": each.mean.model_dump(),
+            "interval": None if each.interval is None else each.interval.model_dump(),
+            "p": each.p.model_dump(),
+        }
+        for name, first, second, each in _rows(one, other, found)
+    ]
+    about = {"episodes": _details(one).episodes.num_rows, "protocol": one.protocol}
+    return json.dumps({**about, "methods": [one.title, other.title], "rows": rows}, indent=1)
+
+
+def _rows(one: Entry, other: Entry, found: Comparison) -> list[tuple[str, Score, Score, Difference]]:
+    """Returns what is compared: its name, both scores, the difference."""
+    folds = [{fold.fold: fold.score.mean for fold in entry.folds} for entry in (one, other)]
+    classes = [{each.name: each.score.mean for fold in entry.folds for each in fold.classes} for entry in (one, other)]
+    first, second = (mean_score(list(scores.values())) for scores in folds)
+    return [
+        ("all", first, second, found.mean),
+        *((f"fold {fold}", folds[0][fold], folds[1][fold], each) for fold, each in found.folds.items()),
+        *((name, classes[0][name], classes[1][name], each) for name, each in found.classes.items()),
+    ]
+
+
+def _cells(first: Score, second: Score, found: Difference) -> tuple[str, ...]:
+    interval = "-" if found.interval is None else f"{_signed(found.interval.low)} to {_signed(found.interval.high)}"
+    return f"{100 * first.JF:.1f}", f"{100 * second.JF:.1f}", _signed(found.mean), interval, f"{found.p.JF:.4f}"
+
+
+def _signed(score: Score) -> str:
+    return f"{100 * score.JF:+.1f}"
+
+
+def _details(entry: Entry) -> Details:
+    if entry.details is None:
+        raise RunError(f"{entry.title}: the scores of its episodes are not there. Submit its runs again.")
+    return entry.details
