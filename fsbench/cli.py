@@ -622,14 +622,20 @@ def leaderboard(
     from fsbench.leaderboard import readme
     from fsbench.leaderboard import render
 
-    if style == "html":
-        click.echo(_site(entries, runs, out, data_root))
-        return
-    if out is not None or data_root is not None:
+    if style != "html" and (out is not None or data_root is not None):
         raise click.UsageError("--out and --data-root are for --format html.")
     found = read_entries(entries) if runs is None else entries_from_runs(runs)
     if not found:
-        raise _no_entries(entries, runs)
+        where = entries if runs is None else runs
+        raise RunError(f"{where}: no entries. Make some with 'fsbench evaluate' and 'fsbench submit'.")
+    if style == "html":
+        if out is None:
+            raise click.UsageError("A site is a folder: say with --out where it goes.")
+        from fsbench.leaderboard.site import make_boards
+        from fsbench.leaderboard.site import write_site
+
+        click.echo(write_site(out, make_boards(found, data_root=data_root)))
+        return
     path = entries.parent / "README.md"
     if (write or check) and runs is not None:
         raise click.UsageError("--write and --check are for entries; submit the runs first.")
@@ -642,26 +648,6 @@ def leaderboard(
         click.echo(f"{path}: follows from the {len(found)} entries")
     else:
         click.echo(render(found, style), nl=False)
-
-
-def _site(entries: Path, runs: Path | None, out: Path | None, data_root: Path | None) -> Path:
-    """Writes the site and returns its first page."""
-    from fsbench.leaderboard.site import contributions_from_entries
-    from fsbench.leaderboard.site import contributions_from_runs
-    from fsbench.leaderboard.site import make_boards
-    from fsbench.leaderboard.site import write_site
-
-    if out is None:
-        raise click.UsageError("A site is a folder: say with --out where it goes.")
-    found = contributions_from_entries(entries) if runs is None else contributions_from_runs(runs)
-    if not found:
-        raise _no_entries(entries, runs)
-    return write_site(out, make_boards(found, data_root=data_root))
-
-
-def _no_entries(entries: Path, runs: Path | None) -> RunError:
-    where = entries if runs is None else runs
-    return RunError(f"{where}: no entries. Make some with 'fsbench evaluate' and 'fsbench submit'.")
 
 
 @main.command()

@@ -12,9 +12,9 @@ from fsbench.errors import PluginError
 from fsbench.evaluation.evaluate import evaluate_method
 from fsbench.evaluation.evaluate import Request
 from fsbench.evaluation.runner import RunOptions
+from fsbench.leaderboard import entries_from_runs
 from fsbench.leaderboard import manifest_folds
 from fsbench.leaderboard import render
-from fsbench.leaderboard.site import contributions_from_runs
 from fsbench.leaderboard.site import make_boards
 from fsbench.leaderboard.site import write_site
 from fsbench.methods.registry import registered_methods
@@ -62,9 +62,9 @@ def run_demo(out: Path, *, workers: int | None = None, progress: bool = False) -
             out=out / "runs" / EMBEDDED / name,
         )
         evaluate_method(request, run)
-    found = contributions_from_runs(out / "runs", partial(manifest_folds, splits=out / "splits"))
-    page = write_site(out / "site", make_boards(found, out / "splits", out / "data"))
-    return render([contribution.entry for contribution in found], "md") + _NEXT.format(out=out, page=page)
+    entries = entries_from_runs(out / "runs", partial(manifest_folds, splits=out / "splits"))
+    page = write_site(out / "site", make_boards(entries, out / "splits", out / "data"))
+    return render(entries, "md") + _NEXT.format(out=out, page=page)
 
 
 def _ready_methods() -> Iterator[str]:

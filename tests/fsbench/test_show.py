@@ -32,9 +32,9 @@ def test_an_episode_is_shown_as_a_sheet_a_video_and_a_page(fsbench, run, tmp_pat
         assert fsbench("show", name, "--run", run, "--out", out).stdout == f"{out}\n"
     plain = fsbench("show", name, "--out", "plain.png")
     assert plain.exit_code == 0
-    sheets = [np.asarray(Image.open(tmp_path / file).convert("RGB")) for file in ("e.png", "plain.png")]
-    assert sheets[0].shape == sheets[1].shape
-    assert (sheets[0] != sheets[1]).any()
+    with Image.open(tmp_path / "e.png") as one, Image.open(tmp_path / "plain.png") as other:
+        assert one.size == other.size
+        assert (np.asarray(one) != np.asarray(other)).any()
     video = cv2.VideoCapture(str(tmp_path / "e.mp4"))
     assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 4
     ok, frame = video.read()
@@ -48,8 +48,8 @@ def test_an_episode_is_shown_as_a_sheet_a_video_and_a_page(fsbench, run, tmp_pat
 
 def test_a_class_is_shown_by_its_support_sets(fsbench, run, tmp_path):
     fsbench("show", "--class", "dog", "--out", "dog.png")
-    height = Image.open(tmp_path / "dog.png").height
-    assert height > 2 * 150
+    with Image.open(tmp_path / "dog.png") as sheet:
+        assert sheet.height > 2 * 150
 
 
 @pytest.mark.parametrize(

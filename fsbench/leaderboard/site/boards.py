@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from fsbench.errors import FsbenchError
 from fsbench.errors import ManifestError
 from fsbench.errors import RunError
 from fsbench.evaluation.submissions import Rle
 from fsbench.evaluation.submissions.codes import valid_code
+from fsbench.leaderboard.details import Details
+from fsbench.leaderboard.details import EPISODES
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.site.pictures import find_pictures
 from fsbench.leaderboard.site.pictures import Pictures
@@ -34,27 +35,11 @@ from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import read_info
 from fsbench.splits.manifest import read_manifest
 
-__all__ = ["Board", "Contribution", "make_boards"]
+__all__ = ["Board", "draw_means", "make_boards"]
 
 logger = logging.getLogger(__name__)
 
 _Row = Mapping[str, Any]  # Any: column values
-
-
-@dataclass(frozen=True, eq=False)
-class Contribution:
-    """An entry with what lies beside it.
-
-    Attributes:
-        entry: The entry.
-        episodes: Columns episode_id, J, F: means of every episode.
-        gallery: Columns episode_id, frame, J, F, height, width, counts: some episodes frame by frame; the last three
-            are null where masks are not part of the entry.
-    """
-
-    entry: Entry
-    episodes: pa.Table
-    gallery: pa.Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +48,11 @@ class Board:
 
     Attributes:
         table: Their table.
-        contributions: One for each row, in this order.
         manifest: Their episodes; None if the manifest is not at hand.
         pictures: Pixels and sentences; None if the dataset is not at hand.
     """
 
     table: Table
-    contributions: tuple[Contribution, ...]
     manifest: Manifest | None
     pictures: Pictures | None
 
@@ -87,14 +70,16 @@ class Board:
     @property
     def is_compared(self) -> bool:
         """Whether at least two methods have scores of single episodes."""
-        return len([c for c in self.contributions if c.episodes.num_rows]) > 1
+        return sum(details is not None for details in self._details) > 1
 
     @cached_property
     def scores(self) -> pd.DataFrame:
         """Episode means: index episode_id; columns (number of the row, "J" or "F"); NaN where a method has none."""
         frames = {
-            number: contribution.episodes.to_pandas().set_index("episode_id")[["J", "F"]]
-            for number, contribution in enumerate(self.contributions)
+            number: (EPISODES.empty_table() if details is None else details.episodes)
+            .to_pandas()
+            .set_index("episode_id")[["J", "F"]]
+            for number, details in enumerate(self._details)
         }
         scores: pd.DataFrame = pd.concat(frames, axis=1).sort_index()
         return scores
@@ -106,11 +91,15 @@ class Board:
             return ()
         views = self._views
         tracks: dict[str, list[Track]] = {}
-        for label, contribution in zip(self.methods, self.contributions, strict=True):
-            for episode_id, rows in _by_episode(contribution.gallery):
+        for label, details in zip(self.methods, self._details, strict=True):
+            for episode_id, rows in _by_episode(details):
                 if episode_id in views:
                     tracks.setdefault(episode_id, []).append(_track(label, rows, views.frames(episode_id)))
         return [views.episode(episode_id, found) for episode_id, found in sorted(tracks.items())]
+
+    @property
+    def _details(self) -> Sequence[Details | None]:
+        return [row.entry.details for row in self.table.rows]
 
     @property
     def _views(self) -> Views:
@@ -125,26 +114,22 @@ class Board:
         return views
 
 
-def make_boards(
-    contributions: Iterable[Contribution], splits: Path | None = None, data_root: Path | None = None
-) -> list[Board]:
+def make_boards(entries: Iterable[Entry], splits: Path | None = None, data_root: Path | None = None) -> list[Board]:
     """Gathers what is to be shown.
 
     Args:
-        contributions: In any order.
+        entries: With their details, in any order.
         splits: See `find_manifest`.
         data_root: Where datasets are; None if only the embedded set is to be shown with its pictures.
 
     Returns:
         A board for each table of the leaderboard.
     """
-    by_entry = {id(contribution.entry): contribution for contribution in contributions}
     boards = []
-    for table in leaderboard_tables(c.entry for c in by_entry.values()):
-        rows = tuple(by_entry[id(row.entry)] for row in table.rows)
-        manifest = _manifest(rows[0].entry, splits)
+    for table in leaderboard_tables(entries):
+        manifest = _manifest(table.rows[0].entry, splits)
         pictures = find_pictures(manifest, data_root) if manifest is not None else None
-        boards.append(Board(table, rows, manifest, pictures))
+        boards.append(Board(table, manifest, pictures))
     return boards
 
 
@@ -163,9 +148,9 @@ def draw_means(board: Board, number: int) -> pd.DataFrame:
     return by_video.groupby(["class_name", "draw"]).mean().unstack("class_name")
 
 
-def _by_episode(gallery: pa.Table) -> Iterator[tuple[str, Sequence[_Row]]]:
+def _by_episode(details: Details | None) -> Iterator[tuple[str, Sequence[_Row]]]:
     rows: dict[str, list[_Row]] = {}
-    for row in gallery.to_pylist():
+    for row in [] if details is None else details.gallery.to_pylist():
         rows.setdefault(row["episode_id"], []).append(row)
     yield from rows.items()
 

@@ -30,7 +30,7 @@ ASSETS = (
     "plotly.min.js",
 )
 
-INTERVAL_NAME = "the standard deviation over support draws, to both sides"
+INTERVAL_NAME = "95 % confidence intervals"
 MISSING = "\N{EN DASH}"
 
 

@@ -11,7 +11,9 @@ from fsbench.leaderboard.site.boards import Board
 from fsbench.leaderboard.site.boards import draw_means
 from fsbench.leaderboard.site.environment import LinkedAssets
 from fsbench.leaderboard.site.environment import render_page
-from fsbench.leaderboard.site.values import interval
+from fsbench.leaderboard.site.values import class_interval
+from fsbench.leaderboard.site.values import fold_interval
+from fsbench.leaderboard.site.values import mean_interval
 from fsbench.leaderboard.site.values import number
 from fsbench.leaderboard.site.values import rounded
 from fsbench.leaderboard.site.values import scale_top
@@ -55,13 +57,13 @@ def _board(board: Board) -> _Json:
 def _row(row: Row, folds: Sequence[int]) -> _Json:
     entry = row.entry
     J, F, JF = (cell.value for cell in row.cells[-3:])
-    summary = entry.mean or (entry.folds[0].score if not folds else None)
+    ends = mean_interval(entry) if folds or JF is None else fold_interval(entry, entry.folds[0].fold)
     return {
         "label": row.method,
         "href": method_page(entry.title),
         "summary": entry.method.summary,
         "notes": row.notes,
-        "JF": number(JF, interval(summary) if JF is not None else None),
+        "JF": number(JF, ends if JF is not None else None),
         "J": number(J),
         "F": number(F),
         "folds": [number(row.cells[3 * i + 2].value) for i in range(len(folds))],
@@ -76,7 +78,11 @@ def _row(row: Row, folds: Sequence[int]) -> _Json:
 def class_scores(entries: Any) -> dict[str, list[tuple[float, float | None, float | None] | None]]:
     """Returns by class, for each entry, the mean J&F and the ends of its interval; None if it has no such class."""
     by_entry = [
-        {c.name: (c.score.mean.JF, *(interval(c.score) or (None, None))) for fold in entry.folds for c in fold.classes}
+        {
+            c.name: (c.score.mean.JF, *(class_interval(entry, c.name) or (None, None)))
+            for fold in entry.folds
+            for c in fold.classes
+        }
         for entry in entries
     ]
     names = dict.fromkeys(name for scores in by_entry for name in scores)

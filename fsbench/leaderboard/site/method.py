@@ -10,7 +10,9 @@ from fsbench.leaderboard.site.addresses import gallery_page
 from fsbench.leaderboard.site.boards import Board
 from fsbench.leaderboard.site.environment import LinkedAssets
 from fsbench.leaderboard.site.environment import render_page
-from fsbench.leaderboard.site.values import interval
+from fsbench.leaderboard.site.values import class_interval
+from fsbench.leaderboard.site.values import fold_interval
+from fsbench.leaderboard.site.values import mean_interval
 from fsbench.leaderboard.site.values import scale_top
 from fsbench.leaderboard.site.values import seconds
 from fsbench.leaderboard.tables import Row
@@ -35,7 +37,7 @@ def method_page_text(title: str, places: Sequence[tuple[Board, int]]) -> str:
     }
     entry = places[-1][0].table.rows[places[-1][1]].entry
     return render_page(
-        "method", LinkedAssets(_ROOT), _ROOT, data, title=title, info=entry.method, parts=parts, links=_links(entry)
+        "method", LinkedAssets(_ROOT), _ROOT, data, title=title, info=entry.method, parts=parts, links=entry.links
     )
 
 
@@ -58,11 +60,13 @@ def _part(board: Board, index: int) -> _Json:
 
 def _lines(row: Row) -> list[_Json]:
     entry = row.entry
-    folds = [(f"Fold {f.fold}", f.score, f.episodes, f.failed, False) for f in entry.folds]
+    folds = [
+        (f"Fold {f.fold}", f.score, fold_interval(entry, f.fold), f.episodes, f.failed, False) for f in entry.folds
+    ]
     if len(entry.expected_folds) == 1:
-        folds = [("All classes", *folds[0][1:4], True)]
+        folds = [("All classes", *folds[0][1:5], True)]
     elif entry.mean is not None:
-        folds.append(("Mean of folds", entry.mean, row.episodes, row.failed, True))
+        folds.append(("Mean of folds", entry.mean, mean_interval(entry), row.episodes, row.failed, True))
     return [
         {
             "name": name,
@@ -70,12 +74,12 @@ def _lines(row: Row) -> list[_Json]:
             "JF": score.mean.JF,
             "J": score.mean.J,
             "F": score.mean.F,
-            "interval": interval(score),
+            "interval": ends,
             "sd": score.sd_draws.JF if score.sd_draws else None,
             "episodes": episodes,
             "failed": failed,
         }
-        for name, score, episodes, failed, is_mean in folds
+        for name, score, ends, episodes, failed, is_mean in folds
     ]
 
 
@@ -87,7 +91,7 @@ def _classes(entry: Entry) -> list[_Json]:
             "JF": c.score.mean.JF,
             "J": c.score.mean.J,
             "F": c.score.mean.F,
-            "interval": interval(c.score),
+            "interval": class_interval(entry, c.name),
         }
         for fold in entry.folds
         for c in fold.classes
@@ -100,16 +104,15 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
     return [
         ("Seconds per frame, sentence and draw", seconds(entry)),
         ("Peak memory of a process", "\N{EN DASH}" if memory is None else f"{memory / 2**30:.2f} GiB"),
+        ("Hardware", "; ".join(entry.hardware) or "not known"),
+        ("Parameters", "not known" if entry.parameters is None else f"{entry.parameters:,}"),
+        ("Classes that the weights have seen", ", ".join(entry.trained_classes) or "none declared"),
         ("Options", ", ".join(f"{key}={value}" for key, value in entry.options.items()) or "none"),
         ("Checkpoints (SHA-256)", ", ".join(checkpoints) or "none"),
         ("Package", entry.distribution),
         ("Commit", entry.commit or "not known"),
         ("Versions", ", ".join(f"{key} {value}" for key, value in entry.packages.items())),
     ]
-
-
-def _links(entry: Entry) -> list[tuple[str, _Json]]:
-    return []
 
 
 def _only(line: _Json, *names: str) -> _Json:

@@ -15,6 +15,6 @@ def slug(text: str) -> str:
     that ignore case either.
     """
     clean = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-.")[:_LONGEST]
-    if clean == text:
+    if clean == text != "":
         return clean
     return f"{clean}-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}".lstrip("-")

@@ -4,10 +4,20 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fsbench.evaluation.results import Summary
+from fsbench.leaderboard import entries
 from fsbench.leaderboard.entries import Entry
 
-__all__ = ["Interval", "Number", "interval", "number", "rounded", "scale_top", "seconds"]
+__all__ = [
+    "Interval",
+    "Number",
+    "class_interval",
+    "fold_interval",
+    "mean_interval",
+    "number",
+    "rounded",
+    "scale_top",
+    "seconds",
+]
 
 Interval = tuple[float, float]
 
@@ -20,12 +30,23 @@ class Number(NamedTuple):
     key: str
 
 
-def interval(summary: Summary | None) -> Interval | None:
-    """Returns the mean J&F less and more its standard deviation over draws; None if that is not known."""
-    if summary is None or summary.sd_draws is None:
-        return None
-    spread = summary.sd_draws.JF
-    return max(0.0, summary.mean.JF - spread), min(1.0, summary.mean.JF + spread)
+def mean_interval(entry: Entry) -> Interval | None:
+    """Returns the 95 % interval of an entry's mean J&F; None if it is not known."""
+    return None if entry.intervals is None else _ends(entry.intervals.mean)
+
+
+def fold_interval(entry: Entry, fold: int) -> Interval | None:
+    """Returns the interval of a fold's J&F; None if it is not known."""
+    return None if entry.intervals is None else _ends(entry.intervals.folds.get(fold))
+
+
+def class_interval(entry: Entry, name: str) -> Interval | None:
+    """Returns the interval of a class's J&F; None if it is not known."""
+    return None if entry.intervals is None else _ends(entry.intervals.classes.get(name))
+
+
+def _ends(found: entries.Interval | None) -> Interval | None:
+    return None if found is None else (found.low.JF, found.high.JF)
 
 
 def number(value: float | None, ends: Interval | None = None) -> Number:

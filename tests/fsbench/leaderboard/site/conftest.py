@@ -19,13 +19,13 @@ FLAGS = (
 
 @pytest.fixture(scope="session")
 def boards():
-    contributions = [
-        samples.shapes_contribution("close", 2, trained_on=("ImageNet-1k", "COCO")),
-        samples.shapes_contribution("far", 12, trained_on=()),
-        samples.davis_contribution("close"),
-        *samples.hostile_contributions(),
+    entries = [
+        samples.shapes_entry("close", 2, trained_on=("ImageNet-1k", "COCO")),
+        samples.shapes_entry("far", 12, trained_on=()),
+        samples.davis_entry("close"),
+        *samples.hostile_entries(),
     ]
-    return make_boards(contributions, ROOT / "splits")
+    return make_boards(entries, ROOT / "splits")
 
 
 @pytest.fixture(scope="session")

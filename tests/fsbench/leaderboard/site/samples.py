@@ -10,11 +10,11 @@ from fsbench.evaluation.predictions import encode_masks
 from fsbench.evaluation.results import ClassResult
 from fsbench.evaluation.results import Score
 from fsbench.evaluation.results import summarise
+from fsbench.leaderboard.details import Details
+from fsbench.leaderboard.details import EPISODES
+from fsbench.leaderboard.details import GALLERY
 from fsbench.leaderboard.entries import entry_from_results
-from fsbench.leaderboard.site.boards import Contribution
 from fsbench.leaderboard.site.pictures import RenderedPictures
-from fsbench.leaderboard.site.sources import EPISODES
-from fsbench.leaderboard.site.sources import GALLERY
 from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import read_manifest
 from tests.conftest import ROOT
@@ -36,7 +36,7 @@ def pictures():
     return RenderedPictures(manifest())
 
 
-def shapes_contribution(name, shift, **info):
+def shapes_entry(name, shift, **info):
     """A method whose masks are the truth, moved to the right by `shift` pixels."""
     found = manifest()
     ids = [row["episode_id"] for row in found.rows("episodes") if row["episode_id"].split("/")[1] in CLASSES]
@@ -45,47 +45,40 @@ def shapes_contribution(name, shift, **info):
     episodes = pa.table([ids, J, J / 2 + 0.4], schema=EPISODES)
     about = replace(INFO, name=name, **info)
     changes = {"dataset": "mini-ref-shapes", "manifest_version": "v2", "manifest_digest": found.info.digest}
-    return Contribution(_entry(about, J.mean(), CLASSES, **changes), episodes, _gallery(found, ids, shift))
+    return _entry(about, J.mean(), CLASSES, Details(episodes, _gallery(found, ids, shift)), **changes)
 
 
-def davis_contribution(name):
+def davis_entry(name):
     """A method on a dataset whose pixels are not at hand."""
     found = read_manifest(find_manifest("mini-ref-davis", ROOT / "splits"))
     row = found.rows("episodes")[0]
     frames = next(r["frames"] for r in found.rows("videos") if r["video_id"] == row["video_id"])
     rows = [{"episode_id": row["episode_id"], "frame": f, "J": 0.5, "F": 0.25} for f in frames]
-    entry = _entry(
-        replace(INFO, name=name),
-        0.5,
-        {row["episode_id"].split("/")[1]: 0},
-        dataset="mini-ref-davis",
-        manifest_digest=found.info.digest,
-    )
     episodes = pa.table([[row["episode_id"]], [0.5], [0.25]], schema=EPISODES)
-    return Contribution(entry, episodes, pa.Table.from_pylist(rows, schema=GALLERY))
+    details = Details(episodes, pa.Table.from_pylist(rows, schema=GALLERY))
+    classes = {row["episode_id"].split("/")[1]: 0}
+    about, digest = replace(INFO, name=name), found.info.digest
+    return _entry(about, 0.5, classes, details, dataset="mini-ref-davis", manifest_digest=digest)
 
 
-def plain_contribution(name, dataset="mini-ref-elsewhere", class_name="dog", **info):
+def plain_entry(name, dataset="mini-ref-elsewhere", class_name="dog", **info):
     """A method on a dataset whose manifest is not at hand."""
     ids = [f"f1/{class_name}/d{draw}/v{video}/0" for draw in range(2) for video in range(3)]
     J = np.linspace(0.2, 0.7, len(ids))
-    gallery = GALLERY.empty_table()
-    about = replace(INFO, name=name, **info)
-    return Contribution(
-        _entry(about, 0.45, {class_name: 1}, dataset=dataset), pa.table([ids, J, J], schema=EPISODES), gallery
-    )
+    details = Details(pa.table([ids, J, J], schema=EPISODES), GALLERY.empty_table())
+    return _entry(replace(INFO, name=name, **info), 0.45, {class_name: 1}, details, dataset=dataset)
 
 
-def hostile_contributions():
+def hostile_entries():
     """An entry on the embedded set, and one on a dataset of a bad name, whose every text wants to run a script."""
     bad = {"summary": HOSTILE, "paper": HOSTILE, "licence": HOSTILE, "trained_on": (HOSTILE,)}
     return [
-        shapes_contribution(HOSTILE, 9, **bad),
-        plain_contribution(HOSTILE, dataset=HOSTILE.replace("/", ""), class_name=HOSTILE.replace("/", ""), **bad),
+        shapes_entry(HOSTILE, 9, **bad),
+        plain_entry(HOSTILE, dataset=HOSTILE.replace("/", ""), class_name=HOSTILE.replace("/", ""), **bad),
     ]
 
 
-def _entry(about, mean, classes, **changes):
+def _entry(about, mean, classes, details, **changes):
     folds = sorted(set(classes.values()))
     results = []
     for fold in folds:
@@ -94,7 +87,7 @@ def _entry(about, mean, classes, **changes):
         summary = summarise([Score(J=j, F=f, JF=(j + f) / 2) for j, f in scores])
         names = [name for name, where in classes.items() if where == fold]
         results.append(made.model_copy(update={"classes": tuple(ClassResult(name=n, score=summary) for n in names)}))
-    return entry_from_results(results, folds)
+    return entry_from_results(results, folds, details=details, links=("https://example.org/code?a=1&b=2",))
 
 
 def _gallery(found, ids, shift):

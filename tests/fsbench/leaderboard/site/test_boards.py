@@ -3,10 +3,10 @@ import pytest
 
 from fsbench.errors import RunError
 from fsbench.evaluation.predictions import decode_masks
+from fsbench.leaderboard.details import Details
+from fsbench.leaderboard.details import GALLERY
 from fsbench.leaderboard.site import make_boards
-from fsbench.leaderboard.site.boards import Contribution
 from fsbench.leaderboard.site.boards import draw_means
-from fsbench.leaderboard.site.sources import GALLERY
 from tests.conftest import ROOT
 from tests.fsbench.leaderboard.site import samples
 
@@ -58,9 +58,10 @@ def test_draw_means_average_sentences_videos_and_classes_in_turn(boards):
 
 
 def broken(**changes):
-    good = samples.shapes_contribution("close", 2)
-    rows = [row | changes if i == 1 else row for i, row in enumerate(good.gallery.to_pylist())]
-    return Contribution(good.entry, good.episodes, pa.Table.from_pylist(rows, schema=GALLERY))
+    good = samples.shapes_entry("close", 2)
+    rows = [row | changes if i == 1 else row for i, row in enumerate(good.details.gallery.to_pylist())]
+    details = Details(good.details.episodes, pa.Table.from_pylist(rows, schema=GALLERY))
+    return good.model_copy(update={"details": details})
 
 
 @pytest.mark.parametrize("changes", [{"counts": b"xyz"}, {"height": 1 << 30, "width": 1 << 30}, {"frame": "00001"}])

@@ -1,6 +1,7 @@
 import re
 
 from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies
 
 from fsbench.leaderboard.site.slugs import slug
@@ -16,6 +17,7 @@ def test_names_that_differ_in_case_or_signs_alone_get_files_of_their_own():
     assert len({slug(name) for name in names}) == len(names)
 
 
+@settings(max_examples=30)
 @given(strategies.text(max_size=80))
 def test_every_text_gives_a_safe_file_name(text):
     name = slug(text)
