@@ -60,7 +60,7 @@ def compare(one: Entry, other: Entry) -> Comparison:
 
 def comparison_text(one: Entry, other: Entry, found: Comparison) -> str:
     """Returns a table of J&F: over all, of each fold, of each class."""
-    lines = [("J&F", one.title, other.title, "difference", "95 % interval", "p")]
+    lines: list[tuple[str, ...]] = [("J&F", one.title, other.title, "difference", "95 % interval", "p")]
     lines += [(name, *_cells(first, second, each)) for name, first, second, each in _rows(one, other, found)]
     episodes = _details(one).episodes.num_rows
     head = f"{one.dataset} {one.manifest_version}, {episodes} episodes, protocol {one.protocol}"

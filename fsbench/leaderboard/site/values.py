@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fsbench.leaderboard import entries
+from fsbench.evaluation import results
 from fsbench.leaderboard.entries import Entry
 
 __all__ = [
@@ -45,7 +45,7 @@ def class_interval(entry: Entry, name: str) -> Interval | None:
     return None if entry.intervals is None else _ends(entry.intervals.classes.get(name))
 
 
-def _ends(found: entries.Interval | None) -> Interval | None:
+def _ends(found: results.Interval | None) -> Interval | None:
     return None if found is None else (found.low.JF, found.high.JF)
 
 

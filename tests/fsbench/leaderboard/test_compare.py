@@ -56,7 +56,8 @@ def test_what_was_made_in_another_way_is_not_compared(name):
 
 
 def test_a_pool_of_frames_has_no_test():
-    sides = [each.model_copy(update={"protocol": "released|mean=frame"}) for each in detailed({"good": 0.0, "bad": 0.1})]
+    entries = detailed({"good": 0.0, "bad": 0.1})
+    sides = [each.model_copy(update={"protocol": "released|mean=frame"}) for each in entries]
     with pytest.raises(RunError, match="for the averages of protocol 'standard'"):
         compare(*sides)
 
