@@ -111,7 +111,8 @@ def intervals(table: pd.DataFrame, rng: np.random.Generator, replicates: int = 2
     videos along: what they add to the spread of a class's mean is in the spread between classes already. A resample has
     n - 1 members, which makes the spread of its mean an unbiased estimate for small n, too (Rao and Wu, 1988); the
     interval is that many spreads to either side as Student's t asks for, with n - 1 degrees of freedom, summed over the
-    folds for the mean over these. So it keeps its level with as few as three clusters, by being wide then.
+    folds for the mean over these, which takes the classes of all folds to be spread alike. So it keeps its level with
+    as few as three clusters, by being wide then.
 
     Args:
         table: Episodes.
