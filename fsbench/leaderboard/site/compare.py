@@ -1,8 +1,13 @@
 """The page on which any two methods of a board are compared, episode by episode."""
 
 from collections.abc import Mapping
+from itertools import combinations
 from typing import Any
 
+from fsbench.evaluation.results import Score
+from fsbench.leaderboard.compare import compare
+from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.entries import has_chain
 from fsbench.leaderboard.site.addresses import episode_page
 from fsbench.leaderboard.site.addresses import picture_file
 from fsbench.leaderboard.site.boards import Board
@@ -26,12 +31,43 @@ def compare_page_text(board: Board) -> str:
         "methods": board.methods,
         "ids": scores.index.tolist(),
         "scores": [{name: rounded(scores[i, name]) for name in ("J", "F")} for i in range(len(board.methods))],
-        "pairs": {},
+        "pairs": _pairs(board),
         "gallery": {view.episode_id: _seen(board, view) for view in board.gallery},
     }
     shown = {"title": board.table.title, "subtitle": board.table.subtitle, "methods": board.methods}
     has_pictures = any(view.query.has_pixels for view in board.gallery)
     return render_page("compare", LinkedAssets(_ROOT), _ROOT, data, board=shown, has_pictures=has_pictures)
+
+
+def _pairs(board: Board) -> _Json:
+    """Returns the tested mean differences of all pairs of methods on the same episodes, "first-second" by number."""
+    if not has_chain(board.table.protocol):
+        return {}
+    entries = [row.entry for row in board.table.rows]
+    return {
+        f"{i}-{j}": _differences(entries[i], entries[j])
+        for i, j in combinations(range(len(entries)), 2)
+        if _have_same_episodes(entries[i], entries[j])
+    }
+
+
+def _have_same_episodes(one: Entry, other: Entry) -> bool:
+    ids = [entry.details.episodes["episode_id"] for entry in (one, other) if entry.details is not None]
+    return len(ids) == 2 and ids[0].equals(ids[1])
+
+
+def _differences(one: Entry, other: Entry) -> _Json:
+    """Returns for J, F and J&F the mean difference, its interval and p."""
+    found = compare(one, other).mean
+    return {
+        name: {
+            "difference": getattr(found.mean, name),
+            "low": None if found.interval is None else getattr(found.interval.low, name),
+            "high": None if found.interval is None else getattr(found.interval.high, name),
+            "p": getattr(found.p, name),
+        }
+        for name in Score.model_fields
+    }
 
 
 def _seen(board: Board, view: EpisodeView) -> _Json:

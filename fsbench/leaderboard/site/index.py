@@ -60,6 +60,7 @@ def _row(row: Row, folds: Sequence[int]) -> _Json:
     ends = mean_interval(entry) if folds or JF is None else fold_interval(entry, entry.folds[0].fold)
     return {
         "label": row.method,
+        "rank": row.rank,
         "href": method_page(entry.title),
         "summary": entry.method.summary,
         "notes": row.notes,

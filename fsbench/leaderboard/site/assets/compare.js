@@ -14,14 +14,16 @@
     const place = document.getElementById("verdict");
     const stored = pairs[`${Math.min(one, other)}-${Math.max(one, other)}`];
     const cards = [];
-    if (stored && metric.value === "JF") {
+    if (stored) {
       const sign = one < other ? 1 : -1;
-      const ends = [sign * stored.low, sign * stored.high].sort((x, y) => x - y);
-      cards.push(card(FS.signed(sign * stored.difference), `${stored.name}: A minus B, 95 % interval ${FS.signed(ends[0])} to ${FS.signed(ends[1])}`));
-      if (stored.p !== null) cards.push(card(stored.p < 0.001 ? "p < 0.001" : `p = ${stored.p.toFixed(3)}`, stored.test));
+      const { difference, low, high, p } = stored[metric.value];
+      const ends = [sign * low, sign * high].sort((x, y) => x - y).map(FS.signed);
+      cards.push(card(FS.signed(sign * difference), `mean difference, A minus B, by the protocol${low === null ? "" : `; 95 % interval ${ends[0]} to ${ends[1]}`}`));
+      cards.push(card(p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`, "two-sided, of flipped signs of whole classes, or of videos where classes are few"));
+    } else {
+      const mean = differences.reduce((sum, { d }) => sum + d, 0) / (differences.length || 1);
+      cards.push(card(FS.signed(mean), "mean difference over all episodes, each counted once"));
     }
-    const mean = differences.reduce((sum, { d }) => sum + d, 0) / (differences.length || 1);
-    cards.push(card(FS.signed(mean), "mean difference over all episodes, each counted once"));
     const wins = differences.filter(({ d }) => d > 0).length, losses = differences.filter(({ d }) => d < 0).length;
     cards.push(card(`${wins} : ${losses}`, `episodes that A wins and loses; ${differences.length - wins - losses} are equal`));
     place.replaceChildren(...cards);
