@@ -142,7 +142,8 @@ def test_online_learning_starts_from_the_base_weights_for_each_support_set(folde
 def test_online_learning_that_is_not_needed_changes_nothing(folder, method):
     content = make(folder, online_steps=2, online_enough=-1.0)
     one, other = (probabilities(m, m.adapt(support()), clip()) for m in (method, content))
-    assert torch.equal(one, other)
+    # Convolutions may differ in their last bits with where in memory their weights lie.
+    torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
 def test_bfloat16_comes_close(folder, method):
