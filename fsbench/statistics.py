@@ -7,6 +7,7 @@ a class might have. Support draws and weights are taken as they are: how much th
 """
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -110,9 +111,9 @@ def intervals(table: pd.DataFrame, rng: np.random.Generator, replicates: int = 2
     For the mean of a class its n videos are resampled, for that of a fold its n classes, each of which brings its
     videos along: what they add to the spread of a class's mean is in the spread between classes already. A resample has
     n - 1 members, which makes the spread of its mean an unbiased estimate for small n, too (Rao and Wu, 1988); the
-    interval is that many spreads to either side as Student's t asks for, with n - 1 degrees of freedom, summed over the
-    folds for the mean over these, which takes the classes of all folds to be spread alike. So it keeps its level with
-    as few as three clusters, by being wide then.
+    interval is that many spreads to either side as Student's t asks for, with n - 1 degrees of freedom, and for the
+    mean over folds with those of Welch and Satterthwaite. So it keeps its level with as few as three clusters, by being
+    wide then.
 
     Args:
         table: Episodes.
@@ -219,7 +220,7 @@ def _intervals(classes: Sequence[_Class], rng: np.random.Generator, replicates: 
         mean=_interval(
             np.mean(list(centres.values()), axis=0),
             np.mean(list(resampled.values()), axis=0),
-            sum(freedoms.values()) if all(freedoms.values()) else 0,
+            _pooled_freedom(resampled, freedoms),
             low,
         ),
         folds={fold: _interval(centres[fold], resampled[fold], freedoms[fold], low) for fold in folds},
@@ -236,9 +237,19 @@ def _resamples(count: int, replicates: int, rng: np.random.Generator) -> Values:
     return found
 
 
-def _interval(centre: Values, resampled: Values, freedom: int, low: float) -> Interval | None:
+def _pooled_freedom(resampled: Mapping[int, Values], freedoms: Mapping[int, int]) -> Values | int:
+    """Returns the degrees of freedom of the mean over folds, [3]: those of a fold count as much as its spread."""
+    if not all(freedoms.values()):
+        return 0
+    variances = np.stack([means.var(axis=0) for means in resampled.values()])
+    shares = variances**2 / np.array(list(freedoms.values()))[:, None]
+    most = np.full(variances.shape[1], float(sum(freedoms.values())))
+    return np.asarray(np.divide(variances.sum(axis=0) ** 2, shares.sum(axis=0), out=most, where=shares.sum(axis=0) > 0))
+
+
+def _interval(centre: Values, resampled: Values, freedom: Values | int, low: float) -> Interval | None:
     """Returns the interval around a centre [3], given the resampled means [R, 3] and the degrees of freedom."""
-    if freedom < 1:
+    if np.min(freedom) < 1:
         return None
     reach = student.ppf((1 + LEVEL) / 2, freedom) * np.nanstd(resampled, axis=0)
     return Interval(low=_score(np.maximum(centre - reach, low)), high=_score(np.minimum(centre + reach, 1.0)))

@@ -64,7 +64,10 @@ def comparison_text(one: Entry, other: Entry, found: Comparison) -> str:
     lines += [(name, *_cells(first, second, each)) for name, first, second, each in _rows(one, other, found)]
     episodes = _details(one).episodes.num_rows
     head = f"{one.dataset} {one.manifest_version}, {episodes} episodes, protocol {one.protocol}"
-    foot = "Per cent. p is two-sided, of flipped signs of the classes' differences, or of the videos' of few classes."
+    foot = (
+        "Per cent. p is two-sided, of flipped signs of the classes' differences; where there are fewer than six\n"
+        "classes, of their videos', and speaks of these classes alone, while the interval is for all there might be."
+    )
     return "\n".join([head, "", columns(lines), "", foot])
 
 
