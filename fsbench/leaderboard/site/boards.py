@@ -95,6 +95,7 @@ class Board:
             for episode_id, rows in _by_episode(details):
                 if episode_id in views:
                     tracks.setdefault(episode_id, []).append(_track(label, rows, views.frames(episode_id)))
+        views.prepare(tracks)
         return [views.episode(episode_id, found) for episode_id, found in sorted(tracks.items())]
 
     @property

@@ -1,7 +1,11 @@
 """Where the pixels and sentences of a page come from: a dataset on disk, or the embedded set, drawn on demand."""
 
 import logging
-from functools import lru_cache
+import multiprocessing
+import os
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Protocol
@@ -27,13 +31,16 @@ __all__ = ["DatasetPictures", "Pictures", "RenderedPictures", "find_pictures"]
 
 logger = logging.getLogger(__name__)
 
-_KEPT_VIDEOS = 256
+_MANY_VIDEOS = 24
 _LARGE_PX = 200
 _CONFIG = shapes.ShapesConfig()
 
 
 class Pictures(Protocol):
     """Frames, label maps and sentences of a manifest's videos."""
+
+    def prepare(self, video_ids: Iterable[str]) -> None:
+        """Says what will be asked for, so that it can be made ready at once."""
 
     def jpeg(self, video_id: str, frame: str) -> bytes:
         """Returns a frame as a JPEG file."""
@@ -54,6 +61,9 @@ class DatasetPictures:
     def __init__(self, dataset: Dataset, manifest: Manifest) -> None:
         self._dataset = dataset
         self._sentences = Sentences(manifest, dataset)
+
+    def prepare(self, video_ids: Iterable[str]) -> None:
+        """Does nothing: files are read when they are asked for."""
 
     def jpeg(self, video_id: str, frame: str) -> bytes:
         """Returns a frame as a JPEG file; large ones lose what nobody sees, since a video has many."""
@@ -79,7 +89,17 @@ class RenderedPictures:
 
     def __init__(self, manifest: Manifest, config: shapes.ShapesConfig = _CONFIG) -> None:
         self._digests = {(r["video_id"], r["expression_id"]): r["text_sha256"] for r in manifest.rows("expressions")}
-        self._video = lru_cache(_KEPT_VIDEOS)(lambda video_id: shapes.render_named(config, video_id))
+        self._config = config
+        self._videos: dict[str, shapes.RenderedVideo] = {}
+
+    def prepare(self, video_ids: Iterable[str]) -> None:
+        """Draws videos with all cores, if there are so many that starting processes is worth it."""
+        missing = sorted(set(video_ids) - self._videos.keys())
+        if len(missing) < _MANY_VIDEOS:
+            return
+        with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+            drawn = pool.map(partial(shapes.render_named, self._config), missing, chunksize=4)
+            self._videos.update(zip(missing, drawn, strict=True))
 
     def jpeg(self, video_id: str, frame: str) -> bytes:
         """Returns a frame as the JPEG file that the set on disk holds."""
@@ -107,6 +127,11 @@ class RenderedPictures:
                 "Does the manifest belong to this fsbench?"
             )
         return text
+
+    def _video(self, video_id: str) -> shapes.RenderedVideo:
+        if video_id not in self._videos:
+            self._videos[video_id] = shapes.render_named(self._config, video_id)
+        return self._videos[video_id]
 
 
 def find_pictures(manifest: Manifest, data_root: Path | None) -> Pictures | None:

@@ -113,6 +113,13 @@ class Views:
         """All episodes, in order."""
         return list(self._episodes)
 
+    def prepare(self, episode_ids: Iterable[str]) -> None:
+        """Says which episodes will be asked for, so that their pictures can be made ready at once."""
+        if self._pictures is not None:
+            rows = [self._episodes[episode_id] for episode_id in episode_ids]
+            shots = [shot for row in rows for shot in self._supports[row["support_id"]]["shots"]]
+            self._pictures.prepare(row["video_id"] for row in [*rows, *shots])
+
     def frames(self, episode_id: str) -> tuple[str, ...]:
         """Returns the names of the query's frames."""
         return self._frames[self._episodes[episode_id]["video_id"]]

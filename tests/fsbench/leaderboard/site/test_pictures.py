@@ -65,6 +65,15 @@ def test_only_what_is_asked_for_is_drawn(on_disk, monkeypatch):
     assert drawn == ["wug-01"]
 
 
+def test_many_videos_are_drawn_at_once_and_equal_those_drawn_one_by_one(on_disk, monkeypatch):
+    at_once, one_by_one = RenderedPictures(on_disk[1], CONFIG), RenderedPictures(on_disk[1], CONFIG)
+    names = [f"{word}-{number:02d}" for word in shapes.CATEGORIES for number in range(2)]
+    at_once.prepare(names)
+    wanted = one_by_one.jpeg("zav-01", "00005")
+    monkeypatch.setattr(shapes, "render_named", None)
+    assert at_once.jpeg("zav-01", "00005") == wanted
+
+
 def test_what_is_not_in_the_set_is_an_error_that_says_so(on_disk):
     pictures = RenderedPictures(on_disk[1], CONFIG)
     for video in ("wug-02", "wug-1", "horse-00", "wug"):
