@@ -11,7 +11,6 @@ Axis letters: `F` support frames, `T` query frames, `H, W` pixels, `h, w` pixels
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -22,12 +21,14 @@ from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Fold
 from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Support
+from fsbench_baselines.cutting import grab_cut
+from fsbench_baselines.cutting import shrink
+from fsbench_baselines.cutting import strong_parts
 
 __all__ = ["Appearance", "ColourPrototype"]
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
-Pixels = TypeVar("Pixels", Bytes, Floats)
 
 CELLS = 32  # of a colour histogram along each axis; C = CELLS ** 3
 CELLS_PER_DEVIATION = 4  # a histogram spans four standard deviations to either side of the video's mean colour
@@ -40,7 +41,6 @@ PLACE_BLUR = 0.15  # standard deviation in sides of the grid
 PLACE_WEIGHT = 0.5  # of the place in the score, where each colour evidence weighs 1
 SCORE_BLUR = 1 / 64  # standard deviation in shorter sides
 CORE, PROBABLE, POSSIBLE = 0.5, 2.0, 6.0  # times the support's object-to-background odds: objects of a class vary so
-LEAST_PART = 0.2  # of a frame's strongest component: weaker ones are dropped
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +100,8 @@ class ColourPrototype:
         """Returns the appearance of the support objects; None if no support frame shows one."""
         cells, weights, places, areas = [], [], [], []
         for shot in support.shots:
-            masks = _shrink(shot.masks.astype(np.float32), self.working_size)
-            cells.append(_colour_cells(_shrink(shot.frames, self.working_size)).ravel())
+            masks = shrink(shot.masks.astype(np.float32), self.working_size)
+            cells.append(_colour_cells(shrink(shot.frames, self.working_size)).ravel())
             weights.append(masks.ravel())
             places += [cv2.resize(mask, (PLACE_GRID, PLACE_GRID), interpolation=cv2.INTER_AREA) for mask in masks]
             areas += [mask.mean() for mask in shot.masks]
@@ -125,39 +125,9 @@ class ColourPrototype:
             levels = np.quantile(score, 1 / (1 + odds)).tolist()
             height, width = clip.output_size
             for mask, frame, frame_score in zip(masks, view.frames, score, strict=True):
-                small = _strong_parts(self._cut(frame, frame_score, levels), frame_score - levels[0])
+                small = strong_parts(grab_cut(frame, frame_score, levels, self.iterations), frame_score - levels[0])
                 mask[:] = cv2.resize(small.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
         return np.repeat(masks[None], len(expressions), axis=0)
-
-    def _cut(self, frame: Bytes, score: Floats, levels: list[float]) -> npt.NDArray[np.bool_]:
-        """Returns GrabCut's object in one frame.
-
-        Args:
-            frame: uint8 [h, w, 3].
-            score: float32 [h, w].
-            levels: Scores above which a pixel is the object's for certain, probably, and possibly.
-        Returns:
-            bool [h, w].
-        """
-        certain, probable, possible = levels
-        seeds = np.where(score > probable, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-        seeds[score > certain] = cv2.GC_FGD
-        seeds[score < possible] = cv2.GC_BGD
-        is_object = (seeds & 1).astype(np.bool_)  # true of GC_FGD and GC_PR_FGD
-        if self.iterations == 0 or is_object.all() or not is_object.any():
-            return is_object
-        cv2.setRNGSeed(0)  # GrabCut's first clusters are random
-        background, model = np.zeros((1, 65)), np.zeros((1, 65))
-        cv2.grabCut(frame, seeds, (0, 0, 0, 0), background, model, self.iterations, cv2.GC_INIT_WITH_MASK)
-        return (seeds & 1).astype(np.bool_)
-
-
-def _shrink(frames: Pixels, shorter_side: int) -> Pixels:
-    """Returns frames [T, H, W, ...] at a shorter side of at most so many pixels."""
-    height, width = frames.shape[1:3]
-    scale = min(1.0, shorter_side / min(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]).astype(frames.dtype)
 
 
 def _colour_cells(frames: Bytes) -> npt.NDArray[np.int32]:
@@ -185,7 +155,7 @@ def _density(cells: npt.NDArray[np.int32], weights: npt.NDArray[np.floating]) ->
 
 def _view(frames: Bytes, working_size: int) -> _View:
     """Returns what of a query video, uint8 [T, H, W, 3], depends on no support."""
-    small = _shrink(frames, working_size)
+    small = shrink(frames, working_size)
     cells = _colour_cells(small)
     height, width = cells.shape[1:]
     across, down = (np.minimum(np.arange(n) + 0.5, n - 0.5 - np.arange(n)) / n for n in (width, height))
@@ -200,16 +170,3 @@ def _score(support: Appearance, view: _View) -> Floats:
     place = cv2.resize(support.place, (width, height), interpolation=cv2.INTER_LINEAR)
     raw = evidence[view.cells] + PLACE_WEIGHT * place
     return np.stack([cv2.GaussianBlur(frame, (0, 0), SCORE_BLUR * min(height, width)) for frame in raw])
-
-
-def _strong_parts(mask: npt.NDArray[np.bool_], strength: Floats) -> npt.NDArray[np.bool_]:
-    """Returns the connected components of a mask that are not much weaker than its strongest; all if none is strong.
-
-    Args:
-        mask: bool [h, w].
-        strength: float32 [h, w]; a component's is the sum of its positive values.
-    """
-    _, labels = cv2.connectedComponents(mask.astype(np.uint8))
-    strengths = np.bincount(labels.ravel(), np.maximum(strength, 0).ravel())
-    strengths[0] = 0.0  # what is not in the mask
-    return np.asarray(mask & (strengths >= LEAST_PART * strengths.max())[labels])

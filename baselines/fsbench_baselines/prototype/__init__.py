@@ -1,0 +1,1 @@
+"""Training-free prototypes of frozen ImageNet features; the sentence chooses among the candidates."""

@@ -1,0 +1,160 @@
+"""Prototypes of frozen features, without any training: cosine map, cut, borders by GrabCut, choice by the sentence."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy import ndimage
+
+from fsbench.methods.contract import Clip
+from fsbench.methods.contract import Fold
+from fsbench.methods.contract import MethodInfo
+from fsbench.methods.contract import Support
+from fsbench_baselines.cutting import grab_cut
+from fsbench_baselines.cutting import shrink
+from fsbench_baselines.cutting import strong_parts
+from fsbench_baselines.devices import pick_device
+from fsbench_baselines.prototype.evidence import cosine_map
+from fsbench_baselines.prototype.evidence import Prototypes
+from fsbench_baselines.prototype.evidence import support_prototypes
+from fsbench_baselines.prototype.weights import INSTALL
+from fsbench_baselines.prototype.weights import load_features
+from fsbench_baselines.prototype.weights import load_words
+from fsbench_baselines.prototype.weights import missing_packages
+from fsbench_baselines.prototype.weights import STRIDE
+from fsbench_baselines.prototype.words import Candidate
+from fsbench_baselines.prototype.words import measure
+from fsbench_baselines.prototype.words import SentenceReader
+
+__all__ = ["Prototype"]
+
+CORE, PROBABLE, POSSIBLE = 0.5, 1.0, 3.0  # times the odds of an object's pixel that the cut gives
+LEAST_CANDIDATE = 0.3  # of the strongest candidate's evidence
+
+
+class Prototype:
+    """Segments what is nearer to the support's object than to its background and the query's border.
+
+    Args:
+        feature_size: Shorter side of the frames that the network sees, in pixels; smaller frames are enlarged.
+        cut_size: Shorter side, at most, of the frames that are cut.
+        border_weight: Of the query's border beside the support's background; 0 leaves it out.
+        cut: `nearest` takes the pixels nearer to the object than to what is not, `area` as many as the support's have.
+        iterations: Of GrabCut; 0 takes the cut as it is.
+        sentences: Whether words choose among candidates.
+        device: auto, cpu, cuda or mps.
+    """
+
+    info = MethodInfo(
+        "prototype",
+        "1",
+        "Prototypes of frozen ImageNet features, then GrabCut; words choose among candidates.",
+        licence="Apache-2.0 (code, EfficientNet-Lite0), MIT (package of all-MiniLM-L6-v2)",
+        trained_on=("ImageNet-1k (features)", "1.17 billion sentence pairs (all-MiniLM-L6-v2)"),
+    )
+    needs = (INSTALL,)
+
+    @staticmethod
+    def missing(dataset: str) -> list[str]:
+        """Returns what of `needs` is not there, whatever the dataset."""
+        return [INSTALL] if missing_packages() else []
+
+    def __init__(
+        self,
+        feature_size: int = 288,
+        cut_size: int = 144,
+        border_weight: float = 1.0,
+        cut: Literal["nearest", "area"] = "nearest",
+        iterations: int = 1,
+        sentences: bool = True,
+        device: str = "auto",
+    ) -> None:
+        self.feature_size = feature_size
+        self.cut_size = cut_size
+        self.border_weight = border_weight
+        self.cut = cut
+        self.iterations = iterations
+        self.device = pick_device(device)
+        self.sentences = sentences
+
+    def prepare(self, fold: Fold) -> None:
+        """Loads the weights.
+
+        Raises:
+            PluginError: A package of the extra [weights] is missing.
+        """
+        self.features = load_features(self.device)
+        self.reader = SentenceReader(load_words()) if self.sentences else None
+
+    def adapt(self, support: Support) -> Prototypes | None:
+        """Returns the prototypes; None if no support frame shows an object."""
+        return support_prototypes([(self._layers(shot.frames), shot.masks) for shot in support.shots])
+
+    def segment(self, adapted: Prototypes | None, clip: Clip, expressions: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Returns bool [N, T, H, W]; all false if the support shows no object."""
+        masks = np.zeros((len(expressions), len(clip.frames), *clip.output_size), dtype=np.bool_)
+        if adapted is None:
+            return masks
+        layers = clip.memo(("prototype", self.feature_size), lambda: self._layers(clip.frames))
+        frames = shrink(clip.frames, self.cut_size)
+        score = cosine_map(adapted, layers, self.border_weight, frames.shape[1:3]).cpu().numpy()
+        found = self._objects(frames, score, adapted.odds)
+        candidates = _candidates(found, score, frames) if self.reader else []
+        sized: dict[int, npt.NDArray[np.bool_]] = {}  # most sentences share a choice
+        for mask, sentence in zip(masks, expressions, strict=True):
+            choice = self.reader.choose(sentence, candidates) if self.reader and len(candidates) > 1 else None
+            if id(choice) not in sized:
+                sized[id(choice)] = _enlarge(choice.mask if choice else found, clip.output_size)
+            mask[:] = sized[id(choice)]
+        return masks
+
+    def _layers(self, frames: npt.NDArray[np.uint8]) -> list[torch.Tensor]:
+        """Returns the features of frames, uint8 [T, H, W, 3]."""
+        height, width = frames.shape[1:3]
+        scale = self.feature_size / min(height, width)
+        # Four to one is as flat as the network sees a frame.
+        size = [max(1, round(min(side * scale, 4 * self.feature_size) / STRIDE)) * STRIDE for side in (width, height)]
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        return self.features(np.stack([cv2.resize(frame, size, interpolation=way) for frame in frames]))
+
+    def _objects(
+        self, frames: npt.NDArray[np.uint8], score: npt.NDArray[np.float32], odds: float
+    ) -> npt.NDArray[np.bool_]:
+        """Returns what is of the class, bool [T, h, w], at the working size."""
+        if self.cut == "nearest":
+            share = np.clip((score > 0).mean(), 1 / score.size, 0.95)
+            odds = float(share / (1 - share))
+        levels = np.quantile(score, 1 / (1 + odds * np.array([CORE, PROBABLE, POSSIBLE])))
+        parts = []
+        for frame, frame_score in zip(frames, score, strict=True):
+            mask = grab_cut(frame, frame_score, levels.tolist(), self.iterations)
+            parts.append(strong_parts(mask, frame_score - np.float32(levels[1])))
+        return np.stack(parts)
+
+
+def _candidates(
+    found: npt.NDArray[np.bool_], score: npt.NDArray[np.float32], frames: npt.NDArray[np.uint8]
+) -> list[Candidate]:
+    """Returns the parts of a video's mask that hang together in space and time and are not weak, strongest first.
+
+    Args:
+        found: bool [T, h, w].
+        score: float32 [T, h, w].
+        frames: uint8 [T, h, w, 3].
+    """
+    labels, count = ndimage.label(found)
+    floor = np.quantile(score, 0.5)
+    strengths = ndimage.sum_labels(np.maximum(score - floor, 0), labels, range(1, count + 1))
+    order = np.argsort(-strengths, kind="stable")
+    strong = [n for n in order if strengths[n] >= LEAST_CANDIDATE * strengths[order[0]]]
+    return [measure(labels == n + 1, frames, float(strengths[n])) for n in strong]
+
+
+def _enlarge(masks: npt.NDArray[np.bool_], size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Returns masks [T, h, w] at another (height, width)."""
+    height, width = size
+    soft = [cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) for mask in masks]
+    return np.asarray(np.stack(soft) > 0.5)
