@@ -67,6 +67,7 @@ SAMPLES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "empty": _plain,
     "full-frame": _plain,
     "grounded-sam2": _hub(_write_grounded, short_side=72),
+    "prototype": _plain,
     "referformer": _referformer,
     "referformer-finetune": _finetune,
     "sam3": _hub(tiny_models.write_sam3),

@@ -53,7 +53,7 @@ class Prototype:
         "1",
         "Prototypes of frozen ImageNet features, then GrabCut; words choose among candidates.",
         licence="Apache-2.0 (code, EfficientNet-Lite0), MIT (package of all-MiniLM-L6-v2)",
-        trained_on=("ImageNet-1k (features)", "1.17 billion sentence pairs (all-MiniLM-L6-v2)"),
+        trained_on=("ImageNet-1k (features)", "a billion pairs of sentences (all-MiniLM-L6-v2)"),
     )
     needs = (INSTALL,)
 
