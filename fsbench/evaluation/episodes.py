@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fsbench.datasets.catalogue import resolve_dataset
 from fsbench.datasets.records import Dataset
 from fsbench.errors import ManifestError
 from fsbench.errors import RunError
@@ -22,9 +21,8 @@ from fsbench.evaluation.reference import VideoTask
 from fsbench.evaluation.results import mean_score
 from fsbench.evaluation.results import Score
 from fsbench.protocol import Protocol
-from fsbench.splits.manifest import find_manifest
+from fsbench.splits.benchmark import open_benchmark
 from fsbench.splits.manifest import Manifest
-from fsbench.splits.manifest import read_manifest
 
 __all__ = ["ManifestReference", "episode_means", "open_reference"]
 
@@ -98,8 +96,7 @@ def open_reference(target: Target, protocol: Protocol, has_draws: bool) -> Manif
     """
     if protocol.chain is None:
         raise RunError(f"Protocol {protocol.name!r} scores folders of masks, not episodes. Give --truth DIR.")
-    dataset = resolve_dataset(target.dataset, target.data_root)
-    manifest = read_manifest(find_manifest(dataset.name, target.splits))
+    dataset, manifest = open_benchmark(target.dataset, target.data_root, target.splits)
     all_draws = sorted({row["draw"] for row in manifest.rows("supports")})
     draws: Sequence[int | None] = target.draws or all_draws
     if not has_draws:

@@ -10,18 +10,14 @@ from fsbench.datasets.records import Dataset
 from fsbench.methods.contract import Fold
 from fsbench.splits.manifest import Manifest
 
-__all__ = ["TrainingJob"]
+__all__ = ["TrainingJob", "TrainingOptions"]
 
 
-@dataclass(frozen=True)
-class TrainingJob:
-    """One training on the base classes of a fold.
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """What a user may choose about a training, whatever the method.
 
     Attributes:
-        dataset: Frames, masks and sentences.
-        manifest: Says which classes are base classes, and which videos are theirs.
-        fold: The fold that the checkpoint is for.
-        out: Folder of the training.
         recipe: Name of a recipe of the method, or the path of a YAML file; None for the method's usual one.
         overrides: Values of the recipe's fields, as text.
         init: Weights to start from; None for random ones.
@@ -34,10 +30,6 @@ class TrainingJob:
         progress: Show a progress bar.
     """
 
-    dataset: Dataset
-    manifest: Manifest
-    fold: Fold
-    out: Path
     recipe: str | None = None
     overrides: Mapping[str, str] = field(default_factory=dict)
     init: Path | None = None
@@ -48,3 +40,20 @@ class TrainingJob:
     compile: bool = False
     device: str = "auto"
     progress: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob(TrainingOptions):
+    """One training on the base classes of a fold.
+
+    Attributes:
+        dataset: Frames, masks and sentences.
+        manifest: Says which classes are base classes, and which videos are theirs.
+        fold: The fold that the checkpoint is for.
+        out: Folder of the training.
+    """
+
+    dataset: Dataset
+    manifest: Manifest
+    fold: Fold
+    out: Path

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import fields
 from pathlib import Path
-from typing import Literal
 
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
@@ -12,22 +12,21 @@ from fsbench.evaluation.plan import fold_record
 from fsbench.methods.registry import find_method
 from fsbench.splits.benchmark import open_benchmark
 from fsbench.training.job import TrainingJob
+from fsbench.training.job import TrainingOptions
 
 __all__ = ["TrainingRequest", "train_method"]
 
 
-@dataclass(frozen=True)
-class TrainingRequest:
-    """What to train.
+@dataclass(frozen=True, kw_only=True)
+class TrainingRequest(TrainingOptions):
+    """What to train; "{fold}" in the path `init` stands for the fold.
 
     Attributes:
         method: A registered name, or `module:attr`.
         fold: The fold whose base classes to train on.
         dataset, data_root, splits: As in `fsbench.evaluation.evaluate.Request`.
         options: Options of the method, as text.
-        init: Weights to start from; "{fold}" in the path stands for the fold.
         out: Folder of the training; None for `trainings/<dataset>/<method>/seed-<seed>/fold-<fold>`.
-        recipe, overrides, seed, resume, workers, precision, compile, device, progress: See `TrainingJob`.
     """
 
     method: str
@@ -36,17 +35,7 @@ class TrainingRequest:
     data_root: Path = Path("data")
     splits: Path | None = None
     options: Mapping[str, str] = field(default_factory=dict)
-    init: Path | None = None
     out: Path | None = None
-    recipe: str | None = None
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    seed: int = 0
-    resume: bool = False
-    workers: int = 0
-    precision: Literal["no", "bf16", "fp16"] = "no"
-    compile: bool = False
-    device: str = "auto"
-    progress: bool = False
 
 
 def train_method(request: TrainingRequest) -> Path:
@@ -68,13 +57,12 @@ def train_method(request: TrainingRequest) -> Path:
     if not fold.base:
         raise ManifestError(f"{manifest.path}: fold {request.fold} has no base classes to train on.")
     place = Path(dataset.name) / method.info.name / f"seed-{request.seed}" / f"fold-{request.fold}"
-    same = ("recipe", "overrides", "seed", "resume", "workers", "precision", "compile", "device", "progress")
+    chosen = {entry.name: getattr(request, entry.name) for entry in fields(TrainingOptions)}
     job = TrainingJob(
         dataset=dataset,
         manifest=manifest,
         fold=fold,
         out=request.out or Path("trainings") / place,
-        init=init,
-        **{name: getattr(request, name) for name in same},
+        **{**chosen, "init": init},
     )
     return method.train(options, job)

@@ -1,7 +1,11 @@
 """How DANet is trained."""
 
+from dataclasses import replace
+
 from fsbench.training import Augmentation
 from fsbench_baselines.training.recipe import Recipe
+from fsbench_baselines.training.recipe import SMALL
+from fsbench_baselines.training.recipe import SMALL_BACKBONE
 
 __all__ = ["RECIPES"]
 
@@ -29,47 +33,15 @@ _RELEASED = Recipe(
     frozen=("encoder",),
     frozen_eval=False,
 )
-_SHAPES_BACKBONE = Recipe(
-    name="shapes-backbone",
-    epochs=6,
-    episodes_per_class=80,
-    batch=8,
-    shuffle=True,
-    query_frames=1,
-    support_frames=1,
-    frame_choice="spread",
-    augmentation=Augmentation(flip=0.5, light=0.2),
-    lr=2e-3,
-    rates={},
-    weight_decay=0.02,
-    decay_norms=False,
-    schedule="cosine",
-    warmup_steps=100,
-    clip=0.0,
-    frozen=(),
-)
-_SHAPES = Recipe(
+_SHAPES = replace(
+    SMALL,
     name="shapes",
     epochs=4,
-    episodes_per_class=80,
-    batch=8,
-    shuffle=True,
-    query_frames=2,
-    support_frames=1,
     support_videos=3,
-    frame_choice="spread",
     target="class",
-    augmentation=Augmentation(flip=0.5, light=0.2),
-    lr=1e-3,
-    rates={},
-    weight_decay=0.02,
-    decay_norms=False,
-    schedule="cosine",
     warmup_steps=50,
-    clip=1.0,
-    frozen=(),
     model={"backbone": "resnet_small", "key_dim": 32, "value_dim": 64, "width": 32, "size": [64, 96]},
-    pretraining=_SHAPES_BACKBONE,
+    pretraining=replace(SMALL_BACKBONE, epochs=6),
 )
 
 RECIPES = {recipe.name: recipe for recipe in (_RELEASED, _SHAPES)}

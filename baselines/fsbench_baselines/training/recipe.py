@@ -22,7 +22,7 @@ from fsbench.training import FrameChoice
 from fsbench.training import RELEASED_AUGMENTATION
 from fsbench.training import Target
 
-__all__ = ["RECIPES", "Recipe", "load_recipe"]
+__all__ = ["RECIPES", "SMALL", "SMALL_BACKBONE", "Recipe", "load_recipe"]
 
 
 _STAGES = ("pretraining", "naming")  # fields that are recipes of what comes before
@@ -149,36 +149,16 @@ def _require_known(values: Mapping[str, Any], cls: type, where: str) -> None:
 
 CORRECTED = Recipe(name="corrected")
 RELEASED = replace(CORRECTED, name="released", swapped_clamp=True, left_out=("support_qkv", "query_qkv", "conv_q"))
-_SHAPES_BACKBONE = Recipe(
-    name="shapes-backbone",
-    epochs=40,
-    episodes_per_class=80,
-    batch=8,
-    shuffle=True,
-    query_frames=1,
-    support_frames=1,
-    frame_choice="spread",
-    augmentation=Augmentation(flip=0.5, light=0.2),
-    lr=2e-3,
-    rates={},
-    weight_decay=0.02,
-    decay_norms=False,
-    schedule="cosine",
-    warmup_steps=100,
-    clip=0.0,
-    frozen=(),
-)
-_SHAPES_NAMES = replace(_SHAPES_BACKBONE, name="shapes-names", epochs=12, lr=1e-3, clip=1.0)
-SHAPES = Recipe(
-    name="shapes",
-    epochs=14,
+# What small models have in common that learn the embedded dataset from random weights.
+SMALL = Recipe(
+    name="small",
     episodes_per_class=80,
     batch=8,
     shuffle=True,
     query_frames=2,
     support_frames=1,
     frame_choice="spread",
-    augmentation=Augmentation(flip=0.5, swap_sides=True, light=0.2),
+    augmentation=Augmentation(flip=0.5, light=0.2),
     lr=1e-3,
     rates={},
     weight_decay=0.02,
@@ -187,6 +167,13 @@ SHAPES = Recipe(
     warmup_steps=100,
     clip=1.0,
     frozen=(),
+)
+SMALL_BACKBONE = replace(SMALL, name="shapes-backbone", query_frames=1, lr=2e-3, clip=0.0)
+SHAPES = replace(
+    SMALL,
+    name="shapes",
+    epochs=14,
+    augmentation=replace(SMALL.augmentation, swap_sides=True),
     model={
         "backbone": "resnet_small",
         "hidden_dim": 64,
@@ -213,8 +200,8 @@ SHAPES = Recipe(
             "attention_probs_dropout_prob": 0.0,
         },
     },
-    pretraining=_SHAPES_BACKBONE,
-    naming=_SHAPES_NAMES,
+    pretraining=replace(SMALL_BACKBONE, epochs=40),
+    naming=replace(SMALL, name="shapes-names", epochs=12, query_frames=1),
 )
 # Half of the episodes hide the name of their class: only there does the support say what the sentence does not.
 SHAPES_META = replace(
