@@ -47,62 +47,71 @@ def sample(value: Tensor, locations: Tensor, weights: Tensor, shapes: Sequence[t
     Returns:
         [N, Q, M * d].
     """
-    queries, heads = locations.shape[1:3]
+    frames, queries, heads = locations.shape[:3]
     layout = _layout(tuple(shapes), locations.shape[4])
-    read = value.new_empty(len(value), queries, heads, value.shape[-1])
-    for frame in range(len(value)):
-        tables = _tables(value[frame], shapes)
-        for head in range(heads):
+    pairs = max(1, _CHUNK // queries)  # of frame and head: small maps are made together
+    frame_step, head_step = max(1, pairs // heads), min(pairs, heads)
+    read = value.new_empty(frames, queries, heads, value.shape[-1])
+    for frame in range(0, frames, frame_step):
+        tables = _tables(value[frame : frame + frame_step], shapes)
+        for head in range(0, heads, head_step):
+            table = tables[:, head : head + head_step]
+            starts = torch.arange(len(table) * table.shape[1], dtype=torch.int32) * table.shape[2]
+            starts = starts.view(len(table), 1, -1, 1)
             for first in range(0, queries, _CHUNK):
-                part = slice(first, first + _CHUNK)
-                indices, amounts = _bags(
-                    locations[frame, part, head].flatten(1, 2), weights[frame, part, head].flatten(1), layout
+                part = (
+                    slice(frame, frame + frame_step),
+                    slice(first, first + _CHUNK),
+                    slice(head, head + head_step),
                 )
-                read[frame, part, head] = functional.embedding_bag(
-                    indices, tables[head], mode="sum", per_sample_weights=amounts
-                )
+                indices, amounts = _bags(locations[part].flatten(3, 4), weights[part].flatten(3), starts, layout)
+                summed = functional.embedding_bag(indices, table.flatten(0, 2), mode="sum", per_sample_weights=amounts)
+                read[part] = summed.view(read[part].shape)
     return read.flatten(2)
 
 
-def _bags(locations: Tensor, weights: Tensor, layout: _Layout) -> tuple[Tensor, Tensor]:
+def _bags(locations: Tensor, weights: Tensor, starts: Tensor, layout: _Layout) -> tuple[Tensor, Tensor]:
     """Rows to read and their weights.
 
     Args:
-        locations: [Q, L * P, 2].
-        weights: [Q, L * P].
+        locations: [N, Q, M, L * P, 2].
+        weights: [N, Q, M, L * P].
+        starts: int32 [N, 1, M, 1], first row of each frame's and head's table.
+        layout: Of each table.
     Returns:
-        int32 and float32 [Q, 4 * L * P]: all points' upper left corners, then upper right, lower left, lower right.
+        int32 and float32 [N * Q * M, 4 * L * P]: all points' upper left corners, then upper right, lower left, lower
+        right.
     """
     x = _on_map(locations[..., 0], layout.width)
     y = _on_map(locations[..., 1], layout.height)
     left, top = x.floor(), y.floor()
     right_part, lower_part = x.sub_(left), y.sub_(top).mul_(weights)
     upper_part = weights - lower_part
-    row = top.int().mul_(layout.step).add_(left.int()).add_(layout.start)[:, None]
+    row = top.int().mul_(layout.step).add_(left.int()).add_(starts + layout.start)[..., None, :]
     corners = torch.stack([torch.zeros_like(layout.step), torch.ones_like(layout.step), layout.step, layout.step + 1])
-    rows = torch.stack([upper_part, lower_part], dim=1)[:, :, None]  # [Q, 2, 1, L * P]
-    columns = torch.stack([1 - right_part, right_part], dim=1)[:, None]  # [Q, 1, 2, L * P]
-    return (row + corners).flatten(1), (rows * columns).flatten(1)
+    rows = torch.stack([upper_part, lower_part], dim=-2)[..., :, None, :]  # [..., 2, 1, L * P]
+    columns = torch.stack([1 - right_part, right_part], dim=-2)[..., None, :, :]  # [..., 1, 2, L * P]
+    return (row + corners).flatten(0, 2).flatten(1), (rows * columns).flatten(0, 2).flatten(1)
 
 
 def _on_map(fractions: Tensor, size: Tensor) -> Tensor:
-    """Positions [Q, L * P] on the map. Its border is at -1 and at its size; there a point reads zeros only."""
+    """Positions [..., L * P] on the map. Its border is at -1 and at its size; there a point reads zeros only."""
     positions = (fractions * size).sub_(0.5).nan_to_num_()  # a row must exist also where weights are broken
     return torch.minimum(positions.clamp_(min=-1), size)
 
 
 def _tables(value: Tensor, shapes: Sequence[tuple[int, int]]) -> Tensor:
-    """Values [A, M, d] of a frame as one table per head, [M, R, d], with a border of zeros around each level's map.
+    """Values [N, A, M, d] as tables [N, M, R, d] by frame and head, with a border of zeros around each level's map.
 
     A line ends with one zero, which is also the border on the left of the next line. One line of zeros is above each
     map and two are below, the second for the corners of points on the border, whose weights are zero.
     """
-    heads, dim = value.shape[1:]
-    tables = value.new_zeros(heads, sum(_rows(*shape) for shape in shapes) + 2, dim)
+    frames, _, heads, dim = value.shape
+    tables = value.new_zeros(frames, heads, sum(_rows(*shape) for shape in shapes) + 2, dim)
     first = 1
-    for level, (height, width) in zip(value.split([h * w for h, w in shapes]), shapes, strict=True):
-        lines = tables[:, first : first + _rows(height, width)].view(heads, height + 3, width + 1, dim)
-        lines[:, 1 : height + 1, :width] = level.unflatten(0, (height, width)).permute(2, 0, 1, 3)
+    for level, (height, width) in zip(value.split([h * w for h, w in shapes], dim=1), shapes, strict=True):
+        lines = tables[:, :, first : first + _rows(height, width)].unflatten(2, (height + 3, width + 1))
+        lines[:, :, 1 : height + 1, :width] = level.unflatten(1, (height, width)).permute(0, 3, 1, 2, 4)
         first += _rows(height, width)
     return tables
 
