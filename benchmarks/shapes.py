@@ -60,7 +60,7 @@ class Variant:
         return f"{self.method}.{self.label}" if self.label else self.method
 
 
-DEVICE = ("--dataset", EMBEDDED, "--device", "cpu")  # without a GPU everybody gets the same
+ON_EMBEDDED = ("--dataset", EMBEDDED, "--device", "cpu")  # without a GPU everybody gets the same
 VARIANTS = (
     Variant("cma"),
     Variant("cma-add"),
@@ -105,27 +105,29 @@ def _pretrain(out: Path, fold: int) -> None:
     base = [part for other in FOLDS if other != fold for part in ("--fold", str(other))]
     held_out, runs = out / "held-out", out / "base-runs" / f"model-{fold}"
     where = ("--data-root", str(held_out), "--splits", str(held_out / "splits"), "--out", str(runs))
-    _fsbench("evaluate", "--method", "referformer", "--checkpoint", str(place / "model"), *where, *base, *DEVICE)
+    run_fsbench(
+        "evaluate", "--method", "referformer", "--checkpoint", str(place / "model"), *where, *base, *ON_EMBEDDED
+    )
 
 
 def _train_and_test(out: Path, variant: Variant, fold: int) -> None:
     place = out / "trainings" / variant.name / f"fold-{fold}"
     _train(out, variant, fold, place, "--init", str(out / "trainings" / "pretrained" / f"fold-{fold}" / "model"))
     half = place / "half"
-    _fsbench("convert", str(place / "model"), str(half), "--method", variant.method, "--half")
+    run_fsbench("convert", str(place / "model"), str(half), "--method", variant.method, "--half")
     run = ("evaluate", "--method", variant.method, "--variant", variant.label, "--checkpoint", str(half))
     where = ("--data-root", str(out / "data"), "--out", str(out / "runs" / variant.name), "--fold", str(fold))
-    _fsbench(*run, *where, *DEVICE)
+    run_fsbench(*run, *where, *ON_EMBEDDED)
 
 
 def _train(out: Path, variant: Variant, fold: int, place: Path, *more: str) -> None:
     what = ("train", "--method", variant.method, "--recipe", variant.recipe, "--seed", str(variant.seed))
     where = ("--fold", str(fold), "--data-root", str(out / "data"), "--out", str(place))
-    _fsbench(*what, *where, *DEVICE, "--resume", *more)
+    run_fsbench(*what, *where, *ON_EMBEDDED, "--resume", *more)
 
 
-def _fsbench(*arguments: str) -> None:
-    """Runs a command with one thread."""
+def run_fsbench(*arguments: str) -> None:
+    """Runs a command with one thread. Raises SystemExit if it fails, after its errors were printed."""
     line = [sys.executable, "-m", "fsbench", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
