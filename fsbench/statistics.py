@@ -22,7 +22,17 @@ from fsbench.evaluation.results import Interval
 from fsbench.evaluation.results import Intervals
 from fsbench.evaluation.results import Score
 
-__all__ = ["CHAIN", "Comparison", "Difference", "episode_table", "intervals", "paired", "spread", "tie_ranks"]
+__all__ = [
+    "CHAIN",
+    "Comparison",
+    "Difference",
+    "episode_table",
+    "intervals",
+    "paired",
+    "paired_mean",
+    "spread",
+    "tie_ranks",
+]
 
 CHAIN = ("frame", "expression", "video", "class")
 """The averages of a fold that these statistics are for; see `fsbench.protocol`."""
@@ -144,12 +154,19 @@ def paired(one: pd.DataFrame, other: pd.DataFrame, rng: np.random.Generator, rep
     """
     classes = _classes(_differences(one, other))
     found = _intervals(classes, rng, replicates, low=-1.0)
-    folds = {fold: [each for each in classes if each.fold == fold] for fold in dict.fromkeys(c.fold for c in classes)}
+    folds = _by_fold(classes)
     return Comparison(
         mean=_difference(list(folds.values()), found.mean, rng),
         folds={fold: _difference([members], found.folds[fold], rng) for fold, members in folds.items()},
         classes={each.name: _difference([[each]], found.classes[each.name], rng) for each in classes},
     )
+
+
+def paired_mean(one: pd.DataFrame, other: pd.DataFrame, rng: np.random.Generator, replicates: int = 2000) -> Difference:
+    """Returns the mean of what `paired` returns, given the same, in a part of its time. Raises RunError likewise."""
+    classes = _classes(_differences(one, other))
+    found = _intervals(classes, rng, replicates, low=-1.0)
+    return _difference(list(_by_fold(classes).values()), found.mean, rng)
 
 
 def tie_ranks(tables: Sequence[pd.DataFrame], rng: np.random.Generator) -> list[int]:
@@ -167,7 +184,7 @@ def tie_ranks(tables: Sequence[pd.DataFrame], rng: np.random.Generator) -> list[
     ranks: list[int] = []
     best = 0
     for place, table in enumerate(tables):
-        if place and paired(tables[best], table, rng, replicates=2).mean.p.JF < SIGNIFICANT:
+        if place and paired_mean(tables[best], table, rng, replicates=2).p.JF < SIGNIFICANT:
             best = place
         ranks.append(best + 1)
     return ranks
@@ -195,11 +212,19 @@ def _classes(table: pd.DataFrame) -> list[_Class]:
     classes = []
     for key, rows in by_video.groupby(["fold", "class"]):
         fold, name = map(str, key)
-        columns = [rows.pivot(index="video", columns="draw", values=metric) for metric in ("J", "F")]
-        values = np.stack([*columns, sum(columns) / 2], axis=-1)
+        videos, draws = (np.unique(rows[column], return_inverse=True) for column in ("video", "draw"))
+        values = np.full((len(videos[0]), len(draws[0]), 3), np.nan)
+        values[videos[1], draws[1]] = np.stack([rows["J"], rows["F"], (rows["J"] + rows["F"]) / 2], axis=-1)
         present = ~np.isnan(values[..., 0])
         classes.append(_Class(int(fold), name, np.nan_to_num(values), present.astype(np.float64)))
     return classes
+
+
+def _by_fold(classes: Sequence[_Class]) -> dict[int, list[_Class]]:
+    folds: dict[int, list[_Class]] = {}
+    for each in classes:
+        folds.setdefault(each.fold, []).append(each)
+    return folds
 
 
 def _intervals(classes: Sequence[_Class], rng: np.random.Generator, replicates: int, low: float) -> Intervals:
@@ -207,9 +232,7 @@ def _intervals(classes: Sequence[_Class], rng: np.random.Generator, replicates: 
     for each in classes:
         weights = _resamples(len(each.values), replicates, rng)
         of_classes[each.name] = _interval(each.mean, each.means(weights), len(each.values) - 1, low)
-    folds: dict[int, list[Values]] = {}
-    for each in classes:
-        folds.setdefault(each.fold, []).append(each.mean)
+    folds = {fold: [each.mean for each in members] for fold, members in _by_fold(classes).items()}
     resampled = {}
     for fold, means in folds.items():
         weights = _resamples(len(means), replicates, rng)

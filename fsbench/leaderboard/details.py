@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from functools import partial
 from pathlib import Path
 
@@ -67,8 +68,9 @@ class Details:
                 digest.update(json.dumps(row, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n")
         return digest.hexdigest()
 
+    @cached_property
     def table(self) -> pd.DataFrame:
-        """Returns the episodes as `fsbench.statistics` has them."""
+        """The episodes as `fsbench.statistics` has them; not to be changed."""
         columns = self.episodes.to_pydict()
         return episode_table(columns["episode_id"], columns["J"], columns["F"])
 

@@ -350,7 +350,7 @@ def _intervals(identity: RunIdentity, details: Details | None) -> Intervals | No
     """Returns the intervals of the means, for protocols that average as `fsbench.statistics` does."""
     if details is None or not has_chain(identity.protocol):
         return None
-    return intervals(details.table(), named_stream(0, "intervals", identity.manifest_digest))
+    return intervals(details.table, named_stream(0, "intervals", identity.manifest_digest))
 
 
 def _fold_entry(result: Result) -> FoldEntry:

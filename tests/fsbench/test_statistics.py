@@ -13,6 +13,7 @@ from fsbench.statistics import _intervals
 from fsbench.statistics import episode_table
 from fsbench.statistics import intervals
 from fsbench.statistics import paired
+from fsbench.statistics import paired_mean
 from fsbench.statistics import spread
 from fsbench.statistics import tie_ranks
 
@@ -172,6 +173,12 @@ def test_many_clusters_are_flipped_at_random():
     assert found.mean.p.J == pytest.approx(1 / 10_001, abs=3e-4)
     same = paired(one, benchmark(9, folds=2, classes=8), rng(1)).mean.p.J
     assert same == pytest.approx(paired(one, benchmark(9, folds=2, classes=8), rng(2)).mean.p.J, abs=0.03)
+
+
+@pytest.mark.parametrize("classes", [2, 9])
+def test_the_mean_alone_is_the_mean_of_the_whole_comparison(classes):
+    one, other = (benchmark(seed, classes=classes) for seed in (1, 2))
+    assert paired_mean(one, other, rng()) == paired(one, other, rng()).mean
 
 
 def test_other_episodes_are_refused():

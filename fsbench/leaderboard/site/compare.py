@@ -5,7 +5,7 @@ from itertools import combinations
 from typing import Any
 
 from fsbench.evaluation.results import Score
-from fsbench.leaderboard.compare import compare
+from fsbench.leaderboard.compare import compare_means
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import has_chain
 from fsbench.leaderboard.site.addresses import episode_page
@@ -58,7 +58,7 @@ def _have_same_episodes(one: Entry, other: Entry) -> bool:
 
 def _differences(one: Entry, other: Entry) -> _Json:
     """Returns for J, F and J&F the mean difference, its interval and p."""
-    found = compare(one, other).mean
+    found = compare_means(one, other)
     return {
         name: {
             "difference": getattr(found.mean, name),

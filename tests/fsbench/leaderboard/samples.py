@@ -84,7 +84,7 @@ def detailed(shifts, draws=2, variant=""):
 
 def detailed_result(details, fold, draws, **changes):
     """The result of a fold that the details give."""
-    rows = details.table()
+    rows = details.table.copy()
     rows = rows[rows["fold"] == fold]
 
     def summary(some):
