@@ -45,8 +45,13 @@ def _finish(*processes: ForkServerProcess) -> None:
 
 
 def _lines(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def _steps(out: Path) -> int:
+    """Steps of which the line is whole: a line that crosses a page may be seen while it is written."""
     path = out / "metrics.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def _weights(out: Path) -> dict[str, Tensor]:
@@ -62,7 +67,7 @@ def _kill_at(out: Path, step: int, delay: float, **settings: Any) -> None:
     """Starts a training or goes on with it, and kills it `delay` seconds after it took a step."""
     process = _start(out, LONG, {}, {"pause": 0.01}, resume=True, **settings)
     deadline = time.monotonic() + 30
-    while len(_lines(out)) <= step and process.is_alive() and time.monotonic() < deadline:
+    while _steps(out) <= step and process.is_alive() and time.monotonic() < deadline:
         time.sleep(0.001)
     time.sleep(delay)
     process.kill()
