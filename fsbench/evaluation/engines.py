@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import as_completed
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import cache
 
 from fsbench.errors import RunError
@@ -23,6 +24,7 @@ from fsbench.evaluation.worker import WorkerSetup
 __all__ = ["ENGINES", "run_units"]
 
 ENGINES = ("local", "ray")
+_THREADS = "OMP_NUM_THREADS"
 
 
 def run_units(setup: WorkerSetup, units: Sequence[Unit], *, engine: str, workers: int) -> Iterator[UnitResult]:
@@ -69,7 +71,9 @@ def _processes(setup: WorkerSetup, units: Sequence[Unit], workers: int) -> Itera
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(units) or 1), context, _start, (setup,))
     try:
-        for future in as_completed([pool.submit(_run, unit) for unit in units]):
+        with _shared_cores(workers):  # the first submission starts all processes
+            futures = [pool.submit(_run, unit) for unit in units]
+        for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool as error:
         raise RunError(
@@ -78,6 +82,22 @@ def _processes(setup: WorkerSetup, units: Sequence[Unit], workers: int) -> Itera
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _shared_cores(processes: int) -> Iterator[None]:
+    """Gives processes that start in it their share of the cores: threads that wait for each other's core take longest.
+
+    A number of threads that the user has set stays.
+    """
+    if _THREADS in os.environ:
+        yield
+        return
+    os.environ[_THREADS] = str(max(1, (os.cpu_count() or 1) // processes))
+    try:
+        yield
+    finally:
+        del os.environ[_THREADS]
 
 
 def _ray(setup: WorkerSetup, units: Sequence[Unit], workers: int) -> Iterator[UnitResult]:

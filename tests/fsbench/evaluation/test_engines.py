@@ -1,12 +1,27 @@
+import os
+
 import pytest
 
 from fsbench.errors import DataError
+from fsbench.evaluation.engines import _shared_cores
 from fsbench.evaluation.runner import RunOptions
 from tests.fsbench.evaluation.test_runner import contents
 from tests.fsbench.evaluation.test_runner import damage
 from tests.fsbench.evaluation.test_runner import evaluate
 from tests.fsbench.evaluation.test_runner import place  # noqa: F401 - a fixture
 from tests.fsbench.evaluation.test_runner import source  # noqa: F401 - a fixture
+
+
+@pytest.mark.parametrize(("processes", "threads"), [(2, "3"), (4, "1"), (9, "1")])
+def test_processes_share_the_cores_unless_the_user_says_how_many_threads(processes, threads, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    with _shared_cores(processes):
+        assert os.environ["OMP_NUM_THREADS"] == threads
+    assert "OMP_NUM_THREADS" not in os.environ
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    with _shared_cores(processes):
+        assert os.environ["OMP_NUM_THREADS"] == "5"
 
 
 @pytest.fixture(scope="module")
