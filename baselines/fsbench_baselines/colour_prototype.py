@@ -21,6 +21,7 @@ from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Fold
 from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Support
+from fsbench_baselines.cutting import enlarge
 from fsbench_baselines.cutting import grab_cut
 from fsbench_baselines.cutting import shrink
 from fsbench_baselines.cutting import strong_parts
@@ -123,10 +124,9 @@ class ColourPrototype:
             score = _score(adapted, view)
             odds = adapted.odds * np.array([CORE, PROBABLE, POSSIBLE])
             levels = np.quantile(score, 1 / (1 + odds)).tolist()
-            height, width = clip.output_size
             for mask, frame, frame_score in zip(masks, view.frames, score, strict=True):
                 small = strong_parts(grab_cut(frame, frame_score, levels, self.iterations), frame_score - levels[0])
-                mask[:] = cv2.resize(small.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
+                mask[:] = enlarge(small, clip.output_size)
         return np.repeat(masks[None], len(expressions), axis=0)
 
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["grab_cut", "shrink", "strong_parts"]
+__all__ = ["enlarge", "grab_cut", "shrink", "strong_parts"]
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -22,6 +22,12 @@ def shrink(frames: Pixels, shorter_side: int) -> Pixels:
     scale = min(1.0, shorter_side / min(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]).astype(frames.dtype)
+
+
+def enlarge(mask: npt.NDArray[np.bool_], size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Returns a mask, bool [h, w], at another (height, width), its border where a bilinear read is at one half."""
+    height, width = size
+    return np.asarray(cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5)
 
 
 def grab_cut(frame: Bytes, score: Floats, levels: Sequence[float], iterations: int) -> npt.NDArray[np.bool_]:

@@ -1,7 +1,6 @@
 """The weights that come with the package, and the numbers on the leaderboard that were made with them."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,8 @@ from fsbench.evaluation.runner import RunOptions
 from fsbench.leaderboard import read_entries
 from fsbench.splits.manifest import read_manifest
 from fsbench_cma.method import CMAMethod
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[2]
 SPLITS = ROOT / "splits" / "mini-ref-shapes" / "v2"
 FOLD, DRAW = 2, 0
 

@@ -13,6 +13,7 @@ from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Fold
 from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Support
+from fsbench_baselines.cutting import enlarge
 from fsbench_baselines.cutting import grab_cut
 from fsbench_baselines.cutting import shrink
 from fsbench_baselines.cutting import strong_parts
@@ -107,7 +108,8 @@ class Prototype:
         for mask, sentence in zip(masks, expressions, strict=True):
             choice = self.reader.choose(sentence, candidates) if self.reader and len(candidates) > 1 else None
             if id(choice) not in sized:
-                sized[id(choice)] = _enlarge(choice.mask if choice else found, clip.output_size)
+                shown = choice.mask if choice else found
+                sized[id(choice)] = np.stack([enlarge(part, clip.output_size) for part in shown])
             mask[:] = sized[id(choice)]
         return masks
 
@@ -151,10 +153,3 @@ def _candidates(
     order = np.argsort(-strengths, kind="stable")
     strong = [n for n in order if strengths[n] >= LEAST_CANDIDATE * strengths[order[0]]]
     return [measure(labels == n + 1, frames, float(strengths[n])) for n in strong]
-
-
-def _enlarge(masks: npt.NDArray[np.bool_], size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Returns masks [T, h, w] at another (height, width)."""
-    height, width = size
-    soft = [cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) for mask in masks]
-    return np.asarray(np.stack(soft) > 0.5)
