@@ -5,8 +5,9 @@
 For each fold a ReferFormer is trained on the base classes (recipe `shapes`). From its weights each variant is trained
 on for the same number of steps (recipe `shapes-meta`, or `shapes-meta-released`, which leaves the projections of the
 affinity at their random values, as the released code does), stored in half precision, and tested on the novel classes
-with all support draws. The ReferFormer that they start from is tested on base classes alone, in videos that were
-rendered from another seed and that nothing was trained on: set and recipe were chosen by that number.
+with all support draws; the ReferFormer among them also with steps on each support set. The ReferFormer that they start
+from is tested on base classes alone, in videos that were rendered from another seed and that nothing was trained on:
+set and recipe were chosen by that number.
 
 Every training and every run goes on where it was stopped, so this can be called again and again until all is done; it
 then prints the table of the base classes, and how to make leaderboard entries of the runs. `--base-only` stops before
@@ -89,6 +90,7 @@ def main() -> None:
         if not arguments.base_only:
             work = [(variant, fold) for variant in VARIANTS for fold in arguments.folds]
             list(pool.map(lambda each: _train_and_test(out, *each), work))
+            list(pool.map(lambda fold: _fine_tune_and_test(out, fold), arguments.folds))
             print(f"Entries of the runs on novel classes: fsbench submit {out / 'runs'}")
 
 
@@ -113,8 +115,20 @@ def _pretrain(out: Path, fold: int) -> None:
 def _train_and_test(out: Path, variant: Variant, fold: int) -> None:
     place = out / "trainings" / variant.name / f"fold-{fold}"
     _train(out, variant, fold, place, "--init", str(out / "trainings" / "pretrained" / f"fold-{fold}" / "model"))
-    half = place / "half"
+    half = _half(out, variant.name, fold)
     run_fsbench("convert", str(place / "model"), str(half), "--method", variant.method, "--half")
+    _test(out, variant, fold, half)
+
+
+def _fine_tune_and_test(out: Path, fold: int) -> None:
+    _test(out, Variant("referformer-finetune"), fold, _half(out, "referformer", fold))
+
+
+def _half(out: Path, name: str, fold: int) -> Path:
+    return out / "trainings" / name / f"fold-{fold}" / "half"
+
+
+def _test(out: Path, variant: Variant, fold: int, half: Path) -> None:
     run = ("evaluate", "--method", variant.method, "--variant", variant.label, "--checkpoint", str(half))
     where = ("--data-root", str(out / "data"), "--out", str(out / "runs" / variant.name), "--fold", str(fold))
     run_fsbench(*run, *where, *ON_EMBEDDED)

@@ -95,7 +95,8 @@ def main(verbose: bool) -> None:
 def demo(out: Path, workers: int | None) -> None:
     """Go the whole way on the embedded set: render it, build splits, evaluate, compare.
 
-    Takes a few minutes; a demo that was stopped goes on where it was.
+    Every method that has what it needs runs on the first of five support draws. Takes a few minutes; a demo that was
+    stopped goes on where it was.
     """
     from fsbench.demo import run_demo
 

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 _NEXT = """
 Everything is in {out}/: the rendered dataset, its manifest, the runs, and a site of the results.
 
+The demo takes the first of the five support draws; leaderboard/ has them all, which is what numbers come from.
+
 What to do next:
   fsbench evaluate --method colour-prototype --dataset mini-ref-davis --data-root DIR   a method on real data
   fsbench build-splits mini-ref-youtube-vos --data-root DIR                             the benchmark from your copy
@@ -39,7 +41,7 @@ Open in a browser: {page}"""
 
 
 def run_demo(out: Path, *, workers: int | None = None, progress: bool = False) -> str:
-    """Renders the embedded set, builds its manifest, and evaluates every method that has what it needs.
+    """Renders the embedded set, builds its manifest, and evaluates every method that has what it needs on one draw.
 
     Args:
         out: Folder for all of it; what is there already is not made again.
@@ -59,6 +61,7 @@ def run_demo(out: Path, *, workers: int | None = None, progress: bool = False) -
             dataset=EMBEDDED,
             data_root=out / "data",
             splits=out / "splits",
+            draws=(0,),
             out=out / "runs" / EMBEDDED / name,
         )
         evaluate_method(request, run)

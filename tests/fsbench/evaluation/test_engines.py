@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,15 @@ from tests.fsbench.evaluation.test_runner import damage
 from tests.fsbench.evaluation.test_runner import evaluate
 from tests.fsbench.evaluation.test_runner import place  # noqa: F401 - a fixture
 from tests.fsbench.evaluation.test_runner import source  # noqa: F401 - a fixture
+from tests.tiny import Reddish
+
+
+class NotesThreads(Reddish):
+    """Notes how many threads its process may have."""
+
+    def prepare(self, fold):
+        super().prepare(fold)
+        (Path(os.environ["NOTES"]) / str(os.getpid())).write_text(os.environ["OMP_NUM_THREADS"])
 
 
 @pytest.mark.parametrize(("processes", "threads"), [(2, "3"), (4, "1"), (9, "1")])
@@ -22,6 +32,15 @@ def test_processes_share_the_cores_unless_the_user_says_how_many_threads(process
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     with _shared_cores(processes):
         assert os.environ["OMP_NUM_THREADS"] == "5"
+
+
+def test_local_processes_have_their_share_of_the_cores(source, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("NOTES", str(tmp_path))
+    method = f"{__name__}:NotesThreads"
+    evaluate(source, tmp_path / "run", RunOptions(workers=2), method=method)
+    assert {note.read_text() for note in tmp_path.iterdir() if note.is_file()} == {"3"}
 
 
 @pytest.fixture(scope="module")
