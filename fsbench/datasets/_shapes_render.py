@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COLOURS", "SILHOUETTES", "SUB", "TURN", "Piece", "draw_frames", "draw_owners", "pick", "sine"]
+__all__ = ["COLOURS", "SILHOUETTES", "SUB", "TURN", "Piece", "draw_frames", "draw_owner", "pick", "sine"]
 
 SUB = 64
 TURN = 1024
@@ -21,6 +21,7 @@ TEXTURES = 4
 _ONE = 4096  # the fixed-point 1 of sine
 _HALF = 160  # half the side of the square of cells; silhouettes stay within 100, which leaves room for turned corners
 _SAMPLES = 4  # colour samples along the side of a pixel
+_COUNT = 1 << 13  # counts a sample beside its tone, more than all tones of a pixel come to
 _RIM = 6  # width of the dark rim in cells
 
 COLOURS = {
@@ -152,8 +153,8 @@ def _root_area(silhouette: int) -> int:
 
 
 @lru_cache
-def _tones(silhouette: int, texture: int) -> NDArray[np.int64]:
-    """Returns the brightness of every cell of a silhouette in 1..256, 0 outside; the rim is darker."""
+def _tones(silhouette: int, texture: int) -> NDArray[np.int32]:
+    """Returns the brightness of every cell of a silhouette in 1..256 plus `_COUNT`, 0 outside; the rim is darker."""
     stencil = _stencil(silhouette)
     rows, columns = np.indices(stencil.shape)
     dark = (
@@ -165,7 +166,7 @@ def _tones(silhouette: int, texture: int) -> NDArray[np.int64]:
     inner = np.logical_and.reduce(
         [np.roll(stencil, (down, right), (0, 1)) for down in (-_RIM, 0, _RIM) for right in (-_RIM, 0, _RIM)]
     )
-    return np.where(stencil, np.where(inner, np.where(dark, 212, 256), 205), 0)
+    return np.where(stencil, np.where(inner, np.where(dark, 212, 256), 205) + _COUNT, 0).astype(np.int32)
 
 
 class _Patch(NamedTuple):
@@ -173,7 +174,7 @@ class _Patch(NamedTuple):
 
     rows: slice
     columns: slice
-    cells: NDArray[np.int64]
+    cells: NDArray[np.int32]
 
 
 def _patch(piece: Piece, frame: int, height: int, width: int, samples: int) -> _Patch:
@@ -191,28 +192,31 @@ def _patch(piece: Piece, frame: int, height: int, width: int, samples: int) -> _
     down = np.arange(rows.start * SUB + step // 2, rows.stop * SUB, step, dtype=np.int64) - row
     right = np.arange(columns.start * SUB + step // 2, columns.stop * SUB, step, dtype=np.int64) - column
     sin, cos = sine(angle) * root_area, sine(angle + TURN // 4) * root_area
-    # Shifts round down as `//` does, and take a tenth of its time; so do minimum and maximum against clip.
+    # Shifts round down as `//` does, and take a tenth of its time; so do minimum and maximum against clip. The
+    # quotients are below 2 ** 28: a patch reaches little farther than 100 cells, of 2 ** 20 each.
+    down_cos, down_sin, right_cos, right_sin = (
+        (distances * factor // piece.side).astype(np.int32) for distances in (down, right) for factor in (cos, sin)
+    )
     scale = (256 * _ONE).bit_length() - 1
-    stencil_rows = ((down * cos // piece.side)[:, None] - right * sin // piece.side >> scale) + _HALF
-    stencil_columns = ((down * sin // piece.side)[:, None] + right * cos // piece.side >> scale) + _HALF
+    stencil_rows = (down_cos[:, None] - right_sin >> scale) + _HALF
+    stencil_columns = (down_sin[:, None] + right_cos >> scale) + _HALF
     last = 2 * _HALF - 1
     for places in (stencil_rows, stencil_columns):
         np.minimum(np.maximum(places, 0, out=places), last, out=places)
     return _Patch(rows, columns, stencil_rows * (last + 1) + stencil_columns)
 
 
-def draw_owners(pieces: Sequence[Piece], height: int, width: int) -> NDArray[np.uint8]:
-    """Tells which piece is seen in each pixel.
+def draw_owner(pieces: Sequence[Piece], frame: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Tells which piece is seen in each pixel of a frame.
 
     Returns:
-        uint8 [T, H, W]: 0 for the background, k for `pieces[k - 1]`. A pixel belongs to what its middle shows.
+        uint8 [H, W]: 0 for the background, k for `pieces[k - 1]`. A pixel belongs to what its middle shows.
     """
-    owners = np.zeros((len(pieces[0].track), height, width), np.uint8)
+    owner = np.zeros((height, width), np.uint8)
     for number, piece in sorted(enumerate(pieces, 1), key=lambda item: item[1].depth):
-        for t, owner in enumerate(owners):
-            patch = _patch(piece, t, height, width, samples=1)
-            owner[patch.rows, patch.columns][_stencil(piece.silhouette).ravel()[patch.cells]] = number
-    return owners
+        rows, columns, cells = _patch(piece, frame, height, width, samples=1)
+        np.putmask(owner[rows, columns], _stencil(piece.silhouette).take(cells), number)
+    return owner
 
 
 def draw_frames(rng: np.random.Generator, pieces: Sequence[Piece], height: int, width: int) -> NDArray[np.uint8]:
@@ -234,10 +238,10 @@ def _paint(piece: Piece, t: int, frame: NDArray[np.int64]) -> None:
     """Blends one piece into one frame [H, W, 3], in place, with soft edges and light from the upper left."""
     height, width = frame.shape[:2]
     rows, columns, cells = _patch(piece, t, height, width, _SAMPLES)
-    tones = _tones(piece.silhouette, piece.texture).ravel()[cells]
+    tones = _tones(piece.silhouette, piece.texture).take(cells)
     tones = tones.reshape(rows.stop - rows.start, _SAMPLES, columns.stop - columns.start, _SAMPLES)
-    samples = np.count_nonzero(tones, axis=(1, 3))
-    tone = tones.sum(axis=(1, 3)) // np.maximum(samples, 1)
+    samples, tone = np.divmod(sum(tones[:, i, :, j] for i in range(_SAMPLES) for j in range(_SAMPLES)), _COUNT)
+    tone //= np.maximum(samples, 1)
     down = np.arange(rows.start, rows.stop)[:, None] * SUB - piece.track[t][0]
     right = np.arange(columns.start, columns.stop) * SUB - piece.track[t][1]
     light = 256 - (down + right) * 36 // piece.side

@@ -33,7 +33,7 @@ from tqdm import tqdm
 
 from fsbench.datasets._shapes_render import COLOURS
 from fsbench.datasets._shapes_render import draw_frames
-from fsbench.datasets._shapes_render import draw_owners
+from fsbench.datasets._shapes_render import draw_owner
 from fsbench.datasets._shapes_render import pick
 from fsbench.datasets._shapes_render import Piece
 from fsbench.datasets._shapes_render import sine
@@ -173,10 +173,8 @@ def render_video(config: ShapesConfig, category_index: int, video_index: int) ->
     while True:  # until a scene is clear enough
         objects = _draw_scene(rng, config, category_index, num_annotated, num_distractors)
         sentences = _draw_sentences(rng, objects[:num_annotated], objects[num_annotated:])
-        if not sentences:
-            continue
-        owners = draw_owners([o.piece for o in objects], config.height, config.width)
-        if _all_well_visible(objects, owners):
+        owners = _well_visible(objects, config) if sentences else None
+        if owners is not None:
             break
     return RenderedVideo(
         video_id=f"{word}-{video_index:02d}",
@@ -237,14 +235,21 @@ def _seen(owners: NDArray[np.uint8], number: int) -> tuple[int, ...]:
     return tuple(frames)
 
 
-def _all_well_visible(objects: Sequence[ShapeObject], owners: NDArray[np.uint8]) -> bool:
-    """Tells whether each object shows at least 75 % of its area in at least 3 of 5 frames."""
-    for number, shape in enumerate(objects, 1):
-        area = (shape.piece.side // SUB) ** 2
-        seen = np.count_nonzero(owners == number, axis=(1, 2))
-        if 5 * np.count_nonzero(100 * seen >= 75 * area) < 3 * len(seen):
-            return False
-    return True
+def _well_visible(objects: Sequence[ShapeObject], config: ShapesConfig) -> NDArray[np.uint8] | None:
+    """Draws which object is seen where, from 1, [T, H, W]; None if one is hidden too often.
+
+    Each must show at least 75 % of its area in at least 3 of 5 frames.
+    """
+    pieces = [shape.piece for shape in objects]
+    areas = np.array([(piece.side // SUB) ** 2 for piece in pieces])
+    hidden = np.zeros(len(pieces), int)
+    owners = []
+    for t in range(config.frames):
+        owners.append(draw_owner(pieces, t, config.height, config.width))
+        hidden += 100 * np.bincount(owners[t].ravel(), minlength=len(pieces) + 1)[1:] < 75 * areas
+        if 5 * hidden.max() > 2 * config.frames:
+            return None
+    return np.stack(owners)
 
 
 def _draw_piece(

@@ -13,7 +13,7 @@ from concurrent.futures import as_completed
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from functools import cache
+from functools import partial
 
 from fsbench.errors import RunError
 from fsbench.evaluation.plan import Unit
@@ -21,41 +21,60 @@ from fsbench.evaluation.worker import UnitResult
 from fsbench.evaluation.worker import Worker
 from fsbench.evaluation.worker import WorkerSetup
 
-__all__ = ["ENGINES", "run_units"]
+__all__ = ["ENGINES", "RunUnits", "open_engine"]
 
 ENGINES = ("local", "ray")
 _THREADS = "OMP_NUM_THREADS"
 
 
-def run_units(setup: WorkerSetup, units: Sequence[Unit], *, engine: str, workers: int) -> Iterator[UnitResult]:
-    """Does all units.
+RunUnits = Callable[[WorkerSetup, Sequence[Unit]], Iterator[UnitResult]]
+
+
+@contextmanager
+def open_engine(name: str, workers: int) -> Iterator[RunUnits]:
+    """Opens a place that does units; what its processes have imported serves one fold after the other.
 
     Args:
-        setup: How a worker is made.
-        units: What to do.
-        engine: One of `ENGINES`.
+        name: One of `ENGINES`.
         workers: Number of processes; 1 with the local engine works in this one.
+
+    Yields:
+        What does all units of a setup.
     """
-    if engine == "ray":
-        yield from _ray(setup, units, workers)
+    if name == "ray":
+        yield _ray(workers)
     elif workers == 1:
-        worker = Worker(setup)
-        for unit in units:
-            yield worker.run(unit)
+        desk = _Desk()
+        yield lambda setup, units: (desk.run(setup, unit) for unit in units)
     else:
-        yield from _processes(setup, units, workers)
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start)
+        try:
+            yield partial(_in_pool, pool, workers)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
-_make_worker: Callable[[], Worker]  # set in each process of the pool
+class _Desk:
+    """Where a process does units: keeps the worker of the last setup."""
+
+    def __init__(self) -> None:
+        self._setup: WorkerSetup | None = None
+        self._worker: Worker | None = None
+
+    def run(self, setup: WorkerSetup, unit: Unit) -> UnitResult:
+        if self._worker is None or setup != self._setup:
+            self._worker = None  # two models at once might not fit
+            self._worker, self._setup = Worker(setup), setup
+        return self._worker.run(unit)
 
 
-def _start(setup: WorkerSetup) -> None:
+_desk = _Desk()  # of a process in the pool
+
+
+def _start() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-    global _make_worker
-    # Made with the first unit: what the initializer of a pool raises never reaches the parent.
-    _make_worker = cache(lambda: Worker(setup))
 
 
 def _die_with(parent: multiprocessing.process.BaseProcess) -> None:
@@ -63,16 +82,16 @@ def _die_with(parent: multiprocessing.process.BaseProcess) -> None:
     os._exit(1)
 
 
-def _run(unit: Unit) -> UnitResult:
-    return _make_worker().run(unit)
+def _run(setup: WorkerSetup, unit: Unit) -> UnitResult:
+    return _desk.run(setup, unit)
 
 
-def _processes(setup: WorkerSetup, units: Sequence[Unit], workers: int) -> Iterator[UnitResult]:
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(units) or 1), context, _start, (setup,))
+def _in_pool(
+    pool: ProcessPoolExecutor, workers: int, setup: WorkerSetup, units: Sequence[Unit]
+) -> Iterator[UnitResult]:
+    with _shared_cores(workers):  # submissions start the processes
+        futures = [pool.submit(_run, setup, unit) for unit in units]
     try:
-        with _shared_cores(workers):  # the first submission starts all processes
-            futures = [pool.submit(_run, unit) for unit in units]
         for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool as error:
@@ -81,7 +100,8 @@ def _processes(setup: WorkerSetup, units: Sequence[Unit], workers: int) -> Itera
             "--workers."
         ) from error
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for future in futures:
+            future.cancel()
 
 
 @contextmanager
@@ -100,7 +120,7 @@ def _shared_cores(processes: int) -> Iterator[None]:
         del os.environ[_THREADS]
 
 
-def _ray(setup: WorkerSetup, units: Sequence[Unit], workers: int) -> Iterator[UnitResult]:
+def _ray(workers: int) -> RunUnits:
     try:
         import ray
         from ray.util import ActorPool
@@ -108,9 +128,13 @@ def _ray(setup: WorkerSetup, units: Sequence[Unit], workers: int) -> Iterator[Un
         raise RunError("--engine ray needs Ray: pip install 'fsbench[ray]'.") from error
     if not ray.is_initialized():
         ray.init(log_to_driver=False, configure_logging=False, include_dashboard=False)
-    remote = ray.remote(Worker)
-    pool = ActorPool([remote.remote(setup) for _ in range(min(workers, len(units) or 1))])
-    try:
-        yield from pool.map_unordered(lambda actor, unit: actor.run.remote(unit), list(units))
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from None
+    remote = ray.remote(_Desk)
+    actors = [remote.remote() for _ in range(workers)]
+
+    def run(setup: WorkerSetup, units: Sequence[Unit]) -> Iterator[UnitResult]:
+        try:
+            yield from ActorPool(actors).map_unordered(lambda actor, unit: actor.run.remote(setup, unit), list(units))
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+
+    return run

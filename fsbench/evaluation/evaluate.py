@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fsbench.errors import DataError
 from fsbench.errors import RunError
+from fsbench.evaluation.engines import open_engine
 from fsbench.evaluation.results import Result
 from fsbench.evaluation.runner import evaluate_fold
 from fsbench.evaluation.runner import RunOptions
@@ -75,11 +76,12 @@ def evaluate_method(request: Request, run: RunOptions) -> dict[Path, Result]:
     folds = request.folds or manifest.folds
     options = {fold: method.pin(method.resolve(_given(request, method, dataset.name, fold))) for fold in folds}
     results = {}
-    for fold in folds:
-        folder = out / f"fold-{fold}"
-        results[folder] = evaluate_fold(
-            manifest, dataset, fold, draws, method, options[fold], protocol, folder, run, request.variant
-        )
+    with open_engine(run.engine, run.workers) as run_units:
+        for fold in folds:
+            folder = out / f"fold-{fold}"
+            results[folder] = evaluate_fold(
+                manifest, dataset, fold, draws, method, options[fold], protocol, folder, run, run_units, request.variant
+            )
     return results
 
 

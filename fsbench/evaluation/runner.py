@@ -22,7 +22,7 @@ from fsbench.datasets.records import Dataset
 from fsbench.errors import RunError
 from fsbench.evaluation.aggregation import fold_scores
 from fsbench.evaluation.cost import UnitTiming
-from fsbench.evaluation.engines import run_units
+from fsbench.evaluation.engines import RunUnits
 from fsbench.evaluation.identity import differences
 from fsbench.evaluation.identity import locked
 from fsbench.evaluation.identity import run_identity
@@ -73,7 +73,8 @@ def evaluate_fold(
     options: Mapping[str, Any],  # Any: see MethodFactory.resolve
     protocol: Protocol,
     folder: Path,
-    run: RunOptions = RunOptions(),
+    run: RunOptions,
+    run_units: RunUnits,
     variant: str = "",
 ) -> Result:
     """Runs a method over a fold, or goes on where an earlier call of the same run stopped.
@@ -88,6 +89,7 @@ def evaluate_fold(
         protocol: How masks are scored.
         folder: The run's folder; every file in it is written whole.
         run: How to carry it out.
+        run_units: What does the units; see `engines.open_engine`.
         variant: The user's name for this way of running the method.
 
     Returns:
@@ -117,7 +119,7 @@ def evaluate_fold(
         todo = [u for u in units if u.number in failures or not _part(folder, "scores", u.number).is_file()]
         done = len(units) - len(todo)
         logger.info("%s: %d of %d videos are done.", folder, done, len(units))
-        results = run_units(setup, todo, engine=run.engine, workers=run.workers)
+        results = run_units(setup, todo)
         bar = tqdm(results, folder.name, len(units), initial=done, unit="video", disable=None if run.progress else True)
         for unit_result in bar:
             _keep(folder, unit_result, failures)

@@ -22,6 +22,7 @@ from PIL import Image
 
 from fsbench.datasets import shapes
 from fsbench.datasets._shapes_render import COLOURS
+from fsbench.datasets._shapes_render import Piece
 from fsbench.datasets._shapes_render import SILHOUETTES
 from fsbench.datasets._shapes_render import SUB
 from fsbench.datasets.shapes import CATEGORIES
@@ -138,10 +139,16 @@ def test_frames_of_an_object_are_those_in_which_it_is_visible_and_they_are_most(
             assert np.count_nonzero(pixels >= 150) >= 5
 
 
+def silhouettes(piece: Piece, height: int, width: int) -> np.ndarray:
+    """What a piece covers in each frame, bool [T, H, W]."""
+    frames = range(len(piece.track))
+    return np.stack([shapes.draw_owner([piece], t, height, width) for t in frames]).astype(bool)
+
+
 def test_nearer_objects_hide_farther_ones(videos: list[RenderedVideo]) -> None:
     hidden = 0
     for video in videos:
-        alone = [shapes.draw_owners([o.piece], 64, 96).astype(bool) for o in video.objects]
+        alone = [silhouettes(o.piece, 64, 96) for o in video.objects]
         for shape, silhouette in zip(video.objects, alone, strict=True):
             nearer = [m for o, m in zip(video.objects, alone, strict=True) if o.piece.depth > shape.piece.depth]
             visible = silhouette & ~np.any([np.zeros_like(silhouette), *nearer], axis=0)
@@ -180,7 +187,7 @@ def test_size_does_not_tell_the_category() -> None:
             side=24 * SUB,
             track=((48 * SUB, 64 * SUB, 77),),
         )
-        areas.append(np.count_nonzero(shapes.draw_owners([piece], 96, 128)))
+        areas.append(np.count_nonzero(shapes.draw_owner([piece], 0, 96, 128)))
     assert max(areas) <= 1.03 * 24**2
     assert min(areas) >= 0.97 * 24**2
 
@@ -192,7 +199,7 @@ def test_silhouettes_of_a_fold_differ_at_every_angle() -> None:
     def turned(silhouette: int, angles: Sequence[int]) -> np.ndarray:
         track = tuple((48 * SUB, 48 * SUB, angle) for angle in angles)
         piece = replace(template, silhouette=silhouette, side=32 * SUB, track=track)
-        return shapes.draw_owners([piece], 96, 96).astype(bool)
+        return silhouettes(piece, 96, 96)
 
     for one in range(len(SILHOUETTES)):
         still = turned(one, [0])

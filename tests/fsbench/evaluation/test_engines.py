@@ -1,11 +1,21 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fsbench.datasets import open_dataset
 from fsbench.errors import DataError
 from fsbench.evaluation.engines import _shared_cores
+from fsbench.evaluation.engines import open_engine
+from fsbench.evaluation.plan import fold_record
+from fsbench.evaluation.plan import plan_units
 from fsbench.evaluation.runner import RunOptions
+from fsbench.evaluation.worker import Worker
+from fsbench.evaluation.worker import WorkerSetup
+from fsbench.methods.registry import find_method
+from fsbench.protocol import named_protocol
+from fsbench.splits.manifest import read_manifest
 from tests.fsbench.evaluation.test_runner import contents
 from tests.fsbench.evaluation.test_runner import damage
 from tests.fsbench.evaluation.test_runner import evaluate
@@ -19,7 +29,16 @@ class NotesThreads(Reddish):
 
     def prepare(self, fold):
         super().prepare(fold)
-        (Path(os.environ["NOTES"]) / str(os.getpid())).write_text(os.environ["OMP_NUM_THREADS"])
+        (Path(os.environ["NOTES"]) / str(os.getpid())).write_text(os.environ.get("OMP_NUM_THREADS", ""))
+
+
+@pytest.fixture
+def notes(tmp_path, monkeypatch):
+    """A folder with a note of each process that prepared `NotesThreads`."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    monkeypatch.setenv("NOTES", str(folder))
+    return folder
 
 
 @pytest.mark.parametrize(("processes", "threads"), [(2, "3"), (4, "1"), (9, "1")])
@@ -34,13 +53,36 @@ def test_processes_share_the_cores_unless_the_user_says_how_many_threads(process
         assert os.environ["OMP_NUM_THREADS"] == "5"
 
 
-def test_local_processes_have_their_share_of_the_cores(source, tmp_path, monkeypatch):  # noqa: F811
+def test_local_processes_have_their_share_of_the_cores(source, tmp_path, notes, monkeypatch):  # noqa: F811
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setenv("NOTES", str(tmp_path))
-    method = f"{__name__}:NotesThreads"
-    evaluate(source, tmp_path / "run", RunOptions(workers=2), method=method)
-    assert {note.read_text() for note in tmp_path.iterdir() if note.is_file()} == {"3"}
+    evaluate(source, tmp_path / "run", RunOptions(workers=2), method=f"{__name__}:NotesThreads")
+    assert {note.read_text() for note in notes.iterdir()} == {"3"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_same_processes_serve_one_setup_after_the_other(source, notes, workers):  # noqa: F811
+    manifest = read_manifest(source / "splits/mini-ref-davis/pack-v1")
+    dataset = open_dataset("mini-ref-davis", source)
+    units = plan_units(manifest, dataset, 0, (0, 1))
+    method, fold, protocol = (
+        find_method(f"{__name__}:NotesThreads"),
+        fold_record(manifest, 0),
+        named_protocol("standard"),
+    )
+    found, expected = [], []
+    with open_engine("local", workers) as run_units:
+        for threshold in (100, -300, 100):
+            options = method.resolve({"threshold": threshold})
+            setup = WorkerSetup("mini-ref-davis", dataset.root, fold, method, options, protocol)
+            results = sorted(run_units(setup, units), key=lambda result: result.number)
+            found.append([(r.predictions, r.scores) for r in results])
+    assert len(list(notes.iterdir())) <= workers
+    for threshold in (100, -300, 100):
+        worker = Worker(replace(setup, options=method.resolve({"threshold": threshold})))
+        expected.append([(r.predictions, r.scores) for r in map(worker.run, units)])
+    assert found == expected
+    assert found[0] == found[2] != found[1]
 
 
 @pytest.fixture(scope="module")
