@@ -1,18 +1,20 @@
 """Reading some frames of a video with their label maps."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from fsbench.datasets.records import Dataset
 from fsbench.errors import DataError
+from fsbench.memo import Memo
 
 __all__ = ["read_frames"]
 
 
 def read_frames(
-    dataset: Dataset, video_id: str, names: Sequence[str]
+    dataset: Dataset, video_id: str, names: Sequence[str], memo: Memo | None = None
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.integer]]:
     """Reads frames, each file once, however often it is named.
 
@@ -20,6 +22,7 @@ def read_frames(
         dataset: Has them.
         video_id: The video.
         names: Names of the T frames, at least one.
+        memo: Keeps what is read for later calls, by video and name.
 
     Returns:
         Frames, uint8 [T, H, W, 3], RGB, and label maps, integer [T, H, W].
@@ -27,9 +30,10 @@ def read_frames(
     Raises:
         DataError: A file is missing or damaged, or sizes differ.
     """
+    keep = memo or Memo(0)
     distinct = list(dict.fromkeys(names))
-    frames = [dataset.frame(video_id, name) for name in distinct]
-    label_maps = [dataset.label_map(video_id, name) for name in distinct]
+    frames = [keep(("frame", video_id, name), partial(dataset.frame, video_id, name)) for name in distinct]
+    label_maps = [keep(("label map", video_id, name), partial(dataset.label_map, video_id, name)) for name in distinct]
     for name, frame, label_map in zip(distinct, frames, label_maps, strict=True):
         if not frame.shape[:2] == label_map.shape == frames[0].shape[:2]:
             raise DataError(

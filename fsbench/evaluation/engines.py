@@ -26,7 +26,6 @@ __all__ = ["ENGINES", "RunUnits", "open_engine"]
 ENGINES = ("local", "ray")
 _THREADS = "OMP_NUM_THREADS"
 
-
 RunUnits = Callable[[WorkerSetup, Sequence[Unit]], Iterator[UnitResult]]
 
 
@@ -89,9 +88,9 @@ def _run(setup: WorkerSetup, unit: Unit) -> UnitResult:
 def _in_pool(
     pool: ProcessPoolExecutor, workers: int, setup: WorkerSetup, units: Sequence[Unit]
 ) -> Iterator[UnitResult]:
-    with _shared_cores(workers):  # submissions start the processes
-        futures = [pool.submit(_run, setup, unit) for unit in units]
     try:
+        with _shared_cores(workers):  # submissions start the processes
+            futures = [pool.submit(_run, setup, unit) for unit in units]
         for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool as error:
@@ -99,16 +98,13 @@ def _in_pool(
             "A worker process died, most likely for lack of memory. Run the same command again to go on, with fewer "
             "--workers."
         ) from error
-    finally:
-        for future in futures:
-            future.cancel()
 
 
 @contextmanager
 def _shared_cores(processes: int) -> Iterator[None]:
     """Gives processes that start in it their share of the cores: threads that wait for each other's core take longest.
 
-    A number of threads that the user has set stays.
+    A number of threads that the user has set stays. (Ray gives each actor one thread by itself.)
     """
     if _THREADS in os.environ:
         yield

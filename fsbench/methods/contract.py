@@ -7,11 +7,8 @@ with all sentences of the video at once. Axis letters: `F` support frames, `T` q
 
 from collections.abc import Callable
 from collections.abc import Hashable
-from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
-from dataclasses import fields
-from dataclasses import is_dataclass
 from typing import Any
 from typing import Protocol
 from typing import runtime_checkable
@@ -19,6 +16,8 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from fsbench.memo import Memo
 
 __all__ = ["Clip", "Fold", "Method", "MethodInfo", "Shot", "Support"]
 
@@ -102,15 +101,14 @@ class Clip:
     ) -> None:
         self.frames = frames
         self.output_size = output_size or (frames.shape[1], frames.shape[2])
-        self._memo: dict[Hashable, Any] = {}  # Any: a method keeps what it likes
-        self._memo_left = memo_limit
+        self._memo = Memo(memo_limit)
 
     def anew(self) -> "Clip":
         """Returns a clip of the same frames with an empty memo, for values that no other support set can use.
 
         It keeps what this clip's memo still has room for, and goes with the call that asked for it.
         """
-        return Clip(self.frames, self.output_size, self._memo_left)
+        return Clip(self.frames, self.output_size, self._memo.room)
 
     def memo(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Returns `compute()`, computed once for this clip.
@@ -119,28 +117,7 @@ class Clip:
         (backbone features, say) is paid for once. The key must name everything else that the value depends on. A value
         whose arrays would take what is kept over the limit is not kept, and so computed at each call.
         """
-        if key in self._memo:
-            kept: T = self._memo[key]
-            return kept
-        value = compute()
-        size = _num_bytes(value)
-        if size <= self._memo_left:
-            self._memo_left -= size
-            self._memo[key] = value
-        return value
-
-
-def _num_bytes(value: object) -> int:
-    """Returns the size of the arrays and tensors in a value: in containers and in the fields of dataclasses, too."""
-    if isinstance(size := getattr(value, "nbytes", 0), int) and size:
-        return size
-    if isinstance(value, Mapping):
-        return sum(map(_num_bytes, value.values()))
-    if isinstance(value, list | tuple):
-        return sum(map(_num_bytes, value))
-    if is_dataclass(value):
-        return sum(_num_bytes(getattr(value, field.name)) for field in fields(value))
-    return 0
+        return self._memo(key, compute)
 
 
 @runtime_checkable

@@ -18,6 +18,7 @@ from fsbench.datasets.records import Expression
 from fsbench.errors import ManifestError
 from fsbench.evaluation.plan import fold_record
 from fsbench.evaluation.plan import Sentences
+from fsbench.memo import Memo
 from fsbench.splits.episodes import window
 from fsbench.splits.manifest import Manifest
 from fsbench.streams import named_stream
@@ -40,6 +41,7 @@ __all__ = [
     "TrainingEpisodes",
 ]
 
+_MEMO_BYTES = 256 << 20  # of pictures and label maps as they were read, in each process that reads: a small set whole
 _UNKNOWN = "<unk>"  # a tokenizer's unknown word
 
 FrameChoice = Literal["window", "spread"]
@@ -161,6 +163,7 @@ class EpisodeSampler:
         self._frame_choice: FrameChoice = frame_choice
         self._support_videos = support_videos
         self._target: Target = target
+        self._last_order: tuple[int, Sequence[int]] = (-1, ())  # an epoch and its order
         self._classes = _base_classes(manifest, dataset, fold)
         videos = [video for row in self._classes for video in row.videos]
         self._texts = {(v.video_id, e.expression_id): e.text for v in videos for e in v.expressions}
@@ -193,9 +196,10 @@ class EpisodeSampler:
         return tuple(sorted(set(self._texts.values())))
 
     def _order(self, epoch: int) -> Sequence[int]:
-        draws = named_stream(self.seed, "train", "order", epoch).random(len(self))
-        order: list[int] = np.argsort(draws, kind="stable").tolist()
-        return order
+        if self._last_order[0] != epoch:
+            draws = named_stream(self.seed, "train", "order", epoch).random(len(self))
+            self._last_order = (epoch, np.argsort(draws, kind="stable").tolist())
+        return self._last_order[1]
 
     def _draw_clip(self, video: _Video, num_frames: int, stream: np.random.Generator) -> ClipSpec:
         expression = pick(video.expressions, stream)
@@ -276,6 +280,7 @@ class TrainingEpisodes:
         self.sampler = sampler
         self._dataset = dataset
         self._augmentation = augmentation
+        self._memo = Memo(_MEMO_BYTES)
         self._boxes_of = released_boxes if swapped_clamp else object_boxes
 
     def __len__(self) -> int:
@@ -301,7 +306,7 @@ class TrainingEpisodes:
         return named_stream(self.sampler.seed, "train", name, *position)
 
     def _read(self, spec: ClipSpec, class_id: int) -> TrainingClip:
-        frames, label_maps = read_frames(self._dataset, spec.video_id, spec.frames)
+        frames, label_maps = read_frames(self._dataset, spec.video_id, spec.frames, self._memo)
         masks = np.isin(label_maps, spec.object_ids)
         boxes, valid = self._boxes_of(masks), np.ones(len(masks), bool)
         return without_vanished(TrainingClip(frames, masks, boxes, valid, self.sampler.sentence(spec), class_id))

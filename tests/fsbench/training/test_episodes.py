@@ -22,6 +22,7 @@ from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.schema import make_table
 from fsbench.training import Augmentation
+from fsbench.training import episodes as module
 from fsbench.training import EpisodeSampler
 from fsbench.training import TrainingEpisodes
 from tests.conftest import ROOT
@@ -346,6 +347,18 @@ def digest_of(episodes, places):
                 digest.update(f"{array.shape}".encode() + array.tobytes())
             digest.update(clip.sentence.encode())
     return digest.hexdigest()
+
+
+@pytest.mark.parametrize("has_room", [True, False])
+def test_files_are_read_again_only_where_there_is_no_room(manifest, dataset, has_room, monkeypatch):
+    sampler = EpisodeSampler(manifest, dataset, 1, **SETTINGS)
+    places = [(epoch, index) for epoch in range(2) for index in range(len(sampler))]
+    fresh = [digest_of(TrainingEpisodes(sampler, dataset, SHAKEN), [place]) for place in places]
+    monkeypatch.setattr(module, "_MEMO_BYTES", (1 << 20) * has_room)
+    counting = Counting(dataset)
+    episodes = TrainingEpisodes(sampler, counting, SHAKEN)
+    assert [digest_of(episodes, [place]) for place in places] == fresh
+    assert (set(counting.reads.values()) == {1}) is has_room
 
 
 PLACES = [(epoch, index) for epoch in range(2) for index in range(0, 24, 5)]
