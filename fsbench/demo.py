@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 _NEXT = """
 Everything is in {out}/: the rendered dataset, its manifest, the runs, and a site of the results.
 
-The demo takes the first of the five support draws; leaderboard/ has them all, which is what numbers come from.
+The demo takes the first of the five support draws; the entries in leaderboard/ have all five.
 
 What to do next:
   fsbench evaluate --method colour-prototype --dataset mini-ref-davis --data-root DIR   a method on real data
