@@ -1,4 +1,6 @@
+import ctypes
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +24,7 @@ from tests.baselines.training.toy import toy_recipe
 from tests.baselines.training.toy import ToyEpisodes
 from tests.baselines.training.toy import ToyTask
 from tests.baselines.training.toy import train
+from tests.conftest import ROOT
 
 LEFT_OUT = ("support_qkv",)
 
@@ -299,6 +302,28 @@ def test_the_extra_that_is_missing_is_named(package: str, monkeypatch: pytest.Mo
         PluginError, match=rf"Training needs {package}\. Install it with: pip install 'fsbench\[train\]'"
     ):
         train(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="asks glibc 2.33 or later")
+def test_on_a_cpu_freed_memory_stays_with_the_process() -> None:
+    code = """
+import ctypes, torch
+from fsbench_baselines.training.accelerator import start_accelerator
+from tests.baselines.training.toy import toy_recipe
+
+class Info(ctypes.Structure):  # mallinfo2(3)
+    names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
+    _fields_ = [(name, ctypes.c_size_t) for name in names.split()]
+
+start_accelerator("cpu", "no", toy_recipe())
+info = ctypes.CDLL(None).mallinfo2
+info.restype = Info
+before = info().hblks  # blocks that go back to the system as soon as they are freed
+held = torch.ones(30 << 18)
+print(info().hblks - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) == 0
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # torch's own use
