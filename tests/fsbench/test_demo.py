@@ -2,7 +2,12 @@ import logging
 from pathlib import Path
 
 from fsbench import demo
+from fsbench.datasets import open_dataset
+from fsbench.datasets.shapes import generate_shapes
+from fsbench.datasets.shapes import ShapesConfig
+from fsbench.evaluation.runner import read_result
 from fsbench.methods.registry import MethodFactory
+from fsbench.splits.manifest import read_manifest
 from tests.tiny import Reddish
 
 
@@ -44,3 +49,21 @@ def test_the_demo_takes_what_can_run_and_warns_of_what_cannot_be_imported(monkey
     with caplog.at_level(logging.WARNING):
         assert list(demo._ready_methods()) == ["plain", "shipping"]
     assert "without the method 'broken'" in caplog.text
+
+
+def test_the_demo_ends_with_a_table_and_a_site_of_the_first_of_five_draws(monkeypatch, tmp_path):
+    def few_videos(name, root, progress):
+        generate_shapes(root / name, ShapesConfig(videos_per_category=3))
+        return open_dataset(name, root)
+
+    monkeypatch.setattr(demo, "resolve_dataset", few_videos)
+    monkeypatch.setattr(demo, "_ready_methods", lambda: ["empty"])
+    lines = demo.run_demo(tmp_path, workers=1).splitlines()
+    supports = read_manifest(tmp_path / "splits/mini-ref-shapes/v2").rows("supports")
+    assert {row["draw"] for row in supports} == set(range(5))
+    results = [read_result(tmp_path / f"runs/mini-ref-shapes/empty/fold-{fold}") for fold in (1, 2, 3, 4)]
+    assert {draw.draw for result in results for draw in result.draws} == {0}
+    assert any(line.startswith("| 1 | empty |") for line in lines)
+    page = tmp_path / "site/index.html"
+    assert lines[-1] == f"Open in a browser: {page}"
+    assert "mini-ref-shapes" in page.read_text()
