@@ -20,7 +20,7 @@ setup(
         )
         for name, source in (
             ("fsbench.metrics._kernel", "fsbench/metrics/_kernel.c"),
-            ("fsbench._png", "fsbench/_png.c"),
+            ("fsbench.masks._png", "fsbench/masks/_png.c"),
         )
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},

@@ -23,8 +23,8 @@ from unittest import mock
 
 import numpy as np
 
-from fsbench import labels
 from fsbench.errors import DataError
+from fsbench.masks import labels
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))

@@ -39,9 +39,9 @@ from fsbench.methods import Fold
 from fsbench.methods import Shot
 from fsbench.methods import Support
 from fsbench.protocol import short_side_size
+from fsbench_baselines.pixels import normalised_frames
 from fsbench_baselines.referformer import deformable
 from fsbench_baselines.referformer import sampling
-from fsbench_baselines.referformer.preprocess import normalised_frames
 from fsbench_cma import CMA
 from fsbench_cma import load_checkpoint
 from fsbench_cma import ModelConfig

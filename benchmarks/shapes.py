@@ -29,7 +29,7 @@ from fsbench.datasets.catalogue import resolve_dataset
 from fsbench.datasets.shapes import generate_shapes
 from fsbench.datasets.shapes import NUM_FOLDS
 from fsbench.datasets.shapes import ShapesConfig
-from fsbench.evaluation.runner import read_result
+from fsbench.running.fold import read_result
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import write_manifest

@@ -24,7 +24,7 @@ from shapes import run_fsbench
 
 from fsbench.datasets.catalogue import EMBEDDED
 from fsbench.datasets.catalogue import open_dataset
-from fsbench.evaluation.runner import read_result
+from fsbench.running.fold import read_result
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import find_manifest

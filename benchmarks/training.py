@@ -33,14 +33,15 @@ from fsbench.training import TrainingEpisode
 from fsbench.training.clips import object_boxes
 from fsbench_baselines.referformer import dropout
 from fsbench_baselines.referformer import fusion
-from fsbench_baselines.referformer.training import FamilyTask
-from fsbench_baselines.referformer.training import Start
-from fsbench_baselines.referformer.training import TrainingBatch
+from fsbench_baselines.referformer.recipes import RECIPES
+from fsbench_baselines.referformer.task import FamilyTask
+from fsbench_baselines.referformer.task import Start
+from fsbench_baselines.referformer.task import TrainingBatch
 from fsbench_baselines.training.optimisation import build_optimizer
 from fsbench_baselines.training.optimisation import freeze
 from fsbench_baselines.training.recipe import load_recipe
 from fsbench_baselines.training.recipe import Recipe
-from fsbench_cma.train import build_task
+from fsbench_cma.task import build_task
 
 WORDS = "the a left right small large red dark animal person on in front of moving to near".split()
 TEXTS = {
@@ -137,7 +138,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    recipe = load_recipe(options.recipe)
+    recipe = load_recipe(options.recipe, recipes=RECIPES, base="corrected")
     recipe = replace(
         recipe,
         query_frames=options.frames,

@@ -295,12 +295,12 @@ def evaluate(
       fsbench evaluate --method my_package.my_module:MyMethod --fold 2 --option temperature=0.1
       fsbench evaluate --method cma --checkpoint 'trainings/mini-ref-shapes/cma/seed-0/fold-{fold}/model'
     """
-    from fsbench.evaluation.cost import read_timing
-    from fsbench.evaluation.evaluate import evaluate_method
-    from fsbench.evaluation.evaluate import Request
-    from fsbench.evaluation.report import results_json
-    from fsbench.evaluation.report import results_text
-    from fsbench.evaluation.runner import RunOptions
+    from fsbench.running.cost import read_timing
+    from fsbench.running.evaluate import evaluate_method
+    from fsbench.running.evaluate import Request
+    from fsbench.running.fold import RunOptions
+    from fsbench.running.report import results_json
+    from fsbench.running.report import results_text
 
     request = Request(
         method=method_name,
@@ -435,9 +435,9 @@ def _asked(
     extra: str,
     workers: int | None,
 ) -> tuple[Any, Any, Any]:  # Any: Target, Protocol, PassOptions, which are imported here
-    from fsbench.evaluation.folders import PassOptions
-    from fsbench.evaluation.reference import Target
     from fsbench.protocol import named_protocol
+    from fsbench.submissions.passing import PassOptions
+    from fsbench.submissions.reference import Target
 
     target = Target(truth, dataset, data_root, splits, folds, () if draws is None else _integers(draws))
     options = PassOptions(
@@ -471,10 +471,10 @@ def score(predictions: Path, uint8_decay: bool, out: Path | None, as_json: bool,
       fsbench score predictions.zip --dataset mini-ref-youtube-vos --data-root ~/data --fold 2 --json
       fsbench score runs/mini-ref-davis/cma --dataset mini-ref-davis --data-root ~/data --protocol standard
     """
-    from fsbench.evaluation.score import score as score_predictions
-    from fsbench.evaluation.score_report import scores_json
-    from fsbench.evaluation.score_report import scores_text
-    from fsbench.evaluation.score_report import write_scores
+    from fsbench.submissions.report import scores_json
+    from fsbench.submissions.report import scores_text
+    from fsbench.submissions.report import write_scores
+    from fsbench.submissions.score import score as score_predictions
 
     target, protocol, options = _asked(**asked)
     scores = score_predictions(predictions, target, protocol, options, uint8_decay=uint8_decay)
@@ -494,9 +494,9 @@ def validate(predictions: Path, as_json: bool, **asked: Any) -> None:
       fsbench validate predictions.zip --dataset mini-ref-youtube-vos --data-root ~/data --fold 2
     """
     from fsbench.errors import SubmissionError
-    from fsbench.evaluation.problems import as_json as problems_json
-    from fsbench.evaluation.problems import report
-    from fsbench.evaluation.score import validate as validate_predictions
+    from fsbench.submissions.problems import as_json as problems_json
+    from fsbench.submissions.problems import report
+    from fsbench.submissions.score import validate as validate_predictions
 
     problems = validate_predictions(predictions, *_asked(**asked))
     if as_json:
@@ -518,7 +518,7 @@ def export(run: Path, out: Path, draw: int | None) -> None:
     Example:
       fsbench export runs/mini-ref-davis/colour-prototype masks.zip
     """
-    from fsbench.evaluation.export import export_run
+    from fsbench.submissions.export import export_run
 
     export_run(run, out, draw=draw)
     click.echo(out)
@@ -692,9 +692,9 @@ def show(
           --run runs/mini-ref-davis/colour-prototype --run runs/mini-ref-davis/support-copy --out episode.mp4
       fsbench show --class dax --out dax.png
     """
-    from fsbench.show import show_class
-    from fsbench.show import show_episode
-    from fsbench.show import Source
+    from fsbench.viewing.show import show_class
+    from fsbench.viewing.show import show_episode
+    from fsbench.viewing.show import Source
 
     if (episode is None) == (class_name is None):
         raise click.UsageError("Name an episode, or a class with --class.")

@@ -1,12 +1,19 @@
 """Writing files whole: a reader, or a run that was killed, sees the old file or the new one, never a part."""
 
+import fcntl
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-__all__ = ["write_whole"]
+from fsbench.errors import DataError
+from fsbench.errors import RunError
+
+__all__ = ["content_digest", "locked", "write_whole"]
 
 
 def write_whole(path: Path, content: bytes | str | Callable[[IO[bytes]], object]) -> None:
@@ -36,3 +43,33 @@ def write_whole(path: Path, content: bytes | str | Callable[[IO[bytes]], object]
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds a run's folder for this process. Raises RunError if another process has it.
+
+    The lock goes with the process, however it ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"{folder}: another fsbench is at work here. Wait for it, or give another --out.") from None
+        yield
+
+
+def content_digest(path: Path) -> str:
+    """Returns the SHA-256 of a file, or of the names and contents of all files in a folder."""
+    digest = hashlib.sha256()
+    try:
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        for file in files:
+            if path.is_dir():
+                digest.update(f"{file.relative_to(path).as_posix()}\0".encode())
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest() if path.is_dir() else stream.read())
+    except OSError as error:
+        raise DataError(f"{path}: the checkpoint cannot be read ({error.strerror}). Check --checkpoint.") from error
+    return digest.hexdigest()

@@ -9,14 +9,14 @@ from torch import Tensor
 from transformers import RobertaConfig
 
 from fsbench.errors import DataError
-from fsbench_baselines.referformer.checkpoint import fill
-from fsbench_baselines.referformer.checkpoint import first_name
+from fsbench_baselines.checkpoints import fill
+from fsbench_baselines.checkpoints import first_name
+from fsbench_baselines.checkpoints import read_checkpoint
+from fsbench_baselines.checkpoints import read_released
+from fsbench_baselines.checkpoints import save_checkpoint
+from fsbench_baselines.checkpoints import Source
 from fsbench_baselines.referformer.checkpoint import identify
-from fsbench_baselines.referformer.checkpoint import read_checkpoint
-from fsbench_baselines.referformer.checkpoint import read_released
 from fsbench_baselines.referformer.checkpoint import require
-from fsbench_baselines.referformer.checkpoint import save_checkpoint
-from fsbench_baselines.referformer.checkpoint import Source
 from fsbench_baselines.referformer.checkpoint import text_settings
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_cma.model import CMA

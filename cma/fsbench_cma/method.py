@@ -14,18 +14,18 @@ from fsbench.errors import DataError
 from fsbench.methods import MethodInfo
 from fsbench.methods import Shot
 from fsbench.methods import Support
+from fsbench_baselines.pixels import normalised_frames
 from fsbench_baselines.referformer.batch import SupportBatch
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_baselines.referformer.method import FamilyMethod
-from fsbench_baselines.referformer.preprocess import normalised_frames
-from fsbench_baselines.referformer.training import FamilyTask
-from fsbench_baselines.referformer.training import Start
+from fsbench_baselines.referformer.task import FamilyTask
+from fsbench_baselines.referformer.task import Start
 from fsbench_baselines.training.recipe import Recipe
 from fsbench_cma.checkpoint import load_checkpoint
 from fsbench_cma.checkpoint import load_released
 from fsbench_cma.model import CMA
 from fsbench_cma.model import SupportFeatures
-from fsbench_cma.train import build_task
+from fsbench_cma.task import build_task
 
 __all__ = ["AddMethod", "CMAMethod", "SelfMethod"]
 

@@ -19,8 +19,8 @@ from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
 from fsbench.datasets.records import Video
 from fsbench.errors import DataError
-from fsbench.labels import read_label_map
-from fsbench.labels import read_label_map_size
+from fsbench.masks.labels import read_label_map
+from fsbench.masks.labels import read_label_map_size
 
 __all__ = ["FolderDataset", "Layout"]
 

@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 
 from fsbench.errors import RunError
-from fsbench.evaluation.results import mean_score
-from fsbench.evaluation.results import Score
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import has_chain
 from fsbench.leaderboard.entries import read_entry
 from fsbench.leaderboard.runs import entries_from_runs
-from fsbench.statistics import Comparison
-from fsbench.statistics import Difference
-from fsbench.statistics import paired
-from fsbench.statistics import paired_mean
+from fsbench.scores.results import mean_score
+from fsbench.scores.results import Score
+from fsbench.scores.statistics import Comparison
+from fsbench.scores.statistics import Difference
+from fsbench.scores.statistics import paired
+from fsbench.scores.statistics import paired_mean
 from fsbench.streams import named_stream
 from fsbench.text import columns
 
@@ -44,7 +44,7 @@ def read_side(path: Path) -> Entry:
 
 
 def compare(one: Entry, other: Entry) -> Comparison:
-    """Tests whether two methods differ; see `fsbench.statistics.paired`.
+    """Tests whether two methods differ; see `fsbench.scores.statistics.paired`.
 
     Raises:
         RunError: They were not evaluated on the same episodes by the same protocol, or the scores of their episodes are

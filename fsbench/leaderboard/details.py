@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fsbench.errors import RunError
-from fsbench.evaluation.runner import read_parts
 from fsbench.files import write_whole
-from fsbench.statistics import episode_table
+from fsbench.running.fold import read_parts
+from fsbench.scores.statistics import episode_table
 
 __all__ = ["EPISODES", "GALLERY", "Details", "details_from_runs", "gallery_episodes", "read_details", "write_details"]
 
@@ -70,7 +70,7 @@ class Details:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """The episodes as `fsbench.statistics` has them; not to be changed."""
+        """The episodes as `fsbench.scores.statistics` has them; not to be changed."""
         columns = self.episodes.to_pydict()
         return episode_table(columns["episode_id"], columns["J"], columns["F"])
 

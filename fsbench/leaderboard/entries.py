@@ -16,25 +16,25 @@ from pydantic import model_validator
 from pydantic import ValidationError
 
 from fsbench.errors import RunError
-from fsbench.evaluation.cost import total_cost
-from fsbench.evaluation.cost import UnitTiming
-from fsbench.evaluation.identity import differences
-from fsbench.evaluation.results import ClassResult
-from fsbench.evaluation.results import DrawResult
-from fsbench.evaluation.results import Intervals
-from fsbench.evaluation.results import mean_score
-from fsbench.evaluation.results import Result
-from fsbench.evaluation.results import RunIdentity
-from fsbench.evaluation.results import Score
-from fsbench.evaluation.results import summarise
-from fsbench.evaluation.results import Summary
 from fsbench.files import write_whole
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.details import read_details
 from fsbench.leaderboard.details import write_details
 from fsbench.methods.contract import MethodInfo
-from fsbench.statistics import CHAIN
-from fsbench.statistics import intervals
+from fsbench.running.cost import total_cost
+from fsbench.running.cost import UnitTiming
+from fsbench.running.identity import differences
+from fsbench.scores.results import ClassResult
+from fsbench.scores.results import DrawResult
+from fsbench.scores.results import Intervals
+from fsbench.scores.results import mean_score
+from fsbench.scores.results import Result
+from fsbench.scores.results import RunIdentity
+from fsbench.scores.results import Score
+from fsbench.scores.results import summarise
+from fsbench.scores.results import Summary
+from fsbench.scores.statistics import CHAIN
+from fsbench.scores.statistics import intervals
 from fsbench.streams import named_stream
 
 __all__ = [
@@ -342,12 +342,12 @@ def read_entry(folder: Path, path: Path) -> Entry:
 
 
 def has_chain(protocol: str) -> bool:
-    """Tells whether a protocol, given by its signature, averages as `fsbench.statistics` does."""
+    """Tells whether a protocol, given by its signature, averages as `fsbench.scores.statistics` does."""
     return protocol.endswith(f"mean={'>'.join(CHAIN)}")
 
 
 def _intervals(identity: RunIdentity, details: Details | None) -> Intervals | None:
-    """Returns the intervals of the means, for protocols that average as `fsbench.statistics` does."""
+    """Returns the intervals of the means, for protocols that average as `fsbench.scores.statistics` does."""
     if details is None or not has_chain(identity.protocol):
         return None
     return intervals(details.table, named_stream(0, "intervals", identity.manifest_digest))

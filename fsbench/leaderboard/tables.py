@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from fsbench.evaluation.results import Score
-from fsbench.evaluation.results import Summary
 from fsbench.leaderboard.entries import Entry
-from fsbench.statistics import spread
-from fsbench.statistics import tie_ranks
+from fsbench.scores.results import Score
+from fsbench.scores.results import Summary
+from fsbench.scores.statistics import spread
+from fsbench.scores.statistics import tie_ranks
 from fsbench.streams import named_stream
 
 __all__ = ["METRICS", "Cell", "Metric", "Row", "Table", "leaderboard_tables", "one_line"]
@@ -47,8 +47,8 @@ class Row:
     Attributes:
         entry: The entry itself.
         method: The method's name, with what tells it from other entries of that name in the table.
-        rank: By mean J&F, the same for methods that a paired test cannot separate (`fsbench.statistics.tie_ranks`);
-            None if the entry has no mean or no scores of episodes.
+        rank: By mean J&F, the same for methods that a paired test cannot separate (`statistics.tie_ranks`); None if
+            the entry has no mean or no scores of episodes.
         draws: Support draws.
         episodes, failed: Episodes that were scored, and that failed, over all folds.
         cells: One for each of the table's columns.

@@ -1,6 +1,5 @@
 """From a dataset's records to the rows of a manifest."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -30,8 +29,9 @@ from fsbench.splits.selection import LeftOut
 from fsbench.splits.selection import select
 from fsbench.splits.selection import Selection
 from fsbench.splits.selection import SelectionRule
+from fsbench.splits.sentences import text_digest
 
-__all__ = ["BuildOptions", "build_manifest", "text_digest"]
+__all__ = ["BuildOptions", "build_manifest"]
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,6 @@ class BuildOptions:
     videos: tuple[str, ...] | None = None
     use_author_groups: bool = True
     with_text: bool = False
-
-
-def text_digest(text: str) -> str:
-    """Returns the SHA-256 of a sentence as UTF-8, exactly as the dataset has it."""
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def build_manifest(dataset: Dataset, options: BuildOptions) -> tuple[ManifestInfo, dict[str, Rows]]:

@@ -14,7 +14,6 @@ from tqdm import tqdm
 from fsbench.datasets.records import Dataset
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
-from fsbench.splits.build import text_digest
 from fsbench.splits.manifest import ManifestInfo
 from fsbench.splits.manifest import overall_digest
 from fsbench.splits.manifest import read_info
@@ -22,6 +21,7 @@ from fsbench.splits.manifest import read_table
 from fsbench.splits.schema import KEYS
 from fsbench.splits.schema import table_digest
 from fsbench.splits.schema import TABLES
+from fsbench.splits.sentences import text_digest
 
 __all__ = ["Problem", "frames_on_disk", "verify_manifest"]
 

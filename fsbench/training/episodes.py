@@ -16,11 +16,11 @@ from fsbench.datasets.reading import read_frames
 from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import Expression
 from fsbench.errors import ManifestError
-from fsbench.evaluation.plan import fold_record
-from fsbench.evaluation.plan import Sentences
 from fsbench.memo import Memo
 from fsbench.splits.episodes import window
 from fsbench.splits.manifest import Manifest
+from fsbench.splits.sentences import fold_record
+from fsbench.splits.sentences import Sentences
 from fsbench.streams import named_stream
 from fsbench.streams import pick
 from fsbench.training.augmentation import augment

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
-from fsbench.evaluation.plan import fold_record
 from fsbench.methods.registry import find_method
 from fsbench.splits.benchmark import open_benchmark
+from fsbench.splits.sentences import fold_record
 from fsbench.training.job import TrainingJob
 from fsbench.training.job import TrainingOptions
 
@@ -24,7 +24,7 @@ class TrainingRequest(TrainingOptions):
     Attributes:
         method: A registered name, or `module:attr`.
         fold: The fold whose base classes to train on.
-        dataset, data_root, splits: As in `fsbench.evaluation.evaluate.Request`.
+        dataset, data_root, splits: As in `fsbench.running.evaluate.Request`.
         options: Options of the method, as text.
         out: Folder of the training; None for `trainings/<dataset>/<method>/seed-<seed>/fold-<fold>`.
     """

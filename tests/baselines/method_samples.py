@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fsbench_baselines.referformer.checkpoint import save_checkpoint
-from fsbench_baselines.referformer.training import build_task
-from fsbench_baselines.referformer.training import Start
-from fsbench_cma.train import build_task as build_cma
+from fsbench_baselines.checkpoints import save_checkpoint
+from fsbench_baselines.referformer.task import build_task
+from fsbench_baselines.referformer.task import Start
+from fsbench_cma.task import build_task as build_cma
 from tests.baselines.danet.samples import small_model
 from tests.baselines.hub import tiny_models
 from tests.baselines.referformer.training_samples import MODEL

@@ -10,12 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from fsbench.evaluation.plan import DrawTask
-from fsbench.evaluation.plan import ShotTask
-from fsbench.evaluation.plan import SupportTask
-from fsbench.evaluation.plan import Unit
-from fsbench.evaluation.worker import Worker
-from fsbench.evaluation.worker import WorkerSetup
 from fsbench.methods import Clip
 from fsbench.methods import Fold
 from fsbench.methods import MethodInfo
@@ -24,6 +18,12 @@ from fsbench.methods import Support
 from fsbench.methods.registry import find_method
 from fsbench.methods.registry import MethodFactory
 from fsbench.protocol import named_protocol
+from fsbench.running.plan import DrawTask
+from fsbench.running.plan import ShotTask
+from fsbench.running.plan import SupportTask
+from fsbench.running.plan import Unit
+from fsbench.running.worker import Worker
+from fsbench.running.worker import WorkerSetup
 from tests.baselines.method_samples import SAMPLES
 from tests.conftest import ROOT
 from tests.tiny import write_dataset

@@ -12,8 +12,8 @@ from transformers import RobertaConfig
 
 import fsbench_cma
 from fsbench.errors import DataError
+from fsbench_baselines.backbones import build_backbone
 from fsbench_baselines.referformer import checkpoint as referformer
-from fsbench_baselines.referformer.backbones import build_backbone
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_baselines.referformer.model import ReferFormer
 from fsbench_cma.checkpoint import initialise_from_referformer

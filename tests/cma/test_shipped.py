@@ -7,11 +7,11 @@ import pytest
 from fsbench.datasets.shapes import _write_video
 from fsbench.datasets.shapes import CATEGORIES
 from fsbench.datasets.shapes import ShapesConfig
-from fsbench.evaluation.evaluate import evaluate_method
-from fsbench.evaluation.evaluate import Request
-from fsbench.evaluation.identity import content_digest
-from fsbench.evaluation.runner import RunOptions
+from fsbench.files import content_digest
 from fsbench.leaderboard import read_entries
+from fsbench.running.evaluate import evaluate_method
+from fsbench.running.evaluate import Request
+from fsbench.running.fold import RunOptions
 from fsbench.splits.manifest import read_manifest
 from fsbench_cma.method import CMAMethod
 from tests.conftest import ROOT

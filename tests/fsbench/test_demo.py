@@ -5,8 +5,8 @@ from fsbench import demo
 from fsbench.datasets import open_dataset
 from fsbench.datasets.shapes import generate_shapes
 from fsbench.datasets.shapes import ShapesConfig
-from fsbench.evaluation.runner import read_result
 from fsbench.methods.registry import MethodFactory
+from fsbench.running.fold import read_result
 from fsbench.splits.manifest import read_manifest
 from tests.tiny import Reddish
 

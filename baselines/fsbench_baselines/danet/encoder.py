@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch import Tensor
 
-from fsbench_baselines.referformer.backbones.small import SmallResNet
+from fsbench_baselines.backbones.small import SmallResNet
 
 __all__ = ["ENCODERS", "Encoder", "build_encoder", "small_encoder"]
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fsbench_baselines.referformer.preprocess import normalised_pixels
+from fsbench_baselines.pixels import normalised_pixels
 
 __all__ = ["Letterbox"]
 

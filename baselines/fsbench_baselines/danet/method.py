@@ -28,7 +28,7 @@ from fsbench_baselines.danet.model import QueryMaps
 from fsbench_baselines.danet.model import SupportMaps
 from fsbench_baselines.danet.online import learn_support
 from fsbench_baselines.danet.online import OnlineLearning
-from fsbench_baselines.danet.training import train_danet
+from fsbench_baselines.danet.task import train_danet
 from fsbench_baselines.devices import pick_device
 
 __all__ = ["DANetMethod"]

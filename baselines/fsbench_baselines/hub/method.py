@@ -17,7 +17,7 @@ from fsbench_baselines.devices import pick_device
 from fsbench_baselines.hub.weights import Dtype
 from fsbench_baselines.hub.weights import DTYPES
 from fsbench_baselines.hub.weights import pin_options
-from fsbench_baselines.referformer.preprocess import plain_sentence
+from fsbench_baselines.pixels import plain_sentence
 
 __all__ = ["HubMethod"]
 

@@ -21,16 +21,16 @@ from fsbench.methods import Shot
 from fsbench.methods import Support
 from fsbench.training import TrainingClip
 from fsbench.training.clips import object_boxes
+from fsbench_baselines.pixels import resized_frames
 from fsbench_baselines.referformer.losses import Criterion
 from fsbench_baselines.referformer.method import ReferFormerMethod
-from fsbench_baselines.referformer.preprocess import resized_frames
-from fsbench_baselines.referformer.training import FamilyTask
-from fsbench_baselines.referformer.training import query_batch
-from fsbench_baselines.referformer.training import QueryCollate
-from fsbench_baselines.referformer.training import TrainingBatch
+from fsbench_baselines.referformer.recipes import CORRECTED
+from fsbench_baselines.referformer.task import FamilyTask
+from fsbench_baselines.referformer.task import query_batch
+from fsbench_baselines.referformer.task import QueryCollate
+from fsbench_baselines.referformer.task import TrainingBatch
 from fsbench_baselines.training.optimisation import build_optimizer
 from fsbench_baselines.training.optimisation import freeze
-from fsbench_baselines.training.recipe import CORRECTED
 
 __all__ = ["FinetuneMethod"]
 

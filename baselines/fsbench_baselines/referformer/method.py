@@ -23,20 +23,20 @@ from fsbench.methods import MethodInfo
 from fsbench.methods import Support
 from fsbench.protocol import short_side_size
 from fsbench.training.job import TrainingJob
+from fsbench_baselines.backbones import fold_batch_norm
+from fsbench_baselines.checkpoints import save_checkpoint
 from fsbench_baselines.devices import pick_device
-from fsbench_baselines.referformer.backbones import fold_batch_norm
+from fsbench_baselines.pixels import normalised_frames
 from fsbench_baselines.referformer.checkpoint import load_checkpoint
 from fsbench_baselines.referformer.checkpoint import load_released
-from fsbench_baselines.referformer.checkpoint import save_checkpoint
 from fsbench_baselines.referformer.model import Features
 from fsbench_baselines.referformer.model import ReferFormer
-from fsbench_baselines.referformer.preprocess import normalised_frames
 from fsbench_baselines.referformer.preprocess import Tokenizer
+from fsbench_baselines.referformer.stages import train_family
+from fsbench_baselines.referformer.task import build_task
+from fsbench_baselines.referformer.task import FamilyTask
+from fsbench_baselines.referformer.task import Start
 from fsbench_baselines.referformer.text import Text
-from fsbench_baselines.referformer.train import train_family
-from fsbench_baselines.referformer.training import build_task
-from fsbench_baselines.referformer.training import FamilyTask
-from fsbench_baselines.referformer.training import Start
 from fsbench_baselines.referformer.transformer import Decoded
 from fsbench_baselines.training.recipe import Recipe
 

@@ -16,7 +16,7 @@ from torch import nn
 from torch import Tensor
 from torch.nn import functional
 
-from fsbench_baselines.referformer.backbones import build_backbone
+from fsbench_baselines.backbones import build_backbone
 from fsbench_baselines.referformer.batch import Output
 from fsbench_baselines.referformer.batch import QueryBatch
 from fsbench_baselines.referformer.config import ModelConfig

@@ -24,9 +24,9 @@ from fsbench.training import replace_word
 from fsbench.training import TrainingEpisode
 from fsbench_baselines.referformer.model import ReferFormer
 from fsbench_baselines.referformer.preprocess import Tokenizer
-from fsbench_baselines.referformer.pretraining import class_loss
-from fsbench_baselines.referformer.pretraining import OFF
-from fsbench_baselines.referformer.training import padded_frames
+from fsbench_baselines.referformer.task import padded_frames
+from fsbench_baselines.training.pretraining import class_loss
+from fsbench_baselines.training.pretraining import OFF
 
 __all__ = ["NamingTask", "load_named"]
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fsbench.evaluation.identity import content_digest
+from fsbench.files import content_digest
 from fsbench.training import EpisodeSampler
 from fsbench.training import TrainingEpisodes
 from fsbench.training.job import TrainingJob

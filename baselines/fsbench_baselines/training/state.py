@@ -17,7 +17,7 @@ from torch import nn
 from torch import Tensor
 
 from fsbench.errors import RunError
-from fsbench.evaluation.identity import locked
+from fsbench.files import locked
 from fsbench.files import write_whole
 from fsbench_baselines.training.task import Task
 

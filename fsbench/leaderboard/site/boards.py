@@ -16,24 +16,24 @@ import pandas as pd
 from fsbench.errors import FsbenchError
 from fsbench.errors import ManifestError
 from fsbench.errors import RunError
-from fsbench.evaluation.submissions import Rle
-from fsbench.evaluation.submissions.codes import valid_code
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.details import EPISODES
 from fsbench.leaderboard.entries import Entry
-from fsbench.leaderboard.site.pictures import find_pictures
-from fsbench.leaderboard.site.pictures import Pictures
 from fsbench.leaderboard.site.slugs import slug
-from fsbench.leaderboard.site.views import EpisodeView
-from fsbench.leaderboard.site.views import parse_episode_id
-from fsbench.leaderboard.site.views import Track
-from fsbench.leaderboard.site.views import Views
 from fsbench.leaderboard.tables import leaderboard_tables
 from fsbench.leaderboard.tables import Table
+from fsbench.masks.rle import Rle
+from fsbench.masks.rle import valid_code
+from fsbench.splits.ids import parse_episode_id
 from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import read_info
 from fsbench.splits.manifest import read_manifest
+from fsbench.viewing.pictures import find_pictures
+from fsbench.viewing.pictures import Pictures
+from fsbench.viewing.views import EpisodeView
+from fsbench.viewing.views import Track
+from fsbench.viewing.views import Views
 
 __all__ = ["Board", "draw_means", "make_boards"]
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
-from fsbench.evaluation.results import Score
 from fsbench.leaderboard.compare import compare_means
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import has_chain
@@ -16,7 +15,8 @@ from fsbench.leaderboard.site.environment import render_page
 from fsbench.leaderboard.site.episodes import code
 from fsbench.leaderboard.site.episodes import middle_frame
 from fsbench.leaderboard.site.values import rounded
-from fsbench.leaderboard.site.views import EpisodeView
+from fsbench.scores.results import Score
+from fsbench.viewing.views import EpisodeView
 
 __all__ = ["compare_page_text"]
 

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from fsbench.evaluation.submissions import Rle
-from fsbench.evaluation.submissions.codes import run_lengths
 from fsbench.leaderboard.site.addresses import episode_page
 from fsbench.leaderboard.site.addresses import picture_file
 from fsbench.leaderboard.site.boards import Board
@@ -16,8 +14,10 @@ from fsbench.leaderboard.site.environment import LinkedAssets
 from fsbench.leaderboard.site.environment import percent
 from fsbench.leaderboard.site.environment import render_page
 from fsbench.leaderboard.site.values import rounded
-from fsbench.leaderboard.site.views import EpisodeView
-from fsbench.leaderboard.site.views import FramesView
+from fsbench.masks.rle import Rle
+from fsbench.masks.rle import run_lengths
+from fsbench.viewing.views import EpisodeView
+from fsbench.viewing.views import FramesView
 
 __all__ = ["code", "episode_page_text", "gallery_page_text", "middle_frame", "standalone_page"]
 

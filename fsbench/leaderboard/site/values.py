@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from fsbench.evaluation import results
 from fsbench.leaderboard.entries import Entry
+from fsbench.scores import results
 
 __all__ = [
     "Interval",

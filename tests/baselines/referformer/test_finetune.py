@@ -10,8 +10,8 @@ from fsbench.methods import Shot
 from fsbench.methods import Support
 from fsbench_baselines.referformer.finetune import FinetuneMethod
 from fsbench_baselines.referformer.method import ReferFormerMethod
-from fsbench_baselines.referformer.training import build_task
-from fsbench_baselines.referformer.training import Start
+from fsbench_baselines.referformer.task import build_task
+from fsbench_baselines.referformer.task import Start
 from tests.baselines.referformer.training_samples import clip as training_clip
 from tests.baselines.referformer.training_samples import MODEL
 from tests.baselines.referformer.training_samples import recipe

@@ -7,9 +7,9 @@ import torch
 from fsbench_baselines.referformer.naming import _Collate
 from fsbench_baselines.referformer.naming import load_named
 from fsbench_baselines.referformer.naming import NamingTask
-from fsbench_baselines.referformer.pretraining import OFF
-from fsbench_baselines.referformer.training import build_task
-from fsbench_baselines.referformer.training import Start
+from fsbench_baselines.referformer.task import build_task
+from fsbench_baselines.referformer.task import Start
+from fsbench_baselines.training.pretraining import OFF
 from tests.baselines.referformer.training_samples import clip
 from tests.baselines.referformer.training_samples import episode
 from tests.baselines.referformer.training_samples import recipe

@@ -9,8 +9,8 @@ from fsbench.training import EpisodeSpec
 from fsbench.training import TrainingClip
 from fsbench.training import TrainingEpisode
 from fsbench.training.clips import object_boxes
+from fsbench_baselines.referformer.recipes import RECIPES
 from fsbench_baselines.training.recipe import Recipe
-from fsbench_baselines.training.recipe import RECIPES
 
 SENTENCES = ["the left dog", "a big cat", "the dog on the right"]
 TEXT = {

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from fsbench.errors import PluginError
 from fsbench.errors import RunError
-from fsbench.evaluation.identity import locked
+from fsbench.files import locked
 from fsbench_baselines.training import loop
 from fsbench_baselines.training.recipe import Recipe
 from fsbench_baselines.training.state import read_record

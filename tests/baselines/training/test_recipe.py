@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,11 @@ import yaml
 from fsbench.errors import RunError
 from fsbench.training import RELEASED_AUGMENTATION
 from fsbench_baselines.referformer.config import ModelConfig
-from fsbench_baselines.training.recipe import load_recipe
+from fsbench_baselines.referformer.recipes import RECIPES
+from fsbench_baselines.training.recipe import load_recipe as find_recipe
 from fsbench_baselines.training.recipe import Recipe
-from fsbench_baselines.training.recipe import RECIPES
+
+load_recipe = partial(find_recipe, recipes=RECIPES, base="corrected")
 
 
 def test_the_released_recipe_has_the_numbers_of_the_released_training() -> None:

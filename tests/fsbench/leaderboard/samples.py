@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from fsbench.evaluation.results import ClassResult
-from fsbench.evaluation.results import DrawResult
-from fsbench.evaluation.results import Result
-from fsbench.evaluation.results import RunIdentity
-from fsbench.evaluation.results import Score
-from fsbench.evaluation.results import summarise
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.details import EPISODES
 from fsbench.leaderboard.details import GALLERY
 from fsbench.leaderboard.entries import entry_from_results
 from fsbench.methods.contract import MethodInfo
+from fsbench.scores.results import ClassResult
+from fsbench.scores.results import DrawResult
+from fsbench.scores.results import Result
+from fsbench.scores.results import RunIdentity
+from fsbench.scores.results import Score
+from fsbench.scores.results import summarise
 
 STANDARD = "standard|size=native|tolerance=0.008|frames=all|mean=frame>expression>video>class"
 RELEASED = "released|size=short360|tolerance=0.010|frames=all|mean=frame"

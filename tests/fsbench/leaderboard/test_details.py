@@ -7,14 +7,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from fsbench.errors import RunError
-from fsbench.evaluation.predictions import prediction_table
-from fsbench.evaluation.scoring import SCHEMA
 from fsbench.leaderboard.details import details_from_runs
 from fsbench.leaderboard.details import EPISODES
 from fsbench.leaderboard.details import gallery_episodes
 from fsbench.leaderboard.details import PER_CLASS
 from fsbench.leaderboard.details import read_details
 from fsbench.leaderboard.details import write_details
+from fsbench.running.predictions import prediction_table
+from fsbench.scores.rows import SCHEMA
 
 IDS = [f"f1/mouse/d{d}/v{v}/{e}" for d in (0, 1) for v in range(2) for e in range(2)]
 

@@ -7,11 +7,6 @@ from pydantic import ValidationError
 
 from fsbench.datasets import open_dataset
 from fsbench.errors import RunError
-from fsbench.evaluation.cost import read_timing
-from fsbench.evaluation.cost import UnitTiming
-from fsbench.evaluation.results import ClassResult
-from fsbench.evaluation.results import Score
-from fsbench.evaluation.results import summarise
 from fsbench.leaderboard.details import details_from_runs
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import entry_from_results
@@ -22,6 +17,11 @@ from fsbench.leaderboard.entries import write_entry
 from fsbench.leaderboard.runs import entries_from_runs
 from fsbench.leaderboard.runs import find_runs
 from fsbench.leaderboard.runs import manifest_folds
+from fsbench.running.cost import read_timing
+from fsbench.running.cost import UnitTiming
+from fsbench.scores.results import ClassResult
+from fsbench.scores.results import Score
+from fsbench.scores.results import summarise
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import write_manifest

@@ -6,17 +6,17 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 
-from fsbench.evaluation.predictions import encode_masks
-from fsbench.evaluation.results import ClassResult
-from fsbench.evaluation.results import Score
-from fsbench.evaluation.results import summarise
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.details import EPISODES
 from fsbench.leaderboard.details import GALLERY
 from fsbench.leaderboard.entries import entry_from_results
-from fsbench.leaderboard.site.pictures import RenderedPictures
+from fsbench.masks.rle import encode_masks
+from fsbench.scores.results import ClassResult
+from fsbench.scores.results import Score
+from fsbench.scores.results import summarise
 from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import read_manifest
+from fsbench.viewing.pictures import RenderedPictures
 from tests.conftest import ROOT
 from tests.fsbench.leaderboard.samples import INFO
 from tests.fsbench.leaderboard.samples import result

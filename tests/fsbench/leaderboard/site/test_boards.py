@@ -2,11 +2,11 @@ import pyarrow as pa
 import pytest
 
 from fsbench.errors import RunError
-from fsbench.evaluation.predictions import decode_masks
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.details import GALLERY
 from fsbench.leaderboard.site import make_boards
 from fsbench.leaderboard.site.boards import draw_means
+from fsbench.masks.rle import decode_masks
 from tests.conftest import ROOT
 from tests.fsbench.leaderboard.site import samples
 

@@ -5,7 +5,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from fsbench.evaluation.predictions import encode_masks
+from fsbench.masks.rle import encode_masks
 from tests.fsbench.leaderboard.site.samples import HOSTILE
 
 PAGES = {

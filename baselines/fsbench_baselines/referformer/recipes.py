@@ -1,0 +1,64 @@
+"""The recipes of the ReferFormer family."""
+
+from dataclasses import replace
+
+from fsbench_baselines.training.recipe import Recipe
+from fsbench_baselines.training.recipe import SMALL
+from fsbench_baselines.training.recipe import SMALL_BACKBONE
+
+__all__ = ["CORRECTED", "RECIPES", "RELEASED", "SHAPES", "SHAPES_META", "SHAPES_META_RELEASED"]
+
+CORRECTED = Recipe(name="corrected")
+RELEASED = replace(CORRECTED, name="released", swapped_clamp=True, left_out=("support_qkv", "query_qkv", "conv_q"))
+
+SHAPES = replace(
+    SMALL,
+    name="shapes",
+    epochs=14,
+    augmentation=replace(SMALL.augmentation, swap_sides=True),
+    model={
+        "backbone": "resnet_small",
+        "hidden_dim": 64,
+        "heads": 4,
+        "enc_layers": 1,
+        "dec_layers": 4,
+        "dim_feedforward": 256,
+        "num_queries": 1,
+        "dropout": 0.0,
+        "mask_dim": 64,
+        "dab": False,
+        "short_side": 64,
+        "text": {
+            "hidden_size": 64,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 4,
+            "intermediate_size": 128,
+            "max_position_embeddings": 32,
+            "type_vocab_size": 1,
+            "pad_token_id": 1,
+            "bos_token_id": 0,
+            "eos_token_id": 2,
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
+        },
+    },
+    pretraining=replace(SMALL_BACKBONE, epochs=40),
+    naming=replace(SMALL, name="shapes-names", epochs=12, query_frames=1),
+)
+
+# Half of the episodes hide the name of their class: only there does the support say what the sentence does not.
+SHAPES_META = replace(
+    SHAPES,
+    name="shapes-meta",
+    epochs=4,
+    augmentation=replace(SHAPES.augmentation, hide_name=0.5),
+    pretraining=None,
+    naming=None,
+)
+
+SHAPES_META_RELEASED = replace(SHAPES_META, name="shapes-meta-released", left_out=RELEASED.left_out)
+RECIPES = {recipe.name: recipe for recipe in (RELEASED, CORRECTED, SHAPES, SHAPES_META, SHAPES_META_RELEASED)}
+"""`released` is what the released code does: it leaves the affinity's projections at their initial values, and clamps
+boxes on the wrong axes. `corrected` mends these two. `shapes` trains a small model on the embedded dataset from random
+weights; `shapes-meta` goes on from such a ReferFormer, and `shapes-meta-released` does so but for the affinity's
+projections, which keep their random values."""

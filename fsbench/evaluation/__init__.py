@@ -1,1 +1,0 @@
-"""Running methods over episodes, and scoring their masks."""

@@ -1,0 +1,1 @@
+"""Masks as arrays: label maps in PNG, run-length codes, other sizes."""

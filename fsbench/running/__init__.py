@@ -1,0 +1,1 @@
+"""Running methods over episodes: units of work to prediction parts and score rows."""

@@ -1,0 +1,136 @@
+"""Where units are done: in this process, in a pool of local processes, or on a Ray cluster.
+
+An engine yields results in any order; what they come to does not depend on it.
+"""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from concurrent.futures import as_completed
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
+
+from fsbench.errors import RunError
+from fsbench.running.plan import Unit
+from fsbench.running.worker import UnitResult
+from fsbench.running.worker import Worker
+from fsbench.running.worker import WorkerSetup
+
+__all__ = ["ENGINES", "RunUnits", "open_engine"]
+
+ENGINES = ("local", "ray")
+_THREADS = "OMP_NUM_THREADS"
+
+RunUnits = Callable[[WorkerSetup, Sequence[Unit]], Iterator[UnitResult]]
+
+
+@contextmanager
+def open_engine(name: str, workers: int) -> Iterator[RunUnits]:
+    """Opens a place that does units; what its processes have imported serves one fold after the other.
+
+    Args:
+        name: One of `ENGINES`.
+        workers: Number of processes; 1 with the local engine works in this one.
+
+    Yields:
+        What does all units of a setup.
+    """
+    if name == "ray":
+        yield _ray(workers)
+    elif workers == 1:
+        desk = _Desk()
+        yield lambda setup, units: (desk.run(setup, unit) for unit in units)
+    else:
+        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start)
+        try:
+            yield partial(_in_pool, pool, workers)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Desk:
+    """Where a process does units: keeps the worker of the last setup."""
+
+    def __init__(self) -> None:
+        self._setup: WorkerSetup | None = None
+        self._worker: Worker | None = None
+
+    def run(self, setup: WorkerSetup, unit: Unit) -> UnitResult:
+        if self._worker is None or setup != self._setup:
+            self._worker = None  # two models at once might not fit
+            self._worker, self._setup = Worker(setup), setup
+        return self._worker.run(unit)
+
+
+_desk = _Desk()  # of a process in the pool
+
+
+def _start() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+
+
+def _die_with(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()  # a killed parent cannot tell its pool to stop
+    os._exit(1)
+
+
+def _run(setup: WorkerSetup, unit: Unit) -> UnitResult:
+    return _desk.run(setup, unit)
+
+
+def _in_pool(
+    pool: ProcessPoolExecutor, workers: int, setup: WorkerSetup, units: Sequence[Unit]
+) -> Iterator[UnitResult]:
+    try:
+        with _shared_cores(workers):  # submissions start the processes
+            futures = [pool.submit(_run, setup, unit) for unit in units]
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise RunError(
+            "A worker process died, most likely for lack of memory. Run the same command again to go on, with fewer "
+            "--workers."
+        ) from error
+
+
+@contextmanager
+def _shared_cores(processes: int) -> Iterator[None]:
+    """Gives processes that start in it their share of the cores: threads that wait for each other's core take longest.
+
+    A number of threads that the user has set stays. (Ray gives each actor one thread by itself.)
+    """
+    if _THREADS in os.environ:
+        yield
+        return
+    os.environ[_THREADS] = str(max(1, (os.cpu_count() or 1) // processes))
+    try:
+        yield
+    finally:
+        del os.environ[_THREADS]
+
+
+def _ray(workers: int) -> RunUnits:
+    try:
+        import ray
+        from ray.util import ActorPool
+    except ImportError as error:
+        raise RunError("--engine ray needs Ray: pip install 'fsbench[ray]'.") from error
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False, configure_logging=False, include_dashboard=False)
+    remote = ray.remote(_Desk)
+    actors = [remote.remote() for _ in range(workers)]
+
+    def run(setup: WorkerSetup, units: Sequence[Unit]) -> Iterator[UnitResult]:
+        try:
+            yield from ActorPool(actors).map_unordered(lambda actor, unit: actor.run.remote(setup, unit), list(units))
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+
+    return run

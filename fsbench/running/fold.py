@@ -1,0 +1,273 @@
+"""Running a method over the episodes of a fold: resumable, and the same with any number of workers."""
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import BaseModel
+from pydantic import ValidationError
+from tqdm import tqdm
+
+from fsbench.datasets.records import Dataset
+from fsbench.errors import RunError
+from fsbench.files import locked
+from fsbench.files import write_whole
+from fsbench.methods.registry import MethodFactory
+from fsbench.protocol import Protocol
+from fsbench.running.cost import UnitTiming
+from fsbench.running.engines import RunUnits
+from fsbench.running.identity import differences
+from fsbench.running.identity import run_identity
+from fsbench.running.plan import plan_units
+from fsbench.running.plan import Unit
+from fsbench.running.worker import UnitResult
+from fsbench.running.worker import WorkerSetup
+from fsbench.scores.aggregation import fold_scores
+from fsbench.scores.results import Result
+from fsbench.scores.results import RunIdentity
+from fsbench.splits.manifest import Manifest
+from fsbench.splits.sentences import fold_record
+
+__all__ = ["RunOptions", "evaluate_fold", "read_parts", "read_result"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is carried out; nothing here changes its result.
+
+    Attributes:
+        workers: Processes.
+        engine: See `engines.ENGINES`.
+        keep_going: Record failed episodes and go on.
+        restart: Discard what another identity, or an earlier call, left in the folder.
+        memo_mib: MiB that a method may keep of a clip for later sentences and draws.
+        progress: Show a progress bar.
+    """
+
+    workers: int = 1
+    engine: str = "local"
+    keep_going: bool = False
+    restart: bool = False
+    memo_mib: int = 512
+    progress: bool = False
+
+
+def evaluate_fold(
+    manifest: Manifest,
+    dataset: Dataset,
+    fold: int,
+    draws: Sequence[int],
+    method: MethodFactory,
+    options: Mapping[str, Any],  # Any: see MethodFactory.resolve
+    protocol: Protocol,
+    folder: Path,
+    run: RunOptions,
+    run_units: RunUnits,
+    variant: str = "",
+) -> Result:
+    """Runs a method over a fold, or goes on where an earlier call of the same run stopped.
+
+    Args:
+        manifest: The episodes.
+        dataset: Their frames and sentences.
+        fold: The fold.
+        draws: The support draws.
+        method: The method.
+        options: Its options, resolved.
+        protocol: How masks are scored.
+        folder: The run's folder; every file in it is written whole.
+        run: How to carry it out.
+        run_units: What does the units; see `engines.open_engine`.
+        variant: The user's name for this way of running the method.
+
+    Returns:
+        The result, which is also in `result.json`. Failed episodes are in it if `run.keep_going`.
+
+    Raises:
+        RunError: The folder is in use, or holds another run.
+        FsbenchError: See `Worker.run`.
+    """
+    if protocol.chain is None:
+        raise RunError(f"Protocol {protocol.name!r} scores folders of masks, not episodes. Evaluate with 'standard'.")
+    identity = run_identity(manifest, fold, draws, method, options, protocol, variant)
+    setup = WorkerSetup(
+        dataset=dataset.name,
+        data_root=dataset.root,
+        fold=fold_record(manifest, fold),
+        method=method,
+        options=options,
+        protocol=protocol,
+        keep_going=run.keep_going,
+        memo_limit=run.memo_mib << 20,
+    )
+    units = plan_units(manifest, dataset, fold, draws)
+    with locked(folder):
+        _claim(folder, identity, run.restart)
+        failures = _read_failures(folder)
+        todo = [u for u in units if u.number in failures or not _part(folder, "scores", u.number).is_file()]
+        done = len(units) - len(todo)
+        logger.info("%s: %d of %d videos are done.", folder, done, len(units))
+        results = run_units(setup, todo)
+        bar = tqdm(results, folder.name, len(units), initial=done, unit="video", disable=None if run.progress else True)
+        for unit_result in bar:
+            _keep(folder, unit_result, failures)
+        result = _result(folder, manifest, identity, protocol, units, failures)
+        write_whole(folder / "result.json", _json(result))
+    return result
+
+
+def read_result(folder: Path) -> Result:
+    """Reads the result of a finished run. Raises RunError if there is none."""
+    path = folder / "result.json"
+    try:
+        return Result.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror}). Has 'fsbench evaluate' finished there?") from error
+    except ValidationError as error:
+        raise RunError(f"{path}: {error.errors()[0]['msg']}. Evaluate again with --restart.") from error
+
+
+def read_parts(folder: Path, kind: Literal["predictions", "scores"]) -> pa.Table:
+    """Reads all parts of a run.
+
+    Raises:
+        RunError: There are none, or one cannot be read.
+    """
+    paths = sorted((folder / kind).glob("part-*.parquet"))
+    if not paths:
+        raise RunError(f"{folder / kind}: holds no parts of a run. Evaluate again with --restart.")
+    return pa.concat_tables([_read_part(path) for path in paths])
+
+
+def _claim(folder: Path, identity: RunIdentity, restart: bool) -> None:
+    """Makes the folder this run's, or raises RunError if it is another's."""
+    path = folder / "run.json"
+    if restart:
+        _clear(folder)
+    if path.is_file():
+        try:
+            present = RunIdentity.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise RunError(f"{path}: {error.errors()[0]['msg']}. Discard the run with --restart.") from error
+        if changed := differences(present, identity):
+            raise RunError(
+                f"{folder}: holds another run; it differs in {'; '.join(changed)}. Give another --out, or discard "
+                "the run there with --restart."
+            )
+        return
+    if any((folder / name).is_dir() for name in ("predictions", "scores")):
+        raise RunError(f"{folder}: holds parts of a run without run.json. Discard them with --restart.")
+    write_whole(path, _json(identity))
+
+
+def _clear(folder: Path) -> None:
+    for name in ("run.json", "result.json", "failures.json", "timing.jsonl"):
+        (folder / name).unlink(missing_ok=True)
+    for name in ("predictions", "scores"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _part(folder: Path, kind: str, number: int) -> Path:
+    return folder / kind / f"part-{number:05d}.parquet"
+
+
+def _keep(folder: Path, result: UnitResult, failures: dict[int, dict[str, str]]) -> None:
+    """Writes what a unit came to: it is done where its scores are and no failure is noted.
+
+    So a failure is noted before the scores are there, and struck out after.
+    """
+    if result.failures:
+        failures[result.number] = dict(result.failures)
+        _write_failures(folder, failures)
+    for kind, table in (("predictions", result.predictions), ("scores", result.scores)):
+        path = _part(folder, kind, result.number)
+        write_whole(path, partial(pq.write_table, table, compression="zstd"))
+    timing = UnitTiming(
+        unit=result.number,
+        seconds=result.seconds,
+        frames=result.frames,
+        peak_bytes=result.peak_bytes,
+        hardware=result.hardware,
+        parameters=result.parameters,
+    )
+    with (folder / "timing.jsonl").open("a") as stream:
+        stream.write(timing.model_dump_json() + "\n")
+    if not result.failures and failures.pop(result.number, {}):
+        _write_failures(folder, failures)
+
+
+def _write_failures(folder: Path, failures: Mapping[int, Mapping[str, str]]) -> None:
+    write_whole(folder / "failures.json", json.dumps(failures, indent=1, sort_keys=True) + "\n")
+
+
+def _read_failures(folder: Path) -> dict[int, dict[str, str]]:
+    path = folder / "failures.json"
+    if not path.is_file():
+        return {}
+    return {int(number): messages for number, messages in json.loads(path.read_bytes()).items()}
+
+
+def _result(
+    folder: Path,
+    manifest: Manifest,
+    identity: RunIdentity,
+    protocol: Protocol,
+    units: Sequence[Unit],
+    failures: Mapping[int, Mapping[str, str]],
+) -> Result:
+    scores = pa.concat_tables([_read_part(_part(folder, "scores", unit.number)) for unit in units])
+    failed = {key: message for messages in failures.values() for key, message in messages.items()}
+    _check_complete(folder, scores, units, failed, protocol)
+    if not scores.num_rows:
+        first = next(iter(failed.values()))
+        raise RunError(f"{folder}: every episode failed, the first with: {first}")
+    totals = fold_scores(scores.to_pandas(), manifest, protocol.chain or ())[identity.fold]
+    return Result(
+        identity=identity,
+        score=totals.score,
+        draws=totals.draws,
+        classes=totals.classes,
+        episodes=len(pc.unique(scores["episode_id"])),
+        frames=scores.num_rows,
+        failures=dict(sorted(failed.items())),
+    )
+
+
+def _read_part(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise RunError(f"{path}: cannot be read ({error}). Delete it and run the same command again.") from error
+
+
+def _check_complete(
+    folder: Path, scores: pa.Table, units: Sequence[Unit], failed: Mapping[str, str], protocol: Protocol
+) -> None:
+    """Every episode that did not fail has a row for each frame that counts, once."""
+    counted = {
+        episode_id: len(unit.frames[protocol.counted(len(unit.frames))])
+        for unit in units
+        for draw in unit.draws
+        for episode_id in draw.episode_ids
+        if episode_id not in failed
+    }
+    found = {row["values"]: row["counts"] for row in pc.value_counts(scores["episode_id"]).to_pylist()}
+    if found != counted:
+        wrong = sorted(key for key in counted.keys() | found.keys() if counted.get(key) != found.get(key))
+        raise RunError(f"{folder}: {len(wrong)} episodes are incomplete, e.g. {wrong[0]}. Discard with --restart.")
+
+
+def _json(record: BaseModel) -> str:
+    return record.model_dump_json(indent=1) + "\n"

@@ -1,0 +1,99 @@
+"""Who a run is, and the lock on its folder."""
+
+import subprocess
+from collections.abc import Mapping
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import fsbench
+from fsbench.files import content_digest
+from fsbench.methods.registry import MethodFactory
+from fsbench.protocol import Protocol
+from fsbench.scores.results import RunIdentity
+from fsbench.splits.manifest import Manifest
+
+__all__ = ["differences", "run_identity"]
+
+_PACKAGES = (
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "pycocotools",
+    "scikit-image",
+    "scipy",
+    "torch",
+    "transformers",
+)
+
+
+def run_identity(
+    manifest: Manifest,
+    fold: int,
+    draws: Sequence[int],
+    method: MethodFactory,
+    options: Mapping[str, Any],  # Any: see MethodFactory.resolve
+    protocol: Protocol,
+    variant: str = "",
+) -> RunIdentity:
+    """Returns the identity of a run. Raises DataError if the checkpoint cannot be read."""
+    checkpoint = options.get("checkpoint")
+    return RunIdentity(
+        dataset=manifest.info.dataset,
+        fold=fold,
+        draws=tuple(draws),
+        manifest_version=manifest.info.version,
+        manifest_digest=manifest.info.digest,
+        protocol=protocol.signature,
+        method=method.info,
+        variant=variant,
+        options={key: _portable(value) for key, value in options.items() if key != "checkpoint"},
+        checkpoint_sha256=content_digest(checkpoint) if isinstance(checkpoint, Path) else None,
+        distribution=method.distribution,
+        packages={"fsbench": fsbench.__version__, **{name: v for name in _PACKAGES if (v := _version(name))}},
+        commit=_commit(),
+    )
+
+
+def _portable(value: object) -> object:
+    """Returns an option as JSON has it, and of a path its name alone: where a file lies is nobody's business."""
+    if isinstance(value, bool | int | float | None):
+        return value
+    return value.name if isinstance(value, Path) else str(value)
+
+
+def differences(one: RunIdentity, other: RunIdentity) -> list[str]:
+    """Returns what two identities differ in, as "field: one, other"."""
+    first, second = one.model_dump(mode="json"), other.model_dump(mode="json")
+    return [f"{key}: {_brief(first[key])}, now {_brief(second[key])}" for key in first if first[key] != second[key]]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    package = Path(fsbench.__file__).resolve().parent
+    if not (package.parent / ".git").exists():
+        return None
+    code = [name for name in ("fsbench", "baselines", "cma") if (package.parent / name).is_dir()]
+    try:
+        head = _git(package.parent, "rev-parse", "HEAD").stdout.strip()
+        changed = _git(package.parent, "status", "--porcelain", "--", *code).stdout.strip()
+    except OSError:
+        return None
+    return (head + ("+changes" if changed else "")) or None
+
+
+def _git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+
+
+def _brief(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

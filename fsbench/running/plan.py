@@ -1,0 +1,127 @@
+"""What a run has to do, cut into units: one query video with all its sentences and support draws."""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+
+from fsbench.datasets.records import Dataset
+from fsbench.errors import ManifestError
+from fsbench.splits.manifest import Manifest
+from fsbench.splits.sentences import Sentences
+
+__all__ = ["DrawTask", "ShotTask", "SupportTask", "Unit", "plan_units"]
+
+
+class ShotTask(NamedTuple):
+    """A support video: what to load of it."""
+
+    video_id: str
+    object_ids: tuple[int, ...]
+    sentence: str
+    frames: tuple[str, ...]
+
+
+class SupportTask(NamedTuple):
+    """A support set to adapt to."""
+
+    support_id: str
+    shots: tuple[ShotTask, ...]
+
+
+class DrawTask(NamedTuple):
+    """The queries of a video that one support set serves: one episode id per sentence of the unit."""
+
+    support: SupportTask
+    episode_ids: tuple[str, ...]
+
+
+class Unit(NamedTuple):
+    """One query video.
+
+    Attributes:
+        number: Its place in the run; names its parts on disk.
+        class_name: The class.
+        video_id: The video.
+        frames: Names of all its frames.
+        sentences: N sentences.
+        object_ids: For each sentence, the objects that it names.
+        draws: The support sets, each with N episode ids.
+    """
+
+    number: int
+    class_name: str
+    video_id: str
+    frames: tuple[str, ...]
+    sentences: tuple[str, ...]
+    object_ids: tuple[tuple[int, ...], ...]
+    draws: tuple[DrawTask, ...]
+
+
+_Row = Mapping[str, Any]  # Any: column values
+
+
+def plan_units(manifest: Manifest, dataset: Dataset, fold: int, draws: Sequence[int]) -> list[Unit]:
+    """Cuts the episodes of a fold into units, in the order class, video.
+
+    Args:
+        manifest: The episodes.
+        dataset: Where their sentences are.
+        fold: The fold.
+        draws: The support draws.
+
+    Raises:
+        ManifestError: A class has no such draw, or the dataset lacks a video or sentence or spells one otherwise.
+    """
+    names = manifest.class_names
+    wanted = set(draws)
+    support_rows = [r for r in manifest.rows("supports") if r["fold"] == fold and r["draw"] in wanted]
+    _check_draws(manifest, fold, wanted, support_rows)
+    texts = Sentences(manifest, dataset)
+    supports = {row["support_id"]: _support_task(row, texts) for row in support_rows}
+    frames_of = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
+    queries: dict[tuple[int, str], list[_Row]] = {}
+    for row in manifest.rows("episodes"):
+        if row["support_id"] in supports:
+            queries.setdefault((row["class_id"], row["video_id"]), []).append(row)
+    units = []
+    for number, (class_id, video_id) in enumerate(sorted(queries)):
+        rows = queries[class_id, video_id]
+        asked = {row["expression_id"]: tuple(row["object_ids"]) for row in rows}
+        by_support: dict[str, dict[str, str]] = {}
+        for asking in sorted(rows, key=lambda row: row["draw"]):
+            by_support.setdefault(asking["support_id"], {})[asking["expression_id"]] = asking["episode_id"]
+        units.append(
+            Unit(
+                number,
+                names[class_id],
+                video_id,
+                frames_of[video_id],
+                tuple(texts.of(video_id, expression_id) for expression_id in asked),
+                tuple(asked.values()),
+                tuple(DrawTask(supports[s], tuple(ids[e] for e in asked)) for s, ids in by_support.items()),
+            )
+        )
+    return units
+
+
+def _check_draws(manifest: Manifest, fold: int, wanted: set[int], supports: Iterable[_Row]) -> None:
+    there: dict[int, set[int]] = {}
+    for row in supports:
+        there.setdefault(row["class_id"], set()).add(row["draw"])
+    for row in manifest.rows("classes"):
+        missing = wanted - there.get(row["class_id"], set()) if row["fold"] == fold else None
+        if missing:
+            raise ManifestError(
+                f"{manifest.path}: class {row['name']!r} has no support set for draw {min(missing)}. Ask for other "
+                "--draws, or build a split with more."
+            )
+
+
+def _support_task(row: _Row, texts: "Sentences") -> SupportTask:
+    shots = [
+        ShotTask(s["video_id"], tuple(s["object_ids"]), texts.of(s["video_id"], s["expression_id"]), tuple(s["frames"]))
+        for s in row["shots"]
+    ]
+    return SupportTask(row["support_id"], tuple(shots))

@@ -1,0 +1,39 @@
+"""Predictions on disk: Parquet parts of COCO run-length codes, one row per episode and frame."""
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fsbench.masks.rle import encode_masks
+
+__all__ = ["SCHEMA", "prediction_table"]
+
+SCHEMA = pa.schema(
+    [
+        ("episode_id", pa.string()),
+        ("frame", pa.string()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("counts", pa.binary()),
+    ],
+    metadata={"fsbench.schema": "predictions-1"},
+)
+"""`counts` is the compressed run-length code of COCO (column-major, starting with background)."""
+
+
+def prediction_table(
+    episode_ids: Iterable[str], frames: Sequence[str], masks: Iterable[npt.NDArray[np.bool_]]
+) -> pa.Table:
+    """Returns the rows of some episodes over the same T frames, given each one's masks, bool [T, H, W]."""
+    columns: dict[str, list[object]] = {name: [] for name in SCHEMA.names}
+    for episode_id, episode_masks in zip(episode_ids, masks, strict=True):
+        length, height, width = episode_masks.shape
+        columns["episode_id"] += [episode_id] * length
+        columns["frame"] += frames
+        columns["height"] += [height] * length
+        columns["width"] += [width] * length
+        columns["counts"] += encode_masks(episode_masks)
+    return pa.table(columns, schema=SCHEMA)

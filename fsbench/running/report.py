@@ -1,0 +1,80 @@
+"""What `fsbench evaluate` prints."""
+
+import json
+from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
+
+from fsbench.running.cost import Cost
+from fsbench.running.cost import total_cost
+from fsbench.running.cost import UnitTiming
+from fsbench.scores.results import mean_score
+from fsbench.scores.results import Result
+from fsbench.scores.results import Score
+from fsbench.text import columns
+
+__all__ = ["results_json", "results_text"]
+
+
+def results_text(results: Mapping[Path, Result], timing: Mapping[Path, Sequence[UnitTiming]]) -> str:
+    """Returns the scores of every class and fold, with what they were made from and what that cost.
+
+    Args:
+        results: By the run's folder.
+        timing: Of the same runs.
+    """
+    identity = next(iter(results.values())).identity
+    table = [["", "J", "F", "J&F", "+-", "episodes"]]
+    for result in results.values():
+        for entry in result.classes:
+            table.append([f"  {entry.name}", *_cells(entry.score.mean), _spread(entry.score.sd_draws), ""])
+        row = [*_cells(result.score.mean), _spread(result.score.sd_draws), str(result.episodes)]
+        table.append([f"fold {result.identity.fold}", *row])
+    if len(results) > 1:
+        mean = mean_score([result.score.mean for result in results.values()])
+        table.append(["mean of folds", *_cells(mean), "", str(sum(r.episodes for r in results.values()))])
+    head = [
+        f"{identity.method.name} {identity.method.version} on {identity.dataset} {identity.manifest_version} "
+        f"(digest {identity.manifest_digest[:12]}), {len(identity.draws)} support draws",
+        f"protocol {identity.protocol}",
+    ]
+    foot = ["", "Per cent; +- is the standard deviation over support draws.", _cost_text(_cost_of_all(timing))]
+    foot += [str(folder) for folder in results]
+    return "\n".join([*head, "", columns(table), *foot])
+
+
+def results_json(results: Mapping[Path, Result], timing: Mapping[Path, Sequence[UnitTiming]]) -> str:
+    """Returns the results at full precision: {"runs": [{"folder", ...result.json, "cost"}], "mean", "cost"}.
+
+    Args:
+        results: By the run's folder.
+        timing: Of the same runs.
+    """
+    runs = [
+        {"folder": str(folder), **result.model_dump(mode="json"), "cost": total_cost(timing[folder]).model_dump()}
+        for folder, result in results.items()
+    ]
+    mean = mean_score([result.score.mean for result in results.values()])
+    report = {"runs": runs, "mean": mean.model_dump(), "cost": _cost_of_all(timing).model_dump()}
+    return json.dumps(report, indent=1)
+
+
+def _cost_of_all(timing: Mapping[Path, Sequence[UnitTiming]]) -> Cost:
+    return total_cost(unit for units in timing.values() for unit in units)
+
+
+def _cost_text(cost: Cost) -> str:
+    if cost.seconds_per_frame is None or cost.peak_memory_bytes is None:
+        return "What it cost is not known: there is no timing.jsonl."
+    return (
+        f"{cost.seconds_per_frame:.3g} s in the method per frame, sentence and draw; "
+        f"{cost.peak_memory_bytes / 1e9:.2f} GB at most in a worker."
+    )
+
+
+def _cells(score: Score) -> list[str]:
+    return [f"{100 * value:.1f}" for value in (score.J, score.F, score.JF)]
+
+
+def _spread(score: Score | None) -> str:
+    return "-" if score is None else f"{100 * score.JF:.1f}"

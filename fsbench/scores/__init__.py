@@ -1,0 +1,1 @@
+"""What scores are: rows of frames, their means, results, and statistics of them."""

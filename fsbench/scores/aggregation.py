@@ -1,0 +1,95 @@
+"""From score rows to means, by the chain of averages that a protocol declares."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fsbench.scores.results import ClassResult
+from fsbench.scores.results import DrawResult
+from fsbench.scores.results import Score
+from fsbench.scores.results import summarise
+from fsbench.scores.results import Summary
+from fsbench.splits.manifest import Manifest
+
+__all__ = ["KEYS", "VALUES", "FoldScores", "aggregate", "fold_scores"]
+
+KEYS = ("fold", "draw", "class", "video", "expression", "frame")
+"""The columns that say where a score row belongs, from the outside in."""
+
+VALUES = ("J", "F")
+
+
+class FoldScores(NamedTuple):
+    """The score of a fold: over its draws, of each draw, of each class."""
+
+    score: Summary
+    draws: tuple[DrawResult, ...]
+    classes: tuple[ClassResult, ...]
+
+
+def fold_scores(rows: pd.DataFrame, manifest: Manifest, chain: Sequence[str]) -> dict[int, FoldScores]:
+    """Averages the score rows of episodes.
+
+    Args:
+        rows: Columns episode_id, frame, J, F.
+        manifest: Says where each episode belongs.
+        chain: The protocol's.
+    Returns:
+        The scores by fold.
+    """
+    episodes = manifest.tables["episodes"].drop(["support_id", "object_ids"]).to_pandas()
+    keyed = rows.merge(episodes, on="episode_id", validate="many_to_one")
+    keyed["class"] = keyed["class_id"].map(manifest.class_names)
+    keyed = keyed.rename(columns={"video_id": "video", "expression_id": "expression"})[[*KEYS, *VALUES]]
+    by_draw = _scores_by(keyed, chain, ("fold", "draw"))
+    by_class = _scores_by(keyed, [level for level in chain if level != "class"], ("fold", "class", "draw"))
+    results = {}
+    for fold in dict.fromkeys(int(key[0]) for key in by_draw):
+        draws = {int(draw): score for (f, draw), score in by_draw.items() if f == fold}
+        classes: dict[str, list[Score]] = {name: [] for name in manifest.class_names.values()}
+        for (f, name, _), score in by_class.items():
+            if f == fold:
+                classes[str(name)].append(score)
+        results[fold] = FoldScores(
+            summarise(list(draws.values())),
+            tuple(DrawResult(draw=draw, score=score) for draw, score in draws.items()),
+            tuple(ClassResult(name=name, score=summarise(found)) for name, found in classes.items() if found),
+        )
+    return results
+
+
+def aggregate(rows: pd.DataFrame, chain: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
+    """Averages score rows over one level after the other.
+
+    Args:
+        rows: Columns `KEYS` and `VALUES`. The order of rows does not matter.
+        chain: Levels from the inside out; each mean is taken in the order of the level that goes, with numpy's
+            summation. A level that is neither in the chain nor a key is pooled with the innermost.
+        keys: Columns to keep.
+    Returns:
+        Columns `keys` and `VALUES`, a row for each combination of keys, sorted by them.
+    """
+    rows = rows.sort_values([column for column in KEYS if column in rows], ignore_index=True)
+    rows = rows[[*keys, *reversed(chain), *VALUES]]
+    for level in chain:
+        rows = _mean_over(rows, level)
+    return rows
+
+
+def _mean_over(rows: pd.DataFrame, level: str) -> pd.DataFrame:
+    keys = [column for column in rows.columns if column not in (level, *VALUES)]
+    if not keys:
+        return pd.DataFrame({name: [np.mean(rows[name].to_numpy())] for name in VALUES})
+    rows = rows.sort_values([*keys, level], kind="stable", ignore_index=True)
+    starts = np.flatnonzero((rows[keys] != rows[keys].shift()).any(axis=1).to_numpy())
+    means = {name: [np.mean(group) for group in np.split(rows[name].to_numpy(), starts[1:])] for name in VALUES}
+    return rows.loc[starts, keys].reset_index(drop=True).assign(**means)
+
+
+def _scores_by(rows: pd.DataFrame, chain: Sequence[str], keys: Sequence[str]) -> dict[tuple[int | str, ...], Score]:
+    """Returns `aggregate` as a score for each combination of keys."""
+    means = aggregate(rows, chain, keys)
+    named = zip(means[list(keys)].itertuples(index=False, name=None), means["J"], means["F"], strict=True)
+    return {key: Score(J=float(j), F=float(f), JF=float((j + f) / 2)) for key, j, f in named}

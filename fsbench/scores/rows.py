@@ -1,0 +1,66 @@
+"""From masks to score rows: J and F of every episode and frame."""
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fsbench.masks.resize import at_size
+from fsbench.metrics import region_and_contour
+from fsbench.protocol import Protocol
+
+__all__ = ["SCHEMA", "score_table", "truth_masks"]
+
+SCHEMA = pa.schema(
+    [("episode_id", pa.string()), ("frame", pa.string()), ("J", pa.float64()), ("F", pa.float64())],
+    metadata={"fsbench.schema": "scores-1"},
+)
+
+Masks = npt.NDArray[np.bool_]
+
+
+def truth_masks(label_maps: npt.NDArray[np.integer], object_ids: Sequence[int], size: tuple[int, int]) -> Masks:
+    """Returns the union of some objects at the size at which a protocol compares.
+
+    Args:
+        label_maps: integer [T, H, W].
+        object_ids: Indices of the objects.
+        size: (height, width); if it is not (H, W), masks are resized bilinearly and thresholded at 0.5.
+
+    Returns:
+        bool [T, height, width].
+    """
+    masks = np.isin(label_maps, object_ids)
+    return np.stack([at_size(mask, size) for mask in masks]).view(np.bool_)
+
+
+def score_table(
+    episode_ids: Iterable[str],
+    frames: Sequence[str],
+    preds: Iterable[Masks],
+    truths: Iterable[Masks],
+    protocol: Protocol,
+) -> pa.Table:
+    """Scores some episodes over the same T frames.
+
+    Args:
+        episode_ids: Their ids.
+        frames: Names of the T frames.
+        preds, truths: For each episode, bool [T, H, W] at the protocol's size.
+        protocol: Gives the tolerance and the frames that count.
+
+    Returns:
+        A row for every episode and frame that counts.
+    """
+    counted = protocol.counted(len(frames))
+    names = list(frames[counted])
+    columns: dict[str, list[object]] = {name: [] for name in SCHEMA.names}
+    for episode_id, pred, truth in zip(episode_ids, preds, truths, strict=True):
+        region, contour = region_and_contour(pred[counted], truth[counted], protocol.tolerance)
+        columns["episode_id"] += [episode_id] * len(names)
+        columns["frame"] += names
+        columns["J"] += region.tolist()
+        columns["F"] += contour.tolist()
+    return pa.table(columns, schema=SCHEMA)

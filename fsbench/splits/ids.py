@@ -1,0 +1,30 @@
+"""Ids of episodes and support sets: written and parsed here alone."""
+
+import re
+from dataclasses import dataclass
+
+from fsbench.errors import RunError
+
+__all__ = ["EpisodeKey", "parse_episode_id"]
+
+_EPISODE = re.compile(r"f([0-9]+)/(.+)/d([0-9]+)/([^/]+)/([^/]+)")
+
+
+@dataclass(frozen=True)
+class EpisodeKey:
+    """What an episode id says."""
+
+    fold: int
+    class_name: str
+    draw: int
+    video_id: str
+    expression_id: str
+
+
+def parse_episode_id(episode_id: str) -> EpisodeKey:
+    """Returns what an id such as `f2/mouse/d0/<video>/<expression>` says. Raises RunError if it is none."""
+    found = _EPISODE.fullmatch(episode_id)
+    if found is None:
+        raise RunError(f"{episode_id!r} is no episode id like 'f2/mouse/d0/<video>/<expression>'.")
+    fold, class_name, draw, video_id, expression_id = found.groups()
+    return EpisodeKey(int(fold), class_name, int(draw), video_id, expression_id)

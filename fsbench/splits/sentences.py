@@ -1,0 +1,47 @@
+"""What a manifest says in words: its sentences, held by digest, and its folds by the names of their classes."""
+
+import hashlib
+
+from fsbench.datasets.records import Dataset
+from fsbench.errors import ManifestError
+from fsbench.methods.contract import Fold
+from fsbench.splits.manifest import Manifest
+
+__all__ = ["Sentences", "fold_record", "text_digest"]
+
+
+def text_digest(text: str) -> str:
+    """Returns the SHA-256 of a sentence as UTF-8, exactly as the dataset has it."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def fold_record(manifest: Manifest, fold: int) -> Fold:
+    """Returns what a method may know of the fold. Raises ManifestError if the manifest has no such fold."""
+    if fold not in manifest.folds:
+        known = ", ".join(map(str, manifest.folds))
+        raise ManifestError(f"{manifest.path}: there is no fold {fold}; its folds are {known}.")
+    classes = manifest.rows("classes")
+    novel = tuple(row["name"] for row in classes if row["fold"] == fold)
+    base = tuple(row["name"] for row in classes if row["fold"] != fold)
+    return Fold(manifest.info.dataset, fold, novel, base)
+
+
+class Sentences:
+    """The local sentences, checked against the manifest's digests when asked for."""
+
+    def __init__(self, manifest: Manifest, dataset: Dataset) -> None:
+        self._digests = {(r["video_id"], r["expression_id"]): r["text_sha256"] for r in manifest.rows("expressions")}
+        self._texts = {(e.video_id, e.expression_id): e.text for e in dataset.expressions()}
+        self._root = dataset.root
+        self._manifest = manifest.path
+
+    def of(self, video_id: str, expression_id: str) -> str:
+        """Returns a sentence. Raises ManifestError if it is not here, or not the one that the manifest means."""
+        text = self._texts.get((video_id, expression_id))
+        if text is None or text_digest(text) != self._digests.get((video_id, expression_id)):
+            what = "is not there" if text is None else "has another text than the manifest means"
+            raise ManifestError(
+                f"{self._root}: sentence {expression_id!r} of video {video_id!r} {what}. Fetch the release that the "
+                f"manifest names, or run 'fsbench verify {self._manifest} --data-root {self._root}' for the full list."
+            )
+        return text

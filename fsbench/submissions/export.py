@@ -1,0 +1,113 @@
+"""Writing a run's predictions in the field's form, for servers and for other tools."""
+
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from tqdm import tqdm
+
+from fsbench.errors import RunError
+from fsbench.files import write_whole
+from fsbench.masks.rle import decode_masks
+from fsbench.masks.rle import Rle
+from fsbench.submissions.forms import MaskKey
+from fsbench.submissions.forms import open_submission
+from fsbench.submissions.forms import run_parts
+from fsbench.submissions.forms import Submission
+from fsbench.submissions.problems import report
+
+__all__ = ["export_run"]
+
+_PALETTE = [0, 0, 0, 128, 0, 0]
+"""Background and object, in the colours of DAVIS."""
+
+
+def export_run(run_folder: Path, out: Path, *, draw: int | None = None) -> None:
+    """Writes a run's masks as `draw-<d>/Annotations/<video>/<expression>/<frame>.png`, palette PNG of 0 and 1.
+
+    There is no `draw-<d>` where a single draw is written.
+
+    Args:
+        run_folder: The folder of a finished run, or of one of its folds.
+        out: The folder to make, or a zip if it ends in `.zip`. It appears when it is complete.
+        draw: The support draw to write alone, instead of all.
+
+    Raises:
+        RunError: There is no finished run, it is damaged or has no such draw, or `out` is there already.
+    """
+    folders = sorted({part.parent.parent for part in run_parts(run_folder)})
+    if not folders:
+        raise RunError(f"{run_folder}: there is no run. Name the folder that 'fsbench evaluate' wrote.")
+    if unfinished := [folder for folder in folders if not (folder / "result.json").is_file()]:
+        raise RunError(f"{unfinished[0]}: the run has not finished. Go on with the same 'fsbench evaluate' command.")
+    if out.exists() and (out.is_file() or any(out.iterdir())):
+        raise RunError(f"{out}: is there already. Give another --out, or remove it.")
+    with open_submission(run_folder) as run:
+        if run.problems:
+            raise RunError(f"{run_folder}: the run is damaged. Run it again with --restart.\n{report(run.problems)}")
+        every = run.keys()
+        keys = [key for key in every if draw in (None, key.draw)]
+        if not keys:
+            there = ", ".join(map(str, sorted({key.order()[0] for key in every})))
+            raise RunError(f"{run_folder}: has no draw {draw}. Choose from its draws: {there}.")
+        if out.suffix == ".zip":
+            write_whole(out, lambda stream: _write_zip(stream, _files(run, keys, out.name)))
+        else:
+            _write_folder(out, _files(run, keys, out.name))
+
+
+def _write_zip(stream: IO[bytes], files: Iterable[tuple[str, bytes]]) -> None:
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in files:
+            # Without the time of day: the same run gives the same bytes.
+            info = zipfile.ZipInfo(name)
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, content)
+
+
+def _write_folder(out: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=".tmp"))
+    try:
+        for name, content in files:
+            path = partial / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        partial.chmod(0o755)
+        partial.replace(out)
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
+
+
+def _files(run: Submission, keys: Collection[MaskKey], title: str) -> Iterator[tuple[str, bytes]]:
+    """Yields the name and the content of each mask; a video at a time, as the run's parts hold them."""
+    with_draws = len({key.draw for key in keys}) > 1
+    in_order = sorted(keys, key=lambda key: (key.video, *key.order()))
+    for key in tqdm(in_order, desc=title, unit="mask", disable=None):
+        code = run.read(key)
+        assert isinstance(code, Rle), "a run holds run-length codes"
+        yield _file_name(key, with_draws), _png(decode_masks([code.counts], code.height, code.width)[0])
+
+
+def _file_name(key: MaskKey, with_draws: bool) -> str:
+    top = f"draw-{key.draw}/" if with_draws else ""
+    return f"{top}Annotations/{key.video}/{key.expression}/{key.frame}.png"
+
+
+def _png(mask: npt.NDArray[np.bool_]) -> bytes:
+    """Returns a mask, bool [H, W], as a palette PNG of 0 and 1."""
+    image = Image.fromarray(mask.astype(np.uint8))
+    image.putpalette(_PALETTE)
+    stream = BytesIO()
+    image.save(stream, "png")
+    return stream.getvalue()

@@ -1,0 +1,63 @@
+"""Predictions that come from outside: a folder, a zip, COCO run-length codes in JSON or Parquet, or a run.
+
+Everything here is written by strangers. Opening lists the masks that are there, without unpacking or decoding any, and
+says what else it found; reading returns one mask. Nothing is ever written, no link or path of a stranger is followed,
+and what is read at a time is limited. What is known of a mask besides its bytes (its key) is all that stays in memory.
+
+Folder and zip: `[draw-<d>/][Annotations/[480p/]]<video>/[<expression>/]<frame>.png`, in the whole perhaps below one
+more folder. JSON: a list of rows, or an object whose `masks` is that list. A row has `video`, `expression` (optional),
+`frame`, `draw` (optional), `size` ([height, width]) and `counts`, compressed (text) or not (a list of numbers).
+`video_id` and `expression_id` are understood as well. Parquet: the same rows with the columns `height` and `width`, or
+rows of `predictions.SCHEMA`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fsbench.errors import SubmissionError
+from fsbench.submissions.forms.archive import ZipSubmission
+from fsbench.submissions.forms.codes import JsonSubmission
+from fsbench.submissions.forms.contract import FORMS
+from fsbench.submissions.forms.contract import MaskKey
+from fsbench.submissions.forms.contract import Submission
+from fsbench.submissions.forms.folder import FolderSubmission
+
+__all__ = ["MaskKey", "Submission", "open_submission", "run_parts"]
+
+
+def open_submission(path: Path) -> Submission:
+    """Opens predictions of any form, which is told from their content.
+
+    Raises:
+        SubmissionError: They are of no known form, damaged as a whole, or hold no mask.
+    """
+    try:
+        if path.is_dir():
+            parts = run_parts(path)
+            return _open_parquet(path, parts) if parts else FolderSubmission(path)
+        if not path.is_file():
+            raise SubmissionError(f"{path}: is not there. {FORMS}")
+        with path.open("rb") as stream:
+            head = stream.read(64)
+        if head.startswith(b"PK"):
+            return ZipSubmission(path)
+        if head.startswith(b"PAR1"):
+            return _open_parquet(path, [path])
+        if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):
+            return JsonSubmission(path)
+    except OSError as error:
+        raise SubmissionError(f"{path}: cannot be read ({error.strerror or error}). Mend its permissions.") from error
+    raise SubmissionError(f"{path}: is of no known form. {FORMS}")
+
+
+def _open_parquet(path: Path, files: Sequence[Path]) -> Submission:
+    # Here, not above: whoever scores a folder or zip needs no pyarrow.
+    from fsbench.submissions.forms.parquet import ParquetSubmission
+
+    return ParquetSubmission(path, files)
+
+
+def run_parts(folder: Path) -> list[Path]:
+    """Returns the prediction parts of a run's folder, or of that of one of its folds."""
+    patterns = ("predictions/part-*.parquet", "fold-*/predictions/part-*.parquet")
+    return sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())

@@ -1,0 +1,74 @@
+"""Run-length codes: whether they are valid, and masks that are handed in as such in JSON."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from fsbench.errors import SubmissionError
+from fsbench.masks.rle import _is_int
+from fsbench.masks.rle import Rle
+from fsbench.masks.rle import valid_code
+from fsbench.submissions.forms.contract import Found
+from fsbench.submissions.forms.contract import MaskKey
+from fsbench.submissions.forms.contract import Submission
+from fsbench.submissions.problems import printable
+
+__all__ = ["JsonSubmission"]
+
+MAX_JSON_BYTES = 512 << 20
+
+
+class JsonSubmission(Submission):
+    """Reads and checks all codes when it is opened; they stay in memory."""
+
+    def __init__(self, path: Path) -> None:
+        found = Found()
+        for number, row in enumerate(_json_rows(path)):
+            where = f"masks[{number}]"
+            try:
+                key, code = _json_mask(row)
+            except ValueError as error:
+                found.problem("wrong-row", where, str(error))
+            else:
+                found.mask(key, (number, code), where)
+        super().__init__(path, found)
+
+    def name(self, key: MaskKey) -> str:
+        """Returns where the row is in the list."""
+        return f"masks[{self._places[key][0]}]"
+
+    def read(self, key: MaskKey) -> Rle:
+        """Returns the code of a row."""
+        code: Rle = self._places[key][1]
+        return code
+
+
+def _json_rows(path: Path) -> Sequence[object]:
+    if (size := path.stat().st_size) > MAX_JSON_BYTES:
+        raise SubmissionError(f"{path}: has {size} bytes, more than {MAX_JSON_BYTES}. Hand it in as Parquet.")
+    try:
+        # A number too long for Python to read is no number of anything here.
+        content = json.loads(path.read_bytes(), parse_int=lambda text: int(text) if len(text) < 20 else text)
+    except (ValueError, RecursionError) as error:
+        raise SubmissionError(f"{path}: is no JSON ({printable(str(error))}). Write it again.") from error
+    rows = content.get("masks") if isinstance(content, dict) else content
+    if not isinstance(rows, list):
+        raise SubmissionError(f"{path}: has no list of masks. Write a list, or an object with the list 'masks'.")
+    return rows
+
+
+def _json_mask(row: object) -> tuple[MaskKey, Rle]:
+    """Returns the mask of a row. Raises ValueError if the row is none."""
+    if not isinstance(row, dict):
+        raise ValueError("is no object with fields")
+    video = row.get("video", row.get("video_id"))
+    expression = row.get("expression", row.get("expression_id"))
+    frame, draw, size = row.get("frame"), row.get("draw"), row.get("size")
+    video, expression = (str(value) if _is_int(value) else value for value in (video, expression))
+    if not (isinstance(video, str) and isinstance(frame, str) and isinstance(expression, str | None)):
+        raise ValueError("video, frame or expression is missing or no text")
+    if draw is not None and not (_is_int(draw) and 0 <= draw < 10**6):
+        raise ValueError("draw is no number from 0 on")
+    if not (isinstance(size, list) and len(size) == 2):
+        raise ValueError("size is not [height, width]")
+    return MaskKey(draw, video, expression, frame), valid_code(size[0], size[1], row.get("counts"))

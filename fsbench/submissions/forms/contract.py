@@ -1,0 +1,146 @@
+"""What a submission is, and what is collected while it is opened."""
+
+import re
+from abc import ABC
+from abc import abstractmethod
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from typing import NamedTuple
+from typing import Self
+
+from fsbench.errors import SubmissionError
+from fsbench.masks.rle import Rle
+from fsbench.submissions.problems import Kind
+from fsbench.submissions.problems import printable
+from fsbench.submissions.problems import Problem
+from fsbench.submissions.problems import report
+
+__all__ = ["FORMS", "MAX_MASKS", "MAX_MASK_BYTES", "Found", "MaskKey", "Submission"]
+
+MAX_MASKS = 2_000_000
+"""Files, members or rows of a submission."""
+MAX_MASK_BYTES = 64 << 20
+"""Of one mask, packed or unpacked."""
+
+FORMS = (
+    "Hand in a folder or zip of [draw-<d>/][Annotations/]<video>/[<expression>/]<frame>.png, COCO run-length codes in "
+    "JSON or Parquet, or the folder of a run."
+)
+
+
+class MaskKey(NamedTuple):
+    """What a mask is of. `draw` and `expression` are None where the submission has no such level."""
+
+    draw: int | None
+    video: str
+    expression: str | None
+    frame: str
+
+    def order(self) -> tuple[int, str, str, str]:
+        """Returns what keys are sorted by: draw, video, expression, frame; none before any."""
+        # No id is empty, so "" stands for none.
+        return (-1 if self.draw is None else self.draw, self.video, self.expression or "", self.frame)
+
+
+class Found:
+    """Collects the masks of a submission while it is opened.
+
+    Attributes:
+        places: Where each mask is, in whatever way its submission says so.
+        problems, notes: See Submission.
+    """
+
+    def __init__(self) -> None:
+        self.places: dict[MaskKey, Any] = {}
+        self.problems: list[Problem] = []
+        self.notes: list[str] = []
+
+    def problem(self, kind: Kind, where: str, what: str) -> None:
+        """Takes a problem; see Problem."""
+        self.problems.append(Problem(kind, where, what))
+
+    def mask(self, key: MaskKey, place: object, where: str) -> None:
+        """Takes a mask, unless there is such a one or its key is no plain name."""
+        bad = [part for part in (key.video, key.expression, key.frame) if part is not None and _unsafe(part)]
+        if bad:
+            self.problem("unsafe", where, f"{bad[0]!r} is no plain name")
+        elif key in self.places:
+            self.problem("duplicate", where, "is a second mask for " + "/".join(str(p) for p in key if p is not None))
+        elif len(self.places) >= MAX_MASKS:
+            raise SubmissionError(f"{where}: there are more than {MAX_MASKS} masks. Hand in one fold at a time.")
+        else:
+            self.places[key] = place
+
+
+class Submission(ABC):
+    """The masks that were handed in. Several threads may read at once; use it as a context manager, or close it.
+
+    Attributes:
+        path: The folder or file.
+        problems: What was found amiss when opening it; such masks are not among the keys.
+        notes: What was understood in another way than written, though nothing is wrong with it.
+        has_draws: Whether any mask belongs to a support draw.
+    """
+
+    def __init__(self, path: Path, found: Found) -> None:
+        if not found.places:
+            listed = f" It has:\n{report(found.problems)}" if found.problems else ""
+            raise SubmissionError(f"{path}: there are no masks in it. {FORMS}{listed}")
+        self.path = path
+        self.problems: Sequence[Problem] = (*found.problems, *_mixed(found.places))
+        self.notes: Sequence[str] = found.notes
+        self.has_draws = any(key.draw is not None for key in found.places)
+        self._places: dict[MaskKey, Any] = {key: found.places[key] for key in sorted(found.places, key=MaskKey.order)}
+
+    def keys(self) -> Collection[MaskKey]:
+        """Returns the key of every mask that is there, in their order."""
+        return self._places.keys()
+
+    @abstractmethod
+    def read(self, key: MaskKey) -> bytes | Rle:
+        """Returns a mask: the bytes of a file that should be a PNG, or a valid run-length code.
+
+        Raises:
+            KeyError: There is no such mask.
+            SubmissionError: It cannot be read; the message names it.
+        """
+
+    @abstractmethod
+    def name(self, key: MaskKey) -> str:
+        """Returns what a mask is called in a report: the path inside the folder or zip, or the row."""
+
+    def close(self) -> None:  # noqa: B027 (most hold nothing open)
+        """Ends all reading."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _error(self, key: MaskKey, what: str) -> SubmissionError:
+        where = printable(self.name(key))
+        return SubmissionError(f"{self.path}: {where}: {printable(what)}. Write this mask again.")
+
+
+def _unsafe(part: str) -> bool:
+    """Whether an id could lead elsewhere, or break a line, when it is used as a name."""
+    return (
+        part in ("", ".", "..")
+        or len(part) > 255
+        or any(c in part for c in "/\\")
+        or re.match(r"[A-Za-z]:", part) is not None
+        or not part.isprintable()
+    )
+
+
+def _mixed(keys: Collection[MaskKey]) -> Iterator[Problem]:
+    """Finds levels that only some masks have."""
+    for index, what in ((0, "draw"), (2, "sentence")):
+        without = [key for key in keys if key[index] is None]
+        if 0 < len(without) < len(keys):
+            example = "/".join(str(part) for part in min(without, key=MaskKey.order) if part is not None)
+            yield Problem("nesting", example, f"belongs to no {what}, as {len(without)} of {len(keys)} masks do")

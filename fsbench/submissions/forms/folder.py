@@ -1,0 +1,84 @@
+"""Masks in a folder."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from fsbench.errors import SubmissionError
+from fsbench.submissions.forms.contract import Found
+from fsbench.submissions.forms.contract import MaskKey
+from fsbench.submissions.forms.contract import MAX_MASK_BYTES
+from fsbench.submissions.forms.contract import MAX_MASKS
+from fsbench.submissions.forms.contract import Submission
+from fsbench.submissions.forms.layout import DEEPEST
+from fsbench.submissions.forms.layout import is_hidden
+from fsbench.submissions.forms.layout import take_files
+
+__all__ = ["FolderSubmission"]
+
+
+class FolderSubmission(Submission):
+    """Reads files as they are, one at a time, and holds none open."""
+
+    def __init__(self, path: Path) -> None:
+        self._root = path.resolve()
+        found = Found()
+        files: dict[str, object] = {}
+        for name, entry in _walk(self._root, found):
+            if len(files) >= MAX_MASKS:
+                raise SubmissionError(f"{path}: there are more than {MAX_MASKS} files. Hand in one fold at a time.")
+            if entry.is_symlink() and not _stays(entry, self._root):
+                found.problem("unsafe", name, "is a link that leaves the folder, or leads nowhere")
+            elif not entry.is_file():
+                found.problem("unsafe", name, "is a link to a folder" if entry.is_dir() else "is no plain file")
+            else:
+                files[name] = name
+        take_files(found, files)
+        super().__init__(path, found)
+
+    def name(self, key: MaskKey) -> str:
+        """Returns the path inside the folder."""
+        return str(self._places[key])
+
+    def read(self, key: MaskKey) -> bytes:
+        """Returns the bytes of a file. Raises as Submission.read does."""
+        file = self._root / self._places[key]
+        try:
+            # Not blocking: what was a file when it was listed may now be a pipe.
+            with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+                content = stream.read(MAX_MASK_BYTES + 1)
+        except OSError as error:
+            raise self._error(key, f"cannot be read ({error.strerror})") from error
+        if len(content) > MAX_MASK_BYTES:
+            raise self._error(key, f"is larger than {MAX_MASK_BYTES} bytes")
+        return content
+
+
+def _walk(root: Path, found: Found) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yields all that is no folder, and links to folders; enters no link, and nothing deeper than any form is."""
+    todo = [""]
+    while todo:
+        folder = todo.pop()
+        try:
+            with os.scandir(root / folder) as entries:
+                listed = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            found.problem("unreadable", folder or ".", f"cannot be listed ({error.strerror})")
+            continue
+        for entry in listed:
+            name = f"{folder}/{entry.name}" if folder else entry.name
+            if is_hidden(entry.name):
+                continue
+            if not entry.is_dir(follow_symlinks=False):
+                yield name, entry
+            elif name.count("/") < DEEPEST:
+                todo.append(name)
+            else:
+                found.problem("nesting", name, f"is a folder more than {DEEPEST} folders deep")
+
+
+def _stays(entry: os.DirEntry[str], root: Path) -> bool:
+    try:
+        return Path(entry.path).resolve(strict=True).is_relative_to(root)
+    except (OSError, RuntimeError):  # RuntimeError: a loop of links
+        return False

@@ -1,0 +1,216 @@
+"""Counts of one sequence of masks, frame by frame, and the scores that follow from them."""
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from pycocotools import mask as coco
+
+from fsbench.masks.labels import decode_label_map
+from fsbench.masks.resize import at_size
+from fsbench.masks.rle import Rle
+from fsbench.metrics import f_measure
+from fsbench.metrics import jaccard
+from fsbench.metrics import label_counts
+from fsbench.metrics import labels_present
+from fsbench.metrics import PairCounts
+from fsbench.metrics import radius_px
+from fsbench.metrics import rle_counts
+from fsbench.protocol import Protocol
+from fsbench.submissions.problems import Kind
+from fsbench.submissions.reference import Labels
+from fsbench.submissions.reference import SequenceKey
+
+__all__ = ["MOST_PROPOSALS", "NOTHING", "VOID", "ObjectScores", "Refused", "Tally"]
+
+VOID = 255
+MOST_PROPOSALS = 20  # davis2017-evaluation's limit
+NOTHING = PairCounts(0, 0, 0, 0, 0, 0)
+
+
+class ObjectScores(NamedTuple):
+    """J and F of one object, or of one sentence's mask, over the frames that count.
+
+    Attributes:
+        key: The sequence.
+        object_id: Its id in the truth; None for the mask of a sentence.
+        J, F: float64 [T].
+    """
+
+    key: SequenceKey
+    object_id: int | None
+    J: npt.NDArray[np.float64]
+    F: npt.NDArray[np.float64]
+
+
+class Refused(Exception):  # noqa: N818 - never leaves this module
+    """A mask that cannot be scored."""
+
+    def __init__(self, kind: Kind, what: str) -> None:
+        super().__init__(what)
+        self.kind = kind
+        self.what = what
+
+
+class Tally:
+    """Counts of one sequence, frame by frame: only of ids that a frame shows, so that memory stays small."""
+
+    def __init__(self, key: SequenceKey, protocol: Protocol) -> None:
+        self.key = key
+        self.full_frames = 0
+        self._protocol = protocol
+        self._num_objects = 0
+        self._frames: list[dict[tuple[int, int], PairCounts]] = []
+        self._truth_ids: set[int] = set()
+        self._pred_ids: set[int] = set()
+
+    def see_first(self, truth: Labels) -> None:
+        """Takes note of the truth's first frame, whether or not it counts."""
+        if self.key.expression is None and self._protocol.objects == "first-frame":
+            ids = self._ids(truth)
+            self._num_objects = max((i for i in ids if i != VOID), default=0)
+
+    def add(self, content: bytes | Rle | Labels, truth: Labels, name: str, count: bool) -> None:
+        """Counts a frame. Raises Refused or FsbenchError if the prediction cannot be used."""
+        if self.key.expression is not None:
+            self._add_binary(content, truth, name, count)
+            return
+        if isinstance(content, Rle):
+            raise Refused("not-labels", "a run-length code has no object ids; the truth has label maps")
+        pred = decode_label_map(content, name) if isinstance(content, bytes) else content
+        self._check_size(pred.shape, truth.shape)
+        if pred.dtype != np.uint8 or truth.dtype != np.uint8:
+            raise Refused("unknown-id", "ids above 255")
+        if self._protocol.void == "excluded" and VOID in self._ids(truth):
+            void = truth == VOID
+            pred, truth = np.where(void, np.uint8(0), pred), np.where(void, np.uint8(0), truth)
+        self._add_labels(pred, truth, count)
+
+    def _add_labels(self, pred: Labels, truth: Labels, count: bool) -> None:
+        truth_ids, pred_ids = self._ids(truth), self._ids(pred)
+        if self._protocol.void == "background":
+            truth_ids.discard(VOID)
+        self._truth_ids |= truth_ids
+        self._pred_ids |= pred_ids
+        if not count:
+            return
+        size = self._protocol.output_size(*truth.shape)
+        radius = radius_px(self._protocol.tolerance, *size)
+        if size != truth.shape:
+            ids = sorted(truth_ids | pred_ids)
+            sized = [(i, at_size(pred == i, size), at_size(truth == i, size)) for i in ids]
+            self._keep({(i, i): label_counts(p, t, [(1, 1)], radius)[0] for i, p, t in sized})
+            return
+        if self._protocol.matching == "id":
+            pairs = {(i, i): (i, i) for i in sorted(truth_ids | pred_ids)}
+        else:  # every proposal against every object; 0 stands for a proposal that this frame does not show
+            absent = next(i for i in range(VOID, -1, -1) if i not in pred_ids)
+            proposals = {0: absent, **{i: i for i in sorted(pred_ids) if i <= MOST_PROPOSALS}}
+            objects = range(1, self._num_objects + 1)
+            pairs = {(name, t): (label, t) for name, label in proposals.items() for t in objects}
+        counts = label_counts(pred, truth, list(pairs.values()), radius)
+        self._keep(dict(zip(pairs, counts, strict=True)))
+
+    def _add_binary(self, content: bytes | Rle | Labels, truth: Labels, name: str, count: bool) -> None:
+        height, width = self._protocol.output_size(*truth.shape)
+        radius = radius_px(self._protocol.tolerance, height, width)
+        if isinstance(content, Rle):
+            if (content.height, content.width) == truth.shape == (height, width):
+                if count:
+                    code = coco.encode(np.asfortranarray(truth))["counts"]
+                    self._keep({(1, 1): self._rle(content, code, radius)})
+                return
+            pred = self._decoded(content)
+        else:
+            pred = decode_label_map(content, name) if isinstance(content, bytes) else content
+        if len(self._ids(pred)) > 1:
+            raise Refused("not-binary", f"values {sorted(self._ids(pred))} beside 0")
+        self._check_size(pred.shape, truth.shape, (height, width))
+        if count:
+            both = at_size(pred, (height, width)), at_size(truth, (height, width))
+            self._keep({(1, 1): label_counts(*both, [(1, 1)], radius)[0]})
+
+    def _rle(self, pred: Rle, truth: bytes, radius: int) -> PairCounts:
+        try:
+            return rle_counts(pred.counts, truth, pred.height, pred.width, radius)
+        except ValueError as error:
+            raise Refused("unreadable", str(error)) from error
+
+    def _decoded(self, code: Rle) -> Labels:
+        self._rle(code, code.counts, 0)  # pycocotools trusts its input
+        decoded: Labels = coco.decode({"size": [code.height, code.width], "counts": code.counts})
+        return decoded
+
+    def _check_size(self, shape: tuple[int, ...], *allowed: tuple[int, ...]) -> None:
+        if shape not in allowed:
+            sizes = " or ".join(f"{h} x {w}" for h, w in dict.fromkeys(allowed))
+            raise Refused("wrong-size", f"{shape[0]} x {shape[1]}, expected {sizes} (height x width)")
+
+    def _keep(self, counts: dict[tuple[int, int], PairCounts]) -> None:
+        self._frames.append(counts)
+        self.full_frames += sum(
+            c.intersection == 0 < c.union and c.pred_boundary == c.truth_boundary == 0 for c in counts.values()
+        )
+
+    def _ids(self, labels: Labels) -> set[int]:
+        found = labels_present(labels) if labels.dtype == np.uint8 else np.unique(labels).tolist()
+        return set(found) - {0}
+
+    def unknown_ids(self) -> Iterator[str]:
+        """Yields what is wrong with the ids of the predictions."""
+        if self.key.expression is not None or self._protocol.objects == "from-first-seen":
+            return
+        if self._protocol.matching == "assignment":
+            if max(self._pred_ids, default=0) > MOST_PROPOSALS:
+                yield f"id {max(self._pred_ids)}; at most {MOST_PROPOSALS} proposals are allowed"
+            return
+        known = self._truth_ids
+        if self._protocol.objects == "first-frame":
+            known = set(range(1, self._num_objects + 1))
+        if unknown := sorted(self._pred_ids - known):
+            yield f"ids {unknown}, the truth has {sorted(known)}"
+
+    def scores(self) -> list[ObjectScores]:
+        """Returns J and F of every object."""
+        if self.key.expression is not None:
+            return [self._object(None, [frame[1, 1] for frame in self._frames])]
+        if self._protocol.matching == "assignment":
+            return self._assigned()
+        if self._protocol.objects == "first-frame":
+            ids: Sequence[int] = range(1, self._num_objects + 1)
+        else:
+            ids = sorted(self._truth_ids)
+        return [self._object(i, self._since_seen([frame.get((i, i)) for frame in self._frames])) for i in ids]
+
+    def _since_seen(self, counts: Sequence[PairCounts | None]) -> list[PairCounts]:
+        first = 0
+        if self._protocol.objects == "from-first-seen":
+            first = next(t for t, c in enumerate(counts) if c is not None)
+        return [NOTHING if c is None else c for c in counts[first:]]
+
+    def _assigned(self) -> list[ObjectScores]:
+        from scipy.optimize import linear_sum_assignment
+
+        num_proposals = max(max(self._pred_ids, default=0), self._num_objects)
+        candidates = [
+            [self._object(t, [_pair(frame, p, t) for frame in self._frames]) for t in range(1, self._num_objects + 1)]
+            for p in range(1, num_proposals + 1)
+        ]
+        quality = np.array([[(np.mean(c.J) + np.mean(c.F)) / 2 for c in row] for row in candidates])
+        if quality.size == 0:
+            return []
+        rows, columns = linear_sum_assignment(-quality)
+        chosen = [candidates[p][t] for p, t in zip(rows, columns, strict=True)]
+        return sorted(chosen, key=lambda scores: scores.object_id or 0)
+
+    def _object(self, object_id: int | None, counts: Sequence[PairCounts]) -> ObjectScores:
+        region = np.array([jaccard(c) for c in counts], dtype=np.float64)
+        contour = np.array([f_measure(c) for c in counts], dtype=np.float64)
+        return ObjectScores(self.key, object_id, region, contour)
+
+
+def _pair(frame: Mapping[tuple[int, int], PairCounts], pred_id: int, truth_id: int) -> PairCounts:
+    return frame[(pred_id, truth_id) if (pred_id, truth_id) in frame else (0, truth_id)]

@@ -1,0 +1,1 @@
+"""Looking at episodes: views, pictures, overlays and contact sheets."""

@@ -1,0 +1,156 @@
+"""Where the pixels and sentences of a page come from: a dataset on disk, or the embedded set, drawn on demand."""
+
+import logging
+import multiprocessing
+import os
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from fsbench.datasets import shapes
+from fsbench.datasets.catalogue import dataset_spec
+from fsbench.datasets.catalogue import DATASETS
+from fsbench.datasets.catalogue import EMBEDDED
+from fsbench.datasets.catalogue import find_root
+from fsbench.datasets.catalogue import open_dataset
+from fsbench.datasets.records import Dataset
+from fsbench.errors import DataError
+from fsbench.errors import ManifestError
+from fsbench.splits.manifest import Manifest
+from fsbench.splits.sentences import Sentences
+from fsbench.splits.sentences import text_digest
+
+__all__ = ["DatasetPictures", "Pictures", "RenderedPictures", "find_pictures"]
+
+logger = logging.getLogger(__name__)
+
+_MANY_VIDEOS = 24
+_LARGE_PX = 200
+_CONFIG = shapes.ShapesConfig()
+
+
+class Pictures(Protocol):
+    """Frames, label maps and sentences of a manifest's videos."""
+
+    def prepare(self, video_ids: Iterable[str]) -> None:
+        """Says what will be asked for, so that it can be made ready at once."""
+
+    def jpeg(self, video_id: str, frame: str) -> bytes:
+        """Returns a frame as a JPEG file."""
+
+    def frame(self, video_id: str, frame: str) -> npt.NDArray[np.uint8]:
+        """Returns a frame as uint8 [H, W, 3], RGB."""
+
+    def label_map(self, video_id: str, frame: str) -> npt.NDArray[np.integer]:
+        """Returns a frame's object indices as integer [H, W]."""
+
+    def sentence(self, video_id: str, expression_id: str) -> str:
+        """Returns a sentence. Raises ManifestError if it is not the one that the manifest means."""
+
+
+class DatasetPictures:
+    """Pictures of a dataset on disk."""
+
+    def __init__(self, dataset: Dataset, manifest: Manifest) -> None:
+        self._dataset = dataset
+        self._sentences = Sentences(manifest, dataset)
+
+    def prepare(self, video_ids: Iterable[str]) -> None:
+        """Does nothing: files are read when they are asked for."""
+
+    def jpeg(self, video_id: str, frame: str) -> bytes:
+        """Returns a frame as a JPEG file; large ones lose what nobody sees, since a video has many."""
+        image, stream = self.frame(video_id, frame), BytesIO()
+        Image.fromarray(image).save(stream, "jpeg", quality=95 if min(image.shape[:2]) < _LARGE_PX else 80)
+        return stream.getvalue()
+
+    def frame(self, video_id: str, frame: str) -> npt.NDArray[np.uint8]:
+        """Returns a frame as uint8 [H, W, 3], RGB."""
+        return self._dataset.frame(video_id, frame)
+
+    def label_map(self, video_id: str, frame: str) -> npt.NDArray[np.integer]:
+        """Returns a frame's object indices as integer [H, W]."""
+        return self._dataset.label_map(video_id, frame)
+
+    def sentence(self, video_id: str, expression_id: str) -> str:
+        """Returns a sentence."""
+        return self._sentences.of(video_id, expression_id)
+
+
+class RenderedPictures:
+    """Pictures of the embedded set: a video is drawn when something of it is asked for."""
+
+    def __init__(self, manifest: Manifest, config: shapes.ShapesConfig = _CONFIG) -> None:
+        self._digests = {(r["video_id"], r["expression_id"]): r["text_sha256"] for r in manifest.rows("expressions")}
+        self._config = config
+        self._videos: dict[str, shapes.RenderedVideo] = {}
+
+    def prepare(self, video_ids: Iterable[str]) -> None:
+        """Draws videos with all cores, if there are so many that starting processes is worth it."""
+        missing = sorted(set(video_ids) - self._videos.keys())
+        if len(missing) < _MANY_VIDEOS:
+            return
+        with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+            drawn = pool.map(partial(shapes.render_named, self._config), missing, chunksize=4)
+            self._videos.update(zip(missing, drawn, strict=True))
+
+    def jpeg(self, video_id: str, frame: str) -> bytes:
+        """Returns a frame as the JPEG file that the set on disk holds."""
+        video = self._video(video_id)
+        return shapes.encode_frame(video.frames[_place(video, frame)])
+
+    def frame(self, video_id: str, frame: str) -> npt.NDArray[np.uint8]:
+        """Returns a frame as uint8 [H, W, 3], RGB, as read from the set on disk."""
+        with Image.open(BytesIO(self.jpeg(video_id, frame))) as image:
+            return np.asarray(image.convert("RGB"))
+
+    def label_map(self, video_id: str, frame: str) -> npt.NDArray[np.integer]:
+        """Returns a frame's object indices as uint8 [H, W]."""
+        video = self._video(video_id)
+        label_map: npt.NDArray[np.integer] = video.label_maps[_place(video, frame)]
+        return label_map
+
+    def sentence(self, video_id: str, expression_id: str) -> str:
+        """Returns a sentence."""
+        sentences = self._video(video_id).sentences
+        text = sentences[int(expression_id)][0] if expression_id in map(str, range(len(sentences))) else None
+        if text is None or text_digest(text) != self._digests.get((video_id, expression_id)):
+            raise ManifestError(
+                f"The embedded set has no sentence {expression_id!r} of video {video_id!r} that the manifest means. "
+                "Does the manifest belong to this fsbench?"
+            )
+        return text
+
+    def _video(self, video_id: str) -> shapes.RenderedVideo:
+        if video_id not in self._videos:
+            self._videos[video_id] = shapes.render_named(self._config, video_id)
+        return self._videos[video_id]
+
+
+def find_pictures(manifest: Manifest, data_root: Path | None) -> Pictures | None:
+    """Finds the pictures of a manifest's dataset.
+
+    Args:
+        manifest: The episodes.
+        data_root: Where datasets are; None if there are none.
+
+    Returns:
+        Those of the dataset under `data_root`; else, for the embedded set, those drawn from its seed; else None.
+    """
+    name = manifest.info.dataset
+    if data_root is not None and name in DATASETS and find_root(dataset_spec(name), data_root):
+        return DatasetPictures(open_dataset(name, data_root), manifest)
+    return RenderedPictures(manifest) if name == EMBEDDED else None
+
+
+def _place(video: shapes.RenderedVideo, frame: str) -> int:
+    if frame not in video.frame_names:
+        raise DataError(f"Video {video.video_id!r} of the embedded set has no frame {frame!r}.")
+    return video.frame_names.index(frame)

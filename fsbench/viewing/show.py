@@ -1,0 +1,183 @@
+"""`fsbench show`: an episode, or the support sets of a class, as a picture, a video or a page."""
+
+import base64
+import difflib
+import os
+import tempfile
+from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+from PIL import Image
+
+from fsbench.datasets.catalogue import choose_dataset
+from fsbench.errors import DataError
+from fsbench.errors import RunError
+from fsbench.errors import suggestion
+from fsbench.files import write_whole
+from fsbench.leaderboard.site.environment import InlineAssets
+from fsbench.leaderboard.site.episodes import standalone_page
+from fsbench.masks.rle import valid_code
+from fsbench.running.fold import read_result
+from fsbench.scores.results import RunIdentity
+from fsbench.splits.ids import parse_episode_id
+from fsbench.splits.manifest import find_manifest
+from fsbench.splits.manifest import Manifest
+from fsbench.splits.manifest import read_manifest
+from fsbench.submissions.forms import run_parts
+from fsbench.viewing.pictures import find_pictures
+from fsbench.viewing.pictures import Pictures
+from fsbench.viewing.sheets import contact_sheet
+from fsbench.viewing.sheets import episode_rows
+from fsbench.viewing.sheets import support_rows
+from fsbench.viewing.sheets import video_frames
+from fsbench.viewing.views import EpisodeView
+from fsbench.viewing.views import Track
+from fsbench.viewing.views import Views
+
+__all__ = ["Source", "show_class", "show_episode"]
+
+MOST_FRAMES = 8
+FRAMES_PER_SECOND = 6
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where episodes come from, as in `evaluate.Request`."""
+
+    dataset: str | None = None
+    data_root: Path = Path("data")
+    splits: Path | None = None
+
+
+def show_episode(episode_id: str, runs: Sequence[Path], source: Source, out: Path) -> None:
+    """Draws an episode: support, query, truth, and the masks of runs.
+
+    Args:
+        episode_id: The episode.
+        runs: Folders of finished runs, or of their folds.
+        source: Where the episode comes from.
+        out: `.png`: a contact sheet; `.mp4`: the query, frame by frame; `.html`: a page that needs no other file.
+
+    Raises:
+        RunError: There is no such episode, a run does not have it or is of other episodes, or `out` has another ending.
+        DataError: The dataset is not there or damaged.
+    """
+    if out.suffix not in (".png", ".mp4", ".html"):
+        raise RunError(f"{out}: an episode is shown as .png, .mp4 or .html. Give --out one of these endings.")
+    manifest, pictures = _open(source)
+    views = Views(manifest, pictures)
+    if episode_id not in views:
+        near = difflib.get_close_matches(episode_id, views.episode_ids, n=4, cutoff=0.6) or views.episode_ids[:4]
+        raise RunError(f"{manifest.path}: there is no episode {episode_id!r}. Near are: {', '.join(near)}.")
+    view = views.episode(episode_id, _tracks(episode_id, runs, manifest))
+    if out.suffix == ".png":
+        _write_png(out, contact_sheet(episode_rows(view, pictures, MOST_FRAMES)))
+    elif out.suffix == ".mp4":
+        _write_video(out, video_frames(view, pictures))
+    else:
+        write_whole(out, _page(view, manifest.info.dataset, pictures))
+
+
+def show_class(class_name: str, source: Source, out: Path) -> None:
+    """Draws the support sets of a class, one below the other, to a `.png`. Raises as `show_episode`."""
+    if out.suffix != ".png":
+        raise RunError(f"{out}: the support sets of a class are shown as .png. Give --out this ending.")
+    manifest, pictures = _open(source)
+    names = list(manifest.class_names.values())
+    if class_name not in names:
+        raise RunError(f"{manifest.path}: there is no class {class_name!r}. {suggestion(class_name, names)}")
+    rows = [
+        row
+        for support_id, shots in Views(manifest, pictures).supports_of(class_name).items()
+        for row in support_rows(support_id, shots, pictures, MOST_FRAMES)
+    ]
+    if not rows:
+        raise RunError(f"{manifest.path}: class {class_name!r} has no support set.")
+    _write_png(out, contact_sheet(rows))
+
+
+def _open(source: Source) -> tuple[Manifest, Pictures]:
+    name = choose_dataset(source.dataset, source.data_root)
+    manifest = read_manifest(find_manifest(name, source.splits))
+    pictures = find_pictures(manifest, source.data_root)
+    if pictures is None:
+        raise DataError(f"{source.data_root}: holds no {manifest.info.dataset}. Say with --data-root where it is.")
+    return manifest, pictures
+
+
+def _tracks(episode_id: str, runs: Iterable[Path], manifest: Manifest) -> list[Track]:
+    return [_track(run, episode_id, manifest) for run in runs]
+
+
+def _track(run: Path, episode_id: str, manifest: Manifest) -> Track:
+    """Reads what a run made of an episode."""
+    fold = parse_episode_id(episode_id).fold
+    for part in run_parts(run):
+        folder = part.parent.parent
+        identity = read_result(folder).identity
+        if identity.fold != fold:
+            continue
+        _check(run, identity, manifest)
+        wanted = [("episode_id", "=", episode_id)]
+        rows = pq.read_table(part, filters=wanted).to_pylist()
+        if rows:
+            scores = pq.read_table(folder / "scores" / part.name, filters=wanted).to_pylist()
+            J, F = (np.array([row[name] for row in scores], np.float64) for name in ("J", "F"))
+            title = f"{identity.method.name} ({identity.variant})" if identity.variant else identity.method.name
+            masks = tuple(valid_code(row["height"], row["width"], row["counts"]) for row in rows)
+            return Track(title, J, F, masks)
+    raise RunError(f"{run}: holds no masks of episode {episode_id!r}. Is fold {fold} evaluated there, with that draw?")
+
+
+def _check(run: Path, identity: RunIdentity, manifest: Manifest) -> None:
+    if identity.manifest_digest != manifest.info.digest:
+        raise RunError(
+            f"{run}: was made with {identity.dataset} {identity.manifest_version}, not with {manifest.info.dataset} "
+            f"{manifest.info.version}. Name the run's with --dataset and --splits."
+        )
+
+
+def _page(view: EpisodeView, dataset: str, pictures: Pictures) -> str:
+    def source(video_id: str, frame: str) -> str:
+        return "data:image/jpeg;base64," + base64.b64encode(pictures.jpeg(video_id, frame)).decode("ascii")
+
+    return standalone_page(view, dataset, InlineAssets(), source)
+
+
+def _write_png(out: Path, sheet: npt.NDArray[np.uint8]) -> None:
+    stream = BytesIO()
+    Image.fromarray(sheet).save(stream, "png", optimize=True)
+    write_whole(out, stream.getvalue())
+
+
+def _write_video(out: Path, frames: Iterable[npt.NDArray[np.uint8]]) -> None:
+    """Writes frames, uint8 RGB [H, W, 3], as MPEG-4."""
+    import cv2  # here alone: a sheet does without
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.", suffix=".mp4")
+    os.close(handle)
+    try:
+        writer = None
+        for frame in frames:
+            if writer is None:
+                size = (frame.shape[1], frame.shape[0])
+                writer = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*"mp4v"), FRAMES_PER_SECOND, size)
+                if not writer.isOpened():
+                    raise RunError(
+                        f"{out}: this OpenCV cannot write MPEG-4. Show the episode as .html or .png instead."
+                    )
+            writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        assert writer is not None, "a video has frames"
+        writer.release()
+        Path(name).chmod(0o644)
+        Path(name).replace(out)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

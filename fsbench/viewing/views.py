@@ -1,0 +1,148 @@
+"""What there is to see of an episode: its support, its query, and what each method made of it."""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fsbench.masks.rle import encode_masks
+from fsbench.masks.rle import Rle
+from fsbench.splits.ids import EpisodeKey
+from fsbench.splits.ids import parse_episode_id
+from fsbench.splits.manifest import Manifest
+from fsbench.viewing.pictures import Pictures
+
+__all__ = ["EpisodeView", "FramesView", "Track", "Views"]
+
+
+@dataclass(frozen=True, eq=False)
+class FramesView:
+    """Some frames of a video with the mask of one sentence.
+
+    Attributes:
+        video_id: The video.
+        names: Names of the T frames.
+        sentence: What is named; None where the dataset is not at hand.
+        masks: T masks as run-length codes; None likewise.
+        size: (height, width); None likewise.
+    """
+
+    video_id: str
+    names: tuple[str, ...]
+    sentence: str | None = None
+    masks: tuple[Rle, ...] | None = None
+    size: tuple[int, int] | None = None
+
+    @property
+    def has_pixels(self) -> bool:
+        """Whether the dataset is at hand."""
+        return self.masks is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """What a method made of an episode.
+
+    Attributes:
+        title: The method's.
+        J, F: float64 [T] by frame.
+        masks: T masks; None where the entry holds none.
+    """
+
+    title: str
+    J: npt.NDArray[np.float64]
+    F: npt.NDArray[np.float64]
+    masks: tuple[Rle, ...] | None
+
+
+@dataclass(frozen=True, eq=False)
+class EpisodeView:
+    """An episode.
+
+    Attributes:
+        episode_id, key: Which.
+        support: The support videos.
+        query: The query video; its masks are the truth.
+        tracks: One for each method that has it.
+    """
+
+    episode_id: str
+    key: EpisodeKey
+    support: tuple[FramesView, ...]
+    query: FramesView
+    tracks: tuple[Track, ...]
+
+    @property
+    def masked_tracks(self) -> tuple[Track, ...]:
+        """The methods whose masks are known."""
+        return tuple(track for track in self.tracks if track.masks is not None)
+
+
+class Views:
+    """Makes views of a manifest's episodes."""
+
+    def __init__(self, manifest: Manifest, pictures: Pictures | None) -> None:
+        """Takes what the views are made of; without pictures they hold names alone."""
+        self._pictures = pictures
+        self._episodes = _by_id(manifest, "episodes", "episode_id")
+        self._supports = _by_id(manifest, "supports", "support_id")
+        self._frames = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
+
+    def __contains__(self, episode_id: str) -> bool:
+        return episode_id in self._episodes
+
+    @property
+    def episode_ids(self) -> Sequence[str]:
+        """All episodes, in order."""
+        return list(self._episodes)
+
+    def prepare(self, episode_ids: Iterable[str]) -> None:
+        """Says which episodes will be asked for, so that their pictures can be made ready at once."""
+        if self._pictures is not None:
+            rows = [self._episodes[episode_id] for episode_id in episode_ids]
+            shots = [shot for row in rows for shot in self._supports[row["support_id"]]["shots"]]
+            self._pictures.prepare(row["video_id"] for row in [*rows, *shots])
+
+    def frames(self, episode_id: str) -> tuple[str, ...]:
+        """Returns the names of the query's frames."""
+        return self._frames[self._episodes[episode_id]["video_id"]]
+
+    def episode(self, episode_id: str, tracks: Iterable[Track] = ()) -> EpisodeView:
+        """Returns an episode with what methods made of it. Raises FsbenchError if its data cannot be read."""
+        row = self._episodes[episode_id]
+        query = self._view(row["video_id"], self._frames[row["video_id"]], row["object_ids"], row["expression_id"])
+        key = parse_episode_id(episode_id)
+        return EpisodeView(episode_id, key, self.support(row["support_id"]), query, tuple(tracks))
+
+    def support(self, support_id: str) -> tuple[FramesView, ...]:
+        """Returns a support set."""
+        return tuple(
+            self._view(shot["video_id"], tuple(shot["frames"]), shot["object_ids"], shot["expression_id"])
+            for shot in self._supports[support_id]["shots"]
+        )
+
+    def supports_of(self, class_name: str) -> dict[str, tuple[FramesView, ...]]:
+        """Returns the support sets of a class by id, in the order of draws."""
+        ids = sorted(
+            (row["draw"], support_id)
+            for support_id, row in self._supports.items()
+            if support_id.split("/", 1)[1].rpartition("/")[0] == class_name
+        )
+        return {support_id: self.support(support_id) for _, support_id in ids}
+
+    def _view(self, video_id: str, names: tuple[str, ...], object_ids: Sequence[int], expression_id: str) -> FramesView:
+        if self._pictures is None:
+            return FramesView(video_id, names)
+        sentence = self._pictures.sentence(video_id, expression_id)
+        truth = np.stack([np.isin(self._pictures.label_map(video_id, name), object_ids) for name in names])
+        height, width = truth.shape[1:]
+        masks = tuple(Rle(height, width, code) for code in encode_masks(truth))
+        return FramesView(video_id, names, sentence, masks, (height, width))
+
+
+def _by_id(manifest: Manifest, table: str, key: str) -> Mapping[str, Mapping[str, Any]]:  # Any: column values
+    return {row[key]: row for row in manifest.rows(table)}

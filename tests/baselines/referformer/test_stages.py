@@ -1,0 +1,140 @@
+import json
+
+import pytest
+import safetensors.torch
+from click.testing import CliRunner
+
+from fsbench.cli import main
+from fsbench.datasets import open_dataset
+from fsbench.datasets.shapes import generate_shapes
+from fsbench.datasets.shapes import ShapesConfig
+from fsbench.errors import DataError
+from fsbench.errors import PluginError
+from fsbench.errors import RunError
+from fsbench.running.evaluate import evaluate_method
+from fsbench.running.evaluate import Request
+from fsbench.running.fold import RunOptions
+from fsbench.splits.build import build_manifest
+from fsbench.splits.build import BuildOptions
+from fsbench.splits.manifest import write_manifest
+from fsbench.training.request import train_method
+from fsbench.training.request import TrainingRequest
+from fsbench_baselines.checkpoints import read_checkpoint
+from fsbench_baselines.referformer.config import ModelConfig
+
+TINY = {"epochs": "1", "episodes_per_class": "1", "batch": "6"}
+STAGE = """{name: tiny, epochs: 1, episodes_per_class: 1, batch: 6, query_frames: 1, support_frames: 2, frozen: [],
+    augmentation: {scales: [48, 64], max_size: 96}}"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A small set of shapes, its manifest, and a ReferFormer that took two steps on it."""
+    base = tmp_path_factory.mktemp("place")
+    generate_shapes(base / "mini-ref-shapes", ShapesConfig(videos_per_category=2, frames=3, height=48, width=64))
+    dataset = open_dataset("mini-ref-shapes", base)
+    info, rows = build_manifest(dataset, BuildOptions(draws=1, frames=1))
+    write_manifest(base / "splits", info, rows)
+    train(base, "referformer", base / "start", overrides={**TINY, "pretraining": STAGE, "naming": STAGE})
+    return base
+
+
+def train(place, method, out, **changes):
+    settings = {"method": method, "fold": 2, "dataset": "mini-ref-shapes", "data_root": place, "device": "cpu"}
+    return train_method(TrainingRequest(**{**settings, "splits": place / "splits", "out": out, **changes}))
+
+
+def evaluate(place, method, checkpoint, out):
+    settings = {"dataset": "mini-ref-shapes", "data_root": place, "splits": place / "splits", "device": "cpu"}
+    request = Request(method, **settings, folds=(2,), checkpoint=checkpoint, out=out)
+    ((_, result),) = evaluate_method(request, RunOptions()).items()
+    return result
+
+
+def test_a_training_leaves_what_can_be_evaluated_and_read(place, tmp_path):
+    assert {path.name for path in (place / "start").iterdir()} >= {
+        "backbone",
+        "naming",
+        "model",
+        "metrics.jsonl",
+        "training.json",
+    }
+    result = evaluate(place, "referformer", place / "start" / "model", tmp_path)
+    assert result.episodes > 0
+    assert not result.failures
+    words = json.loads((place / "start" / "model" / "tokenizer" / "tokenizer.json").read_text())["model"]["vocab"]
+    assert "dax" in words
+    assert "wug" not in words  # a novel class of fold 2
+
+
+def test_the_pretrained_backbone_is_where_the_training_starts(place, tmp_path):
+    out = tmp_path / "still"
+    train(place, "referformer", out, overrides={**TINY, "pretraining": STAGE, "naming": "null", "lr": "0"})
+    pretrained = safetensors.torch.load_file(out / "backbone" / "model" / "backbone.safetensors")
+    state = read_checkpoint(out / "model", ModelConfig)[1]
+    for name, tensor in pretrained.items():
+        assert (state[f"backbone.0.body.{name}"] == tensor).all()
+
+
+def test_what_was_learnt_of_names_is_where_the_training_starts(place, tmp_path):
+    out = tmp_path / "still"
+    train(place, "referformer", out, overrides={**TINY, "pretraining": STAGE, "naming": STAGE, "lr": "0"})
+    named = safetensors.torch.load_file(out / "naming" / "model" / "named.safetensors")
+    state = read_checkpoint(out / "model", ModelConfig)[1]
+    assert any(name.startswith("text_encoder.") for name in named)
+    for name, tensor in named.items():
+        assert (state[name] == tensor).all()
+    backbone = safetensors.torch.load_file(out / "backbone" / "model" / "backbone.safetensors")
+    assert any((state[f"backbone.0.body.{name}"] != tensor).any() for name, tensor in backbone.items())
+
+
+@pytest.mark.parametrize("method", ["cma", "cma-self", "cma-add", "referformer"])
+def test_a_second_training_goes_on_from_the_first(place, tmp_path, method):
+    init = place / "start" / "model"
+    out = tmp_path / "out"
+    checkpoint = train(place, method, out, recipe="shapes-meta", init=init, overrides=TINY)
+    assert checkpoint == out / "model"
+    assert not (out / "backbone").exists()
+    assert read_checkpoint(checkpoint, ModelConfig)[0].short_side == 64
+    assert evaluate(place, method, checkpoint, tmp_path / "run").episodes > 0
+
+
+def test_the_released_recipe_leaves_the_projections_of_the_affinity_as_they_were(place, tmp_path):
+    init = place / "start" / "model"
+    states = {}
+    for name, overrides in {"before": {**TINY, "lr": "0"}, "after": TINY}.items():
+        train(place, "cma", tmp_path / name, recipe="shapes-meta-released", init=init, overrides=overrides)
+        states[name] = read_checkpoint(tmp_path / name / "model", ModelConfig)[1]
+    before, after = states["before"], states["after"]
+    moved = {name for name in before if not (before[name] == after[name]).all()}
+    left = ("support_qkv", "query_qkv", "conv_q")
+    assert not {name for name in moved if name.startswith(left)}
+    assert any(name.startswith("transformer") for name in moved)
+
+
+def test_the_command_prints_the_checkpoint_in_one_process_alone(place, tmp_path, monkeypatch):
+    line = ["train", "--method", "cma-add", "--fold", "2", "--dataset", "mini-ref-shapes", "--data-root", str(place)]
+    line += ["--splits", str(place / "splits"), "--recipe", "shapes-meta", "--out", str(tmp_path), "--device", "cpu"]
+    line += [part for key, value in TINY.items() for part in ("--set", f"{key}={value}")]
+    first = CliRunner().invoke(main, line)
+    assert first.exit_code == 0, first.output
+    assert first.stdout.strip() == str(tmp_path / "model")
+    monkeypatch.setenv("RANK", "1")
+    again = CliRunner().invoke(main, [*line, "--resume"])
+    assert again.exit_code == 0, again.output
+    assert again.stdout == ""
+
+
+def test_initial_weights_that_are_not_there_are_named(place, tmp_path):
+    with pytest.raises(DataError, match=r"fold-2/model: there are no weights to start from"):
+        train(place, "cma", tmp_path, init=tmp_path / "fold-{fold}" / "model")
+
+
+def test_a_training_is_not_overwritten(place):
+    with pytest.raises(RunError, match="--resume"):
+        train(place, "referformer", place / "start", overrides={**TINY, "pretraining": STAGE, "naming": STAGE})
+
+
+def test_a_method_without_training_says_so(place, tmp_path):
+    with pytest.raises(PluginError, match="'full-frame' cannot be trained"):
+        train(place, "full-frame", tmp_path)

@@ -1,0 +1,24 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fsbench.masks.rle import decode_masks
+from fsbench.masks.rle import run_lengths
+from fsbench.masks.rle import valid_code
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=30).filter(sum))
+def test_counts_as_a_list_become_the_code_that_decodes_to_them(runs):
+    expected = np.repeat(np.arange(len(runs)) % 2, runs).astype(bool)
+    code = valid_code(1, sum(runs), runs)
+    assert run_lengths(code.counts).tolist() == runs
+    assert decode_masks([code.counts], 1, sum(runs))[0, 0].tolist() == expected.tolist()
+
+
+@given(st.binary(max_size=12))
+def test_any_bytes_are_a_valid_code_or_refused(counts):
+    try:
+        code = valid_code(3, 5, counts)
+    except ValueError:
+        return
+    assert decode_masks([code.counts], 3, 5).shape == (1, 3, 5)

@@ -1,0 +1,333 @@
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from fsbench.datasets import open_dataset
+from fsbench.errors import DataError
+from fsbench.errors import ManifestError
+from fsbench.errors import PluginError
+from fsbench.errors import RunError
+from fsbench.files import locked
+from fsbench.masks.rle import decode_masks
+from fsbench.methods import MethodInfo
+from fsbench.metrics import region_similarity
+from fsbench.running.evaluate import evaluate_method
+from fsbench.running.evaluate import Request
+from fsbench.running.fold import read_result
+from fsbench.running.fold import RunOptions
+from fsbench.splits.build import build_manifest
+from fsbench.splits.build import BuildOptions
+from fsbench.splits.manifest import read_manifest
+from fsbench.splits.manifest import write_manifest
+from tests.conftest import ROOT
+from tests.tiny import Reddish
+from tests.tiny import write_dataset
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A dataset of 7 videos in two classes, and its manifest with 2 draws."""
+    base = tmp_path_factory.mktemp("source")
+    dataset = open_dataset("mini-ref-davis", write_dataset(base / "mini-ref-davis", {"dog": 4, "cat": 3}))
+    info, rows = build_manifest(dataset, BuildOptions(draws=2, frames=2))
+    write_manifest(base / "splits", info, rows)
+    return base
+
+
+@pytest.fixture
+def place(source, tmp_path):
+    """A copy of the dataset that a test may damage."""
+    shutil.copytree(source / "mini-ref-davis", tmp_path / "mini-ref-davis")
+    shutil.copytree(source / "splits", tmp_path / "splits")
+    return tmp_path
+
+
+def request(place, out="run", **changes):
+    settings = {"method": "tests.tiny:Reddish", "dataset": "mini-ref-davis", "data_root": place}
+    return Request(**{**settings, "splits": place / "splits", "out": place / out, **changes})
+
+
+def evaluate(place, out="run", run=RunOptions(), **changes):
+    (result,) = evaluate_method(request(place, out, **changes), run).values()
+    return result
+
+
+def contents(folder):
+    """The bytes of everything in a run that must not depend on how it was carried out."""
+    found = [*folder.rglob("part-*.parquet"), *folder.rglob("result.json"), *folder.rglob("run.json")]
+    return {path.relative_to(folder): path.read_bytes() for path in found}
+
+
+def test_scores_are_those_of_the_masks_on_disk(source, tmp_path):
+    result = evaluate(source, tmp_path / "run")
+    manifest = read_manifest(source / "splits/mini-ref-davis/pack-v1")
+    episodes = {row["episode_id"]: row for row in manifest.rows("episodes")}
+    assert (result.episodes, result.frames) == (len(episodes), 4 * len(episodes))
+    dataset = open_dataset("mini-ref-davis", source)
+    means = {}
+    for part in sorted((tmp_path / "run/fold-0").glob("predictions/*.parquet")):
+        rows = pq.read_table(part).to_pylist()
+        for row in rows:
+            episode = episodes[row["episode_id"]]
+            truth = np.isin(dataset.label_map(episode["video_id"], row["frame"]), episode["object_ids"])
+            (mask,) = decode_masks([row["counts"]], row["height"], row["width"])
+            key = (episode["draw"], episode["class_id"], episode["video_id"], episode["expression_id"])
+            means.setdefault(key, []).append(region_similarity(mask, truth)[0])
+    level = {key: np.mean(values) for key, values in means.items()}
+    for length in (3, 2, 1):
+        outer = {}
+        for key, value in level.items():
+            outer.setdefault(key[:length], []).append(value)
+        level = {key: np.mean(values) for key, values in outer.items()}
+    assert [draw.score.J for draw in result.draws] == pytest.approx([level[(0,)], level[(1,)]], rel=1e-12)
+    assert pytest.approx(np.mean([level[(0,)], level[(1,)]]), rel=1e-12) == result.score.mean.J
+    assert pytest.approx(np.std([level[(0,)], level[(1,)]], ddof=1), rel=1e-9) == result.score.sd_draws.J
+
+
+def test_the_result_is_the_same_with_any_number_of_workers(source, tmp_path):
+    evaluate(source, tmp_path / "one")
+    evaluate(source, tmp_path / "three", RunOptions(workers=3))
+    assert contents(tmp_path / "one") == contents(tmp_path / "three")
+
+
+def test_the_released_protocol_scores_at_shorter_side_360(source, tmp_path):
+    result = evaluate(source, tmp_path / "run", protocol="released")
+    part = pq.read_table(next((tmp_path / "run/fold-0").glob("predictions/*.parquet")))
+    assert {(360, 480)} == set(zip(part["height"].to_pylist(), part["width"].to_pylist(), strict=True))
+    scores = [pq.read_table(p).to_pandas() for p in (tmp_path / "run/fold-0").glob("scores/*.parquet")]
+    pooled = {draw: [] for draw in ("d0", "d1")}
+    for rows in scores:
+        for episode_id, value in zip(rows["episode_id"], rows["J"], strict=True):
+            pooled[episode_id.split("/")[2]].append(value)
+    assert [d.score.J for d in result.draws] == pytest.approx([np.mean(pooled["d0"]), np.mean(pooled["d1"])])
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from fsbench.running.evaluate import Request, evaluate_method
+from fsbench.running.fold import RunOptions
+if __name__ == "__main__":
+    place, out, workers = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    evaluate_method(
+        Request(method="tests.fsbench.running.test_fold:Slow", dataset="mini-ref-davis", data_root=place,
+                splits=place / "splits", out=out),
+        RunOptions(workers=workers),
+    )
+"""
+
+
+class Slow(Reddish):
+    info = MethodInfo(name="slow", version="1", summary="takes its time")
+
+    def segment(self, adapted, clip, expressions):
+        time.sleep(0.1)
+        return super().segment(adapted, clip, expressions)
+
+
+def start(place, out, workers):
+    script = out.parent / "killed.py"
+    script.write_text(KILLED)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, script, place, out, str(workers)], env=environment, start_new_session=True)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_killed_at_random_moments_ends_in_the_result_of_the_unkilled_one(source, tmp_path, workers):
+    whole = tmp_path / "whole"
+    evaluate_method(request(source, whole, method="tests.fsbench.running.test_fold:Slow"), RunOptions())
+    killed = tmp_path / "killed"
+    moments = random.Random(tmp_path.name)
+    for _ in range(3):
+        process = start(source, killed, workers)
+        before = len(list(killed.rglob("scores/part-*.parquet")))
+        while process.poll() is None and len(list(killed.rglob("scores/part-*.parquet"))) <= before:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.3))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    process = start(source, killed, workers)
+    assert process.wait(timeout=120) == 0
+    assert contents(killed) == contents(whole)
+
+
+def test_finished_videos_are_not_done_again(source, tmp_path):
+    evaluate(source, tmp_path / "run")
+    parts = sorted((tmp_path / "run").rglob("scores/part-*.parquet"))
+    parts[2].unlink()
+    before = {path: path.stat().st_mtime_ns for path in parts if path.exists()}
+    evaluate(source, tmp_path / "run")
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert parts[2].exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"options": {"threshold": "90"}}, "options"),
+        ({"protocol": "released"}, "protocol"),
+        ({"draws": (0,)}, "draws"),
+        ({"method": "tests.fsbench.running.test_fold:Slow"}, "method"),
+    ],
+)
+def test_another_run_never_mixes_with_old_parts(source, tmp_path, change, named):
+    evaluate(source, tmp_path / "run")
+    before = contents(tmp_path / "run")
+    with pytest.raises(RunError, match=f"differs in .*{named}"):
+        evaluate(source, tmp_path / "run", **change)
+    assert contents(tmp_path / "run") == before
+    evaluate(source, tmp_path / "run", RunOptions(restart=True), **change)
+    evaluate(source, tmp_path / "fresh", **change)
+    assert contents(tmp_path / "run") == contents(tmp_path / "fresh")
+
+
+def test_another_manifest_or_checkpoint_is_another_run(place):
+    weights = place / "weights"
+    weights.write_bytes(b"one")
+    evaluate(place, checkpoint=weights)
+    weights.write_bytes(b"two")
+    with pytest.raises(RunError, match="checkpoint_sha256"):
+        evaluate(place, checkpoint=weights)
+    weights.write_bytes(b"one")
+    dataset = open_dataset("mini-ref-davis", place)
+    info, rows = build_manifest(dataset, BuildOptions(draws=2, frames=2, seed=1))
+    write_manifest(place / "splits", info, rows, overwrite=True)
+    with pytest.raises(RunError, match="manifest_digest"):
+        evaluate(place, checkpoint=weights)
+
+
+def test_two_runs_at_once_in_one_folder_are_refused(source, tmp_path):
+    with locked(tmp_path / "run/fold-0"), pytest.raises(RunError, match="another fsbench is at work"):
+        evaluate(source, tmp_path / "run")
+
+
+def test_parts_without_an_identity_are_refused(source, tmp_path):
+    evaluate(source, tmp_path / "run")
+    (tmp_path / "run/fold-0/run.json").unlink()
+    with pytest.raises(RunError, match="--restart"):
+        evaluate(source, tmp_path / "run")
+
+
+def test_a_damaged_part_is_named(source, tmp_path):
+    evaluate(source, tmp_path / "run")
+    part = next((tmp_path / "run").rglob("scores/part-00001.parquet"))
+    part.write_bytes(part.read_bytes()[:50])
+    with pytest.raises(RunError, match=r"scores/part-00001\.parquet"):
+        evaluate(source, tmp_path / "run")
+
+
+def damage(place, how):
+    pictures, labels = place / "mini-ref-davis/train/JPEGImages", place / "mini-ref-davis/train/Annotations"
+    if how == "missing":
+        (pictures / "dog-1/00005.jpg").unlink()
+    elif how == "truncated":
+        path = labels / "dog-1/00005.png"
+        path.write_bytes(path.read_bytes()[:-30])
+    else:
+        Image.new("P", (31, 24)).save(labels / "dog-1/00005.png")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("how", ["missing", "truncated", "size"])
+def test_bad_files_are_an_error_and_with_keep_going_a_record(place, how, workers):
+    damage(place, how)
+    with pytest.raises(DataError, match="dog-1"):
+        evaluate(place, run=RunOptions(workers=workers))
+    result = evaluate(place, run=RunOptions(workers=workers, keep_going=True))
+    manifest = read_manifest(place / "splits/mini-ref-davis/pack-v1")
+    assert result.episodes + len(result.failures) == len(manifest.rows("episodes"))
+    assert all("dog-1" in message for message in result.failures.values())
+    assert {episode_id.split("/")[3] for episode_id in result.failures} >= {"dog-1"}
+
+
+def test_what_failed_is_done_once_the_cause_is_gone(place, source):
+    path = place / "mini-ref-davis/train/JPEGImages/dog-1/00005.jpg"
+    content = path.read_bytes()
+    path.unlink()
+    assert evaluate(place, run=RunOptions(keep_going=True)).failures
+    path.write_bytes(content)
+    result = evaluate(place, run=RunOptions(keep_going=True))
+    assert not result.failures
+    assert result.score == evaluate(source, place / "fresh").score
+
+
+class Broken(Reddish):
+    info = MethodInfo(name="broken", version="1", summary="returns what is no mask")
+
+    def __init__(self, how: str = "shape") -> None:
+        super().__init__()
+        self.how = how
+
+    def segment(self, adapted, clip, expressions):
+        masks = super().segment(adapted, clip, expressions)
+        if self.how == "raise":
+            raise ZeroDivisionError("of its own making")
+        if self.how == "write":
+            clip.frames[0] = 0
+        return {"shape": masks[:, :-1], "dtype": masks.astype(np.uint8), "none": None}[self.how]
+
+
+@pytest.mark.parametrize("how", ["shape", "dtype", "none"])
+def test_what_is_no_mask_is_an_error_that_names_the_method(source, tmp_path, how):
+    target = "tests.fsbench.running.test_fold:Broken"
+    with pytest.raises(PluginError, match="'broken' returned"):
+        evaluate(source, tmp_path / "run", method=target, options={"how": how})
+
+
+def test_an_error_in_a_method_comes_through_with_a_note(source, tmp_path):
+    target = "tests.fsbench.running.test_fold:Broken"
+    with pytest.raises(ZeroDivisionError) as caught:
+        evaluate(source, tmp_path / "run", method=target, options={"how": "raise"})
+    assert "in method 'broken'" in caught.value.__notes__[0]
+
+
+def test_a_method_cannot_change_the_frames(source, tmp_path):
+    target = "tests.fsbench.running.test_fold:Broken"
+    with pytest.raises(ValueError, match="read-only"):
+        evaluate(source, tmp_path / "run", method=target, options={"how": "write"})
+
+
+def test_a_run_in_which_everything_fails_has_no_result(source, tmp_path):
+    target = "tests.fsbench.running.test_fold:Broken"
+    with pytest.raises(RunError, match="every episode failed"):
+        evaluate(source, tmp_path / "run", RunOptions(keep_going=True), method=target, options={"how": "raise"})
+    with pytest.raises(RunError, match="Has 'fsbench evaluate' finished"):
+        read_result(tmp_path / "run/fold-0")
+
+
+def test_a_draw_or_fold_that_is_not_there_is_an_error(source, tmp_path):
+    with pytest.raises(ManifestError, match="no support set for draw 2"):
+        evaluate(source, tmp_path / "run", draws=(0, 2))
+    with pytest.raises(ManifestError, match="no fold 3"):
+        evaluate(source, tmp_path / "run", folds=(3,))
+
+
+def test_a_sentence_that_is_spelt_otherwise_is_an_error(place):
+    path = place / "mini-ref-davis/meta_expressions/train/meta_expressions.json"
+    path.write_text(path.read_text().replace("the left dog", "the left dogs"))
+    with pytest.raises(ManifestError, match="another text"):
+        evaluate(place)
+
+
+def test_one_draw_has_no_spread(source, tmp_path):
+    result = evaluate(source, tmp_path / "run", draws=(1,))
+    assert result.score.sd_draws is None
+    assert [draw.draw for draw in result.draws] == [1]
+
+
+def test_what_the_method_cost_is_recorded(source, tmp_path):
+    evaluate(source, tmp_path / "run")
+    lines = [json.loads(line) for line in Path(tmp_path / "run/fold-0/timing.jsonl").read_text().splitlines()]
+    assert sorted(line["unit"] for line in lines) == list(range(7))
+    assert all(line["seconds"] > 0 and line["frames"] >= 12 for line in lines)

@@ -1,0 +1,72 @@
+import os
+
+import pytest
+
+from fsbench.errors import SubmissionError
+from fsbench.submissions.forms import folder
+from fsbench.submissions.forms import open_submission
+from tests.fsbench.submissions.forms.helpers import check
+from tests.fsbench.submissions.forms.helpers import GOOD
+from tests.fsbench.submissions.forms.helpers import kinds
+from tests.fsbench.submissions.forms.helpers import path_of
+from tests.fsbench.submissions.forms.helpers import PLAIN
+from tests.fsbench.submissions.forms.helpers import png
+from tests.fsbench.submissions.forms.helpers import SENTENCES
+from tests.fsbench.submissions.forms.helpers import write_folder
+
+
+def test_links_that_leave_the_folder_are_not_followed(tmp_path):
+    secret = write_folder(tmp_path / "secret", {"0/00000.png": b"secret"})
+    folder = write_folder(tmp_path / "masks", {PLAIN: png()})
+    (folder / "Annotations/bear/0/00005.png").symlink_to("00000.png")
+    (folder / "Annotations/bear/0/00010.png").symlink_to(secret / "0/00000.png")
+    (folder / "Annotations/bear/0/00015.png").symlink_to("00015.png")
+    (folder / "Annotations/bear/1").symlink_to(secret / "0")
+    (folder / "Annotations/cow").symlink_to(folder / "Annotations/bear")
+    os.mkfifo(folder / "Annotations/bear/0/00020.png")
+    submission = open_submission(folder)
+    assert kinds(submission) == ["unsafe"] * 5
+    check(submission, [GOOD, GOOD._replace(frame="00005")], lambda key: png())
+
+
+def test_a_file_that_turns_into_a_pipe_or_goes_away_stops_nothing(tmp_path):
+    other = GOOD._replace(frame="00005")
+    folder = write_folder(tmp_path / "masks", {PLAIN: png(), path_of(other): png()})
+    submission = open_submission(folder)
+    (folder / PLAIN).unlink()
+    with pytest.raises(SubmissionError, match=r"masks: Annotations/bear/0/00000.png: cannot be read .*again"):
+        submission.read(GOOD)
+    os.mkfifo(folder / PLAIN)
+    assert submission.read(GOOD) == b""
+    assert submission.read(other) == png()
+
+
+def test_a_huge_file_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "MAX_MASK_BYTES", 100)
+    submission = open_submission(write_folder(tmp_path / "masks", {PLAIN: b"x" * 101}))
+    with pytest.raises(SubmissionError, match="larger than 100"):
+        submission.read(GOOD)
+
+
+def test_endless_folders_are_not_entered(tmp_path):
+    folder = write_folder(tmp_path / "masks", {PLAIN: png(), "/".join("abcdefghijk") + "/0.png": b""})
+    submission = open_submission(folder)
+    assert [(problem.kind, problem.where) for problem in submission.problems] == [("nesting", "a/b/c/d/e/f/g")]
+    check(submission, [GOOD])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
+def test_a_folder_that_may_not_be_listed_is_named(tmp_path):
+    folder = write_folder(tmp_path / "masks", {PLAIN: png(), "Annotations/cow/0/0.png": b""})
+    (folder / "Annotations/cow").chmod(0)
+    submission = open_submission(folder)
+    (folder / "Annotations/cow").chmod(0o755)
+    assert kinds(submission) == ["unreadable"]
+    check(submission, [GOOD])
+
+
+def test_too_many_files_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "MAX_MASKS", 3)
+    submission = write_folder(tmp_path / "masks", {path_of(key): png(key) for key in SENTENCES})
+    with pytest.raises(SubmissionError, match="more than 3"):
+        open_submission(submission)
