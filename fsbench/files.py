@@ -1,6 +1,5 @@
 """Writing files whole: a reader, or a run that was killed, sees the old file or the new one, never a part."""
 
-import fcntl
 import hashlib
 import os
 import tempfile
@@ -9,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from filelock import FileLock
+from filelock import Timeout
 
 from fsbench.errors import DataError
 from fsbench.errors import RunError
@@ -52,11 +54,11 @@ def locked(folder: Path) -> Iterator[None]:
     The lock goes with the process, however it ends.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(f"{folder}: another fsbench is at work here. Wait for it, or give another --out.") from None
+    try:
+        held = FileLock(folder / "lock", thread_local=False).acquire(blocking=False)
+    except Timeout:
+        raise RunError(f"{folder}: another fsbench is at work here. Wait for it, or give another --out.") from None
+    with held:
         yield
 
 
