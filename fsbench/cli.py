@@ -692,9 +692,9 @@ def show(
           --run runs/mini-ref-davis/colour-prototype --run runs/mini-ref-davis/support-copy --out episode.mp4
       fsbench show --class dax --out dax.png
     """
-    from fsbench.viewing.show import show_class
-    from fsbench.viewing.show import show_episode
-    from fsbench.viewing.show import Source
+    from fsbench.show import show_class
+    from fsbench.show import show_episode
+    from fsbench.show import Source
 
     if (episode is None) == (class_name is None):
         raise click.UsageError("Name an episode, or a class with --class.")

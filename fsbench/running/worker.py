@@ -17,6 +17,7 @@ from fsbench.datasets.reading import read_frames
 from fsbench.datasets.records import Dataset
 from fsbench.errors import FsbenchError
 from fsbench.errors import PluginError
+from fsbench.masks.predictions import prediction_table
 from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Fold
 from fsbench.methods.contract import Shot
@@ -27,7 +28,6 @@ from fsbench.running.cost import describe_hardware
 from fsbench.running.plan import DrawTask
 from fsbench.running.plan import SupportTask
 from fsbench.running.plan import Unit
-from fsbench.running.predictions import prediction_table
 from fsbench.scores.rows import score_table
 from fsbench.scores.rows import truth_masks
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fsbench.errors import SubmissionError
+from fsbench.masks.predictions import SCHEMA
 from fsbench.masks.rle import Rle
 from fsbench.masks.rle import valid_code
-from fsbench.running.predictions import SCHEMA
 from fsbench.submissions.forms.contract import FORMS
 from fsbench.submissions.forms.contract import Found
 from fsbench.submissions.forms.contract import MaskKey

@@ -13,7 +13,7 @@ from fsbench.leaderboard.details import gallery_episodes
 from fsbench.leaderboard.details import PER_CLASS
 from fsbench.leaderboard.details import read_details
 from fsbench.leaderboard.details import write_details
-from fsbench.running.predictions import prediction_table
+from fsbench.masks.predictions import prediction_table
 from fsbench.scores.rows import SCHEMA
 
 IDS = [f"f1/mouse/d{d}/v{v}/{e}" for d in (0, 1) for v in range(2) for e in range(2)]

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from fsbench.masks.predictions import prediction_table
 from fsbench.masks.rle import encode_masks
 from fsbench.masks.rle import Rle
-from fsbench.running.predictions import prediction_table
 from fsbench.submissions.forms import MaskKey
 
 FRAMES = ("00000", "00005")

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from fsbench.errors import SubmissionError
-from fsbench.running.predictions import prediction_table
+from fsbench.masks.predictions import prediction_table
 from fsbench.submissions.forms import MaskKey
 from fsbench.submissions.forms import open_submission
 from fsbench.submissions.forms import parquet
