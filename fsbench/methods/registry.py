@@ -11,12 +11,15 @@ from importlib.metadata import entry_points
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
+from typing import TYPE_CHECKING
 
 from fsbench.errors import PluginError
 from fsbench.errors import suggestion
 from fsbench.methods.contract import Method
 from fsbench.methods.contract import MethodInfo
-from fsbench.training.job import TrainingJob
+
+if TYPE_CHECKING:
+    from fsbench.training.job import TrainingJob
 
 __all__ = ["GROUP", "WEIGHTS", "MethodFactory", "find_method", "registered_methods"]
 
@@ -136,7 +139,7 @@ class MethodFactory:
         find: Callable[[str, int], Path | None] | None = getattr(self.factory, "shipped_checkpoint", None)
         return find(dataset, fold) if find else None
 
-    def train(self, options: Mapping[str, Any], job: TrainingJob) -> Path:  # Any: see `resolve`
+    def train(self, options: Mapping[str, Any], job: "TrainingJob") -> Path:  # Any: see `resolve`
         """Trains the method: its method `train(job)`.
 
         Returns:
