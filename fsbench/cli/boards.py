@@ -1,0 +1,139 @@
+"""Commands that rank methods."""
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from fsbench.cli.options import entries_option
+from fsbench.cli.options import json_option
+from fsbench.errors import RunError
+
+__all__ = ["compare", "leaderboard", "submit"]
+
+
+@click.command()
+@click.argument("run", type=click.Path(file_okay=False, exists=True, path_type=Path))
+@entries_option
+@click.option("--link", "links", multiple=True, metavar="URL", help="Of code, weights or a paper; may be repeated.")
+@click.option(
+    "--trained-on",
+    "trained_classes",
+    multiple=True,
+    metavar="CLASS",
+    help="A class that the weights have seen; may be repeated. Novel ones are flagged on the leaderboard.",
+)
+def submit(run: Path, entries: Path, links: tuple[str, ...], trained_classes: tuple[str, ...]) -> None:
+    """Turn the finished runs in a folder into leaderboard entries.
+
+    RUN is a run's folder, or one that holds several (all folds of a method, or all of runs/). Beside an entry's JSON
+    goes the score of every episode, and of the episodes that the leaderboard shows, every frame's.
+
+    \b
+    Examples:
+      fsbench submit runs/mini-ref-davis/colour-prototype
+      fsbench submit runs/mini-ref-youtube-vos/mine --link https://example.org/code --trained-on person
+    """
+    from fsbench.leaderboard import entries_from_runs
+    from fsbench.leaderboard import write_entries
+
+    found = entries_from_runs(run, trained_classes=trained_classes, links=links)
+    if not found:
+        raise RunError(f"{run}: holds no finished run (no result.json). Run 'fsbench evaluate' first.")
+    for path in write_entries(entries, found):
+        click.echo(path)
+
+
+@click.command()
+@click.argument("one", type=click.Path(exists=True, path_type=Path))
+@click.argument("other", type=click.Path(exists=True, path_type=Path))
+@json_option
+def compare(one: Path, other: Path, as_json: bool) -> None:
+    """Say whether two methods differ: over all episodes, in each fold, in each class.
+
+    ONE and OTHER are folders of finished runs of a method, or the JSON files of entries. Both must be of the same
+    episodes and protocol.
+
+    \b
+    Examples:
+      fsbench compare runs/mini-ref-shapes/cma runs/mini-ref-shapes/cma-add
+      fsbench compare leaderboard/entries/mini-ref-davis/colour-prototype.json runs/mini-ref-davis/mine
+    """
+    from fsbench.leaderboard.compare import compare as compare_entries
+    from fsbench.leaderboard.compare import comparison_json
+    from fsbench.leaderboard.compare import comparison_text
+    from fsbench.leaderboard.compare import read_side
+
+    sides = read_side(one), read_side(other)
+    found = compare_entries(*sides)
+    click.echo((comparison_json if as_json else comparison_text)(*sides, found))
+
+
+@click.command()
+@entries_option
+@click.option(
+    "--runs", type=click.Path(file_okay=False, exists=True, path_type=Path), help="Show finished runs instead."
+)
+@click.option(
+    "--format", "style", type=click.Choice(["md", "csv", "latex", "json", "html"]), default="md", show_default=True
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the site; for html.")
+@click.option(
+    "--data-root",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="For html: also show pixels and sentences of datasets that are there. Such a site is for yourself alone.",
+)
+@click.option("--write", is_flag=True, help="Write README.md beside the entries.")
+@click.option("--check", is_flag=True, help="Fail if README.md beside the entries does not follow from them.")
+def leaderboard(
+    entries: Path,
+    runs: Path | None,
+    style: Literal["md", "csv", "latex", "json", "html"],
+    out: Path | None,
+    data_root: Path | None,
+    write: bool,
+    check: bool,
+) -> None:
+    """Print tables of entries or runs, one for each dataset, manifest and protocol; or write a site of them.
+
+    The site (html) is a folder of pages that open from disk: tables with intervals, scores by class and support draw, a
+    page for each method, any two methods compared, and a gallery of episodes.
+
+    \b
+    Examples:
+      fsbench leaderboard --format latex > table.tex
+      fsbench leaderboard --runs runs
+      fsbench leaderboard --format html --out site
+    """
+    from fsbench.files import write_whole
+    from fsbench.leaderboard import entries_from_runs
+    from fsbench.leaderboard import read_entries
+    from fsbench.leaderboard import readme
+    from fsbench.leaderboard import render
+
+    if style != "html" and (out is not None or data_root is not None):
+        raise click.UsageError("--out and --data-root are for --format html.")
+    found = read_entries(entries) if runs is None else entries_from_runs(runs)
+    if not found:
+        where = entries if runs is None else runs
+        raise RunError(f"{where}: no entries. Make some with 'fsbench evaluate' and 'fsbench submit'.")
+    if style == "html":
+        if out is None:
+            raise click.UsageError("A site is a folder: say with --out where it goes.")
+        from fsbench.leaderboard.site import make_boards
+        from fsbench.leaderboard.site import write_site
+
+        click.echo(write_site(out, make_boards(found, data_root=data_root)))
+        return
+    path = entries.parent / "README.md"
+    if (write or check) and runs is not None:
+        raise click.UsageError("--write and --check are for entries; submit the runs first.")
+    if write:
+        write_whole(path, readme(found))
+        click.echo(path)
+    elif check:
+        if not path.is_file() or path.read_text(encoding="utf-8") != readme(found):
+            raise RunError(f"{path} does not follow from the entries. Run 'fsbench leaderboard --write'.")
+        click.echo(f"{path}: follows from the {len(found)} entries")
+    else:
+        click.echo(render(found, style), nl=False)

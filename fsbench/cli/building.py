@@ -1,0 +1,129 @@
+"""Commands that make and check manifests."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fsbench.cli.options import data_root_option
+from fsbench.cli.options import json_option
+
+__all__ = ["build_splits", "verify"]
+
+
+@click.command("build-splits")
+@click.argument("dataset", required=False)
+@data_root_option
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("splits"),
+    show_default=True,
+    help="Folder of all splits; the manifest goes to OUT/DATASET/VERSION/.",
+)
+@click.option(
+    "--version", "version_name", metavar="NAME", help="Name of the version.  [default: the dataset's, e.g. v1]"
+)
+@click.option("--shots", type=click.IntRange(min=1), default=1, show_default=True, help="Support videos per set.")
+@click.option("--frames", type=click.IntRange(min=1), default=5, show_default=True, help="Frames per support video.")
+@click.option("--draws", type=click.IntRange(min=1), default=5, show_default=True, help="Support sets per class.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of every draw.")
+@click.option("--minimum", type=click.IntRange(min=1), help="Videos that a class needs.  [default: the dataset's rule]")
+@click.option(
+    "--cap", type=click.IntRange(min=0), help="Videos that a class keeps, 0 for all.  [default: the dataset's]"
+)
+@click.option(
+    "--queries",
+    type=click.IntRange(min=0),
+    help="Videos of a class that are queried, 0 for all.  [default: the dataset's]",
+)
+@click.option(
+    "--videos",
+    type=click.File(),
+    help="A list of video ids, one a line: every one of them is used, instead of the rule.",
+)
+@click.option(
+    "--author-groups/--no-author-groups",
+    default=True,
+    show_default=True,
+    help="Take videos and folds from the release's splits/group*_test.json where it has them.",
+)
+@click.option("--with-text", is_flag=True, help="Write the sentences themselves, not only their digests.")
+@click.option("--supersedes", metavar="NAME", help="Mark this older version as superseded by the new one.")
+@click.option("--overwrite", is_flag=True, help="Replace a version that holds other episodes.")
+@json_option
+def build_splits(
+    dataset: str | None,
+    data_root: Path,
+    out: Path,
+    version_name: str | None,
+    videos: Any,  # Any: an open text file
+    supersedes: str | None,
+    overwrite: bool,
+    as_json: bool,
+    author_groups: bool,
+    **rule: Any,  # Any: the options that BuildOptions has under the same names
+) -> None:
+    """Build a manifest: classes, folds, support draws and episodes.
+
+    Only metadata is read, never frames. The same data and options give the same episodes on every machine.
+
+    \b
+    Examples:
+      fsbench build-splits mini-ref-youtube-vos --data-root ~/data
+      fsbench build-splits mini-ref-youtube-vos --data-root ~/data --shots 5 --frames 1 --version danet-v1
+    """
+    from fsbench.datasets.catalogue import resolve_dataset
+    from fsbench.splits.build import build_manifest
+    from fsbench.splits.build import BuildOptions
+    from fsbench.splits.manifest import mark_superseded
+    from fsbench.splits.manifest import write_manifest
+    from fsbench.splits.report import summary_text
+
+    listed = None if videos is None else tuple(dict.fromkeys(videos.read().split()))
+    options = BuildOptions(version=version_name, videos=listed, use_author_groups=author_groups, **rule)
+    info, rows = build_manifest(resolve_dataset(dataset, data_root, progress=True), options)
+    written = write_manifest(out, info, rows, overwrite=overwrite)
+    folder = out / info.dataset / info.version
+    if supersedes:
+        mark_superseded(out / info.dataset / supersedes, info.version)
+    if as_json:
+        click.echo(json.dumps(info.model_dump(), indent=1))
+    else:
+        click.echo(summary_text(info, rows))
+        click.echo(f"{folder}: {'written' if written else 'unchanged'}")
+
+
+@click.command()
+@click.argument("splits", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--data-root",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="Also check local data: every video, frame, object and sentence that the manifest refers to.",
+)
+@click.option("--pixels/--no-pixels", default=True, show_default=True, help="Look for the objects in the label maps.")
+@json_option
+def verify(splits: Path, data_root: Path | None, pixels: bool, as_json: bool) -> None:
+    """Check a manifest, and local data against it; list all problems.
+
+    \b
+    Example:
+      fsbench verify splits/mini-ref-davis/pack-v1 --data-root ~/data
+    """
+    from fsbench.datasets.catalogue import open_dataset
+    from fsbench.errors import ManifestError
+    from fsbench.splits.manifest import read_info
+    from fsbench.splits.verify import frames_on_disk
+    from fsbench.splits.verify import verify_manifest
+
+    dataset = open_dataset(read_info(splits).dataset, data_root) if data_root else None
+    if dataset is not None and not frames_on_disk(dataset):
+        click.echo(f"{dataset.root}: no frames here, so only metadata is checked.", err=True)
+    problems = verify_manifest(splits, dataset, pixels=pixels, progress=True)
+    if as_json:
+        click.echo(json.dumps([problem._asdict() for problem in problems], indent=1))
+    else:
+        click.echo("\n".join(f"{problem.where}: {problem.what}" for problem in problems) or f"{splits}: no problems")
+    if problems:
+        raise ManifestError(f"{splits}: {len(problems)} problems. Build the split again, or fetch the data again.")

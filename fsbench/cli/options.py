@@ -1,0 +1,119 @@
+"""Options that several commands take, and how the text of one is read."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from typing import TypeVar
+
+import click
+
+__all__ = [
+    "Command",
+    "backbone_option",
+    "data_root_option",
+    "dataset_option",
+    "draws_option",
+    "entries_option",
+    "integers",
+    "json_option",
+    "key_and_value",
+    "keyed",
+    "method_options",
+    "protocol_option",
+    "splits_option",
+]
+
+Command = TypeVar("Command", bound=Callable[..., Any])  # Any: a click command's parameters
+
+
+def dataset_option(about: str = "", default: str = "as in evaluate") -> Callable[[Command], Command]:
+    """Returns the option `--dataset`; `default` says in its help what is taken without one."""
+    text = f"{about}  [default: {default}]" if about else f"[default: {default}]"
+    return click.option("--dataset", metavar="NAME", help=text)
+
+
+def data_root_option(command: Command) -> Command:
+    """Adds `--data-root`, as a path that need not be there."""
+    return click.option(
+        "--data-root",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("data"),
+        show_default=True,
+        help="The dataset's own folder, or a folder that holds it.",
+    )(command)
+
+
+def splits_option(default: str = "as in evaluate") -> Callable[[Command], Command]:
+    """Returns the option `--splits`; `default` says in its help what is taken without one."""
+    return click.option(
+        "--splits",
+        type=click.Path(file_okay=False, exists=True, path_type=Path),
+        help=f"A manifest, or a folder of splits.  [default: {default}]",
+    )
+
+
+def entries_option(command: Command) -> Command:
+    """Adds `--entries`."""
+    return click.option(
+        "--entries",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("leaderboard/entries"),
+        show_default=True,
+        help="Folder of the leaderboard's entries.",
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """Adds `--json`, as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")(command)
+
+
+def method_options(command: Command) -> Command:
+    """Adds `--option`, as `options`; see `keyed`."""
+    return click.option(
+        "--option", "options", multiple=True, metavar="KEY=VALUE", help="An option of the method; may be repeated."
+    )(command)
+
+
+def backbone_option(command: Command) -> Command:
+    """Adds `--backbone`."""
+    return click.option("--backbone", help="The same as --option backbone=NAME.")(command)
+
+
+def draws_option(command: Command) -> Command:
+    """Adds `--draws`, as text; see `integers`."""
+    return click.option("--draws", metavar="LIST", help="Support draws, e.g. 0-4 or 0,2.  [default: all]")(command)
+
+
+def protocol_option(command: Command) -> Command:
+    """Adds `--protocol`, as a name."""
+    return click.option("--protocol", default="standard", show_default=True, help="See 'fsbench list protocols'.")(
+        command
+    )
+
+
+def keyed(pairs: tuple[str, ...], **named: str | int | None) -> dict[str, str]:
+    """Returns the options of a method: those given as KEY=VALUE, and over them those with a flag of their own."""
+    given = {key: str(value) for key, value in named.items() if value is not None}
+    return {**dict(key_and_value(text) for text in pairs), **given}
+
+
+def key_and_value(text: str) -> tuple[str, str]:
+    """Reads "a=1" as ("a", "1")."""
+    key, sign, value = text.partition("=")
+    if not sign or not key:
+        raise click.BadParameter(f"{text!r} is not of the form KEY=VALUE.", param_hint="--option")
+    return key, value
+
+
+def integers(text: str) -> tuple[int, ...]:
+    """Reads "0-2,4" as (0, 1, 2, 4)."""
+    numbers: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if not (first.isdigit() and (last or first).isdigit()):
+            raise click.BadParameter(f"{text!r} is not a list like 0-4 or 0,2.", param_hint="--draws")
+        numbers.update(range(int(first), int(last or first) + 1))
+    if not numbers:
+        raise click.BadParameter(f"{text!r} names no draw.", param_hint="--draws")
+    return tuple(sorted(numbers))

@@ -1,0 +1,121 @@
+"""The command that runs methods."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fsbench.cli.options import backbone_option
+from fsbench.cli.options import data_root_option
+from fsbench.cli.options import dataset_option
+from fsbench.cli.options import draws_option
+from fsbench.cli.options import integers
+from fsbench.cli.options import json_option
+from fsbench.cli.options import keyed
+from fsbench.cli.options import method_options
+from fsbench.cli.options import protocol_option
+from fsbench.cli.options import splits_option
+
+__all__ = ["evaluate"]
+
+FINISHED_WITH_FAILURES = 5
+
+
+@click.command()
+@click.option("--method", "method_name", required=True, metavar="NAME", help="A registered method, or module:attr.")
+@click.option("--fold", "folds", type=int, multiple=True, help="Fold to evaluate; may be repeated.  [default: all]")
+@dataset_option(default="the dataset under the data root, else the embedded one")
+@data_root_option
+@splits_option(default="splits/ here, then the manifests that fsbench ships")
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path),
+    help="Weights of the method; {fold} in the path stands for the fold.  [default: those that the method ships]",
+)
+@method_options
+@click.option("--variant", default="", help="A name for this way of running the method, to tell its runs apart.")
+@draws_option
+@protocol_option
+@click.option("--device", default="auto", show_default=True, help="For methods that use one: auto, cpu, cuda, mps.")
+@backbone_option
+@click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), help="The same as --option dtype=NAME.")
+@click.option(
+    "--max-frames",
+    type=click.IntRange(min=1),
+    help="Frames that a method may hold at once, where memory is short; the same as --option max_frames=N.",
+)
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the run; each fold goes to OUT/fold-K.  [default: runs/DATASET/METHOD[.VARIANT]]",
+)
+@click.option(
+    "--memo-mib",
+    type=click.IntRange(min=0),
+    default=512,
+    show_default=True,
+    help="MiB that a method may keep of a video for later sentences and draws; more is faster, for each worker.",
+)
+@click.option("--keep-going", is_flag=True, help="Record episodes that fail, go on, and exit with 5.")
+@click.option("--restart", is_flag=True, help="Discard what an earlier call left in the run's folder.")
+@json_option
+def evaluate(
+    method_name: str,
+    folds: tuple[int, ...],
+    dataset: str | None,
+    data_root: Path,
+    splits: Path | None,
+    checkpoint: Path | None,
+    options: tuple[str, ...],
+    variant: str,
+    draws: str | None,
+    protocol: str,
+    device: str,
+    backbone: str | None,
+    dtype: str | None,
+    max_frames: int | None,
+    out: Path | None,
+    as_json: bool,
+    **run: Any,  # Any: the options that RunOptions has under the same names
+) -> None:
+    """Run a method over the episodes of one or more folds, and score it.
+
+    A run that was stopped goes on where it was when the same command is given again.
+
+    \b
+    Examples:
+      fsbench evaluate --method colour-prototype --dataset mini-ref-davis --data-root ~/data --workers 4
+      fsbench evaluate --method my_package.my_module:MyMethod --fold 2 --option temperature=0.1
+      fsbench evaluate --method cma --checkpoint 'trainings/mini-ref-shapes/cma/seed-0/fold-{fold}/model'
+    """
+    from fsbench.running.cost import read_timing
+    from fsbench.running.evaluate import evaluate_method
+    from fsbench.running.evaluate import Request
+    from fsbench.running.fold import RunOptions
+    from fsbench.running.report import results_json
+    from fsbench.running.report import results_text
+
+    request = Request(
+        method=method_name,
+        dataset=dataset,
+        data_root=data_root,
+        splits=splits,
+        folds=folds,
+        draws=None if draws is None else integers(draws),
+        options=keyed(options, backbone=backbone, dtype=dtype, max_frames=max_frames),
+        checkpoint=checkpoint,
+        device=device,
+        protocol=protocol,
+        variant=variant,
+        out=out,
+    )
+    results = evaluate_method(request, RunOptions(progress=True, **run))
+    timing = {folder: read_timing(folder) for folder in results}
+    click.echo(results_json(results, timing) if as_json else results_text(results, timing))
+    failed = sum(len(result.failures) for result in results.values())
+    if failed:
+        first = next(iter(next(r.failures for r in results.values() if r.failures).values()))
+        click.echo(f"{failed} episodes failed and are not in these scores; the first: {first}", err=True)
+        click.get_current_context().exit(FINISHED_WITH_FAILURES)

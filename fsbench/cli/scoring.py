@@ -1,0 +1,158 @@
+"""Commands that score, check and write masks."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fsbench.cli.options import Command
+from fsbench.cli.options import data_root_option
+from fsbench.cli.options import dataset_option
+from fsbench.cli.options import draws_option
+from fsbench.cli.options import integers
+from fsbench.cli.options import json_option
+from fsbench.cli.options import protocol_option
+from fsbench.cli.options import splits_option
+
+__all__ = ["export", "score", "validate"]
+
+
+def _target(command: Command) -> Command:
+    """The options that say what predictions are held against, and how."""
+    options = [
+        click.argument("predictions", type=click.Path(exists=True, path_type=Path)),
+        click.option(
+            "--truth",
+            type=click.Path(exists=True, path_type=Path),
+            help="A folder or zip of true masks.  [default: the episodes of the dataset's manifest]",
+        ),
+        dataset_option("Dataset of the manifest."),
+        data_root_option,
+        splits_option(),
+        click.option("--fold", "folds", type=int, multiple=True, help="Fold; may be repeated.  [default: all]"),
+        draws_option,
+        protocol_option,
+        click.option(
+            "--missing",
+            type=click.Choice(["refuse", "empty"]),
+            default="refuse",
+            show_default=True,
+            help="What a missing mask is: a problem, or an empty mask (the signature then says so).",
+        ),
+        click.option(
+            "--extra",
+            type=click.Choice(["refuse", "ignore"]),
+            default="refuse",
+            show_default=True,
+            help="What a mask is that nobody asks for: a problem, or ignored.",
+        ),
+        click.option(
+            "--workers", type=click.IntRange(min=1), default=None, help="Threads.  [default: number of cores]"
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _asked(
+    truth: Path | None,
+    dataset: str | None,
+    data_root: Path,
+    splits: Path | None,
+    folds: tuple[int, ...],
+    draws: str | None,
+    protocol: str,
+    missing: str,
+    extra: str,
+    workers: int | None,
+) -> tuple[Any, Any, Any]:  # Any: Target, Protocol, PassOptions, which are imported here
+    from fsbench.protocol import named_protocol
+    from fsbench.submissions.passing import PassOptions
+    from fsbench.submissions.reference import Target
+
+    target = Target(truth, dataset, data_root, splits, folds, () if draws is None else integers(draws))
+    options = PassOptions(
+        missing_is_empty=missing == "empty",
+        ignore_extra=extra == "ignore",
+        workers=workers or os.cpu_count() or 1,
+        progress=True,
+    )
+    return target, named_protocol(protocol), options
+
+
+@click.command()
+@_target
+@click.option("--uint8-decay", is_flag=True, help="Wrap frame ids in decay at 8 bits, as davis2017-evaluation does.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the scores of every object or sentence to a .csv, .parquet or .json file.",
+)
+@json_option
+def score(predictions: Path, uint8_decay: bool, out: Path | None, as_json: bool, **asked: Any) -> None:
+    """Score masks that were made anywhere: J and F of every object or sentence, and their means.
+
+    PREDICTIONS is a run, a folder or zip of PNG masks (<video>/<frame>.png or <video>/<expression>/<frame>.png, if you
+    like below Annotations/, and below draw-<d>/ for several support draws), or COCO run-length codes as .json or
+    .parquet. It is refused, with all its problems, if 'fsbench validate' finds any.
+
+    \b
+    Examples:
+      fsbench score results/ --truth DAVIS/Annotations/480p --protocol davis-2017
+      fsbench score predictions.zip --dataset mini-ref-youtube-vos --data-root ~/data --fold 2 --json
+      fsbench score runs/mini-ref-davis/cma --dataset mini-ref-davis --data-root ~/data --protocol standard
+    """
+    from fsbench.submissions.report import scores_json
+    from fsbench.submissions.report import scores_text
+    from fsbench.submissions.report import write_scores
+    from fsbench.submissions.score import score as score_predictions
+
+    target, protocol, options = _asked(**asked)
+    scores = score_predictions(predictions, target, protocol, options, uint8_decay=uint8_decay)
+    if out is not None:
+        write_scores(out, scores)
+    click.echo(scores_json(scores) if as_json else scores_text(scores))
+
+
+@click.command()
+@_target
+@json_option
+def validate(predictions: Path, as_json: bool, **asked: Any) -> None:
+    """Check masks without scoring them: every problem at once, grouped, with what to do. Exits with 4 if there are any.
+
+    \b
+    Example:
+      fsbench validate predictions.zip --dataset mini-ref-youtube-vos --data-root ~/data --fold 2
+    """
+    from fsbench.errors import SubmissionError
+    from fsbench.submissions.problems import as_json as problems_json
+    from fsbench.submissions.problems import report
+    from fsbench.submissions.score import validate as validate_predictions
+
+    problems = validate_predictions(predictions, *_asked(**asked))
+    if as_json:
+        click.echo(json.dumps(problems_json(problems), indent=1))
+    else:
+        click.echo(report(problems) if problems else f"{predictions}: no problems")
+    if problems:
+        raise SubmissionError(f"{predictions}: {len(problems)} problems.")
+
+
+@click.command()
+@click.argument("run", type=click.Path(file_okay=False, exists=True, path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--draw", metavar="D", type=int, help="Write this support draw alone, without a draw-<d> level.")
+def export(run: Path, out: Path, draw: int | None) -> None:
+    """Write a run's masks as PNG, in the form of the field's folders, or as a zip of them.
+
+    \b
+    Example:
+      fsbench export runs/mini-ref-davis/colour-prototype masks.zip
+    """
+    from fsbench.submissions.export import export_run
+
+    export_run(run, out, draw=draw)
+    click.echo(out)

@@ -1,0 +1,21 @@
+def test_the_whole_way_from_data_to_table(fsbench, data, tmp_path):
+    built = fsbench("build-splits", "--draws", 2, "--frames", 2)
+    assert "splits/mini-ref-davis/pack-v1: written" in built.stdout
+    assert "no problems" in fsbench("verify", "splits/mini-ref-davis/pack-v1", "--data-root", "data").stdout
+    for method in ("empty", "support-copy"):
+        table = fsbench("evaluate", "--method", method, "--dataset", "mini-ref-davis").stdout
+        assert "standard|size=native|tolerance=0.008" in table
+        assert "mini-ref-davis pack-v1" in table
+        assert "s in the method per frame, sentence and draw" in table
+        assert "leaderboard/entries/mini-ref-davis" in fsbench("submit", f"runs/mini-ref-davis/{method}").stdout
+    for style in ("md", "csv", "latex"):
+        assert "support-copy" in fsbench("leaderboard", "--format", style).stdout
+    assert fsbench("leaderboard", "--format", "html", "--out", "site").stdout == "site/index.html\n"
+    assert "support-copy" in (tmp_path / "site/index.html").read_text()
+    fsbench("leaderboard", "--check", code=2)
+    fsbench("leaderboard", "--write")
+    fsbench("leaderboard", "--check")
+    readme = tmp_path / "leaderboard/README.md"
+    readme.write_text(readme.read_text().replace("support-copy", "copy-of-support"))
+    fsbench("leaderboard", "--check", code=2)
+    assert "empty" in fsbench("leaderboard", "--runs", "runs").stdout

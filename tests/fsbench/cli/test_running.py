@@ -1,0 +1,63 @@
+import json
+import subprocess
+import sys
+
+
+def test_json_on_stdout_is_json_at_full_precision(fsbench, data):
+    info = json.loads(fsbench("build-splits", "mini-ref-davis", "--json").stdout)
+    assert info["counts"]["videos"] == 5
+    assert json.loads(fsbench("verify", "splits/mini-ref-davis/pack-v1", "--json").stdout) == []
+    report = json.loads(fsbench("evaluate", "--method", "full-frame", "--dataset", "mini-ref-davis", "--json").stdout)
+    (run,) = report["runs"]
+    assert run["identity"]["manifest_digest"] == info["digest"]
+    assert report["mean"]["J"] == run["score"]["mean"]["J"]
+    assert len(str(report["mean"]["J"])) > 12
+    assert report["cost"] == run["cost"]
+    assert 0 < report["cost"]["seconds_per_frame"] < 1
+    assert report["cost"]["peak_memory_bytes"] > 1e6
+
+
+def test_failed_episodes_end_in_exit_code_5(fsbench, data):
+    fsbench("build-splits", "mini-ref-davis", "--draws", 2)
+    (data / "train/JPEGImages/dog-1/00005.jpg").unlink()
+    evaluate = ("evaluate", "--method", "empty", "--dataset", "mini-ref-davis")
+    assert "dog-1/00005.jpg" in fsbench(*evaluate, code=3).output
+    assert "episodes failed" in fsbench(*evaluate, "--keep-going", code=5).output
+
+
+STRANGER = """
+import numpy as np
+from fsbench.methods import MethodInfo
+
+
+class Half:
+    info = MethodInfo(name="upper-half", version="3", summary="the upper half")
+
+    def prepare(self, fold): pass
+
+    def adapt(self, support): return None
+
+    def segment(self, adapted, clip, expressions):
+        masks = np.zeros((len(expressions), len(clip.frames), *clip.output_size), bool)
+        masks[:, :, : clip.output_size[0] // 2] = True
+        return masks
+"""
+
+
+def test_a_stranger_registers_a_method_by_a_package_of_its_own(data, tmp_path):
+    package = tmp_path / "package"
+    (package / "stranger-1.0.dist-info").mkdir(parents=True)
+    (package / "stranger.py").write_text(STRANGER)
+    (package / "stranger-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
+    entry_points = "[fsbench.methods]\nupper-half = stranger:Half\n"
+    (package / "stranger-1.0.dist-info/entry_points.txt").write_text(entry_points)
+
+    def call(*arguments):
+        code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from fsbench.cli import main; main()"
+        command = [sys.executable, "-c", code, package, *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    assert "stranger 1.0" in call("list", "methods")
+    call("build-splits", "mini-ref-davis")
+    table = call("evaluate", "--method", "upper-half", "--dataset", "mini-ref-davis", "--workers", "1")
+    assert "upper-half 3 on mini-ref-davis" in table
