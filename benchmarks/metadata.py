@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fsbench.datasets import DATASETS
+from fsbench.datasets import Layout
 from fsbench.datasets import open_dataset
+from fsbench.datasets.catalogue import dataset_spec
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
@@ -30,7 +31,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
     root = open_dataset(arguments.dataset, arguments.data_root).root
-    layout = DATASETS[arguments.dataset].layout
+    layout = dataset_spec(arguments.dataset).layout
+    assert isinstance(layout, Layout), "the metadata of such a set is in two files"
     files = [root / layout.metadata, root / layout.expressions]
 
     def load() -> None:

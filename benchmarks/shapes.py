@@ -23,12 +23,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from fsbench.datasets.catalogue import EMBEDDED
 from fsbench.datasets.catalogue import open_dataset
 from fsbench.datasets.catalogue import resolve_dataset
 from fsbench.datasets.shapes import generate_shapes
 from fsbench.datasets.shapes import NUM_FOLDS
 from fsbench.datasets.shapes import ShapesConfig
+from fsbench.datasets.shipped import MINI_REF_SHAPES
+from fsbench.datasets.spec import ALL_VIDEOS
 from fsbench.running.fold import read_result
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
@@ -61,6 +62,7 @@ class Variant:
         return f"{self.method}.{self.label}" if self.label else self.method
 
 
+EMBEDDED = MINI_REF_SHAPES.name
 ON_EMBEDDED = ("--dataset", EMBEDDED, "--device", "cpu")  # without a GPU everybody gets the same
 VARIANTS = (
     Variant("cma"),
@@ -97,7 +99,9 @@ def main() -> None:
 def _render_held_out(root: Path) -> None:
     """Renders videos of another seed, with a manifest of one support draw."""
     generate_shapes(root / EMBEDDED, HELD_OUT, progress=True)
-    info, rows = build_manifest(open_dataset(EMBEDDED, root), BuildOptions(draws=1, version="held-out"))
+    info, rows = build_manifest(
+        open_dataset(EMBEDDED, root), BuildOptions(draws=1, version="held-out", draws_from=ALL_VIDEOS)
+    )
     write_manifest(root / "splits", info, rows)
 
 

@@ -17,13 +17,14 @@ from itertools import groupby
 from itertools import product
 from pathlib import Path
 
+from shapes import EMBEDDED
 from shapes import FOLDS
 from shapes import NUM_FOLDS
 from shapes import ON_EMBEDDED
 from shapes import run_fsbench
 
-from fsbench.datasets.catalogue import EMBEDDED
 from fsbench.datasets.catalogue import open_dataset
+from fsbench.datasets.spec import ALL_VIDEOS
 from fsbench.running.fold import read_result
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
@@ -89,7 +90,7 @@ def _hide_names(root: Path, out: Path) -> None:
         for expression in video["expressions"].values():
             expression["exp"] = replace_word(expression["exp"], video_id.rpartition("-")[0], NOBODYS_WORD)
     path.write_text(json.dumps(meta), encoding="utf-8")
-    options = BuildOptions(draws=1, version="held-out")
+    options = BuildOptions(draws=1, version="held-out", draws_from=ALL_VIDEOS)
     write_manifest(out / "splits", *build_manifest(open_dataset(EMBEDDED, out), options))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from fsbench.datasets.catalogue import EMBEDDED
+from fsbench.datasets.catalogue import fallback_spec
 from fsbench.datasets.catalogue import resolve_dataset
 from fsbench.errors import PluginError
 from fsbench.leaderboard import entries_from_runs
@@ -51,18 +51,18 @@ def run_demo(out: Path, *, workers: int | None = None, progress: bool = False) -
     Returns:
         The table, what to do next, and last the path of the site.
     """
-    dataset = resolve_dataset(EMBEDDED, out / "data", progress=progress)
+    dataset = resolve_dataset(fallback_spec().name, out / "data", progress=progress)
     info, rows = build_manifest(dataset, BuildOptions())
     write_manifest(out / "splits", info, rows)
     run = RunOptions(workers=workers or os.cpu_count() or 1, progress=progress)
-    for name in _ready_methods():
+    for name in _ready_methods(dataset.name):
         request = Request(
             method=name,
-            dataset=EMBEDDED,
+            dataset=dataset.name,
             data_root=out / "data",
             splits=out / "splits",
             draws=(0,),
-            out=out / "runs" / EMBEDDED / name,
+            out=out / "runs" / dataset.name / name,
         )
         evaluate_method(request, run)
     entries = entries_from_runs(out / "runs", partial(manifest_folds, splits=out / "splits"))
@@ -70,11 +70,11 @@ def run_demo(out: Path, *, workers: int | None = None, progress: bool = False) -
     return render(entries, "md") + _NEXT.format(out=out, page=page)
 
 
-def _ready_methods() -> Iterator[str]:
-    """Yields the methods that lack nothing on the embedded set; warns of those that cannot be imported."""
+def _ready_methods(dataset: str) -> Iterator[str]:
+    """Yields the methods that lack nothing on a dataset; warns of those that cannot be imported."""
     for name, method in registered_methods().items():
         try:
-            if not method.missing(EMBEDDED):
+            if not method.missing(dataset):
                 yield name
         except PluginError as error:
             logger.warning("The demo goes on without the method %r: %s", name, error)

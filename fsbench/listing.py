@@ -1,7 +1,7 @@
 """What `fsbench list` prints."""
 
 from fsbench.datasets.catalogue import DATASETS
-from fsbench.datasets.catalogue import EMBEDDED
+from fsbench.datasets.catalogue import fallback_spec
 from fsbench.errors import PluginError
 from fsbench.methods.registry import MethodFactory
 from fsbench.methods.registry import registered_methods
@@ -14,18 +14,19 @@ __all__ = ["listing"]
 def listing(what: str) -> str:
     """Returns a table of the methods, datasets or protocols."""
     if what == "datasets":
-        return columns([("dataset", "what it is"), *((s.name, s.title) for s in DATASETS.values())])
+        return columns([("dataset", "what it is"), *((s.name, s.title) for s in DATASETS.usable())])
     if what == "protocols":
-        named = ((p.name, p.about, p.signature) for p in PROTOCOLS.values())
+        named = ((p.name, p.about, p.signature) for p in PROTOCOLS.usable())
         return columns([("protocol", "what it is", "signature"), *named])
-    rows = ((name, *_describe(method), method.distribution) for name, method in registered_methods().items())
-    head = ("method", "version", "what it is", "needs", f"runs now on {EMBEDDED}", "options", "from")
+    embedded = fallback_spec().name
+    rows = ((name, *_describe(method, embedded), method.distribution) for name, method in registered_methods().items())
+    head = ("method", "version", "what it is", "needs", f"runs now on {embedded}", "options", "from")
     return columns([head, *rows])
 
 
-def _describe(method: MethodFactory) -> tuple[str, ...]:
+def _describe(method: MethodFactory, dataset: str) -> tuple[str, ...]:
     try:
-        missing = method.missing(EMBEDDED)
+        missing = method.missing(dataset)
         return (
             method.info.version,
             method.info.summary,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fsbench.errors import RunError
-from fsbench.errors import suggestion
+from fsbench.registry import Registry
 
 __all__ = ["PROTOCOLS", "Level", "Protocol", "named_protocol", "short_side_size"]
 
@@ -69,60 +69,63 @@ class Protocol:
         return slice(1, max(length - 1, 1)) if self.frames == "inner" else slice(None)
 
 
-PROTOCOLS = {
-    protocol.name: protocol
-    for protocol in (
-        Protocol(
-            "standard",
-            "native resolution, DAVIS tolerance, every level averaged in turn",
-            chain=("frame", "expression", "video", "class"),
-            folder_chain=("frame", "object", "video"),
-        ),
-        Protocol(
-            "released",
-            "what the authors' test script computes: shorter side 360, tolerance 0.010, one pool of frames",
-            tolerance=0.010,
-            short_side=360,
-            chain=("frame",),
-            folder_chain=("frame",),
-            differs="The script prints its mean divided by 5 whatever ran; this is the mean.",
-        ),
-        Protocol(
-            "davis-2017",
-            "davis2017-evaluation, semi-supervised: first and last frame dropped, recall and decay",
-            frames="inner",
-            objects="first-frame",
-            has_decay=True,
-            differs="The tool's decay is wrong from 256 frames on, where it wraps frame ids at 8 bits; --uint8-decay "
-            "does so too.",
-        ),
-        Protocol(
-            "davis-2017-unsupervised",
-            "davis2017-evaluation, unsupervised (Ref-DAVIS): all frames, best assignment, void left out",
-            objects="first-frame",
-            matching="assignment",
-            void="excluded",
-            has_decay=True,
-            differs="Objects are named by their id in the truth, in the tool by the place of the matched proposal; "
-            "decay as in davis-2017.",
-        ),
-        Protocol(
-            "vos-benchmark",
-            "vos-benchmark and SA-V's evaluator: first and last frame dropped, objects count once they are seen",
-            frames="inner",
-            objects="from-first-seen",
-            void="object",
-            differs="Scores are in [0, 1], not per cent; an object that neither a truth nor a predicted frame shows "
-            "is not scored, as there.",
-        ),
-        Protocol(
-            "mevis",
-            "MeViS: one mask a sentence, all frames, mean over sentences",
-            folder_chain=("frame", "expression"),
-            differs="A sentence with a missing frame is refused, where the tool silently leaves it out of the mean.",
-        ),
-    )
-}
+STANDARD = Protocol(
+    "standard",
+    "native resolution, DAVIS tolerance, every level averaged in turn",
+    chain=("frame", "expression", "video", "class"),
+    folder_chain=("frame", "object", "video"),
+)
+
+RELEASED = Protocol(
+    "released",
+    "what the authors' test script computes: shorter side 360, tolerance 0.010, one pool of frames",
+    tolerance=0.010,
+    short_side=360,
+    chain=("frame",),
+    folder_chain=("frame",),
+    differs="The script prints its mean divided by 5 whatever ran; this is the mean.",
+)
+
+DAVIS_2017 = Protocol(
+    "davis-2017",
+    "davis2017-evaluation, semi-supervised: first and last frame dropped, recall and decay",
+    frames="inner",
+    objects="first-frame",
+    has_decay=True,
+    differs="The tool's decay is wrong from 256 frames on, where it wraps frame ids at 8 bits; --uint8-decay "
+    "does so too.",
+)
+
+DAVIS_2017_UNSUPERVISED = Protocol(
+    "davis-2017-unsupervised",
+    "davis2017-evaluation, unsupervised (Ref-DAVIS): all frames, best assignment, void left out",
+    objects="first-frame",
+    matching="assignment",
+    void="excluded",
+    has_decay=True,
+    differs="Objects are named by their id in the truth, in the tool by the place of the matched proposal; "
+    "decay as in davis-2017.",
+)
+
+VOS_BENCHMARK = Protocol(
+    "vos-benchmark",
+    "vos-benchmark and SA-V's evaluator: first and last frame dropped, objects count once they are seen",
+    frames="inner",
+    objects="from-first-seen",
+    void="object",
+    differs="Scores are in [0, 1], not per cent; an object that neither a truth nor a predicted frame shows "
+    "is not scored, as there.",
+)
+
+MEVIS = Protocol(
+    "mevis",
+    "MeViS: one mask a sentence, all frames, mean over sentences",
+    folder_chain=("frame", "expression"),
+    differs="A sentence with a missing frame is refused, where the tool silently leaves it out of the mean.",
+)
+
+PROTOCOLS = Registry("fsbench.protocols", Protocol, unknown=RunError)
+"""The protocols that installed packages register, those above among them."""
 
 
 def short_side_size(height: int, width: int, short_side: int) -> tuple[int, int]:
@@ -132,7 +135,5 @@ def short_side_size(height: int, width: int, short_side: int) -> tuple[int, int]
 
 
 def named_protocol(name: str) -> Protocol:
-    """Returns a protocol by name. Raises RunError, with the near names, for an unknown one."""
-    if name not in PROTOCOLS:
-        raise RunError(f"There is no protocol {name!r}. {suggestion(name, PROTOCOLS)}")
-    return PROTOCOLS[name]
+    """Returns a registered protocol. Raises RunError, with the near names, for an unknown one."""
+    return PROTOCOLS.get(name)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 from PIL import Image
 
-from fsbench.datasets.catalogue import choose_dataset
+from fsbench.datasets.catalogue import choose_spec
 from fsbench.errors import DataError
 from fsbench.errors import RunError
 from fsbench.errors import suggestion
@@ -103,9 +103,9 @@ def show_class(class_name: str, source: Source, out: Path) -> None:
 
 
 def _open(source: Source) -> tuple[Manifest, Pictures]:
-    name = choose_dataset(source.dataset, source.data_root)
-    manifest = read_manifest(find_manifest(name, source.splits))
-    pictures = find_pictures(manifest, source.data_root)
+    spec = choose_spec(source.dataset, source.data_root)
+    manifest = read_manifest(find_manifest(spec.name, source.splits))
+    pictures = find_pictures(manifest, source.data_root, spec)
     if pictures is None:
         raise DataError(f"{source.data_root}: holds no {manifest.info.dataset}. Say with --data-root where it is.")
     return manifest, pictures

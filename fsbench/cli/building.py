@@ -25,10 +25,18 @@ __all__ = ["build_splits", "verify"]
 @click.option(
     "--version", "version_name", metavar="NAME", help="Name of the version.  [default: the dataset's, e.g. v1]"
 )
-@click.option("--shots", type=click.IntRange(min=1), default=1, show_default=True, help="Support videos per set.")
-@click.option("--frames", type=click.IntRange(min=1), default=5, show_default=True, help="Frames per support video.")
-@click.option("--draws", type=click.IntRange(min=1), default=5, show_default=True, help="Support sets per class.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of every draw.")
+@click.option("--shots", type=click.IntRange(min=1), help="Support videos per set.  [default: the dataset's, else 1]")
+@click.option(
+    "--frames", type=click.IntRange(min=1), help="Frames per support video.  [default: the dataset's, else 5]"
+)
+@click.option("--draws", type=click.IntRange(min=1), help="Support sets per class.  [default: the dataset's, else 5]")
+@click.option(
+    "--draws-from",
+    type=click.Choice(["different videos", "all videos"]),
+    help="Whether draws of a class take different support videos as long as there are any, or each draws from all.  "
+    "[default: as the dataset's own version does; different videos in any other]",
+)
+@click.option("--seed", type=int, help="Seed of every draw.  [default: the dataset's, else 0]")
 @click.option("--minimum", type=click.IntRange(min=1), help="Videos that a class needs.  [default: the dataset's rule]")
 @click.option(
     "--cap", type=click.IntRange(min=0), help="Videos that a class keeps, 0 for all.  [default: the dataset's]"

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,41 +17,33 @@ from PIL import Image
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
 from fsbench.datasets.records import Video
+from fsbench.datasets.spec import DatasetSpec
+from fsbench.datasets.spec import Layout
 from fsbench.errors import DataError
 from fsbench.masks.labels import read_label_map
 from fsbench.masks.labels import read_label_map_size
 
-__all__ = ["FolderDataset", "Layout"]
+__all__ = ["FolderDataset"]
 
 _Records = tuple[list[Video], list[ObjectTrack], list[Expression]]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where a dataset keeps what, below its root.
-
-    Attributes:
-        metadata: JSON, {videos: {id: {objects: {object: {category, frames}}}}}.
-        expressions: JSON, {videos: {id: {frames, expressions: {id: {exp, obj_id}}}}}.
-        images: Folders that may hold `<video>/<frame><suffix>`; the first that exists is used.
-        suffixes: Endings that a picture may have.
-        annotations: Folder of `<video>/<frame>.png`, whose palette index is the object id.
-    """
-
-    metadata: str
-    expressions: str
-    images: tuple[str, ...]
-    suffixes: tuple[str, ...]
-    annotations: str
 
 
 class FolderDataset:
     """A `Dataset` in a folder that follows a `Layout`."""
 
-    def __init__(self, name: str, root: Path, layout: Layout) -> None:
-        self.name = name
+    def __init__(self, spec: DatasetSpec, root: Path) -> None:
+        """Says where it lies; nothing is read yet.
+
+        Args:
+            spec: What is known of it; has a layout.
+            root: Its own folder.
+        """
+        if not isinstance(spec.layout, Layout):
+            raise TypeError(f"{spec.name!r} has no layout, so it is no dataset in a folder.")
+        self.name = spec.name
+        self.spec = spec
         self.root = root
-        self._layout = layout
+        self._layout = spec.layout
 
     def videos(self) -> Sequence[Video]:
         """Returns all videos."""

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 from typing import Protocol
+from typing import runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Dataset", "Expression", "ObjectTrack", "Video"]
+__all__ = ["Dataset", "DrawnVideo", "Expression", "MinimalDataset", "ObjectTrack", "Video"]
 
 
 class Video(NamedTuple):
@@ -40,14 +41,17 @@ class Expression(NamedTuple):
     text: str
 
 
-class Dataset(Protocol):
-    """Videos, objects and sentences of one dataset on disk.
+@runtime_checkable
+class MinimalDataset(Protocol):
+    """What an object needs to be a dataset; `complete` in `fsbench.datasets.completing` adds the rest.
 
-    Records come sorted by video, then object or expression (numbers by value). Opening reads metadata only.
+    Records come sorted by video, then object or expression (numbers by value). It may have a `spec` (DatasetSpec) of
+    the same name, which says how it is split and what may be shown of it.
     """
 
-    name: str
-    root: Path
+    @property
+    def name(self) -> str:
+        """What it is called in manifests, runs and tables."""
 
     def videos(self) -> Sequence[Video]:
         """Returns all videos."""
@@ -64,6 +68,15 @@ class Dataset(Protocol):
     def label_map(self, video_id: str, name: str) -> npt.NDArray[np.integer]:
         """Returns a frame's object indices as integer [H, W], 0 for background. Raises DataError likewise."""
 
+
+@runtime_checkable
+class Dataset(MinimalDataset, Protocol):
+    """Videos, objects and sentences of one dataset, in a folder mostly. Opening reads metadata only."""
+
+    @property
+    def root(self) -> Path:
+        """Its folder, for messages; of one that lies in none, its name."""
+
     def missing_files(self, video_id: str, name: str) -> list[Path]:
         """Returns the files of a frame (picture, label map) that are not on disk."""
 
@@ -72,3 +85,23 @@ class Dataset(Protocol):
 
     def sources(self) -> Mapping[str, str]:
         """Returns the SHA-256 of each metadata file, by its path below the root."""
+
+
+class DrawnVideo(Protocol):
+    """A video that was drawn, not read: what a page shows of a set that is generated."""
+
+    @property
+    def frame_names(self) -> tuple[str, ...]:
+        """Names of the T frames."""
+
+    @property
+    def frames(self) -> npt.NDArray[np.uint8]:
+        """uint8 RGB [T, H, W, 3]."""
+
+    @property
+    def label_maps(self) -> npt.NDArray[np.uint8]:
+        """uint8 [T, H, W]."""
+
+    @property
+    def sentences(self) -> tuple[tuple[str, int], ...]:
+        """(sentence, object_id) pairs; the place of one is its expression id."""

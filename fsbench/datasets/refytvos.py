@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fsbench.datasets.folder import Layout
+from fsbench.datasets.spec import Layout
 from fsbench.errors import DataError
 
 __all__ = ["LAYOUT", "MINI_CATEGORIES", "author_groups"]

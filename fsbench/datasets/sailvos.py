@@ -1,6 +1,6 @@
 """Mini-Ref-SAIL-VOS, a cross-domain test set from a computer game."""
 
-from fsbench.datasets.folder import Layout
+from fsbench.datasets.spec import Layout
 
 __all__ = ["CATEGORIES", "LAYOUT"]
 

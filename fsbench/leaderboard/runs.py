@@ -6,7 +6,8 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from pathlib import Path
 
-from fsbench.datasets.catalogue import EMBEDDED
+from fsbench.datasets.catalogue import spec_of_name
+from fsbench.datasets.spec import DatasetSpec
 from fsbench.errors import ManifestError
 from fsbench.errors import RunError
 from fsbench.leaderboard.details import Details
@@ -58,6 +59,7 @@ def entries_from_runs(
     *,
     trained_classes: Sequence[str] = (),
     links: Sequence[str] = (),
+    described: Sequence[DatasetSpec] = (),
 ) -> list[Entry]:
     """Makes entries of all finished runs below a folder. Runs that differ in more than the fold are never joined.
 
@@ -66,6 +68,7 @@ def entries_from_runs(
         expected_folds: Says which folds the dataset of a run has; if it returns None, the folds that are there count
             as all.
         trained_classes, links: See `Entry`; the same for all.
+        described: Datasets that no package registers; of one that is not known at all, no mask is shown.
 
     Returns:
         The entries, sorted by dataset, protocol and method.
@@ -82,7 +85,10 @@ def entries_from_runs(
             other = group[result.identity.fold][0]
             raise RunError(f"{run}: the same run of the same fold as {other}. Delete one of them.")
         group[result.identity.fold] = (run, result)
-    entries = [_entry_from_group(group, expected_folds, trained_classes, links) for _, group in sorted(groups.items())]
+    entries = [
+        _entry_from_group(group, expected_folds, trained_classes, links, described)
+        for _, group in sorted(groups.items())
+    ]
     return sorted(entries, key=lambda entry: (entry.dataset, entry.protocol, entry.title))
 
 
@@ -91,6 +97,7 @@ def _entry_from_group(
     expected_folds: Callable[[RunIdentity], Sequence[int] | None],
     trained_classes: Sequence[str],
     links: Sequence[str],
+    described: Sequence[DatasetSpec],
 ) -> Entry:
     results = [result for _, result in group.values()]
     identity = results[0].identity
@@ -104,14 +111,13 @@ def _entry_from_group(
         expected = sorted(group)
     runs = [run for run, _ in group.values()]
     timing = [unit for run in runs for unit in read_timing(run)]
-    details = _details(runs, identity.dataset)
+    details = _details(runs, spec_of_name(identity.dataset, described))
     return entry_from_results(results, expected, timing, details, trained_classes=trained_classes, links=links)
 
 
-def _details(runs: Sequence[Path], dataset: str) -> Details | None:
+def _details(runs: Sequence[Path], spec: DatasetSpec) -> Details | None:
     """Returns the details of runs; None, with a warning, if only the results of one are left."""
     if bare := [run for run in runs if not (run / "scores").is_dir()]:
         logger.warning("%s: holds no scores of single frames, so the entry has neither details nor intervals.", bare[0])
         return None
-    # Masks of the embedded set are small, and its pixels can be drawn anywhere.
-    return details_from_runs(runs, with_masks=dataset == EMBEDDED)
+    return details_from_runs(runs, with_masks=spec.shows != "nothing")

@@ -5,20 +5,28 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import fields
 from dataclasses import replace
 from typing import Any
 
 import fsbench
-from fsbench.datasets.catalogue import dataset_spec
-from fsbench.datasets.catalogue import DatasetSpec
+from fsbench.datasets.completing import complete
 from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import Expression
+from fsbench.datasets.records import MinimalDataset
 from fsbench.datasets.refytvos import author_groups
+from fsbench.datasets.spec import ALL_VIDEOS
+from fsbench.datasets.spec import BuildRule
+from fsbench.datasets.spec import DatasetSpec
+from fsbench.datasets.spec import DrawsFrom
+from fsbench.datasets.spec import spec_of
 from fsbench.errors import ManifestError
 from fsbench.splits.episodes import draw_supports
 from fsbench.splits.episodes import list_episodes
+from fsbench.splits.episodes import repeated_draws
 from fsbench.splits.episodes import SupportRule
 from fsbench.splits.manifest import LeftOutRecord
+from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import ManifestInfo
 from fsbench.splits.manifest import overall_digest
 from fsbench.splits.manifest import Rows
@@ -31,18 +39,17 @@ from fsbench.splits.selection import Selection
 from fsbench.splits.selection import SelectionRule
 from fsbench.splits.sentences import text_digest
 
-__all__ = ["BuildOptions", "build_manifest"]
+__all__ = ["BuildOptions", "build_manifest", "recorded_options"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BuildOptions:
     """What a user may change; None takes the dataset's own default.
 
     Attributes:
         version: Name of the manifest version.
-        minimum, cap: See `SelectionRule`; a cap of 0 is none.
-        shots, frames, draws, queries: See `SupportRule`; `queries` of 0 is all.
-        seed: Seed of every draw.
+        minimum, cap, shots, frames, draws, queries, seed: See `BuildRule`.
+        draws_from: See `BuildRule`; None for the dataset's rule in its own version, and different videos in any other.
         videos: An explicit list of videos, instead of the rule.
         use_author_groups: Take folds and videos from the authors' `splits/group*_test.json` where they are.
         with_text: Write the sentences into the manifest, not their digests alone.
@@ -51,21 +58,49 @@ class BuildOptions:
     version: str | None = None
     minimum: int | None = None
     cap: int | None = None
-    shots: int = 1
-    frames: int = 5
-    draws: int = 5
+    shots: int | None = None
+    frames: int | None = None
+    draws: int | None = None
     queries: int | None = None
-    seed: int = 0
+    seed: int | None = None
+    draws_from: DrawsFrom | None = None
     videos: tuple[str, ...] | None = None
     use_author_groups: bool = True
     with_text: bool = False
 
+    def rule(self, spec: DatasetSpec) -> BuildRule:
+        """Returns the rule for a dataset, with every parameter."""
+        given = {field.name: getattr(self, field.name) for field in fields(BuildRule)}
+        if self.version not in (None, spec.version):
+            given["draws_from"] = self.draws_from or BuildRule.draws_from
+        return replace(spec.rule, **{name: value for name, value in given.items() if value is not None})
 
-def build_manifest(dataset: Dataset, options: BuildOptions) -> tuple[ManifestInfo, dict[str, Rows]]:
+
+def recorded_options(manifest: Manifest) -> BuildOptions:
+    """Returns the options that a manifest was built with, to build it again: the same data give the same digest."""
+    rule = manifest.info.rule
+    videos = None
+    if rule["videos"] == "explicit list":
+        videos = tuple(row["video_id"] for row in manifest.rows("videos"))
+    return BuildOptions(
+        version=manifest.info.version,
+        seed=manifest.info.seed,
+        minimum=rule["minimum"],
+        cap=rule["cap"] or 0,
+        queries=rule["queries"] or 0,
+        draws_from=rule.get("draws_from", ALL_VIDEOS),
+        videos=videos,
+        use_author_groups=rule["folds_from"] == "author groups",
+        **{name: rule[name] for name in ("shots", "frames", "draws")},
+    )
+
+
+def build_manifest(data: MinimalDataset, options: BuildOptions) -> tuple[ManifestInfo, dict[str, Rows]]:
     """Builds a manifest.
 
     Args:
-        dataset: Read for its records, and for one file header a video where frames are there.
+        data: Read for its records, and for one file header a video where frames are there. Any object with the calls
+            of `MinimalDataset`; its `spec`, if it has one, says how it is split by default.
         options: What the user chose.
 
     Returns:
@@ -75,19 +110,19 @@ def build_manifest(dataset: Dataset, options: BuildOptions) -> tuple[ManifestInf
         DataError: The dataset cannot be read.
         ManifestError: The list of videos or the authors' groups do not fit the dataset, or no episode can be formed.
     """
-    spec = dataset_spec(dataset.name)
-    fold_of = _author_folds(dataset) if options.use_author_groups else {}
+    dataset = complete(data)
+    spec = spec_of(dataset)
+    rule = options.rule(spec)
+    fold_of = _author_folds(dataset) if options.use_author_groups and spec.has_author_groups else {}
     videos, origin = _explicit_videos(dataset, spec, options, fold_of)
-    minimum = spec.minimum if options.minimum is None else options.minimum
-    cap = spec.cap if options.cap is None else options.cap
-    rule = SelectionRule(spec.categories, spec.num_folds, minimum, cap or None, options.seed)
-    selection = select(dataset.objects(), rule, videos=videos, fold_of=fold_of or None)
-    queries = spec.queries if options.queries is None else options.queries
-    support_rule = SupportRule(options.shots, options.frames, options.draws, options.seed, queries or None)
+    selection_rule = SelectionRule(spec.categories, spec.num_folds, rule.minimum, rule.cap or None, rule.seed)
+    selection = select(dataset.objects(), selection_rule, videos=videos, fold_of=fold_of or None)
+    queries = rule.queries or None
+    support_rule = SupportRule(rule.shots, rule.frames, rule.draws, rule.seed, queries, rule.draws_from)
     selection, supports, episodes = _draw(dataset, selection, support_rule)
     if not episodes:
         raise ManifestError(
-            f"{dataset.root}: no class has the {options.shots + 1} videos with sentences that an episode needs. "
+            f"{dataset.root}: no class has the {rule.shots + 1} videos with sentences that an episode needs. "
             "Lower --shots, or check that this is the right dataset."
         )
     rows: dict[str, Rows] = {
@@ -99,15 +134,17 @@ def build_manifest(dataset: Dataset, options: BuildOptions) -> tuple[ManifestInf
         "videos": origin,
         "single_category": True,
         "minimum": rule.minimum if videos is None else None,
-        "cap": rule.cap if videos is None else None,
-        "num_folds": rule.num_folds,
+        "cap": selection_rule.cap if videos is None else None,
+        "num_folds": spec.num_folds,
         "folds_from": "author groups" if fold_of else "class id",
-        "shots": options.shots,
-        "frames": options.frames,
-        "draws": options.draws,
-        "queries": support_rule.queries,
+        "shots": rule.shots,
+        "frames": rule.frames,
+        "draws": rule.draws,
+        "queries": queries,
     }
-    return _info(dataset, spec, options, rule_record, selection, rows), rows
+    if rule.draws_from != ALL_VIDEOS:  # what manifests say nothing of that were built before there was a choice
+        rule_record["draws_from"] = rule.draws_from
+    return _info(dataset, spec, options, rule_record, rule.seed, selection, rows), rows
 
 
 def _author_folds(dataset: Dataset) -> dict[str, int]:
@@ -201,20 +238,24 @@ def _info(
     spec: DatasetSpec,
     options: BuildOptions,
     rule: dict[str, Any],
+    seed: int,
     selection: Selection,
     rows: Mapping[str, Rows],
 ) -> ManifestInfo:
     digests = {name: table_digest(name, rows[name]) for name in TABLES}
+    notes = _notes(spec, rows["videos"])
+    if "draws_from" in rule and (repeated := repeated_draws(rows["supports"])):
+        notes.append(repeated)
     return ManifestInfo(
         dataset=dataset.name,
         version=options.version or spec.version,
         rule=rule,
-        seed=options.seed,
+        seed=seed,
         sources=dict(dataset.sources()),
         builder=f"fsbench {fsbench.__version__}",
         counts={name: len(rows[name]) for name in TABLES},
         left_out=[LeftOutRecord(**item._asdict()) for item in selection.left_out],
-        notes=_notes(spec, rows["videos"]),
+        notes=notes,
         digests=digests,
         digest=overall_digest(digests),
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -11,11 +12,22 @@ import numpy as np
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
 from fsbench.datasets.records import Video
+from fsbench.datasets.spec import ALL_VIDEOS
+from fsbench.datasets.spec import DrawsFrom
 from fsbench.splits.selection import ClassRow
 from fsbench.streams import named_stream
 from fsbench.streams import pick
 
-__all__ = ["EpisodeRow", "ShotRow", "SupportRule", "SupportSet", "draw_supports", "list_episodes", "window"]
+__all__ = [
+    "EpisodeRow",
+    "ShotRow",
+    "SupportRule",
+    "SupportSet",
+    "draw_supports",
+    "list_episodes",
+    "repeated_draws",
+    "window",
+]
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,7 @@ class SupportRule:
         draws: Support sets per class.
         seed: Seed of the draws.
         queries: At most so many videos of a class are queried, the same in all draws; None for all.
+        draws_from: See `BuildRule`.
     """
 
     shots: int
@@ -35,6 +48,7 @@ class SupportRule:
     draws: int
     seed: int
     queries: int | None = None
+    draws_from: DrawsFrom = "different videos"
 
 
 class ShotRow(NamedTuple):
@@ -78,8 +92,8 @@ def draw_supports(
 ) -> list[SupportSet]:
     """Draws the support sets of one class.
 
-    Each draw has a random stream of its own, named by seed, class and draw, and takes from it in turn: the videos,
-    then for each video an object, a sentence that names it, and the window of frames.
+    Each draw has a random stream of its own, named by seed, class and draw, and takes from it in turn: the videos (only
+    if it draws from all), then for each video an object, a sentence that names it, and the window of frames.
 
     Args:
         row: The class.
@@ -103,13 +117,67 @@ def draw_supports(
     usable = sorted(video for video in videos if video.video_id in sentences)
     if len(usable) < rule.shots + 1:
         return []
+    dealt = [] if rule.draws_from == ALL_VIDEOS else _deal(row.name, len(usable), rule)
     supports = []
     for draw in range(rule.draws):
         stream = named_stream(rule.seed, "support", row.name, draw)
-        order = np.argsort(stream.random(len(usable)), kind="stable")[: rule.shots]
-        shots = tuple(_draw_shot(usable[i], sentences, annotated, rule.frames, stream) for i in order)
+        chosen = dealt[draw] if dealt else _shuffled(len(usable), stream)[: rule.shots]
+        shots = tuple(_draw_shot(usable[i], sentences, annotated, rule.frames, stream) for i in chosen)
         supports.append(SupportSet(f"f{row.fold}/{row.name}/d{draw}", row.fold, row.class_id, draw, shots))
     return supports
+
+
+def _deal(class_name: str, count: int, rule: SupportRule) -> list[list[int]]:
+    """Deals videos to draws as cards: all are shuffled, each draw takes the next ones, and when none is left all are
+    shuffled again. A draw never takes a video twice; more draws move no earlier draw.
+
+    Args:
+        class_name: Names the random streams.
+        count: Number of videos, more than `rule.shots`.
+        rule: The rule.
+
+    Returns:
+        `rule.shots` different numbers below `count` for each draw.
+    """
+    dealt: list[list[int]] = []
+    waiting: list[int] = []
+    rounds = 0
+    for _ in range(rule.draws):
+        chosen, waiting = waiting[: rule.shots], waiting[rule.shots :]
+        if len(chosen) < rule.shots:
+            fresh = _shuffled(count, named_stream(rule.seed, "support videos", class_name, rounds))
+            rounds += 1
+            added = [i for i in fresh if i not in chosen][: rule.shots - len(chosen)]
+            waiting = [i for i in fresh if i not in added]
+            chosen = chosen + added
+        dealt.append(chosen)
+    return dealt
+
+
+def _shuffled(count: int, stream: np.random.Generator) -> list[int]:
+    """Returns the numbers below `count` in random order."""
+    order: list[int] = np.argsort(stream.random(count), kind="stable").tolist()
+    return order
+
+
+def repeated_draws(supports: Iterable[Mapping[str, Any]]) -> str:
+    """Says of which classes several draws take the same support videos.
+
+    Args:
+        supports: Rows of the table.
+
+    Returns:
+        A sentence; empty if no set of videos comes twice in a class.
+    """
+    sets: dict[str, list[frozenset[str]]] = {}
+    for row in supports:
+        name = row["support_id"].split("/")[1]
+        sets.setdefault(name, []).append(frozenset(shot["video_id"] for shot in row["shots"]))
+    few = {name: (len(drawn), len(set(drawn))) for name, drawn in sets.items() if len(set(drawn)) < len(drawn)}
+    if not few:
+        return ""
+    listed = ", ".join(f"{name} ({distinct} of {draws})" for name, (draws, distinct) in few.items())
+    return f"Support draws repeat videos; different sets of support videos by class: {listed}."
 
 
 def _draw_shot(
@@ -151,7 +219,7 @@ def list_episodes(
     """
     if rule.queries is not None:
         videos = sorted({e.video_id for e in expressions})
-        order = np.argsort(named_stream(rule.seed, "queries", row.name).random(len(videos)), kind="stable")
+        order = _shuffled(len(videos), named_stream(rule.seed, "queries", row.name))
         queried = {videos[i] for i in order[: rule.queries]}
         expressions = [e for e in expressions if e.video_id in queried]
     episodes = []

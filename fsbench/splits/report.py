@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from fsbench.splits.episodes import repeated_draws
 from fsbench.splits.manifest import ManifestInfo
 from fsbench.splits.manifest import Rows
 from fsbench.text import columns
@@ -11,7 +12,7 @@ __all__ = ["summary_text"]
 
 
 def summary_text(info: ManifestInfo, rows: Mapping[str, Rows]) -> str:
-    """Returns folds, what was left out, notes and digest, for people."""
+    """Returns folds, what was left out, what draws repeat, notes and digest, for people."""
     counts = {name: Counter(row["fold"] for row in rows[name]) for name in ("classes", "videos", "episodes")}
     folds = sorted(counts["classes"])
     table = [["fold", "classes", "videos", "episodes"]]
@@ -19,5 +20,7 @@ def summary_text(info: ManifestInfo, rows: Mapping[str, Rows]) -> str:
     table.append(["all", *(str(counts[name].total()) for name in counts)])
     lines = [f"{info.dataset} {info.version}", "", columns(table), ""]
     lines += [f"left out: {item.kind} {item.name} ({item.videos} videos): {item.reason}" for item in info.left_out]
-    lines += [f"note: {note}" for note in info.notes]
+    repeated = repeated_draws(rows["supports"])
+    notes = info.notes + [repeated] * (repeated not in ("", *info.notes))
+    lines += [f"note: {note}" for note in notes]
     return "\n".join([*lines, f"digest: {info.digest}"])

@@ -3,9 +3,9 @@
 import logging
 import multiprocessing
 import os
+from collections.abc import Callable
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Protocol
@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from fsbench.datasets import shapes
-from fsbench.datasets.catalogue import dataset_spec
-from fsbench.datasets.catalogue import DATASETS
-from fsbench.datasets.catalogue import EMBEDDED
 from fsbench.datasets.catalogue import find_root
-from fsbench.datasets.catalogue import open_dataset
+from fsbench.datasets.catalogue import open_spec
+from fsbench.datasets.catalogue import spec_of_name
 from fsbench.datasets.records import Dataset
+from fsbench.datasets.records import DrawnVideo
+from fsbench.datasets.shapes import encode_frame
+from fsbench.datasets.spec import DatasetSpec
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
 from fsbench.splits.manifest import Manifest
@@ -33,7 +33,6 @@ logger = logging.getLogger(__name__)
 
 _MANY_VIDEOS = 24
 _LARGE_PX = 200
-_CONFIG = shapes.ShapesConfig()
 
 
 class Pictures(Protocol):
@@ -85,12 +84,18 @@ class DatasetPictures:
 
 
 class RenderedPictures:
-    """Pictures of the embedded set: a video is drawn when something of it is asked for."""
+    """Pictures of a generated set, the embedded one: a video is drawn when something of it is asked for."""
 
-    def __init__(self, manifest: Manifest, config: shapes.ShapesConfig = _CONFIG) -> None:
+    def __init__(self, manifest: Manifest, draw: Callable[[str], DrawnVideo]) -> None:
+        """Says what is drawn; nothing is yet.
+
+        Args:
+            manifest: The episodes.
+            draw: Returns the video of an id; can be sent to another process.
+        """
         self._digests = {(r["video_id"], r["expression_id"]): r["text_sha256"] for r in manifest.rows("expressions")}
-        self._config = config
-        self._videos: dict[str, shapes.RenderedVideo] = {}
+        self._draw = draw
+        self._videos: dict[str, DrawnVideo] = {}
 
     def prepare(self, video_ids: Iterable[str]) -> None:
         """Draws videos with all cores, if there are so many that starting processes is worth it."""
@@ -98,13 +103,13 @@ class RenderedPictures:
         if len(missing) < _MANY_VIDEOS:
             return
         with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
-            drawn = pool.map(partial(shapes.render_named, self._config), missing, chunksize=4)
+            drawn = pool.map(self._draw, missing, chunksize=4)
             self._videos.update(zip(missing, drawn, strict=True))
 
     def jpeg(self, video_id: str, frame: str) -> bytes:
         """Returns a frame as the JPEG file that the set on disk holds."""
         video = self._video(video_id)
-        return shapes.encode_frame(video.frames[_place(video, frame)])
+        return encode_frame(video.frames[_place(video_id, video, frame)])
 
     def frame(self, video_id: str, frame: str) -> npt.NDArray[np.uint8]:
         """Returns a frame as uint8 [H, W, 3], RGB, as read from the set on disk."""
@@ -114,7 +119,7 @@ class RenderedPictures:
     def label_map(self, video_id: str, frame: str) -> npt.NDArray[np.integer]:
         """Returns a frame's object indices as uint8 [H, W]."""
         video = self._video(video_id)
-        label_map: npt.NDArray[np.integer] = video.label_maps[_place(video, frame)]
+        label_map: npt.NDArray[np.integer] = video.label_maps[_place(video_id, video, frame)]
         return label_map
 
     def sentence(self, video_id: str, expression_id: str) -> str:
@@ -123,34 +128,35 @@ class RenderedPictures:
         text = sentences[int(expression_id)][0] if expression_id in map(str, range(len(sentences))) else None
         if text is None or text_digest(text) != self._digests.get((video_id, expression_id)):
             raise ManifestError(
-                f"The embedded set has no sentence {expression_id!r} of video {video_id!r} that the manifest means. "
+                f"The generated set has no sentence {expression_id!r} of video {video_id!r} that the manifest means. "
                 "Does the manifest belong to this fsbench?"
             )
         return text
 
-    def _video(self, video_id: str) -> shapes.RenderedVideo:
+    def _video(self, video_id: str) -> DrawnVideo:
         if video_id not in self._videos:
-            self._videos[video_id] = shapes.render_named(self._config, video_id)
+            self._videos[video_id] = self._draw(video_id)
         return self._videos[video_id]
 
 
-def find_pictures(manifest: Manifest, data_root: Path | None) -> Pictures | None:
+def find_pictures(manifest: Manifest, data_root: Path | None, spec: DatasetSpec | None = None) -> Pictures | None:
     """Finds the pictures of a manifest's dataset.
 
     Args:
         manifest: The episodes.
-        data_root: Where datasets are; None if there are none.
+        data_root: Where datasets are; None if none on disk may be looked at.
+        spec: What is known of the dataset; None for what is registered under its name.
 
     Returns:
-        Those of the dataset under `data_root`; else, for the embedded set, those drawn from its seed; else None.
+        Those of the dataset on disk; else, for a set that is generated, those drawn from its seed; else None.
     """
-    name = manifest.info.dataset
-    if data_root is not None and name in DATASETS and find_root(dataset_spec(name), data_root):
-        return DatasetPictures(open_dataset(name, data_root), manifest)
-    return RenderedPictures(manifest) if name == EMBEDDED else None
+    known = spec or spec_of_name(manifest.info.dataset)
+    if data_root is not None and find_root(known, data_root):
+        return DatasetPictures(open_spec(known, data_root), manifest)
+    return RenderedPictures(manifest, known.draw) if known.draw and known.shows == "pixels" else None
 
 
-def _place(video: shapes.RenderedVideo, frame: str) -> int:
+def _place(video_id: str, video: DrawnVideo, frame: str) -> int:
     if frame not in video.frame_names:
-        raise DataError(f"Video {video.video_id!r} of the embedded set has no frame {frame!r}.")
+        raise DataError(f"Video {video_id!r} of the generated set has no frame {frame!r}.")
     return video.frame_names.index(frame)

@@ -47,7 +47,7 @@ def test_the_demo_takes_what_can_run_and_warns_of_what_cannot_be_imported(monkey
     found = {name: MethodFactory(target, "") for name, target in targets.items()}
     monkeypatch.setattr(demo, "registered_methods", lambda: found)
     with caplog.at_level(logging.WARNING):
-        assert list(demo._ready_methods()) == ["plain", "shipping"]
+        assert list(demo._ready_methods("mini-ref-shapes")) == ["plain", "shipping"]
     assert "without the method 'broken'" in caplog.text
 
 
@@ -57,7 +57,7 @@ def test_the_demo_ends_with_a_table_and_a_site_of_the_first_of_five_draws(monkey
         return open_dataset(name, root)
 
     monkeypatch.setattr(demo, "resolve_dataset", few_videos)
-    monkeypatch.setattr(demo, "_ready_methods", lambda: ["empty"])
+    monkeypatch.setattr(demo, "_ready_methods", lambda dataset: ["empty"])
     lines = demo.run_demo(tmp_path, workers=1).splitlines()
     supports = read_manifest(tmp_path / "splits/mini-ref-shapes/v2").rows("supports")
     assert {row["draw"] for row in supports} == set(range(5))

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch import Tensor
 
-from fsbench.datasets.catalogue import EMBEDDED
+from fsbench.datasets.spec import spec_of
 from fsbench.errors import RunError
 from fsbench.training import TrainingClip
 from fsbench.training import TrainingEpisode
@@ -124,7 +124,7 @@ def train_danet(job: TrainingJob) -> Path:
         DataError: There are weights to start from, but they cannot be read or do not fit the recipe's model.
         FsbenchError: See `load_recipe`, `job_episodes` and `run_training`.
     """
-    chosen = job.recipe or ("shapes" if job.dataset.name == EMBEDDED else "released")
+    chosen = job.recipe or spec_of(job.dataset).recipe or "released"
     recipe = load_recipe(chosen, job.overrides, recipes=RECIPES, base="released")
     episodes = job_episodes(job, recipe)
     model = build_model(recipe, job.seed)

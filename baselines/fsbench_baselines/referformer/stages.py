@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
-from fsbench.datasets.catalogue import EMBEDDED
+from fsbench.datasets.spec import spec_of
 from fsbench.training.job import TrainingJob
 from fsbench_baselines.referformer.naming import load_named
 from fsbench_baselines.referformer.naming import NamingTask
@@ -41,7 +41,7 @@ def train_family(job: TrainingJob, start: Start, build: Callable[[Recipe, Start]
     Raises:
         FsbenchError: See `load_recipe`, `build_task` and `run_training`.
     """
-    chosen = job.recipe or ("shapes" if job.dataset.name == EMBEDDED else "corrected")
+    chosen = job.recipe or spec_of(job.dataset).recipe or "corrected"
     recipe = load_recipe(chosen, job.overrides, recipes=RECIPES, base="corrected")
     episodes = job_episodes(job, recipe)
     start = replace(start, sentences=episodes.sampler.sentences(), seed=job.seed, init=job.init)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 
 import numpy as np
@@ -18,6 +19,7 @@ from fsbench.viewing.pictures import find_pictures
 from fsbench.viewing.pictures import RenderedPictures
 
 CONFIG = shapes.ShapesConfig(videos_per_category=2, frames=3, height=40, width=48)
+DRAW = partial(shapes.render_named, CONFIG)
 
 
 def key(row):
@@ -43,7 +45,7 @@ def on_disk(tmp_path_factory):
 
 def test_what_is_drawn_on_demand_equals_the_set_on_disk(on_disk):
     dataset, manifest = on_disk
-    drawn, read = RenderedPictures(manifest, CONFIG), DatasetPictures(dataset, manifest)
+    drawn, read = RenderedPictures(manifest, DRAW), DatasetPictures(dataset, manifest)
     for video in list(dataset.videos())[::7]:
         for name in video.frames:
             file = dataset.root / "train/JPEGImages" / video.video_id / f"{name}.jpg"
@@ -55,27 +57,25 @@ def test_what_is_drawn_on_demand_equals_the_set_on_disk(on_disk):
         assert drawn.sentence(*key) == read.sentence(*key) == expression.text
 
 
-def test_only_what_is_asked_for_is_drawn(on_disk, monkeypatch):
+def test_only_what_is_asked_for_is_drawn(on_disk):
     drawn = []
-    render = shapes.render_named
-    monkeypatch.setattr(shapes, "render_named", lambda config, name: drawn.append(name) or render(config, name))
-    pictures = RenderedPictures(on_disk[1], CONFIG)
+    pictures = RenderedPictures(on_disk[1], lambda name: drawn.append(name) or DRAW(name))
     for frame in ("00000", "00005", "00000"):
         pictures.jpeg("wug-01", frame)
     assert drawn == ["wug-01"]
 
 
 def test_many_videos_are_drawn_at_once_and_equal_those_drawn_one_by_one(on_disk, monkeypatch):
-    at_once, one_by_one = RenderedPictures(on_disk[1], CONFIG), RenderedPictures(on_disk[1], CONFIG)
+    at_once, one_by_one = RenderedPictures(on_disk[1], DRAW), RenderedPictures(on_disk[1], DRAW)
     names = [f"{word}-{number:02d}" for word in shapes.CATEGORIES for number in range(2)]
     at_once.prepare(names)
     wanted = one_by_one.jpeg("zav-01", "00005")
-    monkeypatch.setattr(shapes, "render_named", None)
+    monkeypatch.setattr(at_once, "_draw", None)
     assert at_once.jpeg("zav-01", "00005") == wanted
 
 
 def test_what_is_not_in_the_set_is_an_error_that_says_so(on_disk):
-    pictures = RenderedPictures(on_disk[1], CONFIG)
+    pictures = RenderedPictures(on_disk[1], DRAW)
     for video in ("wug-02", "wug-1", "horse-00", "wug"):
         with pytest.raises(DataError, match=f"no video '{video}'"):
             pictures.jpeg(video, "00000")
@@ -86,8 +86,8 @@ def test_what_is_not_in_the_set_is_an_error_that_says_so(on_disk):
 
 
 def test_sentences_of_another_seed_are_refused(on_disk):
-    other = RenderedPictures(on_disk[1], replace(CONFIG, seed=1))
-    mine = RenderedPictures(on_disk[1], CONFIG)
+    other = RenderedPictures(on_disk[1], partial(shapes.render_named, replace(CONFIG, seed=1)))
+    mine = RenderedPictures(on_disk[1], DRAW)
     row = next(r for r in on_disk[1].rows("expressions") if text_of(other, r) != mine.sentence(*key(r)))
     with pytest.raises(ManifestError, match="Does the manifest belong"):
         other.sentence(*key(row))

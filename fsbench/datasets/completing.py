@@ -1,0 +1,99 @@
+"""From an object with the few calls of a dataset to one that the whole of fsbench takes."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fsbench.datasets.records import Dataset
+from fsbench.datasets.records import Expression
+from fsbench.datasets.records import MinimalDataset
+from fsbench.datasets.records import ObjectTrack
+from fsbench.datasets.records import Video
+from fsbench.datasets.spec import DatasetSpec
+from fsbench.datasets.spec import spec_of
+from fsbench.errors import DataError
+
+__all__ = ["complete"]
+
+
+def complete(dataset: MinimalDataset, spec: DatasetSpec | None = None, root: Path | None = None) -> Dataset:
+    """Returns a dataset with every call: the object itself where it has them, else one that fills in the rest.
+
+    Args:
+        dataset: Has `name`, `videos`, `objects`, `expressions`, `frame` and `label_map` at least.
+        spec: What is known of it; None for its own `spec`, else the defaults.
+        root: The folder that it was opened from; None for its own `root`, else its name.
+
+    Raises:
+        DataError: A call is missing, or the dataset is called otherwise than its spec.
+    """
+    if not isinstance(dataset, MinimalDataset):
+        needed = ("name", "videos", "objects", "expressions", "frame", "label_map")
+        lacking = [name for name in needed if not hasattr(dataset, name)]
+        raise DataError(f"{type(dataset).__name__} is no dataset: it lacks {', '.join(lacking)}.")
+    own = spec or spec_of(dataset)
+    if own.name != dataset.name:
+        raise DataError(f"A dataset calls itself {dataset.name!r}, and its spec {own.name!r}. Give both one name.")
+    if isinstance(dataset, Dataset) and spec in (None, getattr(dataset, "spec", None)):
+        return dataset
+    return _Completed(dataset, own, root)
+
+
+class _Completed:
+    """A dataset whose missing calls say that nothing is missing, and that nothing is known."""
+
+    def __init__(self, dataset: MinimalDataset, spec: DatasetSpec, root: Path | None) -> None:
+        self._dataset = dataset
+        self.name = dataset.name
+        self.spec = spec
+        self.root = root or Path(getattr(dataset, "root", dataset.name))
+
+    def videos(self) -> Sequence[Video]:
+        """Returns all videos."""
+        return self._dataset.videos()
+
+    def objects(self) -> Sequence[ObjectTrack]:
+        """Returns all annotated objects."""
+        return self._dataset.objects()
+
+    def expressions(self) -> Sequence[Expression]:
+        """Returns all sentences."""
+        return self._dataset.expressions()
+
+    def frame(self, video_id: str, name: str) -> npt.NDArray[np.uint8]:
+        """Returns a frame as uint8 [H, W, 3], RGB."""
+        return self._dataset.frame(video_id, name)
+
+    def label_map(self, video_id: str, name: str) -> npt.NDArray[np.integer]:
+        """Returns a frame's object indices as integer [H, W]."""
+        return self._dataset.label_map(video_id, name)
+
+    def missing_files(self, video_id: str, name: str) -> list[Path]:
+        """Returns what the dataset says; nothing if it does not say."""
+        find = getattr(self._dataset, "missing_files", None)
+        return list(find(video_id, name)) if find else []
+
+    def frame_size(self, video_id: str) -> tuple[int, int] | None:
+        """Returns what the dataset says; else the size of the video's first label map."""
+        find = getattr(self._dataset, "frame_size", None)
+        if find is not None:
+            size: tuple[int, int] | None = find(video_id)
+            return size
+        first = self._first_frames.get(video_id)
+        if first is None:
+            return None
+        height, width = self.label_map(video_id, first).shape
+        return height, width
+
+    def sources(self) -> Mapping[str, str]:
+        """Returns what the dataset says; nothing if it does not say."""
+        find = getattr(self._dataset, "sources", None)
+        return dict(find()) if find else {}
+
+    @cached_property
+    def _first_frames(self) -> dict[str, str]:
+        return {video.video_id: video.frames[0] for video in self.videos() if video.frames}

@@ -1,0 +1,149 @@
+"""Datasets that a YAML file describes: `--dataset my-set.yaml`."""
+
+from pathlib import Path
+from typing import Annotated
+from typing import Any
+from typing import Literal
+
+from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic import Field
+from pydantic import TypeAdapter
+from pydantic import ValidationError
+
+from fsbench.datasets import refytvos
+from fsbench.datasets import sailvos
+from fsbench.datasets.spec import BuildRule
+from fsbench.datasets.spec import DatasetSpec
+from fsbench.datasets.spec import DrawsFrom
+from fsbench.datasets.spec import Layout
+from fsbench.errors import DataError
+from fsbench.errors import suggestion
+
+__all__ = ["LAYOUTS", "is_description", "read_description"]
+
+LAYOUTS = {"ref-youtube-vos": refytvos.LAYOUT, "sail-vos": sailvos.LAYOUT}
+"""The layouts that have a name."""
+
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+_Count = Annotated[int, Field(ge=1)]
+_Limit = Annotated[int, Field(ge=0)]
+_Below = Annotated[str, Field(pattern=r"^[^/]")]  # relative
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _LayoutSection(_Section):
+    """See `Layout`."""
+
+    metadata: _Below
+    expressions: _Below
+    images: list[_Below] = Field(min_length=1)
+    suffixes: list[str] = Field(default=[".jpg", ".png"], min_length=1)
+    annotations: _Below
+
+
+class _RuleSection(_Section):
+    """See `BuildRule`."""
+
+    minimum: _Count = 2
+    cap: _Limit = 0
+    shots: _Count = 1
+    frames: _Count = 5
+    draws: _Count = 5
+    queries: _Limit = 0
+    seed: int = 0
+    draws_from: DrawsFrom = "different videos"
+
+
+class _Description(_Section):
+    """The whole file.
+
+    Attributes:
+        root: The dataset's folder, relative to the file; None for the file's own.
+        folders: Names that its folder may have beside the file, instead of `root`.
+        classes: Names of the classes in class-id order; None for all categories that are found.
+        folds: Class i is tested in fold (i - 1) % folds + 1; 0 puts all into one group, fold 0.
+    """
+
+    name: _Name
+    title: str = ""
+    layout: _LayoutSection | Literal["ref-youtube-vos", "sail-vos"] = "ref-youtube-vos"
+    root: str | None = None
+    folders: list[str] = []
+    classes: Annotated[list[str], Field(min_length=1)] | None = None
+    folds: _Limit = 0
+    rule: _RuleSection = _RuleSection()
+    version: _Name = "v1"
+    licence: str = ""
+    shows: Literal["nothing", "masks", "pixels"] = "nothing"
+    recipe: str | None = None
+
+
+def is_description(name: str) -> bool:
+    """Tells whether the name of a dataset is the path of a file that describes one."""
+    return name.endswith((".yaml", ".yml"))
+
+
+def read_description(path: Path) -> DatasetSpec:
+    """Reads the file that describes a dataset.
+
+    Args:
+        path: A YAML file; its folders are relative to it.
+
+    Raises:
+        DataError: The file is missing or no YAML, or a key is unknown, missing or has a wrong value.
+    """
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Check --dataset.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: is no YAML ({' '.join(str(error).split())}).") from error
+    try:
+        found = TypeAdapter(_Description).validate_python(content)
+    except ValidationError as error:
+        raise DataError(f"{path}: {_first_problem(error)}") from error
+    if found.root is not None and found.folders:
+        raise DataError(f"{path}: give 'root' or 'folders', not both.")
+    base = path.parent.resolve()
+    places = [base / folder for folder in found.folders] or [base / (found.root or "")]
+    return DatasetSpec(
+        name=found.name,
+        title=found.title,
+        layout=_layout(found),
+        folders=tuple(place.name for place in places),
+        places=tuple(place.resolve() for place in places),
+        categories=None if found.classes is None else tuple(found.classes),
+        num_folds=found.folds,
+        rule=BuildRule(**found.rule.model_dump()),
+        version=found.version,
+        licence=found.licence,
+        shows=found.shows,
+        recipe=found.recipe,
+    )
+
+
+def _layout(found: _Description) -> Layout:
+    if isinstance(found.layout, str):
+        return LAYOUTS[found.layout]
+    one = found.layout
+    return Layout(one.metadata, one.expressions, tuple(one.images), tuple(one.suffixes), one.annotations)
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Returns the first problem: the key, what is wrong with it, and what is allowed."""
+    problem = error.errors()[0]
+    where = [str(part) for part in problem["loc"] if not str(part).startswith(("_", "literal["))]
+    if problem["type"] == "extra_forbidden":
+        return f"{'.'.join(where)}: there is no such key here. {suggestion(where[-1], _keys(where[:-1]))}"
+    return f"{'.'.join(where) or 'file'}: {problem['msg']}."
+
+
+def _keys(section: list[str]) -> list[str]:
+    sections: dict[str, Any] = {"layout": _LayoutSection, "rule": _RuleSection}  # Any: classes of sections
+    return list((sections[section[0]] if section else _Description).model_fields)

@@ -1,0 +1,122 @@
+"""What there is to know of a dataset besides its records: where it lies, how it is split, what may be shown of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Literal
+from typing import Protocol
+
+from fsbench.datasets.records import DrawnVideo
+from fsbench.datasets.records import MinimalDataset
+
+__all__ = ["ALL_VIDEOS", "BuildRule", "DatasetSpec", "DrawsFrom", "Layout", "spec_of"]
+
+DrawsFrom = Literal["different videos", "all videos"]
+ALL_VIDEOS: DrawsFrom = "all videos"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a dataset keeps what, below its root.
+
+    Attributes:
+        metadata: JSON, {videos: {id: {objects: {object: {category, frames}}}}}.
+        expressions: JSON, {videos: {id: {frames, expressions: {id: {exp, obj_id}}}}}.
+        images: Folders that may hold `<video>/<frame><suffix>`; the first that exists is used.
+        suffixes: Endings that a picture may have.
+        annotations: Folder of `<video>/<frame>.png`, whose palette index is the object id.
+    """
+
+    metadata: str
+    expressions: str
+    images: tuple[str, ...]
+    suffixes: tuple[str, ...]
+    annotations: str
+
+
+@dataclass(frozen=True)
+class BuildRule:
+    """How a manifest is built of a dataset, with every parameter.
+
+    Attributes:
+        minimum: Videos that a category needs.
+        cap: Videos that a category keeps at most; 0 for all.
+        shots: Support videos per set.
+        frames: Consecutive annotated frames of each.
+        draws: Support sets per class.
+        queries: Videos of a class that are queried at most, 0 for all; the others serve for training and as supports.
+        seed: Seed of every draw.
+        draws_from: "different videos": draws of a class take different support videos as long as there are any.
+            "all videos": each draws from all, so that two may take the same; the rule of versions built before 0.2.
+    """
+
+    minimum: int = 2
+    cap: int = 0
+    shots: int = 1
+    frames: int = 5
+    draws: int = 5
+    queries: int = 0
+    seed: int = 0
+    draws_from: DrawsFrom = "different videos"
+
+
+class Generate(Protocol):
+    """Makes a dataset that is not there."""
+
+    def __call__(self, root: Path, *, workers: int = 1, progress: bool = False) -> None:
+        """Writes the dataset to `root`, whole or not at all, with so many processes; shows a bar if asked to."""
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """A dataset and the defaults of its benchmark; the default of every field says nothing of it and shows nothing.
+
+    Attributes:
+        name: The name on the command line, in folders and on the leaderboard.
+        title: One line for people.
+        layout: Its form on disk, or what opens it: a function from its folder to an object with `MinimalDataset`'s
+            calls. None if it cannot be opened by its name.
+        folders: Folder names it goes by, below a data root.
+        places: Folders that are looked at before any data root.
+        derived_folders: Those of `folders` that hold a finished selection, of which every video is used.
+        has_author_groups: Whether a release may carry the authors' folds, as `splits/group<k>_test.json`.
+        categories: Its categories in class-id order; None for all that are found, by name.
+        num_folds: Number of folds; 0 for a cross-domain set, whose classes form one group, fold 0.
+        rule: How its default manifest is built.
+        version: Name of the default manifest version.
+        published_videos: Number of videos that the paper counts; None if it is not known.
+        published_note: What is known of the difference, for a manifest that has another number.
+        licence: Of pixels and annotations; empty if it is not stated.
+        shows: What an entry and a site that everybody sees may show of it, besides scores.
+        recipe: Name of the recipe that a method trains with on it, if the method has one of that name.
+        generate: Makes it where it is asked for and not there.
+        draw: Returns a video by its id, without any file; for a set that is generated.
+        is_fallback: Whether it is taken where no dataset is there and none is named.
+    """
+
+    name: str
+    title: str = ""
+    layout: Layout | Callable[[Path], MinimalDataset] | None = None
+    folders: tuple[str, ...] = ()
+    places: tuple[Path, ...] = ()
+    derived_folders: tuple[str, ...] = ()
+    has_author_groups: bool = False
+    categories: tuple[str, ...] | None = None
+    num_folds: int = 0
+    rule: BuildRule = field(default_factory=BuildRule)
+    version: str = "v1"
+    published_videos: int | None = None
+    published_note: str = ""
+    licence: str = ""
+    shows: Literal["nothing", "masks", "pixels"] = "nothing"
+    recipe: str | None = None
+    generate: Generate | None = None
+    draw: Callable[[str], DrawnVideo] | None = None
+    is_fallback: bool = False
+
+
+def spec_of(dataset: MinimalDataset) -> DatasetSpec:
+    """Returns a dataset's own spec; for one that has none, one with its name and every default."""
+    found = getattr(dataset, "spec", None)
+    return found if isinstance(found, DatasetSpec) else DatasetSpec(dataset.name)
