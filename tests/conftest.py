@@ -8,6 +8,9 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# One thread a process: pytest runs two, and threads of small computations wait for one another. Before torch is loaded.
+os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", OPENCV_FOR_THREADS_NUM="1")
+
 # A loaded machine is no failure.
 settings.register_profile("fsbench", deadline=None)
 settings.load_profile("fsbench")
