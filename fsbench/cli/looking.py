@@ -1,4 +1,4 @@
-"""Commands that show what there is."""
+"""The command that draws episodes."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from fsbench.cli.options import data_root_option
 from fsbench.cli.options import dataset_option
 from fsbench.cli.options import splits_option
 
-__all__ = ["list_", "show"]
+__all__ = ["show"]
 
 
 @click.command()
@@ -60,12 +60,3 @@ def show(
     elif episode is not None:
         show_episode(episode, runs, source, out)
     click.echo(out)
-
-
-@click.command("list")
-@click.argument("what", type=click.Choice(["methods", "datasets", "protocols"]))
-def list_(what: str) -> None:
-    """List the methods, datasets or protocols that can be named."""
-    from fsbench.listing import listing
-
-    click.echo(listing(what))

@@ -14,6 +14,7 @@ __all__ = [
     "dataset_option",
     "draws_option",
     "entries_option",
+    "folds_option",
     "integers",
     "json_option",
     "key_and_value",
@@ -85,6 +86,22 @@ def draws_option(command: Command) -> Command:
     return click.option("--draws", metavar="LIST", help="Support draws, e.g. 0-4 or 0,2.  [default: all]")(command)
 
 
+def folds_option(command: Command) -> Command:
+    """Adds `--fold`, as `folds`, a tuple of numbers, each once, as they are given; empty where it is not."""
+    return click.option(
+        "--fold",
+        "folds",
+        multiple=True,
+        metavar="LIST",
+        callback=lambda context, option, texts: _folds(texts),
+        help="Fold, or folds as in 1,2; may be repeated.  [default: all]",
+    )(command)
+
+
+def _folds(texts: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(number for text in texts for number in integers(text, "--fold")))
+
+
 def protocol_option(command: Command) -> Command:
     """Adds `--protocol`, as a name."""
     return click.option("--protocol", default="standard", show_default=True, help="See 'fsbench list protocols'.")(
@@ -106,14 +123,14 @@ def key_and_value(text: str) -> tuple[str, str]:
     return key, value
 
 
-def integers(text: str) -> tuple[int, ...]:
-    """Reads "0-2,4" as (0, 1, 2, 4)."""
+def integers(text: str, option: str = "--draws") -> tuple[int, ...]:
+    """Reads "0-2,4" as (0, 1, 2, 4); `option` is named where it is no such list."""
     numbers: set[int] = set()
     for part in text.split(","):
         first, _, last = part.partition("-")
         if not (first.isdigit() and (last or first).isdigit()):
-            raise click.BadParameter(f"{text!r} is not a list like 0-4 or 0,2.", param_hint="--draws")
+            raise click.BadParameter(f"{text!r} is not a list like 0-4 or 0,2.", param_hint=option)
         numbers.update(range(int(first), int(last or first) + 1))
     if not numbers:
-        raise click.BadParameter(f"{text!r} names no draw.", param_hint="--draws")
+        raise click.BadParameter(f"{text!r} names none.", param_hint=option)
     return tuple(sorted(numbers))

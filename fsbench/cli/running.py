@@ -9,6 +9,7 @@ from fsbench.cli.options import backbone_option
 from fsbench.cli.options import data_root_option
 from fsbench.cli.options import dataset_option
 from fsbench.cli.options import draws_option
+from fsbench.cli.options import folds_option
 from fsbench.cli.options import integers
 from fsbench.cli.options import json_option
 from fsbench.cli.options import keyed
@@ -23,7 +24,7 @@ FINISHED_WITH_FAILURES = 5
 
 @click.command()
 @click.option("--method", "method_name", required=True, metavar="NAME", help="A registered method, or module:attr.")
-@click.option("--fold", "folds", type=int, multiple=True, help="Fold to evaluate; may be repeated.  [default: all]")
+@folds_option
 @dataset_option(default="the dataset under the data root, else the embedded one")
 @data_root_option
 @splits_option(default="splits/ here, then the manifests that fsbench ships")

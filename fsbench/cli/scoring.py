@@ -11,6 +11,7 @@ from fsbench.cli.options import Command
 from fsbench.cli.options import data_root_option
 from fsbench.cli.options import dataset_option
 from fsbench.cli.options import draws_option
+from fsbench.cli.options import folds_option
 from fsbench.cli.options import integers
 from fsbench.cli.options import json_option
 from fsbench.cli.options import protocol_option
@@ -31,7 +32,7 @@ def _target(command: Command) -> Command:
         dataset_option("Dataset of the manifest."),
         data_root_option,
         splits_option(),
-        click.option("--fold", "folds", type=int, multiple=True, help="Fold; may be repeated.  [default: all]"),
+        folds_option,
         draws_option,
         protocol_option,
         click.option(

@@ -5,12 +5,13 @@ import pytest
 
 from fsbench.cli import main
 
-COMMANDS = sorted(main.commands)
+COMMANDS = [(name,) for name in sorted(main.commands)]
+COMMANDS += [("list", name) for name in sorted(main.commands["list"].commands)]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_has_help(fsbench, command):
-    assert "Usage:" in fsbench(command, "--help").stdout
+    assert "Usage:" in fsbench(*command, "--help").stdout
 
 
 def test_help_imports_nothing_heavy():
@@ -61,7 +62,12 @@ WRONG = [
     (["evaluate", "--method", "empty", "--dataset", "mini-ref-davis", "--fold", "7"], 3, "no fold 7"),
     (["submit", "data"], 2, "no finished run"),
     (["leaderboard"], 2, "no entries"),
-    (["list", "nothing"], 2, "methods"),
+    (["list", "nothing"], 2, "nothing"),
+    (["list", "classes", "--dataset", "mini-ref-davis", "--fold", "7"], 3, "no fold 7; its folds are 0"),
+    (["list", "episodes", "--dataset", "mini-ref-davis", "--class", "birt"], 3, "Did you mean 'bird'"),
+    (["list", "episodes", "--dataset", "mini-ref-shapes", "--fold", "2", "--class", "dax"], 3, "a class of fold 1"),
+    (["evaluate", "--method", "empty", "--draws", "4-0"], 2, "names none"),
+    (["evaluate", "--method", "empty", "--fold", "one"], 2, "--fold"),
 ]
 
 

@@ -1,0 +1,103 @@
+"""What can be named, and what a manifest holds."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fsbench.cli.options import Command
+from fsbench.cli.options import data_root_option
+from fsbench.cli.options import dataset_option
+from fsbench.cli.options import folds_option
+from fsbench.cli.options import json_option
+from fsbench.cli.options import splits_option
+
+__all__ = ["list_"]
+
+
+@click.group("list")
+def list_() -> None:
+    """List what can be named: methods, datasets, protocols, and the classes and episodes of a dataset."""
+
+
+@list_.command()
+def methods() -> None:
+    """List the methods, what each needs, and whether it can run now."""
+    _print_named("methods")
+
+
+@list_.command()
+def datasets() -> None:
+    """List the datasets."""
+    _print_named("datasets")
+
+
+@list_.command()
+def protocols() -> None:
+    """List the protocols with their signatures."""
+    _print_named("protocols")
+
+
+def _print_named(what: str) -> None:
+    from fsbench.listing import listing
+
+    click.echo(listing(what))
+
+
+def _of_manifest(command: Command) -> Command:
+    for option in reversed((dataset_option(), data_root_option, splits_option(), folds_option)):
+        command = option(command)
+    return command
+
+
+@list_.command()
+@_of_manifest
+@json_option
+def classes(folds: tuple[int, ...], as_json: bool, **manifest: Any) -> None:
+    """List the classes of a dataset, each with its fold and how many videos and episodes it has.
+
+    \b
+    Example:
+      fsbench list classes --dataset mini-ref-youtube-vos --fold 2
+    """
+    from fsbench.splits.contents import class_records
+
+    shown = ("fold", "class", "videos", "queried", "episodes")
+    _print_records(class_records(_manifest(**manifest), folds), shown, as_json)
+
+
+@list_.command()
+@_of_manifest
+@click.option("--class", "classes", multiple=True, metavar="NAME", help="Class; may be repeated.  [default: all]")
+@json_option
+def episodes(folds: tuple[int, ...], classes: tuple[str, ...], as_json: bool, **manifest: Any) -> None:
+    """List the episodes of a dataset, as 'fsbench show' takes them.
+
+    \b
+    Example:
+      fsbench list episodes --dataset mini-ref-davis --class bird
+    """
+    from fsbench.splits.contents import episode_records
+
+    _print_records(episode_records(_manifest(**manifest), folds, classes), ("episode", "frames"), as_json)
+
+
+def _manifest(dataset: str | None, data_root: Path, splits: Path | None) -> Any:  # Any: Manifest, imported here
+    from fsbench.datasets.catalogue import choose_spec
+    from fsbench.splits.manifest import find_manifest
+    from fsbench.splits.manifest import read_manifest
+
+    if splits is not None and (splits / "manifest.json").is_file():
+        return read_manifest(splits)
+    return read_manifest(find_manifest(choose_spec(dataset, data_root).name, splits))
+
+
+def _print_records(records: Sequence[dict[str, Any]], shown: Sequence[str], as_json: bool) -> None:  # Any: JSON
+    from fsbench.text import columns
+
+    if as_json:
+        click.echo(json.dumps(records, indent=1))
+    else:
+        click.echo(columns([shown, *([str(record[key]) for key in shown] for record in records)]))

@@ -1,0 +1,31 @@
+import json
+
+
+def test_lists_name_what_can_be_named(fsbench):
+    methods = fsbench("list", "methods").stdout
+    (plain,) = [line for line in methods.splitlines() if line.startswith("colour-prototype ")]
+    (weighty,) = [line for line in methods.splitlines() if line.startswith("referformer ")]
+    assert " yes " in plain
+    assert "no, without weights: --checkpoint" in weighty
+    assert "mini-ref-sail-vos" in fsbench("list", "datasets").stdout
+    assert "tolerance=0.010" in fsbench("list", "protocols").stdout
+
+
+def test_classes_and_episodes_need_no_data(fsbench):
+    classes = fsbench("list", "classes", "--dataset", "mini-ref-shapes", "--fold", "1,2").stdout.splitlines()
+    assert classes[0].split() == ["fold", "class", "videos", "queried", "episodes"]
+    assert {line.split()[0] for line in classes[2:]} == {"1", "2"}
+    (dax,) = [line for line in classes if " dax " in line]
+    episodes = fsbench("list", "episodes", "--dataset", "mini-ref-shapes", "--class", "dax").stdout.splitlines()[2:]
+    assert len(episodes) == int(dax.split()[-1])
+    assert all(line.startswith("f1/dax/d") for line in episodes)
+
+
+def test_a_manifest_of_one_s_own_is_listed_as_json(fsbench, data):
+    fsbench("build-splits", "mini-ref-davis", "--out", "mine", "--draws", 1)
+    manifest = ("--splits", "mine/mini-ref-davis/pack-v1")
+    classes = json.loads(fsbench("list", "classes", *manifest, "--json").stdout)
+    assert [record["class"] for record in classes] == ["cat", "dog"]
+    episodes = json.loads(fsbench("list", "episodes", "--splits", "mine", "--json").stdout)
+    assert len(episodes) == sum(record["episodes"] for record in classes)
+    assert episodes == json.loads(fsbench("list", "episodes", *manifest, "--json").stdout)
