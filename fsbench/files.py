@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from filelock import Timeout
 from fsbench.errors import DataError
 from fsbench.errors import RunError
 
-__all__ = ["content_digest", "locked", "write_whole"]
+__all__ = ["content_digest", "locked", "whole_folder", "write_files", "write_whole"]
 
 
 def write_whole(path: Path, content: bytes | str | Callable[[IO[bytes]], object]) -> None:
@@ -45,6 +46,39 @@ def write_whole(path: Path, content: bytes | str | Callable[[IO[bytes]], object]
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+@contextmanager
+def whole_folder(out: Path, *, replaces: bool = False) -> Iterator[Path]:
+    """Makes a folder that appears when it is complete, and not at all if the block raises.
+
+    Args:
+        out: The folder; those above it are made if they are not there.
+        replaces: Take the place of what is there; otherwise only of an empty folder.
+
+    Yields:
+        An empty folder of the same name, to be filled.
+
+    Raises:
+        OSError: `out` holds something, and may not be replaced.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.", suffix=".tmp") as scratch:
+        fresh = Path(scratch) / out.name
+        fresh.mkdir()
+        yield fresh
+        fresh.chmod(0o755)
+        if replaces and out.exists():
+            out.rename(Path(scratch) / "replaced")
+        fresh.rename(out)
+
+
+def write_files(folder: Path, files: Iterable[tuple[str, bytes | str]]) -> None:
+    """Writes files below a folder, given each one's path from there with "/", and its bytes or its text (UTF-8)."""
+    for name, content in files:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import base64
 import difflib
-import os
 import tempfile
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -160,15 +159,13 @@ def _write_video(out: Path, frames: Iterable[npt.NDArray[np.uint8]]) -> None:
     """Writes frames, uint8 RGB [H, W, 3], as MPEG-4."""
     import cv2  # here alone: a sheet does without
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.", suffix=".mp4")
-    os.close(handle)
-    try:
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "video.mp4"  # OpenCV tells the form from the ending
         writer = None
         for frame in frames:
             if writer is None:
                 size = (frame.shape[1], frame.shape[0])
-                writer = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*"mp4v"), FRAMES_PER_SECOND, size)
+                writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FRAMES_PER_SECOND, size)
                 if not writer.isOpened():
                     raise RunError(
                         f"{out}: this OpenCV cannot write MPEG-4. Show the episode as .html or .png instead."
@@ -176,8 +173,4 @@ def _write_video(out: Path, frames: Iterable[npt.NDArray[np.uint8]]) -> None:
             writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         assert writer is not None, "a video has frames"
         writer.release()
-        Path(name).chmod(0o644)
-        Path(name).replace(out)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        write_whole(out, path.read_bytes())

@@ -11,7 +11,6 @@ masks and sentences are the same on every machine. (What a reader sees has gone 
 
 import json
 import multiprocessing
-import tempfile
 from collections.abc import Mapping
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -41,6 +40,7 @@ from fsbench.datasets._shapes_render import SUB
 from fsbench.datasets._shapes_render import TEXTURES
 from fsbench.datasets._shapes_render import TURN
 from fsbench.errors import DataError
+from fsbench.files import whole_folder
 from fsbench.streams import named_stream
 
 __all__ = [
@@ -428,15 +428,12 @@ def generate_shapes(
     root = root.resolve()
     if _is_complete(root, config):
         return
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{root.name}-", dir=root.parent) as scratch:
-        fresh = Path(scratch) / root.name
-        _write_set(fresh, config, workers, progress=progress)
-        try:
-            fresh.rename(root)
-        except OSError:  # another process was faster
-            if not _is_complete(root, config):
-                raise
+    try:
+        with whole_folder(root) as fresh:
+            _write_set(fresh, config, workers, progress=progress)
+    except OSError:  # another process was faster
+        if not _is_complete(root, config):
+            raise
 
 
 def _is_complete(root: Path, config: ShapesConfig) -> bool:

@@ -19,6 +19,7 @@ from fsbench.errors import RunError
 from fsbench.files import write_whole
 from fsbench.running.fold import read_parts
 from fsbench.scores.statistics import episode_table
+from fsbench.splits.ids import parse_episode_id
 
 __all__ = ["EPISODES", "GALLERY", "Details", "details_from_runs", "gallery_episodes", "read_details", "write_details"]
 
@@ -79,16 +80,16 @@ def gallery_episodes(episode_ids: Iterable[str]) -> tuple[str, ...]:
     """Chooses the episodes that are shown, the same for every method.
 
     Args:
-        episode_ids: `f<fold>/<class>/d<draw>/<video>/<expression>`.
+        episode_ids: All that were scored.
 
     Returns:
         Of each class `PER_CLASS` episodes of its first draw, those whose ids have the smallest SHA-256, each of another
         video where there are enough; sorted.
     """
-    by_class: dict[tuple[str, str], list[tuple[int, str, str]]] = {}
+    by_class: dict[tuple[int, str], list[tuple[int, str, str]]] = {}
     for episode_id in episode_ids:
-        fold, name, draw, video, _ = episode_id.split("/")
-        by_class.setdefault((fold, name), []).append((int(draw[1:]), video, episode_id))
+        key = parse_episode_id(episode_id)
+        by_class.setdefault((key.fold, key.class_name), []).append((key.draw, key.video_id, episode_id))
     chosen: list[str] = []
     for rows in by_class.values():
         first = min(draw for draw, _, _ in rows)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from typing import Literal
 
-from pydantic import BaseModel
 from pydantic import ConfigDict
 from pydantic import Field
 from pydantic import model_validator
@@ -21,6 +20,8 @@ from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.details import read_details
 from fsbench.leaderboard.details import write_details
 from fsbench.methods.contract import MethodInfo
+from fsbench.records import first_problem
+from fsbench.records import Record
 from fsbench.running.cost import total_cost
 from fsbench.running.cost import UnitTiming
 from fsbench.running.identity import differences
@@ -56,11 +57,7 @@ PER_FOLD = ("fold", "checkpoint_sha256")
 """In what the runs of one entry may differ."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-class FoldEntry(_Record):
+class FoldEntry(Record):
     """The scores of one fold; see `Result`.
 
     Attributes:
@@ -80,7 +77,7 @@ class FoldEntry(_Record):
     failed: int
 
 
-class Entry(_Record):
+class Entry(Record):
     """A method's place on the leaderboard of one dataset, manifest and protocol.
 
     It is refused if the folds are not in order, each once and expected, if a score is not in [0, 1], if `mean` is not
@@ -102,6 +99,8 @@ class Entry(_Record):
         details: What lies beside the entry. It is no part of the JSON.
         seconds_per_frame, peak_memory_bytes, hardware, parameters: See `Cost`.
     """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)  # details
 
     schema_version: Literal[3] = 3
     dataset: str
@@ -254,7 +253,7 @@ def entry_from_results(
             **total_cost(timing).model_dump(),
         )
     except ValidationError as error:
-        message = f"Results of {identity.method.name!r} on {identity.dataset} make no entry: {_first(error)}."
+        message = f"Results of {identity.method.name!r} on {identity.dataset} make no entry: {first_problem(error)}."
         raise RunError(f"{message} Discard wrong runs with --restart.") from error
 
 
@@ -335,7 +334,7 @@ def read_entry(folder: Path, path: Path) -> Entry:
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror}).") from error
     except ValidationError as error:
-        raise RunError(f"{path}: {_first(error)}. Restore the file, or make it again from its runs.") from error
+        raise RunError(f"{path}: {first_problem(error)}. Restore the file, or make it again from its runs.") from error
     if (place := entry_path(folder, entry)) != path:
         raise RunError(f"{path}: holds an entry that belongs at {place}. Move it there.")
     return entry.model_copy(update={"details": read_details(path, entry.details_sha256)})
@@ -383,9 +382,3 @@ def _close(one: Score | None, other: Score | None) -> bool:
     if one is None or other is None:
         return one is other
     return all(math.isclose(getattr(one, m), getattr(other, m), abs_tol=1e-9) for m in Score.model_fields)
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(map(str, first["loc"]))
-    return f"{where}: {first['msg']}" if where else first["msg"]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from fsbench.datasets.catalogue import spec_of_name
 from fsbench.datasets.spec import DatasetSpec
-from fsbench.errors import ManifestError
 from fsbench.errors import RunError
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.details import details_from_runs
@@ -19,9 +18,7 @@ from fsbench.running.cost import read_timing
 from fsbench.running.fold import read_result
 from fsbench.scores.results import Result
 from fsbench.scores.results import RunIdentity
-from fsbench.splits.manifest import find_manifest
-from fsbench.splits.manifest import read_info
-from fsbench.splits.manifest import read_manifest
+from fsbench.splits.manifest import manifest_of_digest
 
 __all__ = ["entries_from_runs", "find_runs", "manifest_folds"]
 
@@ -43,14 +40,8 @@ def manifest_folds(identity: RunIdentity, splits: Path | None = None) -> tuple[i
     Returns:
         The folds, in order; None if no version of the dataset's manifest there has the run's digest.
     """
-    try:
-        newest = find_manifest(identity.dataset, splits)
-    except ManifestError:
-        return None
-    for path in sorted(newest.parent.glob("*/manifest.json")):
-        if read_info(path.parent).digest == identity.manifest_digest:
-            return read_manifest(path.parent).folds
-    return None
+    manifest = manifest_of_digest(identity.dataset, identity.manifest_digest, splits)
+    return None if manifest is None else manifest.folds
 
 
 def entries_from_runs(

@@ -98,6 +98,8 @@ class MethodFactory:
         from pydantic import TypeAdapter
         from pydantic import ValidationError
 
+        from fsbench.records import first_problem
+
         parameters = self.parameters
         name = self.info.name
         for key in options:
@@ -114,7 +116,7 @@ class MethodFactory:
             try:
                 resolved[key] = TypeAdapter(annotation).validate_python(options[key])
             except ValidationError as error:
-                what = error.errors()[0]["msg"]
+                what = first_problem(error)
                 raise PluginError(f"Method {name!r}: option {key}={options[key]!r}: {what}.") from error
         return resolved
 

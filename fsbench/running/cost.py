@@ -9,20 +9,16 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel
-from pydantic import ConfigDict
 from pydantic import ValidationError
+
+from fsbench.records import Record
 
 __all__ = ["Cost", "UnitTiming", "describe_hardware", "read_timing", "total_cost"]
 
 logger = logging.getLogger(__name__)
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class UnitTiming(_Record):
+class UnitTiming(Record):
     """A line of a run's `timing.jsonl`: what one video cost, with all its sentences and draws.
 
     Attributes:
@@ -42,7 +38,7 @@ class UnitTiming(_Record):
     parameters: int | None = None
 
 
-class Cost(_Record):
+class Cost(Record):
     """What units cost together.
 
     Attributes:

@@ -24,6 +24,7 @@ from fsbench.files import locked
 from fsbench.files import write_whole
 from fsbench.methods.registry import MethodFactory
 from fsbench.protocol import Protocol
+from fsbench.records import first_problem
 from fsbench.running.cost import UnitTiming
 from fsbench.running.engines import RunUnits
 from fsbench.running.identity import differences
@@ -136,7 +137,7 @@ def read_result(folder: Path) -> Result:
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror}). Has 'fsbench evaluate' finished there?") from error
     except ValidationError as error:
-        raise RunError(f"{path}: {error.errors()[0]['msg']}. Evaluate again with --restart.") from error
+        raise RunError(f"{path}: {first_problem(error)}. Evaluate again with --restart.") from error
 
 
 def read_parts(folder: Path, kind: Literal["predictions", "scores"]) -> pa.Table:
@@ -160,7 +161,7 @@ def _claim(folder: Path, identity: RunIdentity, restart: bool) -> None:
         try:
             present = RunIdentity.model_validate_json(path.read_bytes())
         except ValidationError as error:
-            raise RunError(f"{path}: {error.errors()[0]['msg']}. Discard the run with --restart.") from error
+            raise RunError(f"{path}: {first_problem(error)}. Discard the run with --restart.") from error
         if changed := differences(present, identity):
             raise RunError(
                 f"{folder}: holds another run; it differs in {'; '.join(changed)}. Give another --out, or discard "

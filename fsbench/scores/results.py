@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel
-from pydantic import ConfigDict
 
 from fsbench.methods.contract import MethodInfo
+from fsbench.records import Record
 
 __all__ = [
     "ClassResult",
@@ -23,11 +22,7 @@ __all__ = [
 ]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Score(_Record):
+class Score(Record):
     """Region similarity J, contour accuracy F and their mean, in [0, 1]; or the spread of these."""
 
     J: float
@@ -35,21 +30,21 @@ class Score(_Record):
     JF: float
 
 
-class Summary(_Record):
+class Summary(Record):
     """A mean over support draws, and the standard deviation between them (None for a single draw)."""
 
     mean: Score
     sd_draws: Score | None
 
 
-class Interval(_Record):
+class Interval(Record):
     """A 95 % confidence interval of each value."""
 
     low: Score
     high: Score
 
 
-class Intervals(_Record):
+class Intervals(Record):
     """Intervals of the mean over folds, of each fold and of each class; None where too little was seen for one."""
 
     mean: Interval | None
@@ -57,21 +52,21 @@ class Intervals(_Record):
     classes: dict[str, Interval | None]
 
 
-class DrawResult(_Record):
+class DrawResult(Record):
     """The score of a fold with one support draw."""
 
     draw: int
     score: Score
 
 
-class ClassResult(_Record):
+class ClassResult(Record):
     """The score of a class."""
 
     name: str
     score: Summary
 
 
-class RunIdentity(_Record):
+class RunIdentity(Record):
     """What makes two runs the same run. Parts of another identity are never mixed in.
 
     Attributes:
@@ -104,7 +99,7 @@ class RunIdentity(_Record):
     commit: str | None
 
 
-class Result(_Record):
+class Result(Record):
     """`result.json`: the scores of a method on one fold.
 
     Attributes:

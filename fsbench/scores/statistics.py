@@ -21,6 +21,7 @@ from fsbench.errors import RunError
 from fsbench.scores.results import Interval
 from fsbench.scores.results import Intervals
 from fsbench.scores.results import Score
+from fsbench.splits.ids import parse_episode_id
 
 __all__ = [
     "CHAIN",
@@ -107,11 +108,9 @@ class _Class:
 
 
 def episode_table(ids: Iterable[str], J: Sequence[float], F: Sequence[float]) -> pd.DataFrame:
-    """Returns the table of episodes `f<fold>/<class>/d<draw>/<video>/<expression>` with their J and F."""
-    rows = [
-        (int(fold[1:]), name, int(draw[1:]), video, expression)
-        for fold, name, draw, video, expression in (episode_id.split("/") for episode_id in ids)
-    ]
+    """Returns the table of episodes with their J and F. Raises RunError if an id is none of an episode."""
+    keys = map(parse_episode_id, ids)
+    rows = [(key.fold, key.class_name, key.draw, key.video_id, key.expression_id) for key in keys]
     return pd.DataFrame(rows, columns=_KEYS).assign(J=np.asarray(J, float), F=np.asarray(F, float))
 
 

@@ -14,6 +14,8 @@ from fsbench.datasets.records import ObjectTrack
 from fsbench.datasets.records import Video
 from fsbench.datasets.spec import ALL_VIDEOS
 from fsbench.datasets.spec import DrawsFrom
+from fsbench.splits.ids import format_episode_id
+from fsbench.splits.ids import format_support_id
 from fsbench.splits.selection import ClassRow
 from fsbench.streams import named_stream
 from fsbench.streams import pick
@@ -123,7 +125,8 @@ def draw_supports(
         stream = named_stream(rule.seed, "support", row.name, draw)
         chosen = dealt[draw] if dealt else _shuffled(len(usable), stream)[: rule.shots]
         shots = tuple(_draw_shot(usable[i], sentences, annotated, rule.frames, stream) for i in chosen)
-        supports.append(SupportSet(f"f{row.fold}/{row.name}/d{draw}", row.fold, row.class_id, draw, shots))
+        support_id = format_support_id(row.fold, row.name, draw)
+        supports.append(SupportSet(support_id, row.fold, row.class_id, draw, shots))
     return supports
 
 
@@ -227,7 +230,7 @@ def list_episodes(
         taken = {shot.video_id for shot in support.shots}
         for e in expressions:
             if e.video_id not in taken:
-                episode_id = f"{support.support_id}/{e.video_id}/{e.expression_id}"
+                episode_id = format_episode_id(support.support_id, e.video_id, e.expression_id)
                 where = (support.support_id, support.fold, support.class_id, support.draw)
                 episodes.append(EpisodeRow(episode_id, *where, e.video_id, e.expression_id, e.object_ids))
     return episodes

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from fsbench.errors import RunError
 
-__all__ = ["EpisodeKey", "parse_episode_id"]
+__all__ = ["EpisodeKey", "format_episode_id", "format_support_id", "parse_episode_id"]
 
-_EPISODE = re.compile(r"f([0-9]+)/(.+)/d([0-9]+)/([^/]+)/([^/]+)")
+_EPISODE = re.compile(r"f([0-9]{1,6})/(.+)/d([0-9]{1,6})/([^/]+)/([^/]+)")
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,16 @@ class EpisodeKey:
     draw: int
     video_id: str
     expression_id: str
+
+
+def format_support_id(fold: int, class_name: str, draw: int) -> str:
+    """Returns the id of a support set, such as `f2/mouse/d0`."""
+    return f"f{fold}/{class_name}/d{draw}"
+
+
+def format_episode_id(support_id: str, video_id: str, expression_id: str) -> str:
+    """Returns the id of the query of a sentence with a support set: `<support>/<video>/<expression>`."""
+    return f"{support_id}/{video_id}/{expression_id}"
 
 
 def parse_episode_id(episode_id: str) -> EpisodeKey:

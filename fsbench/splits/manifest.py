@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,27 +12,37 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel
-from pydantic import ConfigDict
 from pydantic import ValidationError
 
 import fsbench
 from fsbench.errors import ManifestError
 from fsbench.errors import suggestion
+from fsbench.files import whole_folder
 from fsbench.files import write_whole
+from fsbench.records import first_problem
+from fsbench.records import Record
 from fsbench.splits.schema import make_table
 from fsbench.splits.schema import SCHEMA_VERSION
 from fsbench.splits.schema import SCHEMAS
 from fsbench.splits.schema import table_digest
 from fsbench.splits.schema import TABLES
 
-__all__ = ["Manifest", "ManifestInfo", "Rows", "find_manifest", "overall_digest", "read_manifest", "write_manifest"]
+__all__ = [
+    "Manifest",
+    "ManifestInfo",
+    "Rows",
+    "find_manifest",
+    "manifest_of_digest",
+    "overall_digest",
+    "read_manifest",
+    "write_manifest",
+]
 
 Rows = Sequence[Mapping[str, Any]]  # Any: column values of the schemas
 """Rows of one table, column name to value."""
 
 
-class LeftOutRecord(BaseModel):
+class LeftOutRecord(Record):
     """Something that the rule did not take."""
 
     kind: str
@@ -43,10 +51,8 @@ class LeftOutRecord(BaseModel):
     reason: str
 
 
-class ManifestInfo(BaseModel):
+class ManifestInfo(Record):
     """`manifest.json`: where the tables come from, and their digests."""
-
-    model_config = ConfigDict(extra="forbid")
 
     schema_version: int = SCHEMA_VERSION
     dataset: str
@@ -123,26 +129,20 @@ def write_manifest(out: Path, info: ManifestInfo, rows: Mapping[str, Rows], *, o
             f"{folder}: holds other episodes (digest {present.digest[:12]}, now {info.digest[:12]}). A version is "
             "frozen: choose another name with --version, or replace it with --overwrite."
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{info.version}."))
-    try:
+    with whole_folder(folder, replaces=True) as fresh:
         for name in TABLES:
             table = make_table(name, rows[name])
-            write_whole(scratch / f"{name}.parquet", partial(pq.write_table, table, compression="zstd"))
-        write_whole(scratch / "manifest.json", json.dumps(info.model_dump(), indent=1, ensure_ascii=False) + "\n")
-        scratch.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        scratch.rename(folder)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
+            write_whole(fresh / f"{name}.parquet", partial(pq.write_table, table, compression="zstd"))
+        _write_info(fresh, info)
     return True
 
 
 def mark_superseded(folder: Path, successor: str) -> None:
     """Notes in a manifest that another version has taken its place."""
-    info = read_info(folder).model_copy(update={"superseded_by": successor})
+    _write_info(folder, read_info(folder).model_copy(update={"superseded_by": successor}))
+
+
+def _write_info(folder: Path, info: ManifestInfo) -> None:
     write_whole(folder / "manifest.json", json.dumps(info.model_dump(), indent=1, ensure_ascii=False) + "\n")
 
 
@@ -154,9 +154,7 @@ def read_info(folder: Path) -> ManifestInfo:
     except OSError as error:
         raise ManifestError(f"{path}: cannot be read ({error.strerror}). Is {folder} a manifest's folder?") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "file"
-        raise ManifestError(f"{path}: {where}: {first['msg']}. Build the split again.") from error
+        raise ManifestError(f"{path}: {first_problem(error)}. Build the split again.") from error
     if info.schema_version != SCHEMA_VERSION:
         raise ManifestError(f"{path}: schema {info.schema_version}, this fsbench reads {SCHEMA_VERSION}. Update it.")
     return info
@@ -220,6 +218,24 @@ def find_manifest(dataset: str, splits: Path | None = None) -> Path:
         f"{' and '.join(map(str, places))}: no manifest of {dataset!r}. "
         f"Build it with 'fsbench build-splits {dataset}'. {suggestion(dataset, known)}"
     )
+
+
+def manifest_of_digest(dataset: str, digest: str, splits: Path | None = None) -> Manifest | None:
+    """Returns the version of a dataset's manifest that has a digest; None if there is none.
+
+    Args:
+        dataset: Name of the dataset.
+        digest: What names the episodes: `ManifestInfo.digest`.
+        splits: Where to look; see `find_manifest`.
+    """
+    try:
+        newest = find_manifest(dataset, splits)
+    except ManifestError:
+        return None
+    for path in sorted(newest.parent.glob("*/manifest.json")):
+        if read_info(path.parent).digest == digest:
+            return read_manifest(path.parent)
+    return None
 
 
 def _shipped() -> list[Path]:

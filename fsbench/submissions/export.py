@@ -1,7 +1,5 @@
 """Writing a run's predictions in the field's form, for servers and for other tools."""
 
-import shutil
-import tempfile
 import zipfile
 from collections.abc import Collection
 from collections.abc import Iterable
@@ -16,6 +14,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from fsbench.errors import RunError
+from fsbench.files import whole_folder
+from fsbench.files import write_files
 from fsbench.files import write_whole
 from fsbench.masks.rle import decode_masks
 from fsbench.masks.rle import Rle
@@ -62,7 +62,8 @@ def export_run(run_folder: Path, out: Path, *, draw: int | None = None) -> None:
         if out.suffix == ".zip":
             write_whole(out, lambda stream: _write_zip(stream, _files(run, keys, out.name)))
         else:
-            _write_folder(out, _files(run, keys, out.name))
+            with whole_folder(out) as fresh:
+                write_files(fresh, _files(run, keys, out.name))
 
 
 def _write_zip(stream: IO[bytes], files: Iterable[tuple[str, bytes]]) -> None:
@@ -72,21 +73,6 @@ def _write_zip(stream: IO[bytes], files: Iterable[tuple[str, bytes]]) -> None:
             info = zipfile.ZipInfo(name)
             info.external_attr = 0o644 << 16
             archive.writestr(info, content)
-
-
-def _write_folder(out: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=".tmp"))
-    try:
-        for name, content in files:
-            path = partial / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        partial.chmod(0o755)
-        partial.replace(out)
-    except BaseException:
-        shutil.rmtree(partial)
-        raise
 
 
 def _files(run: Submission, keys: Collection[MaskKey], title: str) -> Iterator[tuple[str, bytes]]:

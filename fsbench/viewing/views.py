@@ -76,11 +76,6 @@ class EpisodeView:
     query: FramesView
     tracks: tuple[Track, ...]
 
-    @property
-    def masked_tracks(self) -> tuple[Track, ...]:
-        """The methods whose masks are known."""
-        return tuple(track for track in self.tracks if track.masks is not None)
-
 
 class Views:
     """Makes views of a manifest's episodes."""
@@ -90,6 +85,7 @@ class Views:
         self._pictures = pictures
         self._episodes = _by_id(manifest, "episodes", "episode_id")
         self._supports = _by_id(manifest, "supports", "support_id")
+        self._class_names = manifest.class_names
         self._frames = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
 
     def __contains__(self, episode_id: str) -> bool:
@@ -130,7 +126,7 @@ class Views:
         ids = sorted(
             (row["draw"], support_id)
             for support_id, row in self._supports.items()
-            if support_id.split("/", 1)[1].rpartition("/")[0] == class_name
+            if self._class_names[row["class_id"]] == class_name
         )
         return {support_id: self.support(support_id) for _, support_id in ids}
 

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from fsbench.errors import RunError
 from fsbench.errors import suggestion
+from fsbench.records import all_problems
 from fsbench.training import Augmentation
 from fsbench.training import FrameChoice
 from fsbench.training import RELEASED_AUGMENTATION
@@ -131,15 +132,10 @@ class Recipe:
         try:
             return _ADAPTER.validate_python(values)
         except ValidationError as error:
-            raise RunError(f"{where}: {'; '.join(map(_problem, error.errors()))}.") from error
+            raise RunError(f"{where}: {'; '.join(all_problems(error))}.") from error
 
 
 _ADAPTER = TypeAdapter(Recipe)
-
-
-def _problem(error: Mapping[str, Any]) -> str:  # Any: see pydantic's ErrorDetails
-    message = error["msg"].removeprefix("Value error, ").rstrip(".")
-    return ": ".join([".".join(map(str, error["loc"])), message] if error["loc"] else [message])
 
 
 def _require_known(values: Mapping[str, Any], cls: type, where: str) -> None:

@@ -1,7 +1,6 @@
 """A training's folder: what it is (`training.json`), all that it needs to go on (`state.pt`), and the checkpoint."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -10,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel
-from pydantic import ConfigDict
 from pydantic import ValidationError
 from torch import nn
 from torch import Tensor
 
 from fsbench.errors import RunError
 from fsbench.files import locked
+from fsbench.files import whole_folder
 from fsbench.files import write_whole
+from fsbench.records import first_problem
+from fsbench.records import Record
 from fsbench_baselines.training.task import Task
 
 __all__ = [
@@ -37,7 +37,7 @@ _PACKAGES = ("fsbench", "accelerate", "numpy", "opencv-python-headless", "pillow
 _VERSION = 1
 
 
-class TrainingIdentity(BaseModel):
+class TrainingIdentity(Record):
     """What makes two trainings the same. None goes on with the state of another.
 
     Attributes:
@@ -48,8 +48,6 @@ class TrainingIdentity(BaseModel):
         precision: "no", "bf16" or "fp16".
         about: What else there is to say, such as method and fold.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     recipe: dict[str, Any]  # Any: JSON
     seed: int
@@ -79,7 +77,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-class TrainingRecord(BaseModel):
+class TrainingRecord(Record):
     """What a finished training leaves beside its checkpoint, as `training.json`.
 
     Attributes:
@@ -90,8 +88,6 @@ class TrainingRecord(BaseModel):
         episodes: All episodes, each as often as it was seen.
         seconds: All steps together.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: int = _VERSION
     identity: TrainingIdentity
@@ -111,8 +107,7 @@ def read_record(path: Path) -> TrainingRecord:
     try:
         return TrainingRecord.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        problem = " ".join(str(error).split())
-        raise RunError(f"{path}: is no record of a training ({problem}). Give another --out.") from error
+        raise RunError(f"{path}: is no record of a training ({first_problem(error)}). Give another --out.") from error
 
 
 def write_state(path: Path, identity: TrainingIdentity, content: Mapping[str, Any]) -> None:
@@ -169,9 +164,5 @@ def held(folder: Path) -> Iterator[None]:
 
 def save_model(task: Task, folder: Path) -> None:
     """Writes a task's checkpoint whole, in place of one that may be there."""
-    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".tmp"))
-    partial.chmod(0o755)
-    task.save(partial)
-    if folder.exists():
-        shutil.rmtree(folder)
-    partial.rename(folder)
+    with whole_folder(folder, replaces=True) as fresh:
+        task.save(fresh)

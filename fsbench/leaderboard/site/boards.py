@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from fsbench.errors import FsbenchError
-from fsbench.errors import ManifestError
 from fsbench.errors import RunError
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.details import EPISODES
@@ -25,10 +24,8 @@ from fsbench.leaderboard.tables import Table
 from fsbench.masks.rle import Rle
 from fsbench.masks.rle import valid_code
 from fsbench.splits.ids import parse_episode_id
-from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import Manifest
-from fsbench.splits.manifest import read_info
-from fsbench.splits.manifest import read_manifest
+from fsbench.splits.manifest import manifest_of_digest
 from fsbench.viewing.pictures import find_pictures
 from fsbench.viewing.pictures import Pictures
 from fsbench.viewing.views import EpisodeView
@@ -128,7 +125,8 @@ def make_boards(entries: Iterable[Entry], splits: Path | None = None, data_root:
     """
     boards = []
     for table in leaderboard_tables(entries):
-        manifest = _manifest(table.rows[0].entry, splits)
+        entry = table.rows[0].entry
+        manifest = manifest_of_digest(entry.dataset, entry.manifest_digest, splits)
         pictures = find_pictures(manifest, data_root) if manifest is not None else None
         boards.append(Board(table, manifest, pictures))
     return boards
@@ -171,15 +169,3 @@ def _mask(label: str, row: _Row) -> Rle:
         return valid_code(row["height"], row["width"], row["counts"])
     except ValueError as error:
         raise RunError(f"The gallery of {label!r} holds no mask for {row['episode_id']!r}: {error}.") from error
-
-
-def _manifest(entry: Entry, splits: Path | None) -> Manifest | None:
-    """Finds the manifest that an entry was made with."""
-    try:
-        newest = find_manifest(entry.dataset, splits)
-    except ManifestError:
-        return None
-    for path in sorted(newest.parent.glob("*/manifest.json")):
-        if read_info(path.parent).digest == entry.manifest_digest:
-            return read_manifest(path.parent)
-    return None

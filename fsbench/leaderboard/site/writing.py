@@ -1,12 +1,12 @@
 """The files of a site."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
 
 from fsbench.errors import RunError
+from fsbench.files import whole_folder
+from fsbench.files import write_files
 from fsbench.leaderboard.site.addresses import compare_page
 from fsbench.leaderboard.site.addresses import episode_page
 from fsbench.leaderboard.site.addresses import gallery_page
@@ -54,20 +54,8 @@ def write_site(out: Path, boards: Sequence[Board]) -> Path:
     """
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / _MARK).is_file())):
         raise RunError(f"{out}: holds something that is no site (no {_MARK}). Give another --out, or remove it.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    try:
-        for name, content in site_files(boards):
-            path = scratch / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-        scratch.chmod(0o755)
-        if out.exists():
-            shutil.rmtree(out)
-        scratch.rename(out)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
+    with whole_folder(out, replaces=True) as fresh:
+        write_files(fresh, site_files(boards))
     return out / "index.html"
 
 

@@ -1,6 +1,5 @@
 """Masks in Parquet: a file, or the parts of a run."""
 
-import re
 import threading
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -11,10 +10,13 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fsbench.errors import RunError
 from fsbench.errors import SubmissionError
 from fsbench.masks.predictions import SCHEMA
 from fsbench.masks.rle import Rle
 from fsbench.masks.rle import valid_code
+from fsbench.splits.ids import EpisodeKey
+from fsbench.splits.ids import parse_episode_id
 from fsbench.submissions.forms.contract import FORMS
 from fsbench.submissions.forms.contract import Found
 from fsbench.submissions.forms.contract import MaskKey
@@ -27,7 +29,6 @@ __all__ = ["ParquetSubmission"]
 MAX_GROUP_BYTES = 256 << 20
 """Of a row group of a Parquet file, which is what is read at a time."""
 
-_EPISODE = re.compile(r"f[0-9]+/.+/d(?P<draw>[0-9]{1,6})/(?P<video>[^/]+)/(?P<expression>[^/]+)")
 _TEXT_COLUMNS = ("episode_id", "video", "expression", "frame", "counts")
 
 
@@ -161,15 +162,19 @@ def _texts(column: pa.ChunkedArray) -> list[str | None]:
 
 
 def _episode_keys() -> Callable[[str | None, str | None], MaskKey | str]:
-    parsed: dict[str | None, tuple[int, str, str] | None] = {}
+    parsed: dict[str | None, EpisodeKey | None] = {}
 
     def key(episode_id: str | None, frame: str | None) -> MaskKey | str:
         if episode_id not in parsed:
-            match = _EPISODE.fullmatch(episode_id or "")
-            parsed[episode_id] = (int(match["draw"]), match["video"], match["expression"]) if match else None
+            try:
+                parsed[episode_id] = parse_episode_id(episode_id or "")
+            except RunError:
+                parsed[episode_id] = None
         if (episode := parsed[episode_id]) is None:
             return f"{episode_id!r} is no episode id"
-        return MaskKey(*episode, frame) if frame is not None else "frame is missing"
+        if frame is None:
+            return "frame is missing"
+        return MaskKey(episode.draw, episode.video_id, episode.expression_id, frame)
 
     return key
 
