@@ -50,6 +50,7 @@ from fsbench_cma import QueryBatch
 from fsbench_cma import save_checkpoint
 from fsbench_cma import SupportBatch
 from fsbench_cma.affinity import power_transform
+from fsbench_cma.declarations import CMAOptions
 from fsbench_cma.method import CMAMethod
 from fsbench_cma.model import SupportFeatures
 
@@ -206,7 +207,8 @@ def main() -> None:
         if options.checkpoint is None:
             make_checkpoint(Path(folder))
         checkpoint = options.checkpoint or Path(folder)
-        method = CMAMethod(checkpoint=checkpoint, short_side=options.short_side, device="cpu")
+        settings = CMAOptions(checkpoint=checkpoint, short_side=options.short_side, device="cpu")
+        method = CMAMethod(settings)
         method.prepare(Fold("synthetic", 1, novel=("disc",), base=()))
         clips = [Clip(frames) for frames in videos]
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter
 
 from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Fold
@@ -99,6 +98,8 @@ class ColourPrototype:
 
     def adapt(self, support: Support) -> Appearance | None:
         """Returns the appearance of the support objects; None if no support frame shows one."""
+        from scipy.ndimage import gaussian_filter  # takes longer than all else: not before it is needed
+
         cells, weights, places, areas = [], [], [], []
         for shot in support.shots:
             masks = shrink(shot.masks.astype(np.float32), self.working_size)
@@ -148,6 +149,8 @@ def _colour_cells(frames: Bytes) -> npt.NDArray[np.int32]:
 
 def _density(cells: npt.NDArray[np.int32], weights: npt.NDArray[np.floating]) -> Floats:
     """Returns the smoothed density over the colour cells, float32 [C], positive, of weighted pixels of equal shape."""
+    from scipy.ndimage import gaussian_filter  # as above
+
     histogram = np.bincount(cells.ravel(), weights.ravel(), CELLS**3).reshape(CELLS, CELLS, CELLS)
     smooth = gaussian_filter(histogram.astype(np.float64), HISTOGRAM_BLUR, mode="nearest").ravel()
     return np.asarray((1 - UNIFORM_SHARE) * smooth / smooth.sum() + UNIFORM_SHARE / smooth.size, dtype=np.float32)

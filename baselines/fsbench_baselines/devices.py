@@ -1,8 +1,10 @@
-"""Where torch computes."""
+"""Where torch computes, and in which numbers."""
 
 import torch
 
-__all__ = ["pick_device"]
+__all__ = ["DTYPES", "pick_device"]
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def pick_device(name: str) -> torch.device:

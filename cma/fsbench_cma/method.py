@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from fsbench.errors import DataError
-from fsbench.methods import MethodInfo
 from fsbench.methods import Shot
 from fsbench.methods import Support
 from fsbench_baselines.pixels import normalised_frames
@@ -21,24 +20,15 @@ from fsbench_baselines.referformer.method import FamilyMethod
 from fsbench_baselines.referformer.task import FamilyTask
 from fsbench_baselines.referformer.task import Start
 from fsbench_baselines.training.recipe import Recipe
+from fsbench_cma import declarations
 from fsbench_cma.checkpoint import load_checkpoint
 from fsbench_cma.checkpoint import load_released
+from fsbench_cma.declarations import CMAOptions
 from fsbench_cma.model import CMA
 from fsbench_cma.model import SupportFeatures
 from fsbench_cma.task import build_task
 
 __all__ = ["AddMethod", "CMAMethod", "SelfMethod"]
-
-_PAPER = (
-    "Li et al., Learning Cross-Modal Affinity for Referring Video Object Segmentation Targeting Limited Samples, "
-    "ICCV 2023"
-)
-
-
-def _info(name: str, summary: str) -> MethodInfo:
-    licence = "Apache-2.0 (this code); weights have their authors' terms"
-    declared = ("as the checkpoint's authors declare",)
-    return MethodInfo(name, "1", summary, paper=_PAPER, licence=licence, trained_on=declared)
 
 
 class CMAMethod(FamilyMethod):
@@ -47,55 +37,14 @@ class CMAMethod(FamilyMethod):
     A support set of several videos is laid end to end; frames of the further ones are stretched to the first's size.
     """
 
-    info = _info("cma", "CMA (Li et al.): cross affinity between support and query.")
+    info = declarations.CMA.info
     affinity: Literal["cross", "self", "add"] = "cross"
 
-    def __init__(
-        self,
-        checkpoint: Path | None = None,
-        backbone: str = "resnet50",
-        dab: bool | None = None,
-        tokenizer: str = "roberta-base",
-        text_config: Path | None = None,
-        device: str = "auto",
-        dtype: Literal["float32", "bfloat16"] = "float32",
-        chunk: int = 10,
-        query_choice: Literal["chunk", "video"] = "chunk",
-        short_side: int | None = None,
-        compile: bool = False,
-        max_frames: int | None = None,
-        first_layer_boxes: Literal["broadcast", "proper"] | None = None,
-        support_frames: Literal["middle", "all"] | None = None,
-        mask_support: Literal["zero", "exclude"] | None = None,
-    ) -> None:
-        """Notes the options; see `FamilyMethod` for those of the whole family.
-
-        Args:
-            checkpoint, backbone, tokenizer, text_config, device, dtype, chunk, query_choice, short_side, compile,
-                max_frames: See `FamilyMethod`.
-            dab: Whether released weights have DAB queries; None for the variant's own training script.
-            first_layer_boxes, support_frames, mask_support: Deviations from the released behaviour (`ModelConfig`);
-                None for what the checkpoint says.
-        """
-        super().__init__(
-            checkpoint,
-            backbone,
-            tokenizer,
-            text_config,
-            device,
-            dtype,
-            chunk,
-            query_choice,
-            short_side,
-            compile,
-            max_frames,
-        )
-        self.dab = self.affinity == "cross" if dab is None else dab
-        wanted = {
-            "first_layer_boxes": first_layer_boxes,
-            "support_frames": support_frames,
-            "mask_support": mask_support,
-        }
+    def __init__(self, options: CMAOptions) -> None:
+        """Notes the options; `prepare` loads the weights."""
+        super().__init__(options)
+        self.dab = self.affinity == "cross" if options.dab is None else options.dab
+        wanted = {name: getattr(options, name) for name in ("first_layer_boxes", "support_frames", "mask_support")}
         self.deviations = {name: value for name, value in wanted.items() if value is not None}
 
     def load(self, checkpoint: Path) -> CMA:
@@ -112,12 +61,6 @@ class CMAMethod(FamilyMethod):
             options = {"backbone": self.backbone, "affinity": self.affinity, "dab": self.dab}
             model = load_released(checkpoint, **options, text_config=text)
         return _with_config(model, replace(model.config, **self.deviations)) if self.deviations else model
-
-    @classmethod
-    def shipped_checkpoint(cls, dataset: str, fold: int) -> Path | None:
-        """Returns the folder of the weights that come with this package for a fold of a dataset, if there are any."""
-        folder = Path(__file__).parent / "weights" / cls.info.name / dataset / f"fold-{fold}"
-        return folder if folder.is_dir() else None
 
     def build_task(self, recipe: Recipe, start: Start) -> FamilyTask:
         """Returns how the model learns."""
@@ -154,14 +97,14 @@ class CMAMethod(FamilyMethod):
 class SelfMethod(CMAMethod):
     """The self-affinity ablation."""
 
-    info = _info("cma-self", "CMA's ablation: the query looks at itself, the support's object is set beside it.")
+    info = declarations.CMA_SELF.info
     affinity = "self"
 
 
 class AddMethod(CMAMethod):
     """The ablation without affinity."""
 
-    info = _info("cma-add", "CMA's ablation: the support's object is added to the query.")
+    info = declarations.CMA_ADD.info
     affinity = "add"
 
 

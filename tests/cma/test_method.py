@@ -16,9 +16,8 @@ from fsbench.methods import Shot
 from fsbench.methods import Support
 from fsbench.methods.registry import find_method
 from fsbench_baselines.referformer.config import ModelConfig
+from fsbench_cma import declarations
 from fsbench_cma.checkpoint import save_checkpoint
-from fsbench_cma.method import CMAMethod
-from fsbench_cma.method import SelfMethod
 from fsbench_cma.model import CMA
 from tests.tiny import write_dataset
 
@@ -66,7 +65,7 @@ def files(tmp_path_factory):
 
 def make(files, **options):
     given = {"checkpoint": files / "checkpoint.pth", "text_config": files / "text.json", "short_side": 48}
-    method = CMAMethod(**{**given, "tokenizer": str(files / "tokenizer"), "device": "cpu", **options})
+    method = declarations.CMA(**{**given, "tokenizer": str(files / "tokenizer"), "device": "cpu", **options})
     method.prepare(FOLD)
     return method
 
@@ -207,8 +206,8 @@ def test_weights_of_another_affinity_are_refused_by_name(files, tmp_path):
 
 
 def test_shipped_weights_are_the_method_s_own():
-    assert CMAMethod.shipped_checkpoint("mini-ref-davis", 0) is None
-    assert SelfMethod.shipped_checkpoint("mini-ref-shapes", 1) is None
+    assert declarations.CMA.shipped_checkpoint("mini-ref-davis", 0) is None
+    assert declarations.CMA_SELF.shipped_checkpoint("mini-ref-shapes", 1) is None
 
 
 def test_half_a_checkpoint_keeps_its_tokenizer_and_nearly_its_masks(files, method, tmp_path):

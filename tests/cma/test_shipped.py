@@ -13,7 +13,7 @@ from fsbench.running.evaluate import evaluate_method
 from fsbench.running.evaluate import Request
 from fsbench.running.fold import RunOptions
 from fsbench.splits.manifest import read_manifest
-from fsbench_cma.method import CMAMethod
+from fsbench_cma import declarations
 from tests.conftest import ROOT
 
 SPLITS = ROOT / "splits" / "mini-ref-shapes" / "v2"
@@ -68,7 +68,7 @@ def test_the_shipped_weights_give_the_numbers_on_the_leaderboard(entry, tmp_path
 
 
 def test_every_fold_has_weights_of_its_own_and_together_they_are_small(entry):
-    folders = [CMAMethod.shipped_checkpoint("mini-ref-shapes", fold.fold) for fold in entry.folds]
+    folders = [declarations.CMA.shipped_checkpoint("mini-ref-shapes", fold.fold) for fold in entry.folds]
     assert [content_digest(folder) for folder in folders] == [fold.checkpoint_sha256 for fold in entry.folds]
     assert len({fold.checkpoint_sha256 for fold in entry.folds}) == 4
     assert sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file()) < 12.5e6

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 
-__all__ = ["DANetConfig"]
+__all__ = ["DANetConfig", "OnlineLearning"]
 
 
 @dataclass(frozen=True)
@@ -52,3 +52,24 @@ class DANetConfig:
         if unknown:
             raise ValueError(f"the configuration of a DANet has no entry {', '.join(unknown)}")
         return cls(**values)
+
+
+@dataclass(frozen=True)
+class OnlineLearning:
+    """How to learn from a support set; the defaults are the released ones.
+
+    Attributes:
+        steps: Passes over the support frames, at most.
+        lr: Learning rate of Adam.
+        enough: Mean J on the support frames above which there is nothing (more) to learn.
+        check_every: Passes between looks at J.
+        weight_decay: Of Adam, a part of the gradient.
+        background_weight: See `cross_entropy`.
+    """
+
+    steps: int = 21
+    lr: float = 5e-6
+    enough: float = 0.5
+    check_every: int = 5
+    weight_decay: float = 5e-4
+    background_weight: float = 0.1

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,25 +14,25 @@ from torch import Tensor
 from fsbench.errors import PluginError
 from fsbench.methods import Clip
 from fsbench.methods import Fold
-from fsbench.methods import MethodInfo
 from fsbench.methods import Support
 from fsbench.training.job import TrainingJob
 from fsbench_baselines.danet.checkpoint import load_checkpoint
 from fsbench_baselines.danet.checkpoint import load_released
 from fsbench_baselines.danet.checkpoint import save_checkpoint
+from fsbench_baselines.danet.config import OnlineLearning
+from fsbench_baselines.danet.declarations import DANET
+from fsbench_baselines.danet.declarations import DANetOptions
 from fsbench_baselines.danet.letterbox import Letterbox
 from fsbench_baselines.danet.model import DANet
 from fsbench_baselines.danet.model import LowMaps
 from fsbench_baselines.danet.model import QueryMaps
 from fsbench_baselines.danet.model import SupportMaps
 from fsbench_baselines.danet.online import learn_support
-from fsbench_baselines.danet.online import OnlineLearning
 from fsbench_baselines.danet.task import train_danet
+from fsbench_baselines.devices import DTYPES
 from fsbench_baselines.devices import pick_device
 
 __all__ = ["DANetMethod"]
-
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -56,52 +55,21 @@ class DANetMethod:
     remainder; the agent is the middle frame of each chunk, so masks depend on the size of the chunks.
     """
 
-    info = MethodInfo(
-        name="danet",
-        version="1",
-        summary="DANet (Chen et al.): few-shot video object segmentation, which reads no sentence.",
-        paper="Chen et al., Delving Deep into Many-to-many Attention for Few-shot Video Object Segmentation, CVPR 2021",
-        licence="Apache-2.0 (this code); weights have their authors' terms",
-        trained_on=("as the checkpoint's authors declare",),
-    )
+    info = DANET.info
 
-    def __init__(
-        self,
-        checkpoint: Path | None = None,
-        device: str = "auto",
-        dtype: Literal["float32", "bfloat16"] = "float32",
-        size: str | None = None,
-        chunk: int = 5,
-        max_frames: int | None = None,
-        online_steps: int = 0,
-        online_lr: float = OnlineLearning.lr,
-        online_enough: float = OnlineLearning.enough,
-    ) -> None:
-        """Notes the options; `prepare` loads the weights.
-
-        Args:
-            checkpoint: Released weights (a file), or a folder of ours.
-            device: auto, cpu, cuda or mps.
-            dtype: Of weights and activations.
-            size: HEIGHTxWIDTH in pixels of the canvas that frames are placed on; None for what the checkpoint says,
-                241x425 for released weights.
-            chunk: Frames that go through the model at once.
-            max_frames: Bound on `chunk`, for where memory is short.
-            online_steps: Passes of online learning over the support frames, at most: 0 for none, 21 as released.
-            online_lr, online_enough: See `OnlineLearning`.
-        Raises:
-            PluginError: An option has a value that it cannot have.
-        """
-        self.checkpoint = checkpoint
-        self.device = pick_device(device)
-        self.dtype = _DTYPES[dtype]
-        self.size = None if size is None else _parse_size(size)
-        if chunk < 1 or online_steps < 0:
-            raise PluginError(f"chunk is at least 1 and online_steps at least 0, not {chunk} and {online_steps}.")
-        if online_steps and self.dtype != torch.float32:
+    def __init__(self, options: DANetOptions) -> None:
+        """Notes the options; `prepare` loads the weights. Raises PluginError if one has a value that it cannot have."""
+        self.checkpoint = options.checkpoint
+        self.device = pick_device(options.device)
+        self.dtype = DTYPES[options.dtype]
+        self.size = None if options.size is None else _parse_size(options.size)
+        steps = options.online_steps
+        if options.chunk < 1 or steps < 0:
+            raise PluginError(f"chunk is at least 1 and online_steps at least 0, not {options.chunk} and {steps}.")
+        if steps and self.dtype != torch.float32:
             raise PluginError("Online learning takes steps too small for bfloat16. Give --option dtype=float32.")
-        self.chunk = min(chunk, max_frames or chunk)
-        self.online = OnlineLearning(steps=online_steps, lr=online_lr, enough=online_enough)
+        self.chunk = min(options.chunk, options.max_frames or options.chunk)
+        self.online = OnlineLearning(steps=steps, lr=options.online_lr, enough=options.online_enough)
 
     def prepare(self, fold: Fold) -> None:
         """Loads the weights. Raises PluginError without a checkpoint, DataError if one cannot be loaded."""

@@ -7,40 +7,19 @@ Axes: K support frames, H W pixels.
 """
 
 from copy import deepcopy
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch import Tensor
 
 from fsbench.metrics import region_similarity
+from fsbench_baselines.danet.config import OnlineLearning
 from fsbench_baselines.danet.losses import cross_entropy
 from fsbench_baselines.danet.losses import overlap_loss
 from fsbench_baselines.danet.model import DANet
 from fsbench_baselines.danet.model import LowMaps
 
-__all__ = ["OnlineLearning", "learn_support"]
-
-
-@dataclass(frozen=True)
-class OnlineLearning:
-    """How to learn from a support set; the defaults are the released ones.
-
-    Attributes:
-        steps: Passes over the support frames, at most.
-        lr: Learning rate of Adam.
-        enough: Mean J on the support frames above which there is nothing (more) to learn.
-        check_every: Passes between looks at J.
-        weight_decay: Of Adam, a part of the gradient.
-        background_weight: See `cross_entropy`.
-    """
-
-    steps: int = 21
-    lr: float = 5e-6
-    enough: float = 0.5
-    check_every: int = 5
-    weight_decay: float = 5e-4
-    background_weight: float = 0.1
+__all__ = ["learn_support"]
 
 
 def learn_support(model: DANet, frames: Tensor, masks: Tensor, settings: OnlineLearning) -> nn.Module | None:

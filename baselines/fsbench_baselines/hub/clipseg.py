@@ -1,7 +1,6 @@
 """CLIPSeg (Lüddecke and Ecker, 2022), frame by frame: from the sentence alone, or from sentence and support."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,13 +11,14 @@ from transformers import CLIPSegForImageSegmentation
 
 from fsbench.methods import Clip
 from fsbench.methods import Fold
-from fsbench.methods import MethodInfo
 from fsbench.methods import Support
+from fsbench_baselines.hub.declarations import CLIPSEG
+from fsbench_baselines.hub.declarations import CLIPSEG_SUPPORT
+from fsbench_baselines.hub.declarations import CLIPSegOptions
 from fsbench_baselines.hub.frames import IMAGENET
 from fsbench_baselines.hub.frames import masks_from
 from fsbench_baselines.hub.frames import normalised
 from fsbench_baselines.hub.method import HubMethod
-from fsbench_baselines.hub.weights import Dtype
 from fsbench_baselines.hub.weights import FILES
 from fsbench_baselines.hub.weights import find_folder
 from fsbench_baselines.hub.weights import load_model
@@ -31,40 +31,18 @@ __all__ = ["CLIPSeg", "CLIPSegSupport"]
 _BACKGROUND = 0.1  # of its brightness
 _BLUR = 0.01  # standard deviation, in diagonals of the picture
 _MARGIN = 0.1  # around the object, in longer sides of its box
-_TRAINED_ON = ("CLIP's 400 M pairs of picture and text", "PhraseCut+")
-_PAPER = "Lüddecke and Ecker, Image Segmentation Using Text and Image Prompts, CVPR 2022"
-_LICENCE = "Apache-2.0 (this code); weights: see baselines/cards/clipseg.md"
 
 
 class CLIPSeg(HubMethod):
     """Zero-shot: what in each frame fits the sentence."""
 
-    info = MethodInfo("clipseg", "1", "CLIPSeg, zero-shot from the sentence, per frame.", _PAPER, _LICENCE, _TRAINED_ON)
+    info = CLIPSEG.info
 
-    def __init__(
-        self,
-        weights: str = "CIDAS/clipseg-rd64-refined",
-        revision: str = "main",
-        checkpoint: Path | None = None,
-        device: str = "auto",
-        dtype: Dtype = "float32",
-        side: int = 352,
-        threshold: float = 0.5,
-    ) -> None:
-        """Notes the options; `prepare` loads the weights.
-
-        Args:
-            weights: Hub repository.
-            revision: Of it.
-            checkpoint: Folder of the model, which goes before the hub.
-            device: auto, cpu, cuda or mps.
-            dtype: Of weights and activations.
-            side: Of the square pictures that the model sees, in pixels; a multiple of its patches'.
-            threshold: Probability above which a pixel is the object's.
-        """
-        super().__init__(weights, revision, checkpoint, device, dtype)
-        self.side = side
-        self.threshold = threshold
+    def __init__(self, options: CLIPSegOptions) -> None:
+        """Notes the options; `prepare` loads the weights."""
+        super().__init__(options)
+        self.side = options.side
+        self.threshold = options.threshold
 
     def prepare(self, fold: Fold) -> None:
         """Loads the weights. Raises PluginError if there are none, DataError if they cannot be read."""
@@ -105,14 +83,7 @@ class CLIPSeg(HubMethod):
 class CLIPSegSupport(CLIPSeg):
     """One-shot: the sentence's embedding and the mean embedding of the support's pictures, averaged."""
 
-    info = MethodInfo(
-        "clipseg-support",
-        "1",
-        "CLIPSeg from sentence and support pictures, their embeddings averaged, per frame.",
-        _PAPER,
-        _LICENCE.replace("clipseg.md", "clipseg-support.md"),
-        _TRAINED_ON,
-    )
+    info = CLIPSEG_SUPPORT.info
 
     @torch.inference_mode()
     def adapt(self, support: Support) -> Tensor | None:

@@ -2,14 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 from transformers import GroundingDinoForObjectDetection
@@ -18,14 +14,14 @@ from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenc
 
 from fsbench.methods import Clip
 from fsbench.methods import Fold
-from fsbench.methods import MethodInfo
+from fsbench_baselines.devices import DTYPES
+from fsbench_baselines.hub.declarations import GROUNDED_SAM2
+from fsbench_baselines.hub.declarations import GroundedSAM2Options
 from fsbench_baselines.hub.frames import IMAGENET
 from fsbench_baselines.hub.frames import masks_from
 from fsbench_baselines.hub.frames import normalised
 from fsbench_baselines.hub.frames import pieces
 from fsbench_baselines.hub.method import HubMethod
-from fsbench_baselines.hub.weights import Dtype
-from fsbench_baselines.hub.weights import DTYPES
 from fsbench_baselines.hub.weights import FILES
 from fsbench_baselines.hub.weights import find_folder
 from fsbench_baselines.hub.weights import load_model
@@ -56,47 +52,15 @@ class _Prompt:
 class GroundedSAM2(HubMethod):
     """The box of the highest score in any frame, followed to both ends of the video; the support is ignored."""
 
-    info = MethodInfo(
-        name="grounded-sam2",
-        version="1",
-        summary="Grounding DINO's best box for the sentence, followed by SAM 2; zero-shot.",
-        paper="Liu et al., Grounding DINO, ECCV 2024; Ravi et al., SAM 2, ICLR 2025; Ren et al., Grounded SAM, 2024",
-        licence="Apache-2.0 (this code); weights: see baselines/cards/grounded-sam2.md",
-        trained_on=("Objects365", "GoldG", "Cap4M", "SA-1B", "SA-V", "SAM 2's internal videos"),
-    )
-    models: ClassVar[tuple[str, ...]] = ("", "tracker_")
+    info = GROUNDED_SAM2.info
 
-    def __init__(
-        self,
-        weights: str = "IDEA-Research/grounding-dino-tiny",
-        revision: str = "main",
-        tracker_weights: str = "facebook/sam2.1-hiera-large",
-        tracker_revision: str = "main",
-        checkpoint: Path | None = None,
-        device: str = "auto",
-        dtype: Dtype = "float32",
-        short_side: int = 800,
-        max_frames: Annotated[int, Field(ge=2)] = 100,
-    ) -> None:
-        """Notes the options; `prepare` loads the weights.
-
-        Args:
-            weights: Hub repository of Grounding DINO.
-            revision: Of it.
-            tracker_weights: Hub repository of SAM 2.
-            tracker_revision: Of it.
-            checkpoint: Folder with the folders `detector` and `tracker`, which goes before the hub.
-            device: auto, cpu, cuda or mps.
-            dtype: Of SAM 2's weights and activations; Grounding DINO stays in float32.
-            short_side: Shorter side of the frames that Grounding DINO sees, in pixels.
-            max_frames: That SAM 2 follows at once. A longer video is followed in pieces; each starts from the last
-                frame so far in which the object was seen, with its mask there.
-        """
-        super().__init__(weights, revision, checkpoint, device, dtype)
-        self.tracker_weights = tracker_weights
-        self.tracker_revision = tracker_revision
-        self.short_side = short_side
-        self.max_frames = max_frames
+    def __init__(self, options: GroundedSAM2Options) -> None:
+        """Notes the options; `prepare` loads the weights."""
+        super().__init__(options)
+        self.tracker_weights = options.tracker_weights
+        self.tracker_revision = options.tracker_revision
+        self.short_side = options.short_side
+        self.max_frames = options.max_frames
 
     def prepare(self, fold: Fold) -> None:
         """Loads the weights. Raises PluginError if there are none, DataError if they cannot be read."""

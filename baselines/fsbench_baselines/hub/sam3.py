@@ -5,26 +5,22 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
-from pathlib import Path
-from typing import Annotated
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 from torch import Tensor
 from transformers import Sam3VideoModel
 from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
 
 from fsbench.methods import Clip
 from fsbench.methods import Fold
-from fsbench.methods import MethodInfo
+from fsbench_baselines.hub import declarations
+from fsbench_baselines.hub.declarations import SAM3Options
 from fsbench_baselines.hub.frames import HALF
 from fsbench_baselines.hub.frames import masks_from
 from fsbench_baselines.hub.frames import normalised
 from fsbench_baselines.hub.frames import pieces
 from fsbench_baselines.hub.method import HubMethod
-from fsbench_baselines.hub.weights import Dtype
 from fsbench_baselines.hub.weights import FILES
 from fsbench_baselines.hub.weights import find_folder
 from fsbench_baselines.hub.weights import load_model
@@ -58,43 +54,14 @@ class Track:
 class SAM3(HubMethod):
     """The object that fits the concept best, or all that fit; the support is ignored."""
 
-    info = MethodInfo(
-        name="sam3",
-        version="1",
-        summary="SAM 3 with the sentence as concept; zero-shot.",
-        paper="Carion et al., SAM 3: Segment Anything with Concepts, 2025",
-        licence="Apache-2.0 (this code); weights: SAM License, see baselines/cards/sam3.md",
-        trained_on=("SA-Co (HQ, SYN, EXT, VIDEO)", "SA-1B", "SA-V"),
-    )
+    info = declarations.SAM3.info
 
-    def __init__(
-        self,
-        weights: str = "facebook/sam3",
-        revision: str = "main",
-        checkpoint: Path | None = None,
-        device: str = "auto",
-        dtype: Dtype = "float32",
-        prompt: Literal["sentence", "noun-phrase"] = "sentence",
-        objects: Literal["best", "all"] = "best",
-        max_frames: Annotated[int, Field(ge=2)] = 100,
-    ) -> None:
-        """Notes the options; `prepare` loads the weights.
-
-        Args:
-            weights: Hub repository.
-            revision: Of it.
-            checkpoint: Folder of the model, which goes before the hub.
-            device: auto, cpu, cuda or mps.
-            dtype: Of weights and activations.
-            prompt: What is looked for: all of the sentence, or its first noun phrase.
-            objects: The masks of the best object (by detection score times share of frames), or of all together.
-            max_frames: That the model follows at once. A longer video goes in pieces that share one frame; see
-                `join_tracks`.
-        """
-        super().__init__(weights, revision, checkpoint, device, dtype)
-        self.prompt = prompt
-        self.objects = objects
-        self.max_frames = max_frames
+    def __init__(self, options: SAM3Options) -> None:
+        """Notes the options; `prepare` loads the weights."""
+        super().__init__(options)
+        self.prompt = options.prompt
+        self.objects = options.objects
+        self.max_frames = options.max_frames
 
     def prepare(self, fold: Fold) -> None:
         """Loads the weights. Raises PluginError if there are none, DataError if they cannot be read."""

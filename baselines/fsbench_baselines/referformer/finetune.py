@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from dataclasses import replace
-from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -16,12 +15,15 @@ from torch import nn
 from torch import Tensor
 
 from fsbench.methods import Clip
-from fsbench.methods import MethodInfo
 from fsbench.methods import Shot
 from fsbench.methods import Support
 from fsbench.training import TrainingClip
 from fsbench.training.clips import object_boxes
 from fsbench_baselines.pixels import resized_frames
+from fsbench_baselines.referformer.declarations import FamilyOptions
+from fsbench_baselines.referformer.declarations import FinetuneOptions
+from fsbench_baselines.referformer.declarations import REFERFORMER_FINETUNE
+from fsbench_baselines.referformer.declarations import ReferFormerOptions
 from fsbench_baselines.referformer.losses import Criterion
 from fsbench_baselines.referformer.method import ReferFormerMethod
 from fsbench_baselines.referformer.recipes import CORRECTED
@@ -43,56 +45,16 @@ class FinetuneMethod(ReferFormerMethod):
     A support set starts from the checkpoint's weights, which are in place again after each call.
     """
 
-    info = MethodInfo(
-        name="referformer-finetune",
-        version="1",
-        summary="ReferFormer (Wu et al.), fine-tuned on each support set.",
-        paper="Wu et al., Language as Queries for Referring Video Object Segmentation, CVPR 2022",
-        licence="Apache-2.0 (this code); weights have their authors' terms",
-        trained_on=("as the checkpoint's authors declare",),
-    )
+    info = REFERFORMER_FINETUNE.info
 
-    def __init__(
-        self,
-        checkpoint: Path | None = None,
-        backbone: str = "resnet50",
-        tokenizer: str = "roberta-base",
-        text_config: Path | None = None,
-        device: str = "auto",
-        chunk: int = 10,
-        query_choice: Literal["chunk", "video"] = "chunk",
-        short_side: int | None = None,
-        max_frames: int | None = None,
-        steps: int = 120,
-        lr: float = 1e-4,
-        frozen: str = "backbone,text_encoder",
-        seed: int = 0,
-    ) -> None:
-        """Notes the options; see `FamilyMethod` for those of the whole family.
-
-        Args:
-            checkpoint, backbone, tokenizer, text_config, device, chunk, query_choice, short_side, max_frames: See
-                `FamilyMethod`; a step, too, sees a chunk of frames at most.
-            steps: Of AdamW on a support set; shots and their chunks take turns.
-            lr: Learning rate, the same for all steps and all that trains.
-            frozen: Prefixes of the names of what does not train, with commas between them.
-            seed: Of dropout.
-        """
-        super().__init__(
-            checkpoint,
-            backbone,
-            tokenizer,
-            text_config,
-            device,
-            chunk=chunk,
-            query_choice=query_choice,
-            short_side=short_side,
-            max_frames=max_frames,
-        )
-        prefixes = tuple(prefix.strip() for prefix in frozen.split(",") if prefix.strip())
-        self.recipe = replace(CORRECTED, name="finetune", lr=lr, rates={}, frozen=prefixes, frozen_eval=True)
-        self.steps = steps
-        self.seed = seed
+    def __init__(self, options: FinetuneOptions) -> None:
+        """Notes the options; `prepare` loads the weights."""
+        family = {entry.name: getattr(options, entry.name) for entry in fields(FamilyOptions)}
+        super().__init__(ReferFormerOptions(**family))
+        prefixes = tuple(prefix.strip() for prefix in options.frozen.split(",") if prefix.strip())
+        self.recipe = replace(CORRECTED, name="finetune", lr=options.lr, rates={}, frozen=prefixes, frozen_eval=True)
+        self.steps = options.steps
+        self.seed = options.seed
 
     def adapt(self, support: Support) -> dict[str, Tensor]:
         """Returns the weights that the support leads to, by name and on the CPU; none if it shows no object."""

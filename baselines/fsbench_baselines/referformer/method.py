@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +24,13 @@ from fsbench.protocol import short_side_size
 from fsbench.training.job import TrainingJob
 from fsbench_baselines.backbones import fold_batch_norm
 from fsbench_baselines.checkpoints import save_checkpoint
+from fsbench_baselines.devices import DTYPES
 from fsbench_baselines.devices import pick_device
 from fsbench_baselines.pixels import normalised_frames
 from fsbench_baselines.referformer.checkpoint import load_checkpoint
 from fsbench_baselines.referformer.checkpoint import load_released
+from fsbench_baselines.referformer.declarations import REFERFORMER
+from fsbench_baselines.referformer.declarations import ReferFormerOptions
 from fsbench_baselines.referformer.model import Features
 from fsbench_baselines.referformer.model import ReferFormer
 from fsbench_baselines.referformer.preprocess import Tokenizer
@@ -41,8 +43,6 @@ from fsbench_baselines.referformer.transformer import Decoded
 from fsbench_baselines.training.recipe import Recipe
 
 __all__ = ["FamilyMethod", "ReferFormerMethod"]
-
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -66,46 +66,18 @@ class FamilyMethod:
 
     info: MethodInfo
 
-    def __init__(
-        self,
-        checkpoint: Path | None = None,
-        backbone: str = "resnet50",
-        tokenizer: str = "roberta-base",
-        text_config: Path | None = None,
-        device: str = "auto",
-        dtype: Literal["float32", "bfloat16"] = "float32",
-        chunk: int = 10,
-        query_choice: Literal["chunk", "video"] = "chunk",
-        short_side: int | None = None,
-        compile: bool = False,
-        max_frames: int | None = None,
-    ) -> None:
-        """Notes the options; `prepare` loads the weights.
-
-        Args:
-            checkpoint: Released weights (a file), or a folder of ours.
-            backbone: Of released weights; a folder of ours knows its own.
-            tokenizer: Folder or hub name of the tokenizer; a folder of ours may hold its own.
-            text_config: JSON of a RobertaConfig other than roberta-base, for released weights.
-            device: auto, cpu, cuda or mps.
-            dtype: Of weights and activations.
-            chunk: Frames that go through the model at once; results depend on it, as in the released code.
-            query_choice: Choose the object query anew in each chunk (released) or once for the video.
-            short_side: Shorter side of the frames that the model sees, in pixels; None for what the checkpoint says,
-                360 for released weights.
-            compile: Let torch compile the encoder; pays off over many videos.
-            max_frames: Bound on `chunk`, for where memory is short.
-        """
-        self.checkpoint = checkpoint
-        self.backbone = backbone
-        self.tokenizer = tokenizer
-        self.text_config = text_config
-        self.device = pick_device(device)
-        self.dtype = _DTYPES[dtype]
-        self.chunk = min(chunk, max_frames or chunk)
-        self.query_choice = query_choice
-        self.short_side = short_side
-        self.compile = compile
+    def __init__(self, options: ReferFormerOptions) -> None:
+        """Notes the options; `prepare` loads the weights."""
+        self.checkpoint = options.checkpoint
+        self.backbone = options.backbone
+        self.tokenizer = options.tokenizer
+        self.text_config = options.text_config
+        self.device = pick_device(options.device)
+        self.dtype = DTYPES[options.dtype]
+        self.chunk = min(options.chunk, options.max_frames or options.chunk)
+        self.query_choice = options.query_choice
+        self.short_side = options.short_side
+        self.compile = options.compile
 
     def load(self, checkpoint: Path) -> ReferFormer:
         """Returns the model with its weights."""
@@ -242,14 +214,7 @@ class FamilyMethod:
 class ReferFormerMethod(FamilyMethod):
     """ReferFormer without any use of the support: what a model trained on sentences alone does with novel classes."""
 
-    info = MethodInfo(
-        name="referformer",
-        version="1",
-        summary="ReferFormer (Wu et al.), zero-shot: the support is ignored.",
-        paper="Wu et al., Language as Queries for Referring Video Object Segmentation, CVPR 2022",
-        licence="Apache-2.0 (this code); weights have their authors' terms",
-        trained_on=("as the checkpoint's authors declare",),
-    )
+    info = REFERFORMER.info
 
     def load(self, checkpoint: Path) -> ReferFormer:
         """Returns the model with its weights."""

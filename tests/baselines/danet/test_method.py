@@ -9,7 +9,7 @@ from fsbench.methods import Clip
 from fsbench.methods import Fold
 from fsbench.methods.registry import find_method
 from fsbench_baselines.danet import save_checkpoint
-from fsbench_baselines.danet.method import DANetMethod
+from fsbench_baselines.danet.declarations import DANET
 from tests.baselines.danet.samples import clip
 from tests.baselines.danet.samples import small_model
 from tests.baselines.danet.samples import support
@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 
 
 def make(folder, **options):
-    method = DANetMethod(checkpoint=folder, device="cpu", **options)
+    method = DANET(checkpoint=folder, device="cpu", **options)
     method.prepare(FOLD)
     return method
 

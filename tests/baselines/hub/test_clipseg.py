@@ -1,9 +1,9 @@
 import numpy as np
 import torch
 
-from fsbench_baselines.hub.clipseg import CLIPSeg
-from fsbench_baselines.hub.clipseg import CLIPSegSupport
 from fsbench_baselines.hub.clipseg import highlighted
+from fsbench_baselines.hub.declarations import CLIPSEG
+from fsbench_baselines.hub.declarations import CLIPSEG_SUPPORT
 from fsbench_baselines.hub.frames import IMAGENET
 from fsbench_baselines.hub.frames import masks_from
 from fsbench_baselines.hub.frames import normalised
@@ -20,7 +20,7 @@ def made(kind, models, **options):
 
 @torch.inference_mode()
 def test_encoding_a_frame_once_gives_what_the_whole_model_gives(models):
-    method, query = made(CLIPSeg, models), clip(frames=1)
+    method, query = made(CLIPSEG, models), clip(frames=1)
     tokens = method.tokenizer(["the left dog"], return_tensors="pt")
     pixels = normalised(query.frames, (32, 32), IMAGENET)
     whole = method.model(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"], pixel_values=pixels)
@@ -33,7 +33,7 @@ def test_encoding_a_frame_once_gives_what_the_whole_model_gives(models):
 
 @torch.inference_mode()
 def test_the_condition_is_the_mean_of_sentence_and_support(models):
-    method = made(CLIPSegSupport, models)
+    method = made(CLIPSEG_SUPPORT, models)
     text, adapted = method.embed_text("the dog"), method.adapt(support())
     assert not torch.allclose(text, adapted)
     torch.testing.assert_close(method.condition(adapted, text), (text + adapted) / 2)
@@ -43,7 +43,7 @@ def test_the_condition_is_the_mean_of_sentence_and_support(models):
 
 @torch.inference_mode()
 def test_a_sentence_is_cut_at_the_text_encoder_s_limit(models):
-    method = made(CLIPSeg, models)
+    method = made(CLIPSEG, models)
     long = "the dog " * 20
     assert torch.equal(method.embed_text(long), method.embed_text(long + "left cat"))
     assert not torch.equal(method.embed_text("the dog"), method.embed_text("the cat"))

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 import torch
 
+from fsbench_baselines.hub.declarations import GROUNDED_SAM2
 from fsbench_baselines.hub.grounded_sam2 import _Prompt
-from fsbench_baselines.hub.grounded_sam2 import GroundedSAM2
 from tests.baselines.hub.test_methods import clip
 from tests.baselines.hub.test_methods import FOLD
 
 
 def made(models, **options):
-    method = GroundedSAM2(checkpoint=models / "grounded", device="cpu", short_side=72, **options)
+    method = GROUNDED_SAM2(checkpoint=models / "grounded", device="cpu", short_side=72, **options)
     method.prepare(FOLD)
     return method
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from transformers.models.seggpt.image_processing_pil_seggpt import SegGptImageProcessorPil
 
-from fsbench_baselines.hub.seggpt import SegGPT
+from fsbench_baselines.hub.declarations import SEGGPT
 from tests.baselines.hub.test_methods import clip
 from tests.baselines.hub.test_methods import FOLD
 from tests.baselines.hub.test_methods import support
@@ -11,7 +11,7 @@ from tests.baselines.hub.test_methods import support
 
 @pytest.fixture(scope="module")
 def method(models):
-    made = SegGPT(checkpoint=models / "seggpt", device="cpu")
+    made = SEGGPT(checkpoint=models / "seggpt", device="cpu")
     made.prepare(FOLD)
     return made
 

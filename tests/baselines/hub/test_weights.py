@@ -10,7 +10,7 @@ from fsbench.cli import main
 from fsbench.errors import DataError
 from fsbench.errors import PluginError
 from fsbench_baselines.hub import weights
-from fsbench_baselines.hub.seggpt import SegGPT
+from fsbench_baselines.hub.declarations import SEGGPT
 from tests.baselines.hub.tiny_models import write_clipseg
 from tests.baselines.hub.tiny_models import write_seggpt
 from tests.tiny import write_dataset
@@ -60,7 +60,7 @@ def test_a_branch_is_pinned_to_the_commit_in_the_cache_without_asking_the_hub(ca
 def test_the_hub_is_asked_once_with_a_time_limit_and_its_absence_is_explained(cache):
     _, asked = cache
     with pytest.raises(PluginError) as caught:
-        SegGPT().prepare(None)
+        SEGGPT().prepare(None)
     for part in ("BAAI/seggpt-vit-large", "main", "hf download", "--checkpoint", "config.json", "model.safetensors"):
         assert part in str(caught.value)
     assert asked == [("BAAI/seggpt-vit-large", {"revision": "main", "timeout": weights.HUB_TIMEOUT})]

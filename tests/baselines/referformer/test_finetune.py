@@ -8,8 +8,9 @@ from fsbench.methods import Clip
 from fsbench.methods import Fold
 from fsbench.methods import Shot
 from fsbench.methods import Support
+from fsbench_baselines.referformer.declarations import FinetuneOptions
+from fsbench_baselines.referformer.declarations import REFERFORMER
 from fsbench_baselines.referformer.finetune import FinetuneMethod
-from fsbench_baselines.referformer.method import ReferFormerMethod
 from fsbench_baselines.referformer.task import build_task
 from fsbench_baselines.referformer.task import Start
 from tests.baselines.referformer.training_samples import clip as training_clip
@@ -36,7 +37,9 @@ def checkpoint(tmp_path_factory):
 
 
 def make(checkpoint, **options):
-    method = FinetuneMethod(checkpoint, **{"device": "cpu", "steps": 3, "lr": 0.01, **options})
+    method = FinetuneMethod(
+        FinetuneOptions(checkpoint=checkpoint, **{"device": "cpu", "steps": 3, "lr": 0.01, **options})
+    )
     method.prepare(FOLD)
     return method
 
@@ -115,14 +118,14 @@ def test_steps_lower_the_loss_on_the_support(checkpoint):
             task.loss = loss
             super()._train(task, parameters, batches)
 
-    method = Noting(checkpoint, device="cpu", steps=12, lr=2e-3)
+    method = Noting(FinetuneOptions(checkpoint=checkpoint, device="cpu", steps=12, lr=2e-3))
     method.prepare(FOLD)
     method.adapt(support())
     assert np.mean(losses[-3:]) < 0.9 * losses[0]
 
 
 def test_no_object_or_no_steps_is_the_model_as_it_is(checkpoint):
-    plain = ReferFormerMethod(checkpoint, device="cpu")
+    plain = REFERFORMER(checkpoint=checkpoint, device="cpu")
     plain.prepare(FOLD)
     (shot,) = support().shots
     empty = Support((Shot(shot.frames, np.zeros_like(shot.masks), shot.sentence),))

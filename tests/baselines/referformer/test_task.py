@@ -18,8 +18,8 @@ from fsbench_baselines.pixels import normalised_frames
 from fsbench_baselines.referformer.batch import Output
 from fsbench_baselines.referformer.batch import QueryBatch
 from fsbench_baselines.referformer.config import ModelConfig
+from fsbench_baselines.referformer.declarations import REFERFORMER
 from fsbench_baselines.referformer.losses import Criterion
-from fsbench_baselines.referformer.method import ReferFormerMethod
 from fsbench_baselines.referformer.model import ReferFormer
 from fsbench_baselines.referformer.targets import Targets
 from fsbench_baselines.referformer.task import build_task
@@ -253,7 +253,7 @@ def test_a_saved_task_is_a_checkpoint_that_training_and_the_method_take(tmp_path
     assert torch.equal(again.tokens(SENTENCES)[0], task.tokens(SENTENCES)[0])
     assert again.model.config == task.model.config
 
-    method = ReferFormerMethod(checkpoint=tmp_path, short_side=48, device="cpu")
+    method = REFERFORMER(checkpoint=tmp_path, short_side=48, device="cpu")
     method.prepare(Fold("mini-ref-shapes", 0, ("wug",), ("dog",)))
     assert method.tokens(["the wug"])[0].tolist() == [[0, 11, 3, 2]]
     frames = clip(frames=3).frames

@@ -1,0 +1,183 @@
+"""The methods on hub models and their options."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from typing import Any
+from typing import ClassVar
+from typing import Literal
+
+from pydantic import Field
+
+from fsbench.methods import MethodInfo
+from fsbench_baselines.declaration import Declaration
+from fsbench_baselines.declaration import Dtype
+
+__all__ = [
+    "CLIPSEG",
+    "CLIPSEG_SUPPORT",
+    "GROUNDED_SAM2",
+    "SAM3",
+    "SEGGPT",
+    "CLIPSegOptions",
+    "GroundedSAM2Options",
+    "HubOptions",
+    "SAM3Options",
+    "SegGPTOptions",
+]
+
+_LICENCE = "Apache-2.0 (this code); weights: see baselines/cards/{}.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubOptions:
+    """Options of every method on hub models.
+
+    Attributes:
+        weights: Hub repository.
+        revision: Of it: a branch, a tag or a commit.
+        checkpoint: Folder of the model, which goes before the hub.
+        device: auto, cpu, cuda or mps.
+        dtype: Of weights and activations.
+    """
+
+    models: ClassVar[tuple[str, ...]] = ("",)  # a prefix for each model, of its options weights and revision
+
+    weights: str
+    revision: str = "main"
+    checkpoint: Path | None = None
+    device: str = "auto"
+    dtype: Dtype = "float32"
+
+
+@dataclass(frozen=True)
+class _HubDeclaration(Declaration):
+    """A method whose weights have a name and a revision on the hub."""
+
+    def pin(self, options: Mapping[str, Any]) -> dict[str, Any]:  # Any: see MethodFactory.resolve
+        """Returns the options with each revision replaced by the commit that it stands for; see `pin_options`."""
+        from fsbench_baselines.hub.weights import pin_options
+
+        return pin_options(options, *self.options.models)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CLIPSegOptions(HubOptions):
+    """Options of CLIPSeg.
+
+    Attributes:
+        side: Of the square pictures that the model sees, in pixels; a multiple of its patches'.
+        threshold: Probability above which a pixel is the object's.
+    """
+
+    weights: str = "CIDAS/clipseg-rd64-refined"
+    side: int = 352
+    threshold: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegGPTOptions(HubOptions):
+    """Options of SegGPT."""
+
+    weights: str = "BAAI/seggpt-vit-large"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroundedSAM2Options(HubOptions):
+    """Options of Grounding DINO and SAM 2.
+
+    Attributes:
+        weights: Hub repository of Grounding DINO.
+        tracker_weights: Hub repository of SAM 2.
+        tracker_revision: Of it.
+        checkpoint: Folder with the folders `detector` and `tracker`, which goes before the hub.
+        dtype: Of SAM 2's weights and activations; Grounding DINO stays in float32.
+        short_side: Shorter side of the frames that Grounding DINO sees, in pixels.
+        max_frames: That SAM 2 follows at once, at least 2. A longer video is followed in pieces; each starts from the
+            last frame so far in which the object was seen, with its mask there.
+    """
+
+    models: ClassVar[tuple[str, ...]] = ("", "tracker_")
+
+    weights: str = "IDEA-Research/grounding-dino-tiny"
+    tracker_weights: str = "facebook/sam2.1-hiera-large"
+    tracker_revision: str = "main"
+    short_side: int = 800
+    max_frames: Annotated[int, Field(ge=2)] = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class SAM3Options(HubOptions):
+    """Options of SAM 3.
+
+    Attributes:
+        prompt: What is looked for: all of the sentence, or its first noun phrase.
+        objects: The masks of the best object (by detection score times share of frames), or of all together.
+        max_frames: That the model follows at once, at least 2. A longer video goes in pieces that share one frame; see
+            `join_tracks`.
+    """
+
+    weights: str = "facebook/sam3"
+    prompt: Literal["sentence", "noun-phrase"] = "sentence"
+    objects: Literal["best", "all"] = "best"
+    max_frames: Annotated[int, Field(ge=2)] = 100
+
+
+def _clipseg(name: str, summary: str, code: str) -> Declaration:
+    info = MethodInfo(
+        name=name,
+        version="1",
+        summary=summary,
+        paper="Lüddecke and Ecker, Image Segmentation Using Text and Image Prompts, CVPR 2022",
+        licence=_LICENCE.format(name),
+        trained_on=("CLIP's 400 M pairs of picture and text", "PhraseCut+"),
+    )
+    return _HubDeclaration(info, CLIPSegOptions, f"fsbench_baselines.hub.clipseg:{code}")
+
+
+CLIPSEG = _clipseg("clipseg", "CLIPSeg, zero-shot from the sentence, per frame.", "CLIPSeg")
+CLIPSEG_SUPPORT = _clipseg(
+    "clipseg-support",
+    "CLIPSeg from sentence and support pictures, their embeddings averaged, per frame.",
+    "CLIPSegSupport",
+)
+
+SEGGPT = _HubDeclaration(
+    MethodInfo(
+        name="seggpt",
+        version="1",
+        summary="SegGPT, few-shot by masks, per frame; sentences are not read.",
+        paper="Wang et al., SegGPT: Segmenting Everything In Context, ICCV 2023",
+        licence=_LICENCE.format("seggpt"),
+        trained_on=("ADE20K", "COCO", "PASCAL VOC", "Cityscapes", "LIP", "PACO", "retinal vessels", "iSAID", "LoveDA"),
+    ),
+    SegGPTOptions,
+    "fsbench_baselines.hub.seggpt:SegGPT",
+)
+
+GROUNDED_SAM2 = _HubDeclaration(
+    MethodInfo(
+        name="grounded-sam2",
+        version="1",
+        summary="Grounding DINO's best box for the sentence, followed by SAM 2; zero-shot.",
+        paper="Liu et al., Grounding DINO, ECCV 2024; Ravi et al., SAM 2, ICLR 2025; Ren et al., Grounded SAM, 2024",
+        licence=_LICENCE.format("grounded-sam2"),
+        trained_on=("Objects365", "GoldG", "Cap4M", "SA-1B", "SA-V", "SAM 2's internal videos"),
+    ),
+    GroundedSAM2Options,
+    "fsbench_baselines.hub.grounded_sam2:GroundedSAM2",
+)
+
+SAM3 = _HubDeclaration(
+    MethodInfo(
+        name="sam3",
+        version="1",
+        summary="SAM 3 with the sentence as concept; zero-shot.",
+        paper="Carion et al., SAM 3: Segment Anything with Concepts, 2025",
+        licence="Apache-2.0 (this code); weights: SAM License, see baselines/cards/sam3.md",
+        trained_on=("SA-Co (HQ, SYN, EXT, VIDEO)", "SA-1B", "SA-V"),
+    ),
+    SAM3Options,
+    "fsbench_baselines.hub.sam3:SAM3",
+)

@@ -1,0 +1,100 @@
+"""ReferFormer's methods and their options."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fsbench.methods import MethodInfo
+from fsbench_baselines.declaration import Declaration
+from fsbench_baselines.declaration import Dtype
+
+__all__ = ["REFERFORMER", "REFERFORMER_FINETUNE", "FamilyOptions", "FinetuneOptions", "ReferFormerOptions"]
+
+_PAPER = "Wu et al., Language as Queries for Referring Video Object Segmentation, CVPR 2022"
+_LICENCE = "Apache-2.0 (this code); weights have their authors' terms"
+_DECLARED = ("as the checkpoint's authors declare",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FamilyOptions:
+    """Options of every method of the family.
+
+    Attributes:
+        checkpoint: Released weights (a file), or a folder of ours.
+        backbone: Of released weights; a folder of ours knows its own.
+        tokenizer: Folder or hub name of the tokenizer; a folder of ours may hold its own.
+        text_config: JSON of a RobertaConfig other than roberta-base, for released weights.
+        device: auto, cpu, cuda or mps.
+        chunk: Frames that go through the model at once; results depend on it, as in the released code.
+        query_choice: Choose the object query anew in each chunk (released) or once for the video.
+        short_side: Shorter side of the frames that the model sees, in pixels; None for what the checkpoint says, 360
+            for released weights.
+        max_frames: Bound on `chunk`, for where memory is short.
+    """
+
+    checkpoint: Path | None = None
+    backbone: str = "resnet50"
+    tokenizer: str = "roberta-base"
+    text_config: Path | None = None
+    device: str = "auto"
+    chunk: int = 10
+    query_choice: Literal["chunk", "video"] = "chunk"
+    short_side: int | None = None
+    max_frames: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferFormerOptions(FamilyOptions):
+    """Options of a method that only looks.
+
+    Attributes:
+        dtype: Of weights and activations.
+        compile: Let torch compile the encoder; pays off over many videos.
+    """
+
+    dtype: Dtype = "float32"
+    compile: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneOptions(FamilyOptions):
+    """Options of the method that learns at test time; a step, too, sees a chunk of frames at most.
+
+    Attributes:
+        steps: Of AdamW on a support set; shots and their chunks take turns.
+        lr: Learning rate, the same for all steps and all that trains.
+        frozen: Prefixes of the names of what does not train, with commas between them.
+        seed: Of dropout.
+    """
+
+    steps: int = 120
+    lr: float = 1e-4
+    frozen: str = "backbone,text_encoder"
+    seed: int = 0
+
+
+REFERFORMER = Declaration(
+    MethodInfo(
+        name="referformer",
+        version="1",
+        summary="ReferFormer (Wu et al.), zero-shot: the support is ignored.",
+        paper=_PAPER,
+        licence=_LICENCE,
+        trained_on=_DECLARED,
+    ),
+    ReferFormerOptions,
+    "fsbench_baselines.referformer.method:ReferFormerMethod",
+)
+
+REFERFORMER_FINETUNE = Declaration(
+    MethodInfo(
+        name="referformer-finetune",
+        version="1",
+        summary="ReferFormer (Wu et al.), fine-tuned on each support set.",
+        paper=_PAPER,
+        licence=_LICENCE,
+        trained_on=_DECLARED,
+    ),
+    FinetuneOptions,
+    "fsbench_baselines.referformer.finetune:FinetuneMethod",
+)

@@ -1,0 +1,56 @@
+"""CMA, its ablations, and their options."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fsbench.methods import MethodInfo
+from fsbench_baselines.declaration import Declaration
+from fsbench_baselines.referformer.declarations import ReferFormerOptions
+
+__all__ = ["CMA", "CMA_ADD", "CMA_SELF", "CMAOptions"]
+
+_PAPER = (
+    "Li et al., Learning Cross-Modal Affinity for Referring Video Object Segmentation Targeting Limited Samples, "
+    "ICCV 2023"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CMAOptions(ReferFormerOptions):
+    """Options of CMA and its ablations. The last three are deviations from the released behaviour (`ModelConfig`).
+
+    Attributes:
+        dab: Whether released weights have DAB queries; None for the variant's own training script.
+        first_layer_boxes: How the first decoder layer's boxes are made; None for what the checkpoint says.
+        support_frames: Which support frames are looked at; None for what the checkpoint says.
+        mask_support: What of the support is outside the object; None for what the checkpoint says.
+    """
+
+    dab: bool | None = None
+    first_layer_boxes: Literal["broadcast", "proper"] | None = None
+    support_frames: Literal["middle", "all"] | None = None
+    mask_support: Literal["zero", "exclude"] | None = None
+
+
+class _Shipping(Declaration):
+    """A method for which this package has weights, for some folds."""
+
+    def shipped_checkpoint(self, dataset: str, fold: int) -> Path | None:
+        """Returns the folder of the weights that come with this package for a fold of a dataset, if there are any."""
+        folder = Path(__file__).parent / "weights" / self.info.name / dataset / f"fold-{fold}"
+        return folder if folder.is_dir() else None
+
+
+def _declare(name: str, summary: str, code: str) -> Declaration:
+    licence = "Apache-2.0 (this code); weights have their authors' terms"
+    declared = ("as the checkpoint's authors declare",)
+    info = MethodInfo(name, "1", summary, paper=_PAPER, licence=licence, trained_on=declared)
+    return _Shipping(info, CMAOptions, f"fsbench_cma.method:{code}")
+
+
+CMA = _declare("cma", "CMA (Li et al.): cross affinity between support and query.", "CMAMethod")
+CMA_SELF = _declare(
+    "cma-self", "CMA's ablation: the query looks at itself, the support's object is set beside it.", "SelfMethod"
+)
+CMA_ADD = _declare("cma-add", "CMA's ablation: the support's object is added to the query.", "AddMethod")
