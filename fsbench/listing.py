@@ -2,10 +2,12 @@
 
 from fsbench.datasets.catalogue import DATASETS
 from fsbench.datasets.catalogue import fallback_spec
+from fsbench.datasets.spec import DatasetSpec
 from fsbench.errors import PluginError
 from fsbench.methods.registry import MethodFactory
 from fsbench.methods.registry import registered_methods
 from fsbench.protocol import PROTOCOLS
+from fsbench.registry import source
 from fsbench.text import columns
 
 __all__ = ["listing"]
@@ -14,7 +16,7 @@ __all__ = ["listing"]
 def listing(what: str) -> str:
     """Returns a table of the methods, datasets or protocols."""
     if what == "datasets":
-        return columns([("dataset", "what it is"), *((s.name, s.title) for s in DATASETS.usable())])
+        return columns([("dataset", "what it is", "shows", "from"), *map(_dataset_row, DATASETS.usable())])
     if what == "protocols":
         named = ((p.name, p.about, p.signature) for p in PROTOCOLS.usable())
         return columns([("protocol", "what it is", "signature"), *named])
@@ -36,3 +38,7 @@ def _describe(method: MethodFactory, dataset: str) -> tuple[str, ...]:
         )
     except PluginError as error:
         return "-", f"cannot be used: {error}", "-", "no", "-"
+
+
+def _dataset_row(spec: DatasetSpec) -> tuple[str, ...]:
+    return spec.name, spec.title, spec.shows, source(DATASETS.points[spec.name])

@@ -5,6 +5,7 @@ from typing import Literal
 
 import click
 
+from fsbench.cli.options import described_option
 from fsbench.cli.options import entries_option
 from fsbench.cli.options import json_option
 from fsbench.errors import RunError
@@ -23,7 +24,10 @@ __all__ = ["compare", "leaderboard", "submit"]
     metavar="CLASS",
     help="A class that the weights have seen; may be repeated. Novel ones are flagged on the leaderboard.",
 )
-def submit(run: Path, entries: Path, links: tuple[str, ...], trained_classes: tuple[str, ...]) -> None:
+@described_option("what it lets be shown of it goes into the entries.")
+def submit(
+    run: Path, entries: Path, links: tuple[str, ...], trained_classes: tuple[str, ...], files: tuple[str, ...]
+) -> None:
     """Turn the finished runs in a folder into leaderboard entries.
 
     RUN is a run's folder, or one that holds several (all folds of a method, or all of runs/). Beside an entry's JSON
@@ -33,11 +37,15 @@ def submit(run: Path, entries: Path, links: tuple[str, ...], trained_classes: tu
     Examples:
       fsbench submit runs/mini-ref-davis/colour-prototype
       fsbench submit runs/mini-ref-youtube-vos/mine --link https://example.org/code --trained-on person
+      fsbench submit runs/my-set/mine --dataset my-set.yaml
     """
+    from fsbench.datasets.catalogue import dataset_spec
     from fsbench.leaderboard import entries_from_runs
     from fsbench.leaderboard import write_entries
 
-    found = entries_from_runs(run, trained_classes=trained_classes, links=links)
+    found = entries_from_runs(
+        run, trained_classes=trained_classes, links=links, described=[dataset_spec(file) for file in files]
+    )
     if not found:
         raise RunError(f"{run}: holds no finished run (no result.json). Run 'fsbench evaluate' first.")
     for path in write_entries(entries, found):
@@ -83,6 +91,7 @@ def compare(one: Path, other: Path, as_json: bool) -> None:
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="For html: also show pixels and sentences of datasets that are there. Such a site is for yourself alone.",
 )
+@described_option("for html: its pictures are shown as those of a registered one.")
 @click.option("--write", is_flag=True, help="Write README.md beside the entries.")
 @click.option("--check", is_flag=True, help="Fail if README.md beside the entries does not follow from them.")
 def leaderboard(
@@ -91,6 +100,7 @@ def leaderboard(
     style: Literal["md", "csv", "latex", "json", "html"],
     out: Path | None,
     data_root: Path | None,
+    files: tuple[str, ...],
     write: bool,
     check: bool,
 ) -> None:
@@ -105,15 +115,17 @@ def leaderboard(
       fsbench leaderboard --runs runs
       fsbench leaderboard --format html --out site
     """
+    from fsbench.datasets.catalogue import dataset_spec
     from fsbench.files import write_whole
     from fsbench.leaderboard import entries_from_runs
     from fsbench.leaderboard import read_entries
     from fsbench.leaderboard import readme
     from fsbench.leaderboard import render
 
-    if style != "html" and (out is not None or data_root is not None):
-        raise click.UsageError("--out and --data-root are for --format html.")
-    found = read_entries(entries) if runs is None else entries_from_runs(runs)
+    if style != "html" and (out is not None or data_root is not None or files):
+        raise click.UsageError("--out, --data-root and --dataset are for --format html.")
+    described = [dataset_spec(file) for file in files]
+    found = read_entries(entries) if runs is None else entries_from_runs(runs, described=described)
     if not found:
         where = entries if runs is None else runs
         raise RunError(f"{where}: no entries. Make some with 'fsbench evaluate' and 'fsbench submit'.")
@@ -123,7 +135,7 @@ def leaderboard(
         from fsbench.leaderboard.site import make_boards
         from fsbench.leaderboard.site import write_site
 
-        click.echo(write_site(out, make_boards(found, data_root=data_root)))
+        click.echo(write_site(out, make_boards(found, data_root=data_root, described=described)))
         return
     path = entries.parent / "README.md"
     if (write or check) and runs is not None:

@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from fsbench.cli.options import data_root_option
+from fsbench.cli.options import dataset_option
 from fsbench.cli.options import json_option
 
 __all__ = ["build_splits", "verify"]
 
 
 @click.command("build-splits")
-@click.argument("dataset", required=False)
+@click.argument("dataset", metavar="[NAME|FILE]", required=False)
 @data_root_option
 @click.option(
     "--out",
@@ -75,12 +76,14 @@ def build_splits(
 ) -> None:
     """Build a manifest: classes, folds, support draws and episodes.
 
-    Only metadata is read, never frames. The same data and options give the same episodes on every machine.
+    Only metadata is read, never frames. The same data and options give the same episodes on every machine. The dataset
+    is a registered one (see 'fsbench list datasets') or described by a YAML file (see 'Your dataset' in the README).
 
     \b
     Examples:
       fsbench build-splits mini-ref-youtube-vos --data-root ~/data
       fsbench build-splits mini-ref-youtube-vos --data-root ~/data --shots 5 --frames 1 --version danet-v1
+      fsbench build-splits my-set.yaml
     """
     from fsbench.datasets.catalogue import resolve_dataset
     from fsbench.splits.build import build_manifest
@@ -111,13 +114,15 @@ def build_splits(
     help="Also check local data: every video, frame, object and sentence that the manifest refers to.",
 )
 @click.option("--pixels/--no-pixels", default=True, show_default=True, help="Look for the objects in the label maps.")
+@dataset_option("Local data that is described by a YAML file.", "the dataset that the manifest names")
 @json_option
-def verify(splits: Path, data_root: Path | None, pixels: bool, as_json: bool) -> None:
+def verify(splits: Path, data_root: Path | None, pixels: bool, dataset: str | None, as_json: bool) -> None:
     """Check a manifest, and local data against it; list all problems.
 
     \b
-    Example:
+    Examples:
       fsbench verify splits/mini-ref-davis/pack-v1 --data-root ~/data
+      fsbench verify splits/my-set/v1 --dataset my-set.yaml
     """
     from fsbench.datasets.catalogue import open_dataset
     from fsbench.errors import ManifestError
@@ -125,10 +130,12 @@ def verify(splits: Path, data_root: Path | None, pixels: bool, as_json: bool) ->
     from fsbench.splits.verify import frames_on_disk
     from fsbench.splits.verify import verify_manifest
 
-    dataset = open_dataset(read_info(splits).dataset, data_root) if data_root else None
-    if dataset is not None and not frames_on_disk(dataset):
-        click.echo(f"{dataset.root}: no frames here, so only metadata is checked.", err=True)
-    problems = verify_manifest(splits, dataset, pixels=pixels, progress=True)
+    local = None
+    if data_root is not None or dataset is not None:
+        local = open_dataset(dataset or read_info(splits).dataset, data_root or Path("data"))
+    if local is not None and not frames_on_disk(local):
+        click.echo(f"{local.root}: no frames here, so only metadata is checked.", err=True)
+    problems = verify_manifest(splits, local, pixels=pixels, progress=True)
     if as_json:
         click.echo(json.dumps([problem._asdict() for problem in problems], indent=1))
     else:

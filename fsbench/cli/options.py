@@ -12,6 +12,7 @@ __all__ = [
     "backbone_option",
     "data_root_option",
     "dataset_option",
+    "described_option",
     "draws_option",
     "entries_option",
     "folds_option",
@@ -28,9 +29,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])  # Any: a click command's
 
 
 def dataset_option(about: str = "", default: str = "as in evaluate") -> Callable[[Command], Command]:
-    """Returns the option `--dataset`; `default` says in its help what is taken without one."""
+    """Returns the option `--dataset`: a name or a YAML file; `default` says in its help what is taken without one."""
     text = f"{about}  [default: {default}]" if about else f"[default: {default}]"
-    return click.option("--dataset", metavar="NAME", help=text)
+    return click.option("--dataset", metavar="NAME|FILE", help=text)
+
+
+def described_option(about: str) -> Callable[[Command], Command]:
+    """Returns the option `--dataset`, as `files`, of commands on runs, which know their dataset by its name alone."""
+    return click.option(
+        "--dataset", "files", metavar="FILE", multiple=True, help=f"A YAML file that describes a dataset: {about}"
+    )
 
 
 def data_root_option(command: Command) -> Command:

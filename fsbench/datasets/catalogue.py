@@ -80,10 +80,10 @@ def fallback_spec() -> DatasetSpec:
     return found[0]
 
 
-def find_root(spec: DatasetSpec, data_root: Path) -> Path | None:
+def find_root(spec: DatasetSpec, data_root: Path | None) -> Path | None:
     """Returns the dataset's folder: one of its own places, `data_root` or a folder in it; None if none holds it."""
-    below = [data_root / folder for folder in spec.folders or (spec.name,)]
-    return next((place for place in (*spec.places, data_root, *below) if _holds(place, spec)), None)
+    below = [] if data_root is None else [data_root, *(data_root / folder for folder in spec.folders or (spec.name,))]
+    return next((place for place in (*spec.places, *below) if _holds(place, spec)), None)
 
 
 def open_dataset(name: str, root: Path | str) -> Dataset:
@@ -99,7 +99,7 @@ def open_dataset(name: str, root: Path | str) -> Dataset:
     return open_spec(dataset_spec(name), Path(root))
 
 
-def open_spec(spec: DatasetSpec, data_root: Path) -> Dataset:
+def open_spec(spec: DatasetSpec, data_root: Path | None) -> Dataset:
     """Opens the dataset of a spec; see `open_dataset`."""
     root = find_root(spec, data_root)
     if root is None:
@@ -148,7 +148,7 @@ def _holds(place: Path, spec: DatasetSpec) -> bool:
     return place.is_dir() and (place in spec.places or place.name in (spec.folders or (spec.name,)))
 
 
-def _not_there(spec: DatasetSpec, data_root: Path) -> str:
+def _not_there(spec: DatasetSpec, data_root: Path | None) -> str:
     if spec.layout is None:
         return f"{spec.name}: no package says how this dataset is read. Name a registered one, or a YAML file."
     below = " or ".join(f"{folder}/" for folder in spec.folders or (spec.name,))

@@ -6,6 +6,7 @@ from typing import Any
 from typing import Literal
 
 from pydantic import BaseModel
+from pydantic import BeforeValidator
 from pydantic import ConfigDict
 from pydantic import Field
 from pydantic import TypeAdapter
@@ -45,17 +46,30 @@ class _LayoutSection(_Section):
     annotations: _Below
 
 
+def _named_layout(value: object) -> object:
+    """Returns the section that a name stands for; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    if value not in LAYOUTS:
+        raise ValueError(f"{value!r} is no layout. {suggestion(value, LAYOUTS)} Or give a section of its own")
+    layout = LAYOUTS[value]
+    lists = {"images": list(layout.images), "suffixes": list(layout.suffixes)}
+    return _LayoutSection(
+        metadata=layout.metadata, expressions=layout.expressions, annotations=layout.annotations, **lists
+    )
+
+
 class _RuleSection(_Section):
     """See `BuildRule`."""
 
-    minimum: _Count = 2
-    cap: _Limit = 0
-    shots: _Count = 1
-    frames: _Count = 5
-    draws: _Count = 5
-    queries: _Limit = 0
-    seed: int = 0
-    draws_from: DrawsFrom = "different videos"
+    minimum: _Count = BuildRule.minimum
+    cap: _Limit = BuildRule.cap
+    shots: _Count = BuildRule.shots
+    frames: _Count = BuildRule.frames
+    draws: _Count = BuildRule.draws
+    queries: _Limit = BuildRule.queries
+    seed: int = BuildRule.seed
+    draws_from: DrawsFrom = BuildRule.draws_from
 
 
 class _Description(_Section):
@@ -70,7 +84,9 @@ class _Description(_Section):
 
     name: _Name
     title: str = ""
-    layout: _LayoutSection | Literal["ref-youtube-vos", "sail-vos"] = "ref-youtube-vos"
+    layout: Annotated[_LayoutSection, BeforeValidator(_named_layout)] = Field(
+        default="ref-youtube-vos", validate_default=True
+    )
     root: str | None = None
     folders: list[str] = []
     classes: Annotated[list[str], Field(min_length=1)] | None = None
@@ -115,7 +131,7 @@ def read_description(path: Path) -> DatasetSpec:
     return DatasetSpec(
         name=found.name,
         title=found.title,
-        layout=_layout(found),
+        layout=_layout(found.layout),
         folders=tuple(place.name for place in places),
         places=tuple(place.resolve() for place in places),
         categories=None if found.classes is None else tuple(found.classes),
@@ -128,20 +144,17 @@ def read_description(path: Path) -> DatasetSpec:
     )
 
 
-def _layout(found: _Description) -> Layout:
-    if isinstance(found.layout, str):
-        return LAYOUTS[found.layout]
-    one = found.layout
+def _layout(one: _LayoutSection) -> Layout:
     return Layout(one.metadata, one.expressions, tuple(one.images), tuple(one.suffixes), one.annotations)
 
 
 def _first_problem(error: ValidationError) -> str:
     """Returns the first problem: the key, what is wrong with it, and what is allowed."""
     problem = error.errors()[0]
-    where = [str(part) for part in problem["loc"] if not str(part).startswith(("_", "literal["))]
+    where = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
         return f"{'.'.join(where)}: there is no such key here. {suggestion(where[-1], _keys(where[:-1]))}"
-    return f"{'.'.join(where) or 'file'}: {problem['msg']}."
+    return f"{'.'.join(where) or 'file'}: {problem['msg'].removeprefix('Value error, ')}."
 
 
 def _keys(section: list[str]) -> list[str]:

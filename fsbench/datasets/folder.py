@@ -45,6 +45,10 @@ class FolderDataset:
         self.root = root
         self._layout = spec.layout
 
+    def __getstate__(self) -> dict[str, Any]:  # Any: as pickle has it
+        """Leaves the records out, which another process reads again if it needs them."""
+        return {key: value for key, value in self.__dict__.items() if key != "_records"}
+
     def videos(self) -> Sequence[Video]:
         """Returns all videos."""
         return self._records[0]

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fsbench.datasets.catalogue import spec_of_name
+from fsbench.datasets.spec import DatasetSpec
 from fsbench.errors import FsbenchError
 from fsbench.errors import RunError
 from fsbench.leaderboard.details import Details
@@ -112,13 +114,19 @@ class Board:
         return views
 
 
-def make_boards(entries: Iterable[Entry], splits: Path | None = None, data_root: Path | None = None) -> list[Board]:
+def make_boards(
+    entries: Iterable[Entry],
+    splits: Path | None = None,
+    data_root: Path | None = None,
+    described: Sequence[DatasetSpec] = (),
+) -> list[Board]:
     """Gathers what is to be shown.
 
     Args:
         entries: With their details, in any order.
         splits: See `find_manifest`.
-        data_root: Where datasets are; None if only the embedded set is to be shown with its pictures.
+        data_root: Where datasets are; None if only those are to be shown with pictures that everybody may see.
+        described: Datasets that no package registers.
 
     Returns:
         A board for each table of the leaderboard.
@@ -127,7 +135,8 @@ def make_boards(entries: Iterable[Entry], splits: Path | None = None, data_root:
     for table in leaderboard_tables(entries):
         entry = table.rows[0].entry
         manifest = manifest_of_digest(entry.dataset, entry.manifest_digest, splits)
-        pictures = find_pictures(manifest, data_root) if manifest is not None else None
+        spec = spec_of_name(entry.dataset, described)
+        pictures = find_pictures(manifest, data_root, spec) if manifest is not None else None
         boards.append(Board(table, manifest, pictures))
     return boards
 

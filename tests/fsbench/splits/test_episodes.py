@@ -6,6 +6,7 @@ from fsbench.datasets import ObjectTrack
 from fsbench.datasets import Video
 from fsbench.splits.episodes import draw_supports
 from fsbench.splits.episodes import list_episodes
+from fsbench.splits.episodes import repeated_draws
 from fsbench.splits.episodes import SupportRule
 from fsbench.splits.episodes import window
 from fsbench.splits.selection import ClassRow
@@ -74,6 +75,44 @@ def test_draws_differ_and_follow_the_seed():
     supports, _ = draw(SupportRule(1, 1, 12, 0), num_videos=9)
     assert len({support.shots for support in supports}) > 6
     assert supports != draw(SupportRule(1, 1, 12, 1), num_videos=9)[0]
+
+
+@given(st.integers(2, 9), st.integers(1, 4), st.integers(1, 12), st.integers(0, 20))
+def test_draws_take_different_videos_as_long_as_there_are_any(num_videos, shots, draws, seed):
+    shots = min(shots, num_videos - 1)
+    supports, _ = draw(SupportRule(shots, 1, draws, seed), num_videos)
+    taken = [[shot.video_id for shot in support.shots] for support in supports]
+    assert all(len(set(videos)) == shots for videos in taken)
+    count = num_videos // shots
+    first = [video for videos in taken[:count] for video in videos]
+    assert len(set(first)) == len(first)
+    uses = [sum(video in videos for videos in taken) for video in {v for videos in taken for v in videos}]
+    assert max(uses) - min(uses) <= 1 or draws * shots < num_videos
+
+
+def test_which_videos_come_first_is_drawn():
+    first = {draw(SupportRule(1, 1, 1, seed))[0][0].shots[0].video_id for seed in range(30)}
+    assert first == {"v0", "v1", "v2", "v3"}
+
+
+def test_three_videos_give_five_draws_three_support_sets_where_drawing_from_all_may_give_two():
+    def counts(draws_from):
+        rules = [SupportRule(1, 5, 5, seed, draws_from=draws_from) for seed in range(20)]
+        return {len({s.shots[0].video_id for s in draw(rule, num_videos=3)[0]}) for rule in rules}
+
+    assert counts("different videos") == {3}
+    assert counts("all videos") == {2, 3}
+
+
+def test_what_repeats_is_said_by_class():
+    def rows(name, *videos):
+        return [
+            {"support_id": f"f0/{name}/d{i}", "shots": [{"video_id": v} for v in vs]} for i, vs in enumerate(videos)
+        ]
+
+    assert repeated_draws(rows("cat", "ab", "bc", "ac")) == ""
+    said = repeated_draws(rows("cat", "ab", "ba", "ac") + rows("dog", "a", "b") + rows("owl", "a", "a"))
+    assert said.endswith("by class: cat (2 of 3), owl (1 of 2).")
 
 
 def test_a_class_that_cannot_leave_a_query_has_no_support():

@@ -3,26 +3,36 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from fsbench.datasets import BuildRule
+from fsbench.datasets import DatasetSpec
+from fsbench.datasets import Expression
+from fsbench.datasets import ObjectTrack
 from fsbench.datasets import open_dataset
+from fsbench.datasets import Video
 from fsbench.datasets.shapes import CATEGORIES
 from fsbench.datasets.shapes import render_video
 from fsbench.datasets.shapes import ShapesConfig
+from fsbench.datasets.shipped import MINI_REF_SHAPES
 from fsbench.errors import ManifestError
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
+from fsbench.splits.build import recorded_options
 from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import mark_superseded
 from fsbench.splits.manifest import read_info
 from fsbench.splits.manifest import read_manifest
 from fsbench.splits.manifest import write_manifest
+from fsbench.splits.report import summary_text
 from fsbench.splits.schema import table_digest
 from fsbench.splits.schema import TABLES
 from tests.conftest import ROOT
+from tests.fsbench.datasets.made import MadeDataset
 from tests.tiny import write_dataset
 
 OPTIONS = BuildOptions(minimum=2, draws=2)
@@ -198,6 +208,106 @@ def test_the_committed_manifests_follow_from_the_real_metadata(test_data, name, 
     committed = read_manifest(find_manifest(name, ROOT / "splits"))
     info, _ = build_manifest(open_dataset(name, test_data / folder), BuildOptions())
     assert info.model_dump(exclude={"builder"}) == committed.info.model_dump(exclude={"builder"})
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"), [("mini-ref-youtube-vos", "ref-youtube-vos"), ("mini-ref-davis", "mini-ref-davis")]
+)
+def test_the_committed_manifests_rebuild_to_their_digests_by_their_recorded_rule(test_data, name, folder):
+    committed = read_manifest(find_manifest(name, ROOT / "splits"))
+    info, _ = build_manifest(open_dataset(name, test_data / folder), recorded_options(committed))
+    assert (info.digest, info.rule) == (committed.info.digest, committed.info.rule)
+
+
+class OnPaper(MadeDataset):
+    """The records of a manifest that holds its sentences, without any pixel."""
+
+    spec = MINI_REF_SHAPES
+
+    def __init__(self, manifest):
+        super().__init__("mini-ref-shapes")
+        self._manifest = manifest
+
+    def videos(self):
+        return [Video(row["video_id"], tuple(row["frames"])) for row in self._manifest.rows("videos")]
+
+    def objects(self):
+        names = self._manifest.class_names
+        return [
+            ObjectTrack(row["video_id"], row["object_id"], names[row["class_id"]], tuple(row["frames"]))
+            for row in self._manifest.rows("objects")
+        ]
+
+    def expressions(self):
+        return [
+            Expression(row["video_id"], row["expression_id"], tuple(row["object_ids"]), row["text"])
+            for row in self._manifest.rows("expressions")
+        ]
+
+    def frame_size(self, video_id):
+        return None
+
+
+@pytest.mark.parametrize("way", ["by default", "by the recorded rule", "by another rule"])
+def test_the_manifest_of_the_embedded_set_is_built_again_by_its_own_rule_alone(way):
+    committed = read_manifest(find_manifest("mini-ref-shapes", ROOT / "splits"))
+    options = {
+        "by default": BuildOptions(),
+        "by the recorded rule": recorded_options(committed),
+        "by another rule": BuildOptions(draws_from="different videos"),
+    }
+    info, _ = build_manifest(OnPaper(committed), options[way])
+    assert (info.digest == committed.info.digest) == (way != "by another rule")
+    assert ("draws_from" in info.rule) == (way == "by another rule")
+
+
+def test_a_new_version_of_a_shipped_set_takes_different_videos_and_records_it(dataset):
+    rules = [
+        build_manifest(dataset, replace(OPTIONS, **more))[0].rule.get("draws_from")
+        for more in ({}, {"version": "v1"}, {"version": "mine"}, {"version": "mine", "draws_from": "all videos"})
+    ]
+    assert rules == [None, None, "different videos", None]
+
+
+def test_a_built_manifest_builds_again_from_what_it_records(dataset, tmp_path):
+    options = BuildOptions(
+        minimum=2, cap=2, shots=1, frames=2, draws=3, queries=1, seed=4, version="mine", videos=("dog-0", "dog-2")
+    )
+    for chosen in (options, replace(options, videos=None), replace(options, draws_from="all videos")):
+        info, rows = build_manifest(dataset, chosen)
+        write_manifest(tmp_path, info, rows, overwrite=True)
+        again, _ = build_manifest(dataset, recorded_options(read_manifest(tmp_path / "mini-ref-youtube-vos/mine")))
+        assert again.model_dump(exclude={"notes"}) == info.model_dump(exclude={"notes"}) or chosen.videos
+        assert again.digest == info.digest
+
+
+def test_an_object_of_ones_own_becomes_a_manifest_by_the_default_rule(tmp_path):
+    info, rows = build_manifest(MadeDataset(), BuildOptions())
+    assert (info.dataset, info.version, info.sources) == ("made", "v1", {})
+    assert {row["name"]: row["fold"] for row in rows["classes"]} == {"cat": 0, "dog": 0, "owl": 0}
+    assert {(row["height"], row["width"]) for row in rows["videos"]} == {(16, 20)}
+    assert info.rule["draws_from"] == "different videos"
+    assert write_manifest(tmp_path, info, rows)
+    assert read_manifest(tmp_path / "made/v1").info == info
+
+
+def test_what_draws_repeat_is_in_the_notes_and_under_the_table():
+    info, rows = build_manifest(MadeDataset(), BuildOptions())
+    repeated = "different sets of support videos by class: cat (3 of 5), dog (3 of 5), owl (3 of 5)."
+    assert info.notes[-1].endswith(repeated)
+    assert summary_text(info, rows).count(repeated) == 1
+    assert not any("repeat" in note for note in build_manifest(MadeDataset(), BuildOptions(draws=3))[0].notes)
+    by_old_rule = build_manifest(MadeDataset(), BuildOptions(draws_from="all videos"))
+    assert not any("repeat" in note for note in by_old_rule[0].notes)
+    assert "draws repeat videos" in summary_text(*by_old_rule)
+
+
+def test_an_object_of_ones_own_says_how_it_is_split():
+    made = MadeDataset()
+    made.spec = DatasetSpec("made", num_folds=3, categories=("owl", "dog"), rule=BuildRule(draws=2), version="v9")
+    info, rows = build_manifest(made, BuildOptions())
+    assert [(row["class_id"], row["name"], row["fold"]) for row in rows["classes"]] == [(1, "owl", 1), (2, "dog", 2)]
+    assert (info.version, info.rule["draws"]) == ("v9", 2)
 
 
 def test_no_sentence_is_in_the_committed_manifests_of_real_data():
