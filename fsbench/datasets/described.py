@@ -20,6 +20,7 @@ from fsbench.datasets.spec import DrawsFrom
 from fsbench.datasets.spec import Layout
 from fsbench.errors import DataError
 from fsbench.errors import suggestion
+from fsbench.records import first_problem
 
 __all__ = ["LAYOUTS", "is_description", "read_description"]
 
@@ -154,7 +155,7 @@ def _first_problem(error: ValidationError) -> str:
     where = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
         return f"{'.'.join(where)}: there is no such key here. {suggestion(where[-1], _keys(where[:-1]))}"
-    return f"{'.'.join(where) or 'file'}: {problem['msg'].removeprefix('Value error, ')}."
+    return f"{'' if where else 'file: '}{first_problem(error)}."
 
 
 def _keys(section: list[str]) -> list[str]:
