@@ -28,7 +28,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 from fsbench.datasets._shapes_render import COLOURS
 from fsbench.datasets._shapes_render import draw_frames
@@ -41,6 +40,7 @@ from fsbench.datasets._shapes_render import TEXTURES
 from fsbench.datasets._shapes_render import TURN
 from fsbench.errors import DataError
 from fsbench.files import whole_folder
+from fsbench.progress import track
 from fsbench.streams import named_stream
 
 __all__ = [
@@ -461,8 +461,8 @@ def _write_set(root: Path, config: ShapesConfig, workers: int, *, progress: bool
             stack.callback(pool.shutdown, cancel_futures=True)
             run = partial(pool.map, chunksize=8)
         written = run(partial(_write_video, root / "train", config), *zip(*videos, strict=True))
-        bar = tqdm(written, root.name, len(videos), unit="video", disable=None if progress else True)
-        for video_id, video_objects, video_expressions in bar:
+        shown = track(written, root.name, len(videos), unit="video", show=progress)
+        for video_id, video_objects, video_expressions in shown:
             objects[video_id] = video_objects
             expressions[video_id] = video_expressions
     _write_json(root / "train" / "meta.json", {"videos": objects})

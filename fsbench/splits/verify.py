@@ -9,11 +9,11 @@ from typing import Any
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from fsbench.datasets.records import Dataset
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
+from fsbench.progress import track
 from fsbench.splits.manifest import ManifestInfo
 from fsbench.splits.manifest import overall_digest
 from fsbench.splits.manifest import read_info
@@ -245,7 +245,7 @@ def _against_files(rows: _Rows, dataset: Dataset, pixels: bool, progress: bool) 
     for row in rows["objects"]:
         for name in row["frames"]:
             visible.setdefault((row["video_id"], name), []).append(row["object_id"])
-    for row in tqdm(rows["videos"], desc="frames", unit="video", disable=None if progress else True):
+    for row in track(rows["videos"], "frames", len(rows["videos"]), unit="video", show=progress):
         for name in row["frames"]:
             try:
                 what = _frame_problem(dataset, row["video_id"], name, visible.get((row["video_id"], name), ()), pixels)

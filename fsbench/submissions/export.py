@@ -11,7 +11,6 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from tqdm import tqdm
 
 from fsbench.errors import RunError
 from fsbench.files import whole_folder
@@ -19,6 +18,7 @@ from fsbench.files import write_files
 from fsbench.files import write_whole
 from fsbench.masks.rle import decode_masks
 from fsbench.masks.rle import Rle
+from fsbench.progress import track
 from fsbench.submissions.forms import MaskKey
 from fsbench.submissions.forms import open_submission
 from fsbench.submissions.forms import run_parts
@@ -79,7 +79,7 @@ def _files(run: Submission, keys: Collection[MaskKey], title: str) -> Iterator[t
     """Yields the name and the content of each mask; a video at a time, as the run's parts hold them."""
     with_draws = len({key.draw for key in keys}) > 1
     in_order = sorted(keys, key=lambda key: (key.video, *key.order()))
-    for key in tqdm(in_order, desc=title, unit="mask", disable=None):
+    for key in track(in_order, title, len(in_order), unit="mask"):
         code = run.read(key)
         assert isinstance(code, Rle), "a run holds run-length codes"
         yield _file_name(key, with_draws), _png(decode_masks([code.counts], code.height, code.width)[0])

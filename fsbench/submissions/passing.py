@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from dataclasses import field
 
 import numpy as np
-from tqdm import tqdm
 
 from fsbench.errors import DataError
 from fsbench.errors import FsbenchError
 from fsbench.masks.labels import NotLabelsError
+from fsbench.progress import track
 from fsbench.protocol import Protocol
 from fsbench.submissions.forms import MaskKey
 from fsbench.submissions.forms import Submission
@@ -78,8 +78,7 @@ def score_submission(
     scored = Scored(problems=[*submission.problems, *_inventory(submission, reference, protocol, options)])
     with ThreadPoolExecutor(options.workers) as pool:
         work = pool.map(lambda task: _score_video(task, submission, reference, protocol, options), reference.tasks)
-        bar = tqdm(work, "score", len(reference.tasks), unit="video", disable=None if options.progress else True)
-        for video in bar:
+        for video in track(work, "score", len(reference.tasks), unit="video", show=options.progress):
             scored.objects += video.objects
             scored.problems += video.problems
             scored.full_frames += video.full_frames

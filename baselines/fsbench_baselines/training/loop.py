@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from fsbench.errors import RunError
 from fsbench.files import write_whole
+from fsbench.progress import open_progress
 from fsbench.streams import named_stream
 from fsbench.training import TrainingEpisodes
 from fsbench_baselines.training.accelerator import start_accelerator
@@ -188,26 +188,20 @@ class _Training:
         return self.accelerator.is_main_process
 
     def _take_steps(self, journal: Journal | None) -> None:
-        bar = tqdm(
-            total=self.course.steps,
-            initial=self.step,
-            desc=self.settings.out.name,
-            unit="step",
-            disable=None if self.settings.progress and self._is_main else True,
-        )
+        show = self.settings.progress and self._is_main
+        title = self.settings.out.name
         written = time.monotonic()
         process, workers = self.accelerator.process_index, self.settings.workers
         batches = load_batches(self.episodes, self.task.collate, self.course, self.step, process, workers)
         starts_epoch = True
-        with bar:
+        with open_progress(title, self.course.steps, unit="step", done=self.step, show=show) as advance:
             while self.step < self.course.steps:
                 if starts_epoch:
                     self.task.set_modes()
                 record = self._take_step(batches)
                 self.step += 1
                 starts_epoch = self.step % self.course.steps_per_epoch == 0
-                bar.update()
-                bar.set_postfix(loss=f"{record['losses']['total']:.4g}", refresh=False)
+                advance(f"loss {record['losses']['total']:.4g}")
                 if journal is not None:
                     journal.add(record)
                     if starts_epoch or time.monotonic() - written >= self.settings.state_every:
