@@ -35,8 +35,8 @@ from fsbench.viewing.sheets import contact_sheet
 from fsbench.viewing.sheets import episode_rows
 from fsbench.viewing.sheets import support_rows
 from fsbench.viewing.sheets import video_frames
+from fsbench.viewing.views import Answer
 from fsbench.viewing.views import EpisodeView
-from fsbench.viewing.views import Track
 from fsbench.viewing.views import Views
 
 __all__ = ["Source", "show_class", "show_episode"]
@@ -74,7 +74,7 @@ def show_episode(episode_id: str, runs: Sequence[Path], source: Source, out: Pat
     if episode_id not in views:
         near = difflib.get_close_matches(episode_id, views.episode_ids, n=4, cutoff=0.6) or views.episode_ids[:4]
         raise RunError(f"{manifest.path}: there is no episode {episode_id!r}. Near are: {', '.join(near)}.")
-    view = views.episode(episode_id, _tracks(episode_id, runs, manifest))
+    view = views.episode(episode_id, _answers(episode_id, runs, manifest))
     if out.suffix == ".png":
         _write_png(out, contact_sheet(episode_rows(view, pictures, MOST_FRAMES)))
     elif out.suffix == ".mp4":
@@ -110,11 +110,11 @@ def _open(source: Source) -> tuple[Manifest, Pictures]:
     return manifest, pictures
 
 
-def _tracks(episode_id: str, runs: Iterable[Path], manifest: Manifest) -> list[Track]:
-    return [_track(run, episode_id, manifest) for run in runs]
+def _answers(episode_id: str, runs: Iterable[Path], manifest: Manifest) -> list[Answer]:
+    return [_answer(run, episode_id, manifest) for run in runs]
 
 
-def _track(run: Path, episode_id: str, manifest: Manifest) -> Track:
+def _answer(run: Path, episode_id: str, manifest: Manifest) -> Answer:
     """Reads what a run made of an episode."""
     fold = parse_episode_id(episode_id).fold
     for part in run_parts(run):
@@ -130,7 +130,7 @@ def _track(run: Path, episode_id: str, manifest: Manifest) -> Track:
             J, F = (np.array([row[name] for row in scores], np.float64) for name in ("J", "F"))
             title = f"{identity.method.name} ({identity.variant})" if identity.variant else identity.method.name
             masks = tuple(valid_code(row["height"], row["width"], row["counts"]) for row in rows)
-            return Track(title, J, F, masks)
+            return Answer(title, J, F, masks)
     raise RunError(f"{run}: holds no masks of episode {episode_id!r}. Is fold {fold} evaluated there, with that draw?")
 
 

@@ -8,6 +8,8 @@ from itertools import product
 from typing import Literal
 
 from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.intervals import Ends
+from fsbench.leaderboard.intervals import mean_interval
 from fsbench.scores.results import Score
 from fsbench.scores.results import Summary
 from fsbench.scores.statistics import spread
@@ -36,7 +38,7 @@ class Cell:
 
     value: float | None
     sd: float | None = None
-    interval: tuple[float, float] | None = None
+    interval: Ends | None = None
     place: int | None = None
 
 
@@ -192,7 +194,7 @@ def _column(entries: Sequence[Entry], group: int | None, metric: Metric, folds: 
         Cell(
             value=value,
             sd=summary.sd_draws.JF if has_sd and summary and summary.sd_draws else None,
-            interval=_interval(entry) if has_sd and summary else None,
+            interval=mean_interval(entry) if has_sd and summary else None,
             place=places.get(value) if whole and value is not None else None,
         )
         for entry, value, summary, whole in zip(entries, values, summaries, is_whole, strict=True)
@@ -212,11 +214,6 @@ def _value(score: Score, metric: Metric) -> float:
 
 def _draws(entry: Entry) -> int:
     return max(len(fold.draws) for fold in entry.folds)
-
-
-def _interval(entry: Entry) -> tuple[float, float] | None:
-    found = entry.intervals.mean if entry.intervals else None
-    return (found.low.JF, found.high.JF) if found else None
 
 
 def _ranks(entries: Sequence[Entry], folds: tuple[int, ...]) -> list[int | None]:

@@ -23,12 +23,12 @@ from fsbench.splits.schema import table_digest
 from fsbench.splits.schema import TABLES
 from fsbench.splits.sentences import text_digest
 
-__all__ = ["Problem", "frames_on_disk", "verify_manifest"]
+__all__ = ["Flaw", "frames_on_disk", "verify_manifest"]
 
 _Rows = dict[str, list[dict[str, Any]]]  # Any: column values
 
 
-class Problem(NamedTuple):
+class Flaw(NamedTuple):
     """Something that is wrong, and where."""
 
     where: str
@@ -37,7 +37,7 @@ class Problem(NamedTuple):
 
 def verify_manifest(
     folder: Path, dataset: Dataset | None = None, *, pixels: bool = True, progress: bool = False
-) -> list[Problem]:
+) -> list[Flaw]:
     """Checks a manifest against its own promises and, if one is given, against a dataset on disk.
 
     Args:
@@ -53,14 +53,14 @@ def verify_manifest(
     try:
         info = read_info(folder)
     except ManifestError as error:
-        return [Problem(str(folder), str(error))]
+        return [Flaw(str(folder), str(error))]
     rows: _Rows = {}
-    problems: list[Problem] = []
+    problems: list[Flaw] = []
     for name in TABLES:
         try:
             rows[name] = read_table(folder, name).to_pylist()
         except ManifestError as error:
-            problems.append(Problem(f"{name}.parquet", str(error)))
+            problems.append(Flaw(f"{name}.parquet", str(error)))
     if problems:
         return problems
     problems += _digests(info, rows)
@@ -80,67 +80,65 @@ def frames_on_disk(dataset: Dataset) -> bool:
     return any(len(dataset.missing_files(v.video_id, v.frames[0])) < 2 for v in dataset.videos() if v.frames)
 
 
-def _digests(info: ManifestInfo, rows: _Rows) -> Iterator[Problem]:
+def _digests(info: ManifestInfo, rows: _Rows) -> Iterator[Flaw]:
     for name in TABLES:
         if table_digest(name, rows[name]) != info.digests.get(name):
-            yield Problem(f"{name}.parquet", "its rows do not have the digest in manifest.json")
+            yield Flaw(f"{name}.parquet", "its rows do not have the digest in manifest.json")
         if len(rows[name]) != info.counts.get(name):
-            yield Problem(f"{name}.parquet", f"{len(rows[name])} rows, manifest.json counts {info.counts.get(name)}")
+            yield Flaw(f"{name}.parquet", f"{len(rows[name])} rows, manifest.json counts {info.counts.get(name)}")
     if set(info.digests) != set(TABLES) or overall_digest(info.digests) != info.digest:
-        yield Problem("manifest.json", "'digest' does not follow from 'digests'")
+        yield Flaw("manifest.json", "'digest' does not follow from 'digests'")
 
 
-def _keys(rows: _Rows) -> Iterator[Problem]:
+def _keys(rows: _Rows) -> Iterator[Flaw]:
     for name in TABLES:
         counts = Counter(tuple(row[key] for key in KEYS[name]) for row in rows[name])
         for key, count in counts.items():
             if count > 1:
-                yield Problem(f"{name}.parquet", f"duplicate: {count} rows for {'/'.join(map(str, key))}")
+                yield Flaw(f"{name}.parquet", f"duplicate: {count} rows for {'/'.join(map(str, key))}")
     for name, count in Counter(row["name"] for row in rows["classes"]).items():
         if count > 1:
-            yield Problem("classes.parquet", f"duplicate: {count} classes are called {name!r}")
+            yield Flaw("classes.parquet", f"duplicate: {count} classes are called {name!r}")
 
 
-def _folds(rows: _Rows) -> Iterator[Problem]:
+def _folds(rows: _Rows) -> Iterator[Flaw]:
     fold_of = {row["class_id"]: row["fold"] for row in rows["classes"]}
     folds = sorted(set(fold_of.values()))
     if folds not in ([0], list(range(1, len(folds) + 1))):
-        yield Problem("classes.parquet", f"folds are {folds}, expected 1 to K without a gap, or 0 alone")
+        yield Flaw("classes.parquet", f"folds are {folds}, expected 1 to K without a gap, or 0 alone")
     used = {row["class_id"] for row in rows["videos"]}
     for class_id in sorted(set(fold_of) - used):
-        yield Problem("classes.parquet", f"class {class_id} has no video")
+        yield Flaw("classes.parquet", f"class {class_id} has no video")
     for name in ("videos", "supports", "episodes"):
         for row in rows[name]:
             if row["class_id"] not in fold_of:
-                yield Problem(f"{name}.parquet", f"{_key(name, row)}: class {row['class_id']} is not in classes")
+                yield Flaw(f"{name}.parquet", f"{_key(name, row)}: class {row['class_id']} is not in classes")
             elif row["fold"] != fold_of[row["class_id"]]:
-                yield Problem(f"{name}.parquet", f"{_key(name, row)}: fold {row['fold']}, its class has another")
+                yield Flaw(f"{name}.parquet", f"{_key(name, row)}: fold {row['fold']}, its class has another")
 
 
-def _references(rows: _Rows) -> Iterator[Problem]:
+def _references(rows: _Rows) -> Iterator[Flaw]:
     videos = {row["video_id"]: row for row in rows["videos"]}
     objects = {(row["video_id"], row["object_id"]): row for row in rows["objects"]}
     sentences = {(row["video_id"], row["expression_id"]): row for row in rows["expressions"]}
     for (video_id, object_id), row in objects.items():
         where = f"object {video_id}/{object_id}"
         if video_id not in videos:
-            yield Problem("objects.parquet", f"{where}: its video is not in videos")
+            yield Flaw("objects.parquet", f"{where}: its video is not in videos")
         elif row["class_id"] != videos[video_id]["class_id"]:
-            yield Problem("objects.parquet", f"{where}: class {row['class_id']}, its video has another")
+            yield Flaw("objects.parquet", f"{where}: class {row['class_id']}, its video has another")
         elif extra := sorted(set(row["frames"]) - set(videos[video_id]["frames"])):
-            yield Problem("objects.parquet", f"{where}: frames {extra} are not in its video")
+            yield Flaw("objects.parquet", f"{where}: frames {extra} are not in its video")
     for (video_id, expression_id), row in sentences.items():
         for object_id in row["object_ids"]:
             if (video_id, object_id) not in objects:
-                yield Problem(
-                    "expressions.parquet", f"{video_id}/{expression_id}: object {object_id} is not in objects"
-                )
+                yield Flaw("expressions.parquet", f"{video_id}/{expression_id}: object {object_id} is not in objects")
         if row["text"] is not None and text_digest(row["text"]) != row["text_sha256"]:
-            yield Problem("expressions.parquet", f"{video_id}/{expression_id}: text does not have its digest")
+            yield Flaw("expressions.parquet", f"{video_id}/{expression_id}: text does not have its digest")
     for support in rows["supports"]:
         for shot in support["shots"]:
             for what in _shot_problems(support, shot, videos, objects, sentences):
-                yield Problem("supports.parquet", f"{support['support_id']}: {what}")
+                yield Flaw("supports.parquet", f"{support['support_id']}: {what}")
 
 
 def _shot_problems(
@@ -166,7 +164,7 @@ def _shot_problems(
         yield f"its objects are not annotated in frames {empty} of video {shot['video_id']!r}"
 
 
-def _episodes(rows: _Rows, queries: int | None) -> Iterator[Problem]:
+def _episodes(rows: _Rows, queries: int | None) -> Iterator[Flaw]:
     """Checks the episodes; with a limit of `queries` videos a class, those count that any of its draws asks about."""
     supports = {row["support_id"]: row for row in rows["supports"]}
     sentences: dict[int, dict[tuple[str, str], list[int]]] = {}
@@ -177,7 +175,7 @@ def _episodes(rows: _Rows, queries: int | None) -> Iterator[Problem]:
     asked: dict[str, set[tuple[str, str]]] = {support_id: set() for support_id in supports}
     for row in rows["episodes"]:
         for what in _episode_problems(row, supports, sentences):
-            yield Problem("episodes.parquet", f"{row['episode_id']}: {what}")
+            yield Flaw("episodes.parquet", f"{row['episode_id']}: {what}")
         asked.setdefault(row["support_id"], set()).add((row["video_id"], row["expression_id"]))
     queried = {(supports[support_id]["class_id"], video) for support_id in supports for video, _ in asked[support_id]}
     for support_id, support in supports.items():
@@ -186,7 +184,7 @@ def _episodes(rows: _Rows, queries: int | None) -> Iterator[Problem]:
         if queries is not None:
             expected = {query for query in expected if (class_id, query[0]) in queried}
         if missing := len(expected - asked[support_id]):
-            yield Problem("episodes.parquet", f"{support_id}: {missing} of its {len(expected)} queries are missing")
+            yield Flaw("episodes.parquet", f"{support_id}: {missing} of its {len(expected)} queries are missing")
 
 
 def _episode_problems(
@@ -209,36 +207,36 @@ def _episode_problems(
         yield f"objects {row['object_ids']}, its sentence names {named}"
 
 
-def _against_records(rows: _Rows, dataset: Dataset) -> Iterator[Problem]:
+def _against_records(rows: _Rows, dataset: Dataset) -> Iterator[Flaw]:
     videos = {video.video_id: set(video.frames) for video in dataset.videos()}
     objects = {(track.video_id, track.object_id): set(track.frames) for track in dataset.objects()}
     texts = {(e.video_id, e.expression_id): e for e in dataset.expressions()}
     gone = {row["video_id"] for row in rows["videos"] if row["video_id"] not in videos}
-    yield from (Problem(str(dataset.root), f"video {video_id!r} is not in the local data") for video_id in sorted(gone))
+    yield from (Flaw(str(dataset.root), f"video {video_id!r} is not in the local data") for video_id in sorted(gone))
     for row in rows["videos"]:
         if row["video_id"] not in gone and (absent := sorted(set(row["frames"]) - videos[row["video_id"]])):
-            yield Problem(str(dataset.root), f"video {row['video_id']!r}: frames {absent} are not listed")
+            yield Flaw(str(dataset.root), f"video {row['video_id']!r}: frames {absent} are not listed")
     for row in rows["objects"]:
         if row["video_id"] in gone:
             continue
         local = objects.get((row["video_id"], row["object_id"]))
         if local is None or not local.issuperset(row["frames"]):
             what = "is not in the local data" if local is None else "is annotated in fewer frames"
-            yield Problem(str(dataset.root), f"object {row['video_id']}/{row['object_id']} {what}")
+            yield Flaw(str(dataset.root), f"object {row['video_id']}/{row['object_id']} {what}")
     for row in rows["expressions"]:
         if row["video_id"] in gone:
             continue
         sentence = texts.get((row["video_id"], row["expression_id"]))
         where = f"sentence {row['video_id']}/{row['expression_id']}"
         if sentence is None:
-            yield Problem(str(dataset.root), f"{where} is not in the local data")
+            yield Flaw(str(dataset.root), f"{where} is not in the local data")
         elif text_digest(sentence.text) != row["text_sha256"]:
-            yield Problem(str(dataset.root), f"{where}: the local text does not have the digest in the manifest")
+            yield Flaw(str(dataset.root), f"{where}: the local text does not have the digest in the manifest")
         elif list(sentence.object_ids) != row["object_ids"]:
-            yield Problem(str(dataset.root), f"{where} names other objects in the local data")
+            yield Flaw(str(dataset.root), f"{where} names other objects in the local data")
 
 
-def _against_files(rows: _Rows, dataset: Dataset, pixels: bool, progress: bool) -> Iterator[Problem]:
+def _against_files(rows: _Rows, dataset: Dataset, pixels: bool, progress: bool) -> Iterator[Flaw]:
     if not frames_on_disk(dataset):
         return
     visible: dict[tuple[str, str], list[int]] = {}
@@ -252,7 +250,7 @@ def _against_files(rows: _Rows, dataset: Dataset, pixels: bool, progress: bool) 
             except DataError as error:
                 what = str(error)
             if what:
-                yield Problem(f"{row['video_id']}/{name}", what)
+                yield Flaw(f"{row['video_id']}/{name}", what)
 
 
 def _frame_problem(dataset: Dataset, video_id: str, name: str, object_ids: Iterable[int], pixels: bool) -> str:

@@ -9,7 +9,7 @@ from fsbench.training.episodes import ClipSpec
 from fsbench.training.episodes import EpisodeSampler
 from fsbench.training.episodes import EpisodeSpec
 from fsbench.training.episodes import FrameChoice
-from fsbench.training.episodes import Target
+from fsbench.training.episodes import TargetKind
 from fsbench.training.episodes import TrainingEpisode
 from fsbench.training.episodes import TrainingEpisodes
 
@@ -20,7 +20,7 @@ __all__ = [
     "EpisodeSampler",
     "EpisodeSpec",
     "FrameChoice",
-    "Target",
+    "TargetKind",
     "TrainingClip",
     "TrainingEpisode",
     "TrainingEpisodes",

@@ -36,7 +36,7 @@ __all__ = [
     "EpisodeSampler",
     "EpisodeSpec",
     "FrameChoice",
-    "Target",
+    "TargetKind",
     "TrainingEpisode",
     "TrainingEpisodes",
 ]
@@ -45,7 +45,7 @@ _MEMO_BYTES = 256 << 20  # of pictures and label maps as they were read, in each
 _UNKNOWN = "<unk>"  # a tokenizer's unknown word
 
 FrameChoice = Literal["window", "spread"]
-Target = Literal["sentence", "class"]
+TargetKind = Literal["sentence", "class"]
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class EpisodeSampler:
         shuffle: bool = False,
         frame_choice: FrameChoice = "window",
         support_videos: int = 1,
-        target: Target = "sentence",
+        target: TargetKind = "sentence",
     ) -> None:
         """Lists the videos.
 
@@ -162,7 +162,7 @@ class EpisodeSampler:
         self._shuffle = shuffle
         self._frame_choice: FrameChoice = frame_choice
         self._support_videos = support_videos
-        self._target: Target = target
+        self._target: TargetKind = target
         self._last_order: tuple[int, Sequence[int]] = (-1, ())  # an epoch and its order
         self._classes = _base_classes(manifest, dataset, fold)
         videos = [video for row in self._classes for video in row.videos]

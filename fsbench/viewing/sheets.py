@@ -20,7 +20,7 @@ from fsbench.viewing.pictures import Pictures
 from fsbench.viewing.views import EpisodeView
 from fsbench.viewing.views import FramesView
 
-__all__ = ["Cell", "contact_sheet", "episode_rows", "support_rows", "video_frames"]
+__all__ = ["Tile", "contact_sheet", "episode_rows", "support_rows", "video_frames"]
 
 _Image = npt.NDArray[np.uint8]
 
@@ -32,18 +32,18 @@ _CELL_HEIGHT = 150
 _SUPPORT_COLOUR = PALETTE[2]
 
 
-class Cell(NamedTuple):
+class Tile(NamedTuple):
     """A picture, uint8 [H, W, 3], with a line of text below it, empty for none."""
 
     image: _Image
     caption: str = ""
 
 
-Row = tuple[str, Sequence[Cell]]
+Band = tuple[str, Sequence[Tile]]
 """A title and the pictures below it."""
 
 
-def episode_rows(view: EpisodeView, pictures: Pictures, most_frames: int) -> list[Row]:
+def episode_rows(view: EpisodeView, pictures: Pictures, most_frames: int) -> list[Band]:
     """Returns the rows of an episode's sheet: its support, then the query with each method's masks.
 
     Args:
@@ -54,27 +54,27 @@ def episode_rows(view: EpisodeView, pictures: Pictures, most_frames: int) -> lis
     rows = support_rows("support", view.support, pictures, most_frames)
     chosen = _spread(len(view.query.names), most_frames)
     title = f"query: {view.query.sentence!r}, video {view.key.video_id}"
-    if not view.tracks:
-        rows.append((title, [Cell(_query_image(view, pictures, t, None), view.query.names[t]) for t in chosen]))
-    for number, track in enumerate(view.tracks):
+    if not view.answers:
+        rows.append((title, [Tile(_query_image(view, pictures, t, None), view.query.names[t]) for t in chosen]))
+    for number, answer in enumerate(view.answers):
         cells = [
-            Cell(
+            Tile(
                 _query_image(view, pictures, t, number),
-                f"{view.query.names[t]}  J {100 * track.J[t]:.1f}  F {100 * track.F[t]:.1f}",
+                f"{view.query.names[t]}  J {100 * answer.J[t]:.1f}  F {100 * answer.F[t]:.1f}",
             )
             for t in chosen
         ]
-        rows.append((f"{title}; {track.title}", cells))
+        rows.append((f"{title}; {answer.title}", cells))
     return rows
 
 
-def support_rows(title: str, shots: Sequence[FramesView], pictures: Pictures, most_frames: int) -> list[Row]:
+def support_rows(title: str, shots: Sequence[FramesView], pictures: Pictures, most_frames: int) -> list[Band]:
     """Returns a row for each support video."""
-    rows: list[Row] = []
+    rows: list[Band] = []
     for shot in shots:
         assert shot.masks is not None, "a sheet is drawn of a dataset that is at hand"
         cells = [
-            Cell(
+            Tile(
                 _with_mask(pictures.frame(shot.video_id, shot.names[t]), shot.masks[t], _SUPPORT_COLOUR), shot.names[t]
             )
             for t in _spread(len(shot.names), most_frames)
@@ -83,7 +83,7 @@ def support_rows(title: str, shots: Sequence[FramesView], pictures: Pictures, mo
     return rows
 
 
-def contact_sheet(rows: Sequence[Row]) -> _Image:
+def contact_sheet(rows: Sequence[Band]) -> _Image:
     """Lays out rows of pictures below their titles.
 
     Args:
@@ -106,11 +106,11 @@ def video_frames(view: EpisodeView, pictures: Pictures) -> Iterator[_Image]:
     for t, name in enumerate(view.query.names):
         rows = [
             (
-                track.title,
-                [Cell(_query_image(view, pictures, t, n), f"J {100 * track.J[t]:.1f}  F {100 * track.F[t]:.1f}")],
+                answer.title,
+                [Tile(_query_image(view, pictures, t, n), f"J {100 * answer.J[t]:.1f}  F {100 * answer.F[t]:.1f}")],
             )
-            for n, track in enumerate(view.tracks)
-        ] or [("truth", [Cell(_query_image(view, pictures, t, None), name)])]
+            for n, answer in enumerate(view.answers)
+        ] or [("truth", [Tile(_query_image(view, pictures, t, None), name)])]
         strips = [_strip(title, cells, 2 * _CELL_HEIGHT) for title, cells in rows]
         width, height = sum(s.width + _GAP for s in strips) + _GAP, max(s.height for s in strips) + 2 * _GAP
         frame = Image.new("RGB", (width + width % 2, height + height % 2), _WHITE)
@@ -121,13 +121,13 @@ def video_frames(view: EpisodeView, pictures: Pictures) -> Iterator[_Image]:
         yield np.asarray(frame)
 
 
-def _query_image(view: EpisodeView, pictures: Pictures, t: int, track: int | None) -> _Image:
+def _query_image(view: EpisodeView, pictures: Pictures, t: int, answer: int | None) -> _Image:
     """Returns a frame of the query with a method's mask, if one is given, below the outline of the truth."""
     query = view.query
     assert query.masks is not None, "a sheet is drawn of a dataset that is at hand"
     image = _large(pictures.frame(query.video_id, query.names[t]))
-    if track is not None and (masks := view.tracks[track].masks) is not None:
-        image = draw_mask(image, _mask(masks[t], image.shape[:2]), PALETTE[track % len(PALETTE)])
+    if answer is not None and (masks := view.answers[answer].masks) is not None:
+        image = draw_mask(image, _mask(masks[t], image.shape[:2]), PALETTE[answer % len(PALETTE)])
     return draw_mask(image, _mask(query.masks[t], image.shape[:2]), _WHITE, fill=0)
 
 
@@ -148,7 +148,7 @@ def _mask(code: Rle, size: tuple[int, ...]) -> npt.NDArray[np.bool_]:
     return enlarged(mask, (size[0], size[1])).astype(np.bool_)
 
 
-def _strip(title: str, cells: Sequence[Cell], cell_height: int = _CELL_HEIGHT) -> Image.Image:
+def _strip(title: str, cells: Sequence[Tile], cell_height: int = _CELL_HEIGHT) -> Image.Image:
     font = ImageFont.load_default(_TEXT)
     images = [Image.fromarray(cell.image) for cell in cells]
     images = [image.resize((image.width * cell_height // image.height, cell_height)) for image in images]

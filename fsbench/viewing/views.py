@@ -16,7 +16,7 @@ from fsbench.splits.ids import parse_episode_id
 from fsbench.splits.manifest import Manifest
 from fsbench.viewing.pictures import Pictures
 
-__all__ = ["EpisodeView", "FramesView", "Track", "Views"]
+__all__ = ["Answer", "EpisodeView", "FramesView", "Views"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class FramesView:
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
+class Answer:
     """What a method made of an episode.
 
     Attributes:
@@ -67,14 +67,14 @@ class EpisodeView:
         episode_id, key: Which.
         support: The support videos.
         query: The query video; its masks are the truth.
-        tracks: One for each method that has it.
+        answers: One for each method that has it.
     """
 
     episode_id: str
     key: EpisodeKey
     support: tuple[FramesView, ...]
     query: FramesView
-    tracks: tuple[Track, ...]
+    answers: tuple[Answer, ...]
 
 
 class Views:
@@ -107,12 +107,12 @@ class Views:
         """Returns the names of the query's frames."""
         return self._frames[self._episodes[episode_id]["video_id"]]
 
-    def episode(self, episode_id: str, tracks: Iterable[Track] = ()) -> EpisodeView:
+    def episode(self, episode_id: str, answers: Iterable[Answer] = ()) -> EpisodeView:
         """Returns an episode with what methods made of it. Raises FsbenchError if its data cannot be read."""
         row = self._episodes[episode_id]
         query = self._view(row["video_id"], self._frames[row["video_id"]], row["object_ids"], row["expression_id"])
         key = parse_episode_id(episode_id)
-        return EpisodeView(episode_id, key, self.support(row["support_id"]), query, tuple(tracks))
+        return EpisodeView(episode_id, key, self.support(row["support_id"]), query, tuple(answers))
 
     def support(self, support_id: str) -> tuple[FramesView, ...]:
         """Returns a support set."""

@@ -21,7 +21,7 @@ from fsbench.records import all_problems
 from fsbench.training import Augmentation
 from fsbench.training import FrameChoice
 from fsbench.training import RELEASED_AUGMENTATION
-from fsbench.training import Target
+from fsbench.training import TargetKind
 
 __all__ = ["SMALL", "SMALL_BACKBONE", "Recipe", "load_recipe"]
 
@@ -75,7 +75,7 @@ class Recipe:
     support_frames: int = 5
     frame_choice: FrameChoice = "window"
     support_videos: int = 1
-    target: Target = "sentence"
+    target: TargetKind = "sentence"
     augmentation: Augmentation = RELEASED_AUGMENTATION
     swapped_clamp: bool = False
     lr: float = 1e-4

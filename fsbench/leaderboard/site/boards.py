@@ -30,8 +30,8 @@ from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import manifest_of_digest
 from fsbench.viewing.pictures import find_pictures
 from fsbench.viewing.pictures import Pictures
+from fsbench.viewing.views import Answer
 from fsbench.viewing.views import EpisodeView
-from fsbench.viewing.views import Track
 from fsbench.viewing.views import Views
 
 __all__ = ["Board", "draw_means", "make_boards"]
@@ -89,13 +89,13 @@ class Board:
         if self.manifest is None:
             return ()
         views = self._views
-        tracks: dict[str, list[Track]] = {}
+        answers: dict[str, list[Answer]] = {}
         for label, details in zip(self.methods, self._details, strict=True):
             for episode_id, rows in _by_episode(details):
                 if episode_id in views:
-                    tracks.setdefault(episode_id, []).append(_track(label, rows, views.frames(episode_id)))
-        views.prepare(tracks)
-        return [views.episode(episode_id, found) for episode_id, found in sorted(tracks.items())]
+                    answers.setdefault(episode_id, []).append(_answer(label, rows, views.frames(episode_id)))
+        views.prepare(answers)
+        return [views.episode(episode_id, found) for episode_id, found in sorted(answers.items())]
 
     @property
     def _details(self) -> Sequence[Details | None]:
@@ -163,14 +163,14 @@ def _by_episode(details: Details | None) -> Iterator[tuple[str, Sequence[_Row]]]
     yield from rows.items()
 
 
-def _track(label: str, rows: Sequence[_Row], frames: Sequence[str]) -> Track:
+def _answer(label: str, rows: Sequence[_Row], frames: Sequence[str]) -> Answer:
     by_frame = {row["frame"]: row for row in rows}
     if len(rows) != len(frames) or by_frame.keys() != set(frames):
         raise RunError(f"The gallery of {label!r} holds other frames of {rows[0]['episode_id']!r} than the manifest.")
     rows = [by_frame[name] for name in frames]
     J, F = (np.array([row[name] for row in rows], np.float64) for name in ("J", "F"))
     has_masks = all(row["counts"] is not None for row in rows)
-    return Track(label, J, F, tuple(_mask(label, row) for row in rows) if has_masks else None)
+    return Answer(label, J, F, tuple(_mask(label, row) for row in rows) if has_masks else None)
 
 
 def _mask(label: str, row: _Row) -> Rle:

@@ -82,5 +82,5 @@ def _seen(board: Board, view: EpisodeView) -> _Json:
         "src": _ROOT + picture_file(board, query.video_id, query.names[t]),
         "size": query.size,
         "truth": code(query.masks[t]),
-        "masks": {numbers[track.title]: code(track.masks[t]) for track in view.tracks if track.masks is not None},
+        "masks": {numbers[answer.title]: code(answer.masks[t]) for answer in view.answers if answer.masks is not None},
     }

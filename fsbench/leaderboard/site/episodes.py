@@ -95,15 +95,15 @@ def _page(
     data = {
         "query": _frames(view.query, source),
         "support": [_frames(shot, source) for shot in view.support],
-        "tracks": [
+        "answers": [
             {
-                "title": track.title,
-                "J": rounded(track.J),
-                "F": rounded(track.F),
-                "size": [track.masks[0].height, track.masks[0].width] if track.masks else None,
-                "masks": [mask.counts.decode("ascii") for mask in track.masks] if track.masks else None,
+                "title": answer.title,
+                "J": rounded(answer.J),
+                "F": rounded(answer.F),
+                "size": [answer.masks[0].height, answer.masks[0].width] if answer.masks else None,
+                "masks": [mask.counts.decode("ascii") for mask in answer.masks] if answer.masks else None,
             }
-            for track in view.tracks
+            for answer in view.answers
         ],
     }
     return render_page(
@@ -139,6 +139,6 @@ def _thumb(board: Board, view: EpisodeView) -> _Json:
 
 
 def _best(view: EpisodeView) -> str:
-    means = [(float(np.mean(track.J + track.F)) / 2, track.title) for track in view.tracks]
+    means = [(float(np.mean(answer.J + answer.F)) / 2, answer.title) for answer in view.answers]
     value, title = max(means)
     return f"best {percent(value)}, {title}"

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from fsbench.leaderboard.intervals import class_interval
+from fsbench.leaderboard.intervals import fold_interval
+from fsbench.leaderboard.intervals import mean_interval
 from fsbench.leaderboard.site.addresses import compare_page
 from fsbench.leaderboard.site.addresses import gallery_page
 from fsbench.leaderboard.site.addresses import method_page
@@ -11,9 +14,6 @@ from fsbench.leaderboard.site.boards import Board
 from fsbench.leaderboard.site.boards import draw_means
 from fsbench.leaderboard.site.environment import LinkedAssets
 from fsbench.leaderboard.site.environment import render_page
-from fsbench.leaderboard.site.values import class_interval
-from fsbench.leaderboard.site.values import fold_interval
-from fsbench.leaderboard.site.values import mean_interval
 from fsbench.leaderboard.site.values import number
 from fsbench.leaderboard.site.values import rounded
 from fsbench.leaderboard.site.values import scale_top

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.intervals import class_interval
+from fsbench.leaderboard.intervals import fold_interval
+from fsbench.leaderboard.intervals import mean_interval
 from fsbench.leaderboard.site.addresses import compare_page
 from fsbench.leaderboard.site.addresses import gallery_page
 from fsbench.leaderboard.site.boards import Board
 from fsbench.leaderboard.site.environment import LinkedAssets
 from fsbench.leaderboard.site.environment import render_page
-from fsbench.leaderboard.site.values import class_interval
-from fsbench.leaderboard.site.values import fold_interval
-from fsbench.leaderboard.site.values import mean_interval
 from fsbench.leaderboard.site.values import scale_top
 from fsbench.leaderboard.site.values import seconds
 from fsbench.leaderboard.tables import Row

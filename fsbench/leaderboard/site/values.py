@@ -5,51 +5,26 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from fsbench.leaderboard.entries import Entry
-from fsbench.scores import results
+from fsbench.leaderboard.intervals import Ends
 
 __all__ = [
-    "Interval",
     "Number",
-    "class_interval",
-    "fold_interval",
-    "mean_interval",
     "number",
     "rounded",
     "scale_top",
     "seconds",
 ]
 
-Interval = tuple[float, float]
-
 
 class Number(NamedTuple):
     """A value with its interval and the text that it is sorted by, empty if it is missing."""
 
     value: float | None
-    interval: Interval | None
+    interval: Ends | None
     key: str
 
 
-def mean_interval(entry: Entry) -> Interval | None:
-    """Returns the 95 % interval of an entry's mean J&F; None if it is not known."""
-    return None if entry.intervals is None else _ends(entry.intervals.mean)
-
-
-def fold_interval(entry: Entry, fold: int) -> Interval | None:
-    """Returns the interval of a fold's J&F; None if it is not known."""
-    return None if entry.intervals is None else _ends(entry.intervals.folds.get(fold))
-
-
-def class_interval(entry: Entry, name: str) -> Interval | None:
-    """Returns the interval of a class's J&F; None if it is not known."""
-    return None if entry.intervals is None else _ends(entry.intervals.classes.get(name))
-
-
-def _ends(found: results.Interval | None) -> Interval | None:
-    return None if found is None else (found.low.JF, found.high.JF)
-
-
-def number(value: float | None, ends: Interval | None = None) -> Number:
+def number(value: float | None, ends: Ends | None = None) -> Number:
     """Returns a value for a sortable cell."""
     return Number(value, ends, "" if value is None else repr(value))
 

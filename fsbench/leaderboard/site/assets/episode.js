@@ -1,12 +1,12 @@
 "use strict";
 /* An episode: its frames one after the other, with the truth and each method's mask, and the scores as curves. */
 (() => {
-  const { query, support, tracks } = FS.data;
+  const { query, support, answers } = FS.data;
   const slider = document.getElementById("frame");
   const metric = document.getElementById("metric");
   const panels = document.getElementById("panels");
   const shown = { truth: document.getElementById("show-truth"), mask: document.getElementById("show-mask") };
-  const value = (track, name, t) => (name === "JF" ? (track.J[t] + track.F[t]) / 2 : track[name][t]);
+  const value = (answer, name, t) => (name === "JF" ? (answer.J[t] + answer.F[t]) / 2 : answer[name][t]);
 
   const drawSupport = () => {
     for (const place of document.querySelectorAll("[data-support]")) {
@@ -20,18 +20,18 @@
   };
 
   const made = [];
-  if (query.sources && !tracks.some((track) => track.masks)) made.push({ track: null });
-  tracks.forEach((track, index) => made.push({ track, index }));
+  if (query.sources && !answers.some((answer) => answer.masks)) made.push({ answer: null });
+  answers.forEach((answer, index) => made.push({ answer, index }));
   for (const panel of made) {
     const item = FS.element("li");
     const title = FS.element("div", { class: "title" });
-    if (panel.track) title.append(FS.element("span", { class: "swatch", "data-colour": panel.index }));
-    title.append(FS.element("span", {}, panel.track ? panel.track.title : "Truth"));
+    if (panel.answer) title.append(FS.element("span", { class: "swatch", "data-colour": panel.index }));
+    title.append(FS.element("span", {}, panel.answer ? panel.answer.title : "Truth"));
     panel.scores = FS.element("span", { class: "scores" });
     title.append(panel.scores);
     panel.picture = FS.element("span", { class: "picture" });
     item.append(title);
-    if (query.sources && (!panel.track || panel.track.masks)) item.append(panel.picture);
+    if (query.sources && (!panel.answer || panel.answer.masks)) item.append(panel.picture);
     panels.append(item);
   }
 
@@ -39,13 +39,13 @@
     const t = Number(slider.value);
     document.getElementById("frame-name").textContent = query.names[t];
     slider.setAttribute("aria-valuetext", `frame ${query.names[t]}, ${t + 1} of ${query.names.length}`);
-    for (const { track, index, picture, scores } of made) {
-      if (track) scores.textContent = `J ${FS.percent(track.J[t])}  F ${FS.percent(track.F[t])}`;
+    for (const { answer, index, picture, scores } of made) {
+      if (answer) scores.textContent = `J ${FS.percent(answer.J[t])}  F ${FS.percent(answer.F[t])}`;
       if (!picture.isConnected) continue;
       const layers = [];
-      if (track && shown.mask.checked) layers.push({ code: { size: track.size, counts: track.masks[t] }, colour: FS.overlay(index) });
+      if (answer && shown.mask.checked) layers.push({ code: { size: answer.size, counts: answer.masks[t] }, colour: FS.overlay(index) });
       if (shown.truth.checked) layers.push({ code: { size: query.size, counts: query.masks[t] }, truth: true });
-      Masks.picture(picture, { size: query.size, src: query.sources[t], label: `Frame ${query.names[t]}: ${track ? track.title : "truth"}`, layers });
+      Masks.picture(picture, { size: query.size, src: query.sources[t], label: `Frame ${query.names[t]}: ${answer ? answer.title : "truth"}`, layers });
     }
     const place = document.getElementById("curves");
     if (place.layout) Plotly.relayout(place, { "shapes[0].x0": query.names[t], "shapes[0].x1": query.names[t] });
@@ -56,8 +56,8 @@
     const now = query.names[Number(slider.value)];
     const chosen = boxes.filter((box) => box.checked).map((box) => Number(box.value));
     FS.draw(document.getElementById("curves"), chosen.map((index) => ({
-      type: "scatter", mode: "lines+markers", name: FS.plain(tracks[index].title), x: query.names,
-      y: query.names.map((_, t) => 100 * value(tracks[index], metric.value, t)),
+      type: "scatter", mode: "lines+markers", name: FS.plain(answers[index].title), x: query.names,
+      y: query.names.map((_, t) => 100 * value(answers[index], metric.value, t)),
       line: { color: FS.colour(index), width: 2, dash: ["solid", "dot", "dash", "dashdot"][Math.floor(index / 8) % 4] },
       marker: { size: 6, symbol: index % 8 }, hovertemplate: "%{fullData.name}<br>frame %{x}: %{y:.1f}<extra></extra>",
     })), {

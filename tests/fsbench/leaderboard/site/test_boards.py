@@ -24,11 +24,11 @@ def test_a_gallery_holds_the_same_episodes_for_all_methods_with_truth_and_masks(
     board = board_of(boards, "mini-ref-shapes")
     assert len(board.gallery) == samples.PER_CLASS * len(samples.CLASSES)
     view = board.gallery[0]
-    assert [track.title for track in view.tracks] == board.methods
+    assert [answer.title for answer in view.answers] == board.methods
     assert view.query.sentence
     assert view.support[0].sentence
     truth = decode_masks([mask.counts for mask in view.query.masks], *view.query.size)
-    found = decode_masks([mask.counts for mask in view.tracks[0].masks], *view.query.size)
+    found = decode_masks([mask.counts for mask in view.answers[0].masks], *view.query.size)
     assert truth.any()
     assert (found[:, :, 2:] == truth[:, :, :-2]).all()
 
@@ -37,7 +37,7 @@ def test_without_pixels_there_are_names_and_scores(boards):
     (view,) = board_of(boards, "mini-ref-davis").gallery
     assert view.query.masks is None
     assert view.query.sentence is None
-    assert len(view.tracks[0].J) == len(view.query.names)
+    assert len(view.answers[0].J) == len(view.query.names)
 
 
 def test_without_the_manifest_there_is_no_gallery(boards):
