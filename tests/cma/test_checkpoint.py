@@ -12,6 +12,7 @@ from transformers import RobertaConfig
 
 import fsbench_cma
 from fsbench.errors import DataError
+from fsbench_baselines import checkpoints
 from fsbench_baselines.backbones import build_backbone
 from fsbench_baselines.referformer import checkpoint as referformer
 from fsbench_baselines.referformer.config import ModelConfig
@@ -233,7 +234,7 @@ def test_own_form_gives_the_model_back(model, tmp_path):
 
 
 def test_half_precision_halves_the_file_and_loads_as_float32(parent, tmp_path):
-    referformer.save_checkpoint(tmp_path, parent, half=True)
+    save_checkpoint(tmp_path, parent, half=True)
     elements = sum(tensor.numel() for tensor in parent.parameters())
     assert (tmp_path / "model.safetensors").stat().st_size < 2.1 * elements
     loaded = referformer.load_checkpoint(tmp_path)
@@ -252,14 +253,14 @@ def test_half_precision_keeps_what_would_overflow():
             self.register_buffer("large", torch.tensor([1e6, 1.0]))
             self.register_buffer("small", torch.tensor([0.5]))
 
-    kept = {name: referformer._halved(tensor).dtype for name, tensor in Two().state_dict().items()}
+    kept = {name: checkpoints._halved(tensor).dtype for name, tensor in Two().state_dict().items()}
     assert kept == {"large": torch.float32, "small": torch.float16}
 
 
 def test_damaged_folders_are_named(parent, tmp_path):
     with pytest.raises(DataError, match=r"model\.safetensors is not there"):
         load_checkpoint(tmp_path)
-    referformer.save_checkpoint(tmp_path, parent, half=True)
+    save_checkpoint(tmp_path, parent, half=True)
     config, weights = tmp_path / "config.json", tmp_path / "model.safetensors"
     text = config.read_text()
     record = json.loads(text)
