@@ -23,6 +23,7 @@ from fsbench.cli.scoring import export
 from fsbench.cli.scoring import score
 from fsbench.cli.scoring import validate
 from fsbench.cli.starting import demo
+from fsbench.cli.starting import new
 from fsbench.cli.training import convert
 from fsbench.cli.training import train
 from fsbench.errors import FsbenchError
@@ -73,6 +74,7 @@ for command in (
     export,
     leaderboard,
     list_,
+    new,
     score,
     show,
     submit,

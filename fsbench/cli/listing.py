@@ -19,7 +19,7 @@ __all__ = ["list_"]
 
 @click.group("list")
 def list_() -> None:
-    """List what can be named: methods, datasets, protocols, and the classes and episodes of a dataset."""
+    """List what can be named: methods, datasets, protocols, metrics, and the classes and episodes of a dataset."""
 
 
 @list_.command()
@@ -38,6 +38,12 @@ def datasets() -> None:
 def protocols() -> None:
     """List the protocols with their signatures."""
     _print_named("protocols")
+
+
+@list_.command()
+def metrics() -> None:
+    """List the metrics: what each is, and what it gives where masks are empty."""
+    _print_named("metrics")
 
 
 def _print_named(what: str) -> None:

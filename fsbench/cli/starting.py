@@ -1,10 +1,10 @@
-"""Commands to begin with: the demo."""
+"""Commands to begin with: the demo, and packages to start from."""
 
 from pathlib import Path
 
 import click
 
-__all__ = ["demo"]
+__all__ = ["demo", "new"]
 
 
 @click.command()
@@ -25,3 +25,37 @@ def demo(out: Path, workers: int | None) -> None:
     from fsbench.demo import run_demo
 
     click.echo(run_demo(out, workers=workers, progress=True))
+
+
+@click.group()
+def new() -> None:
+    """Write a small package to start from: it installs, registers what it holds, and has a test that passes."""
+
+
+@new.command()
+@click.argument("name")
+def dataset(name: str) -> None:
+    """Write the package of a dataset to ./NAME. For one in a layout that has a name, a YAML file will do.
+
+    \b
+    Example:
+      fsbench new dataset my-set
+    """
+    from fsbench.templates import write_package
+
+    click.echo(write_package("dataset", name, Path()))
+
+
+@new.command()
+@click.argument("name")
+@click.option("--torch", is_flag=True, help="Of a method that computes with PyTorch.")
+def method(name: str, torch: bool) -> None:
+    """Write the package of a method to ./NAME.
+
+    \b
+    Example:
+      fsbench new method my-method --torch
+    """
+    from fsbench.templates import write_package
+
+    click.echo(write_package("torch" if torch else "method", name, Path()))

@@ -1,8 +1,15 @@
+from importlib.metadata import EntryPoint
+
 import pytest
 
+from fsbench import protocol
 from fsbench.errors import RunError
 from fsbench.protocol import named_protocol
+from fsbench.protocol import Protocol
 from fsbench.protocol import PROTOCOLS
+from fsbench.registry import Registry
+
+LOOSE = Protocol("loose", "a stranger's", tolerance=0.1)
 
 
 def test_signatures_tell_protocols_apart():
@@ -23,6 +30,12 @@ def test_released_compares_at_shorter_side_360(native, size):
 def test_inner_frames_leave_out_first_and_last():
     assert list(range(5))[named_protocol("davis-2017").counted(5)] == [1, 2, 3]
     assert list(range(1))[named_protocol("davis-2017").counted(1)] == []
+
+
+def test_a_strangers_protocol_comes_in_by_its_entry_point(monkeypatch):
+    points = [EntryPoint("loose", f"{__name__}:LOOSE", "fsbench.protocols")]
+    monkeypatch.setattr(protocol, "PROTOCOLS", Registry("fsbench.protocols", Protocol, unknown=RunError, found=points))
+    assert named_protocol("loose") is LOOSE
 
 
 def test_an_unknown_protocol_is_an_error_with_near_names():
