@@ -16,7 +16,7 @@ from fsbench.scores.results import Score
 from fsbench.scores.results import summarise
 from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import read_manifest
-from fsbench.viewing.pictures import RenderedPictures
+from fsbench.viewing.pictures import find_pictures
 from tests.conftest import ROOT
 from tests.fsbench.leaderboard.samples import INFO
 from tests.fsbench.leaderboard.samples import result
@@ -33,7 +33,7 @@ def manifest():
 
 @cache
 def pictures():
-    return RenderedPictures(manifest())
+    return find_pictures(manifest(), None)
 
 
 def shapes_entry(name, shift, **info):
