@@ -4,14 +4,20 @@ import json
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from fsbench.datasets import open_dataset
+from fsbench.datasets.records import Dataset
 from fsbench.methods import Clip
 from fsbench.methods import Fold
 from fsbench.methods import MethodInfo
 from fsbench.methods import Support
+from fsbench.splits.build import build_manifest
+from fsbench.splits.build import BuildOptions
+from fsbench.splits.manifest import write_manifest
 
 HEIGHT, WIDTH = 24, 32
 
@@ -36,6 +42,18 @@ def write_dataset(
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(json.dumps({"videos": content}))
     return root
+
+
+def write_benchmark(base: Path, categories: Mapping[str, int], **options: Any) -> tuple[Dataset, Path]:
+    """Writes such a dataset to `base/mini-ref-davis` and its manifest, built with `options`, below `base/splits`.
+
+    Returns:
+        The dataset, and the manifest's folder.
+    """
+    dataset = open_dataset("mini-ref-davis", write_dataset(base / "mini-ref-davis", categories))
+    info, rows = build_manifest(dataset, BuildOptions(**options))
+    write_manifest(base / "splits", info, rows)
+    return dataset, base / "splits" / info.dataset / info.version
 
 
 def _write_frame(root: Path, video_id: str, name: str, number: int, t: int) -> None:

@@ -2,26 +2,20 @@ from pathlib import Path
 
 import pytest
 
-from fsbench.datasets import open_dataset
 from fsbench.errors import DataError
 from fsbench.errors import RunError
 from fsbench.leaderboard import entries_from_runs
 from fsbench.running.evaluate import evaluate_method
 from fsbench.running.evaluate import Request
 from fsbench.running.fold import RunOptions
-from fsbench.splits.build import build_manifest
-from fsbench.splits.build import BuildOptions
-from fsbench.splits.manifest import write_manifest
 from tests.tiny import Reddish
-from tests.tiny import write_dataset
+from tests.tiny import write_benchmark
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     base = tmp_path_factory.mktemp("source")
-    dataset = open_dataset("mini-ref-davis", write_dataset(base / "mini-ref-davis", {"dog": 2}))
-    info, rows = build_manifest(dataset, BuildOptions(draws=1, frames=1))
-    write_manifest(base / "splits", info, rows)
+    write_benchmark(base, {"dog": 2}, draws=1, frames=1)
     return base
 
 

@@ -31,16 +31,14 @@ from fsbench.splits.manifest import read_manifest
 from fsbench.splits.manifest import write_manifest
 from tests.conftest import ROOT
 from tests.tiny import Reddish
-from tests.tiny import write_dataset
+from tests.tiny import write_benchmark
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     """A dataset of 7 videos in two classes, and its manifest with 2 draws."""
     base = tmp_path_factory.mktemp("source")
-    dataset = open_dataset("mini-ref-davis", write_dataset(base / "mini-ref-davis", {"dog": 4, "cat": 3}))
-    info, rows = build_manifest(dataset, BuildOptions(draws=2, frames=2))
-    write_manifest(base / "splits", info, rows)
+    write_benchmark(base, {"dog": 4, "cat": 3}, draws=2, frames=2)
     return base
 
 

@@ -1,26 +1,19 @@
 import pytest
 
-from fsbench.datasets import open_dataset
 from fsbench.errors import ManifestError
-from fsbench.splits.build import build_manifest
-from fsbench.splits.build import BuildOptions
 from fsbench.splits.contents import chosen_classes
 from fsbench.splits.contents import class_records
 from fsbench.splits.contents import episode_records
 from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import read_manifest
-from fsbench.splits.manifest import write_manifest
-from tests.tiny import write_dataset
+from tests.tiny import write_benchmark
 
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory):
     """Two classes of 3 and 2 videos of 4 frames with three sentences each, and two draws."""
     base = tmp_path_factory.mktemp("contents")
-    dataset = open_dataset("mini-ref-davis", write_dataset(base / "mini-ref-davis", {"dog": 3, "cat": 2}))
-    info, rows = build_manifest(dataset, BuildOptions(draws=2, frames=2))
-    write_manifest(base, info, rows)
-    return read_manifest(find_manifest("mini-ref-davis", base))
+    return read_manifest(write_benchmark(base, {"dog": 3, "cat": 2}, draws=2, frames=2)[1])
 
 
 def test_classes_have_the_counts_of_the_episodes(manifest):

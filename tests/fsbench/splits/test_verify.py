@@ -6,21 +6,17 @@ import pytest
 from PIL import Image
 
 from fsbench.datasets import open_dataset
-from fsbench.splits.build import build_manifest
-from fsbench.splits.build import BuildOptions
-from fsbench.splits.manifest import write_manifest
 from fsbench.splits.schema import SCHEMAS
 from fsbench.splits.verify import frames_on_disk
 from fsbench.splits.verify import verify_manifest
+from tests.tiny import write_benchmark
 from tests.tiny import write_dataset
 
 
 @pytest.fixture
 def built(tmp_path):
-    dataset = open_dataset("mini-ref-davis", write_dataset(tmp_path / "mini-ref-davis", {"dog": 3, "cat": 2}))
-    info, rows = build_manifest(dataset, BuildOptions(draws=2, frames=3, with_text=True))
-    write_manifest(tmp_path / "splits", info, rows)
-    return tmp_path / "splits/mini-ref-davis/pack-v1", dataset
+    dataset, manifest = write_benchmark(tmp_path, {"dog": 3, "cat": 2}, draws=2, frames=3, with_text=True)
+    return manifest, dataset
 
 
 def change(folder, table, edit):

@@ -5,26 +5,20 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from fsbench.datasets import open_dataset
 from fsbench.errors import RunError
 from fsbench.masks.labels import decode_label_map
 from fsbench.masks.rle import decode_masks
-from fsbench.splits.build import build_manifest
-from fsbench.splits.build import BuildOptions
-from fsbench.splits.manifest import write_manifest
 from fsbench.submissions.export import export_run
 from fsbench.submissions.forms import open_submission
 from tests.fsbench.running.test_fold import evaluate
-from tests.tiny import write_dataset
+from tests.tiny import write_benchmark
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A run of 2 draws and one of a single draw."""
     base = tmp_path_factory.mktemp("source")
-    dataset = open_dataset("mini-ref-davis", write_dataset(base / "mini-ref-davis", {"dog": 3, "cat": 2}))
-    info, rows = build_manifest(dataset, BuildOptions(draws=2, frames=2))
-    write_manifest(base / "splits", info, rows)
+    write_benchmark(base, {"dog": 3, "cat": 2}, draws=2, frames=2)
     evaluate(base, base / "two")
     evaluate(base, base / "one", draws=(1,))
     return base
