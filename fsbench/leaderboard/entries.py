@@ -372,7 +372,7 @@ def _values(fold: FoldEntry) -> Iterator[float]:
 
 
 def _agree(one: Summary | None, other: Summary | None) -> bool:
-    """Whether two summaries are the same but for the last bits, which may differ between machines."""
+    """Tells whether two summaries are the same but for the last bits, which may differ between machines."""
     if one is None or other is None:
         return one is other
     return _close(one.mean, other.mean) and _close(one.sd_draws, other.sd_draws)

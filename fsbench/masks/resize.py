@@ -12,6 +12,7 @@ def at_size(mask: npt.NDArray[np.generic], size: tuple[int, int]) -> npt.NDArray
     Args:
         mask: integer or bool [H, W], the object where it is not 0.
         size: (height, width); a mask of this size is not resized.
+
     Returns:
         uint8 [height, width].
     """

@@ -29,7 +29,7 @@ def f_measure(counts: PairCounts) -> float:
 def contour_accuracy(
     pred: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_], tolerance: float = 0.008
 ) -> npt.NDArray[np.float64]:
-    """F-measure of the boundaries per frame.
+    """Returns the F-measure of the boundaries in each frame.
 
     Args:
         pred: bool [T, H, W], the predicted masks; or [H, W] for a single frame.
@@ -50,7 +50,7 @@ def contour_accuracy(
 def region_and_contour(
     pred: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_], tolerance: float = 0.008
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """J and F per frame from one pass over the masks.
+    """Returns J and F of each frame from one pass over the masks.
 
     Args:
         pred: As in `contour_accuracy`.

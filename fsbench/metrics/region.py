@@ -15,7 +15,7 @@ def jaccard(counts: PairCounts) -> float:
 
 
 def region_similarity(pred: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Jaccard index per frame.
+    """Returns the Jaccard index of each frame.
 
     Args:
         pred: bool [T, H, W], the predicted masks; or [H, W] for a single frame.

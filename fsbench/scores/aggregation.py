@@ -22,7 +22,13 @@ VALUES = ("J", "F")
 
 
 class FoldScores(NamedTuple):
-    """The score of a fold: over its draws, of each draw, of each class."""
+    """The scores of a fold.
+
+    Attributes:
+        score: Over its draws.
+        draws: Of each draw.
+        classes: Of each class, in class-id order.
+    """
 
     score: Summary
     draws: tuple[DrawResult, ...]
@@ -36,6 +42,7 @@ def fold_scores(rows: pd.DataFrame, manifest: Manifest, chain: Sequence[str]) ->
         rows: Columns episode_id, frame, J, F.
         manifest: Says where each episode belongs.
         chain: The protocol's.
+
     Returns:
         The scores by fold.
     """
@@ -68,6 +75,7 @@ def aggregate(rows: pd.DataFrame, chain: Sequence[str], keys: Sequence[str]) -> 
         chain: Levels from the inside out; each mean is taken in the order of the level that goes, with numpy's
             summation. A level that is neither in the chain nor a key is pooled with the innermost.
         keys: Columns to keep.
+
     Returns:
         Columns `keys` and `VALUES`, a row for each combination of keys, sorted by them.
     """

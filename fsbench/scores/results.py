@@ -23,7 +23,13 @@ __all__ = [
 
 
 class Score(Record):
-    """Region similarity J, contour accuracy F and their mean, in [0, 1]; or the spread of these."""
+    """Values in [0, 1], or the spread of such values.
+
+    Attributes:
+        J: Region similarity.
+        F: Contour accuracy.
+        JF: Their mean, J&F; of spreads, the spread of J&F.
+    """
 
     J: float
     F: float
@@ -31,21 +37,36 @@ class Score(Record):
 
 
 class Summary(Record):
-    """A mean over support draws, and the standard deviation between them (None for a single draw)."""
+    """What the scores of several support draws come to.
+
+    Attributes:
+        mean: Over the draws.
+        sd_draws: Standard deviation (n - 1) between the draws; None for a single one.
+    """
 
     mean: Score
     sd_draws: Score | None
 
 
 class Interval(Record):
-    """A 95 % confidence interval of each value."""
+    """A 95 % confidence interval of each value.
+
+    Attributes:
+        low, high: The ends.
+    """
 
     low: Score
     high: Score
 
 
 class Intervals(Record):
-    """Intervals of the mean over folds, of each fold and of each class; None where too little was seen for one."""
+    """Intervals of means; None where too little was seen for one.
+
+    Attributes:
+        mean: Of the mean over folds.
+        folds: By fold.
+        classes: By class name.
+    """
 
     mean: Interval | None
     folds: dict[int, Interval | None]
@@ -53,14 +74,24 @@ class Intervals(Record):
 
 
 class DrawResult(Record):
-    """The score of a fold with one support draw."""
+    """The score of a fold with one support draw.
+
+    Attributes:
+        draw: The draw.
+        score: The score.
+    """
 
     draw: int
     score: Score
 
 
 class ClassResult(Record):
-    """The score of a class."""
+    """The score of a class.
+
+    Attributes:
+        name: The class.
+        score: The score.
+    """
 
     name: str
     score: Summary

@@ -66,7 +66,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Differences over all, of each fold and of each class."""
+    """Differences of two methods.
+
+    Attributes:
+        mean: Over all.
+        folds: By fold.
+        classes: By class name.
+    """
 
     mean: Difference
     folds: dict[int, Difference]

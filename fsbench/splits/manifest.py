@@ -43,7 +43,13 @@ Rows = Sequence[Mapping[str, Any]]  # Any: column values of the schemas
 
 
 class LeftOutRecord(Record):
-    """Something that the rule did not take."""
+    """Something that the rule did not take.
+
+    Attributes:
+        kind, name: What it is, such as "class", and what it is called.
+        videos: How many videos it has.
+        reason: Why it was not taken.
+    """
 
     kind: str
     name: str
@@ -52,7 +58,22 @@ class LeftOutRecord(Record):
 
 
 class ManifestInfo(Record):
-    """`manifest.json`: where the tables come from, and their digests."""
+    """`manifest.json`: where the tables come from, and their digests.
+
+    Attributes:
+        schema_version: Of this record and of the tables.
+        dataset, version: Whose episodes these are, and which of several.
+        rule: The rule that chose them, with every parameter.
+        seed: Of every draw.
+        sources: SHA-256 of each file of metadata that they were built from, by its path below the dataset's root.
+        builder: The program and its version.
+        counts: Rows of each table.
+        left_out: What the rule did not take.
+        notes: What a reader should know.
+        superseded_by: The version that has taken this one's place; None if none has.
+        digests: See `schema.table_digest`, by the table's name.
+        digest: See `overall_digest`; it names the manifest.
+    """
 
     schema_version: int = SCHEMA_VERSION
     dataset: str

@@ -29,7 +29,12 @@ _Rows = dict[str, list[dict[str, Any]]]  # Any: column values
 
 
 class Flaw(NamedTuple):
-    """Something that is wrong, and where."""
+    """Something that is wrong with a manifest.
+
+    Attributes:
+        where: The file, frame or folder.
+        what: What is wrong there.
+    """
 
     where: str
     what: str
@@ -76,7 +81,7 @@ def verify_manifest(
 
 
 def frames_on_disk(dataset: Dataset) -> bool:
-    """Whether a dataset has any of its frames, or only metadata."""
+    """Tells whether a dataset has any of its frames, or only metadata."""
     return any(len(dataset.missing_files(v.video_id, v.frames[0])) < 2 for v in dataset.videos() if v.frames)
 
 

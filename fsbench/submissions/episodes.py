@@ -40,6 +40,7 @@ class ManifestReference:
             dataset: Their masks.
             folds: Folds to score.
             draws: Draws to score; (None,) for a submission whose masks do not depend on the support.
+
         Raises:
             ManifestError: There is no such fold or draw.
         """
@@ -91,6 +92,7 @@ def open_reference(target: Target, protocol: Protocol, has_draws: bool) -> Manif
         target: What the user said.
         protocol: Must score episodes.
         has_draws: Whether the predictions tell support draws apart; otherwise they count for every draw.
+
     Raises:
         FsbenchError: Something is not there, or the protocol scores folders alone.
     """
@@ -112,6 +114,7 @@ def episode_means(objects: Sequence[ObjectScores], reference: ManifestReference,
         objects: Scores of every sequence.
         reference: Says which episodes each answers.
         protocol: Gives the chain.
+
     Returns:
         J&F, J_mean, F_mean over folds; the same for each fold, with its spread over draws and its classes.
     """

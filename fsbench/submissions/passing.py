@@ -63,9 +63,11 @@ def score_submission(
         reference: The truth.
         protocol: The policy.
         options: See `PassOptions`.
+
     Returns:
         Scores in the order of videos, sequences, objects, and all problems. With a problem, the scores of its video
         are not to be used.
+
     Raises:
         DataError: A video has no frame that counts, or a file of the truth cannot be read.
     """

@@ -59,6 +59,7 @@ def score(
         protocol: How.
         options: How to go over them.
         uint8_decay: Wrap the frame ids at the edges of decay's bins at 8 bits, as davis2017-evaluation does.
+
     Raises:
         SubmissionError: There is any problem; the message is the whole report.
         FsbenchError: The truth cannot be read.

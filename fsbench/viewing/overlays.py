@@ -35,6 +35,7 @@ def draw_mask(frame: _Image, mask: _Mask, colour: Colour, *, fill: float = 0.35,
         colour: Of both.
         fill: Share of the colour inside, in [0, 1]; 0 leaves the inside as it is.
         line_px: Width of the outline, which lies inside the mask; 0 for none.
+
     Returns:
         A new uint8 [H, W, 3]; equal to `frame` outside of the mask.
     """

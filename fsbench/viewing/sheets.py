@@ -33,7 +33,12 @@ _SUPPORT_COLOUR = PALETTE[2]
 
 
 class Tile(NamedTuple):
-    """A picture, uint8 [H, W, 3], with a line of text below it, empty for none."""
+    """A picture of a sheet.
+
+    Attributes:
+        image: uint8 [H, W, 3], RGB.
+        caption: A line of text below it; empty for none.
+    """
 
     image: _Image
     caption: str = ""
@@ -88,6 +93,7 @@ def contact_sheet(rows: Sequence[Band]) -> _Image:
 
     Args:
         rows: At least one, with at least one picture.
+
     Returns:
         uint8 [H, W, 3].
     """

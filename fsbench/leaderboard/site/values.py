@@ -17,7 +17,13 @@ __all__ = [
 
 
 class Number(NamedTuple):
-    """A value with its interval and the text that it is sorted by, empty if it is missing."""
+    """A value as a cell shows it.
+
+    Attributes:
+        value: The value; None if it is missing.
+        interval: Of the value; None if it is not known.
+        key: The text that it is sorted by; empty if it is missing.
+    """
 
     value: float | None
     interval: Ends | None

@@ -127,7 +127,7 @@ class Submission(ABC):
 
 
 def _unsafe(part: str) -> bool:
-    """Whether an id could lead elsewhere, or break a line, when it is used as a name."""
+    """Tells whether an id could lead elsewhere, or break a line, when it is used as a name."""
     return (
         part in ("", ".", "..")
         or len(part) > 255

@@ -39,12 +39,12 @@ def take_files(found: Found, files: Mapping[str, object]) -> None:
 
 
 def is_hidden(part: str) -> bool:
-    """Whether a file or folder is one that systems leave behind."""
+    """Tells whether a file or folder is one that systems leave behind."""
     return part.startswith(".") or part in ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 
 def is_mask(name: str) -> bool:
-    """Whether a path is that of a PNG."""
+    """Tells whether a path is that of a PNG."""
     return name.lower().endswith(".png")
 
 
