@@ -5,8 +5,6 @@ from fsbench.metrics.boundary import f_measure
 from fsbench.metrics.boundary import region_and_contour
 from fsbench.metrics.counts import boundary_map
 from fsbench.metrics.counts import clip_counts
-from fsbench.metrics.counts import disk
-from fsbench.metrics.counts import kernel_name
 from fsbench.metrics.counts import label_counts
 from fsbench.metrics.counts import labels_present
 from fsbench.metrics.counts import pair_counts
@@ -25,10 +23,8 @@ __all__ = [
     "clip_counts",
     "contour_accuracy",
     "decay",
-    "disk",
     "f_measure",
     "jaccard",
-    "kernel_name",
     "label_counts",
     "labels_present",
     "mean",

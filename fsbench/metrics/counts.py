@@ -22,8 +22,6 @@ __all__ = [
     "as_clips",
     "boundary_map",
     "clip_counts",
-    "disk",
-    "kernel_name",
     "label_counts",
     "labels_present",
     "pair_counts",
@@ -81,11 +79,6 @@ class PairCounts(NamedTuple):
     truth_matched: int
 
 
-def kernel_name() -> str:
-    """Returns what computes the counts: "C", or "numpy" where the extension is not built. Both give the same."""
-    return kernel.NAME
-
-
 def radius_px(tolerance: float, height: int, width: int) -> int:
     """Returns how far apart two boundary pixels may be and still match.
 
@@ -108,12 +101,6 @@ def radius_px(tolerance: float, height: int, width: int) -> int:
             raise ValueError(f"a tolerance >= 1 counts whole pixels, got {tolerance}.")
         return int(tolerance)
     return math.ceil(tolerance * math.sqrt(height * height + width * width))
-
-
-def disk(radius: int) -> Masks:
-    """Returns the pixels within `radius` of the middle one: bool [2r+1, 2r+1], True where dx^2 + dy^2 <= r^2."""
-    squares = np.arange(-radius, radius + 1) ** 2
-    return squares[:, None] + squares <= radius * radius
 
 
 def boundary_map(mask: Masks) -> Masks:

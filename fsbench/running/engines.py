@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from fsbench.errors import RunError
+from fsbench.errors import suggestion
 from fsbench.running.plan import Unit
 from fsbench.running.worker import UnitResult
 from fsbench.running.worker import Worker
@@ -39,7 +40,12 @@ def open_engine(name: str, workers: int) -> Iterator[RunUnits]:
 
     Yields:
         What does all units of a setup.
+
+    Raises:
+        RunError: There is no such engine.
     """
+    if name not in ENGINES:
+        raise RunError(f"There is no engine {name!r}. {suggestion(name, ENGINES)}")
     if name == "ray":
         yield _ray(workers)
     elif workers == 1:

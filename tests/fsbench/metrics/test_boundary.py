@@ -14,7 +14,6 @@ from fsbench.metrics import boundary_map
 from fsbench.metrics import clip_counts
 from fsbench.metrics import contour_accuracy
 from fsbench.metrics import decay
-from fsbench.metrics import disk
 from fsbench.metrics import f_measure
 from fsbench.metrics import mean
 from fsbench.metrics import pair_counts
@@ -43,7 +42,7 @@ pairs = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=10).flatma
 tolerances = st.one_of(st.floats(0, 0.999), st.integers(1, 15))
 
 
-# Radius and disk
+# Radius
 
 
 @pytest.mark.parametrize(
@@ -77,12 +76,6 @@ def test_a_senseless_tolerance_is_refused(tolerance):
         radius_px(tolerance, 480, 854)
     with pytest.raises(ValueError, match="tolerance"):
         contour_accuracy(np.ones((4, 4), dtype=np.bool_), np.ones((4, 4), dtype=np.bool_), tolerance)
-
-
-@pytest.mark.parametrize("radius", [0, 1, 2, 5, 12])
-def test_disk_holds_the_offsets_of_at_most_the_radius(radius):
-    offsets = range(-radius, radius + 1)
-    assert disk(radius).tolist() == [[dy * dy + dx * dx <= radius * radius for dx in offsets] for dy in offsets]
 
 
 # Boundary maps

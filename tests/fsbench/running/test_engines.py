@@ -6,6 +6,7 @@ import pytest
 
 from fsbench.datasets import open_dataset
 from fsbench.errors import DataError
+from fsbench.errors import RunError
 from fsbench.methods.registry import find_method
 from fsbench.protocol import named_protocol
 from fsbench.running.engines import _shared_cores
@@ -105,3 +106,8 @@ def test_errors_come_through_ray_as_they_are(place, cluster):  # noqa: F811
     damage(place, "missing")
     with pytest.raises(DataError, match="dog-1"):
         evaluate(place, run=RunOptions(engine="ray", workers=1))
+
+
+def test_an_engine_that_there_is_not_is_refused():
+    with pytest.raises(RunError, match="no engine 'slurm'"), open_engine("slurm", 2):
+        pass
