@@ -114,19 +114,24 @@ def build_splits(
     help="Also check local data: every video, frame, object and sentence that the manifest refers to.",
 )
 @click.option("--pixels/--no-pixels", default=True, show_default=True, help="Look for the objects in the label maps.")
+@click.option("--rebuild", is_flag=True, help="Also build it again from the local data by the rule that it records.")
 @dataset_option("Local data that is described by a YAML file.", "the dataset that the manifest names")
 @json_option
-def verify(splits: Path, data_root: Path | None, pixels: bool, dataset: str | None, as_json: bool) -> None:
+def verify(
+    splits: Path, data_root: Path | None, pixels: bool, rebuild: bool, dataset: str | None, as_json: bool
+) -> None:
     """Check a manifest, and local data against it; list all problems.
 
     \b
     Examples:
-      fsbench verify splits/mini-ref-davis/pack-v1 --data-root ~/data
+      fsbench verify splits/mini-ref-davis/pack-v1 --data-root ~/data --rebuild
       fsbench verify splits/my-set/v1 --dataset my-set.yaml
     """
     from fsbench.datasets.catalogue import open_dataset
     from fsbench.errors import ManifestError
     from fsbench.splits.manifest import read_info
+    from fsbench.splits.manifest import read_manifest
+    from fsbench.splits.rebuild import rebuild_flaws
     from fsbench.splits.verify import frames_on_disk
     from fsbench.splits.verify import verify_manifest
 
@@ -135,7 +140,11 @@ def verify(splits: Path, data_root: Path | None, pixels: bool, dataset: str | No
         local = open_dataset(dataset or read_info(splits).dataset, data_root or Path("data"))
     if local is not None and not frames_on_disk(local):
         click.echo(f"{local.root}: no frames here, so only metadata is checked.", err=True)
+    if rebuild and local is None:
+        raise click.UsageError("--rebuild needs local data: give --data-root, or --dataset.")
     problems = verify_manifest(splits, local, pixels=pixels, progress=True)
+    if rebuild and local is not None and not problems:
+        problems = rebuild_flaws(read_manifest(splits), local)
     if as_json:
         click.echo(json.dumps([problem._asdict() for problem in problems], indent=1))
     else:

@@ -66,11 +66,17 @@ class _Completed:
 
     def frame(self, video_id: str, name: str) -> npt.NDArray[np.uint8]:
         """Returns a frame as uint8 [H, W, 3], RGB."""
-        return self._dataset.frame(video_id, name)
+        try:
+            return self._dataset.frame(video_id, name)
+        except OSError as error:
+            raise self._unreadable(video_id, name, error) from error
 
     def label_map(self, video_id: str, name: str) -> npt.NDArray[np.integer]:
         """Returns a frame's object indices as integer [H, W]."""
-        return self._dataset.label_map(video_id, name)
+        try:
+            return self._dataset.label_map(video_id, name)
+        except OSError as error:
+            raise self._unreadable(video_id, name, error) from error
 
     def missing_files(self, video_id: str, name: str) -> list[Path]:
         """Returns what the dataset says; nothing if it does not say."""
@@ -78,7 +84,7 @@ class _Completed:
         return list(find(video_id, name)) if find else []
 
     def frame_size(self, video_id: str) -> tuple[int, int] | None:
-        """Returns what the dataset says; else the size of the video's first label map."""
+        """Returns what the dataset says; else the size of the video's first label map, or None if it has none."""
         find = getattr(self._dataset, "frame_size", None)
         if find is not None:
             size: tuple[int, int] | None = find(video_id)
@@ -86,13 +92,19 @@ class _Completed:
         first = self._first_frames.get(video_id)
         if first is None:
             return None
-        height, width = self.label_map(video_id, first).shape
+        try:
+            height, width = self.label_map(video_id, first).shape
+        except DataError:
+            return None
         return height, width
 
     def sources(self) -> Mapping[str, str]:
         """Returns what the dataset says; nothing if it does not say."""
         find = getattr(self._dataset, "sources", None)
         return dict(find()) if find else {}
+
+    def _unreadable(self, video_id: str, name: str, error: OSError) -> DataError:
+        return DataError(f"{self.root}: video {video_id!r}, frame {name!r} cannot be read ({error}). Fetch it again.")
 
     @cached_property
     def _first_frames(self) -> dict[str, str]:

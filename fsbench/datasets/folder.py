@@ -45,9 +45,9 @@ class FolderDataset:
         self.root = root
         self._layout = spec.layout
 
-    def __getstate__(self) -> dict[str, Any]:  # Any: as pickle has it
-        """Leaves the records out, which another process reads again if it needs them."""
-        return {key: value for key, value in self.__dict__.items() if key != "_records"}
+    def __getstate__(self) -> dict[str, Any]:  # Any: the fields
+        # Another process reads frames; what metadata says it is told in units of work.
+        return {key: value for key, value in vars(self).items() if key != "_records"}
 
     def videos(self) -> Sequence[Video]:
         """Returns all videos."""

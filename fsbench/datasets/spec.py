@@ -89,7 +89,7 @@ class DatasetSpec:
         published_note: What is known of the difference, for a manifest that has another number.
         licence: Of pixels and annotations; empty if it is not stated.
         shows: What an entry and a site that everybody sees may show of it, besides scores.
-        recipe: Name of the recipe that a method trains with on it, if the method has one of that name.
+        recipe: Name of the recipe that methods train with on it; None for their own choice.
         generate: Makes it where it is asked for and not there.
         draw: Returns a video by its id, without any file; for a set that is generated.
         is_fallback: Whether it is taken where no dataset is there and none is named.

@@ -26,7 +26,6 @@ from fsbench.splits.episodes import list_episodes
 from fsbench.splits.episodes import repeated_draws
 from fsbench.splits.episodes import SupportRule
 from fsbench.splits.manifest import LeftOutRecord
-from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import ManifestInfo
 from fsbench.splits.manifest import overall_digest
 from fsbench.splits.manifest import Rows
@@ -39,7 +38,7 @@ from fsbench.splits.selection import Selection
 from fsbench.splits.selection import SelectionRule
 from fsbench.splits.sentences import text_digest
 
-__all__ = ["BuildOptions", "build_manifest", "recorded_options"]
+__all__ = ["BuildOptions", "build_manifest"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,25 +73,6 @@ class BuildOptions:
         if self.version not in (None, spec.version):
             given["draws_from"] = self.draws_from or BuildRule.draws_from
         return replace(spec.rule, **{name: value for name, value in given.items() if value is not None})
-
-
-def recorded_options(manifest: Manifest) -> BuildOptions:
-    """Returns the options that a manifest was built with, to build it again: the same data give the same digest."""
-    rule = manifest.info.rule
-    videos = None
-    if rule["videos"] == "explicit list":
-        videos = tuple(row["video_id"] for row in manifest.rows("videos"))
-    return BuildOptions(
-        version=manifest.info.version,
-        seed=manifest.info.seed,
-        minimum=rule["minimum"],
-        cap=rule["cap"] or 0,
-        queries=rule["queries"] or 0,
-        draws_from=rule.get("draws_from", ALL_VIDEOS),
-        videos=videos,
-        use_author_groups=rule["folds_from"] == "author groups",
-        **{name: rule[name] for name in ("shots", "frames", "draws")},
-    )
 
 
 def build_manifest(data: MinimalDataset, options: BuildOptions) -> tuple[ManifestInfo, dict[str, Rows]]:

@@ -42,6 +42,18 @@ def test_what_an_object_does_say_is_asked(tmp_path):
     assert (dataset.frame_size("cat-0"), dataset.sources()) == ((1, 2), {"a": "b"})
 
 
+def test_files_that_an_object_cannot_read_are_errors_that_name_video_and_frame():
+    class Bare(MadeDataset):
+        def label_map(self, video_id, name):
+            raise FileNotFoundError(2, "No such file", f"{video_id}.png")
+
+    dataset = complete(Bare())
+    assert dataset.frame_size("cat-0") is None
+    for read in (dataset.frame, dataset.label_map):
+        with pytest.raises(DataError, match=r"made: video 'cat-0', frame 'a' cannot be read .*cat-0\.png"):
+            read("cat-0", "a")
+
+
 def test_a_completed_dataset_can_be_sent_to_another_process():
     again = pickle.loads(pickle.dumps(complete(MadeDataset())))
     assert again.videos() == MadeDataset().videos()

@@ -1,4 +1,5 @@
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -136,3 +137,12 @@ def test_the_davis_pack_opens_with_frames(test_data):
     assert dataset.frame("dog", "00000").shape == (480, 854, 3)
     assert dataset.frame_size("dog") == (480, 854)
     assert set(np.unique(dataset.label_map("dog", "00000"))) == {0, 1}
+
+
+def test_a_dataset_is_sent_to_another_process_without_its_records(tiny):
+    dataset = open_dataset("mini-ref-youtube-vos", tiny)
+    unread = len(pickle.dumps(dataset))
+    assert len(dataset.videos()) == 3
+    sent = pickle.dumps(dataset)
+    assert len(sent) == unread
+    assert pickle.loads(sent).videos() == dataset.videos()

@@ -22,12 +22,12 @@ from fsbench.datasets.shipped import MINI_REF_SHAPES
 from fsbench.errors import ManifestError
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
-from fsbench.splits.build import recorded_options
 from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import mark_superseded
 from fsbench.splits.manifest import read_info
 from fsbench.splits.manifest import read_manifest
 from fsbench.splits.manifest import write_manifest
+from fsbench.splits.rebuild import recorded_options
 from fsbench.splits.report import summary_text
 from fsbench.splits.schema import table_digest
 from fsbench.splits.schema import TABLES
