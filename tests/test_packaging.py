@@ -1,11 +1,14 @@
 import configparser
+import re
 import subprocess
 import sys
 import zipfile
 from email import message_from_bytes
 
 import pytest
+import yaml
 
+import fsbench
 from tests.conftest import ROOT
 
 
@@ -67,3 +70,16 @@ def test_every_registered_method_is_importable():
     for line in filter(None, lines):
         name, _, target = (part.strip() for part in line.partition("="))
         assert find_method(target).info.name == name
+
+
+def test_the_citation_and_the_changelog_are_of_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == fsbench.__version__
+    versions = re.findall(r"^## (\S+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert versions[0] == fsbench.__version__
+
+
+def test_every_gate_is_a_row_of_the_contributors_page():
+    gates = (ROOT / ".ci/run").read_text(encoding="utf-8").partition("set -x\n")[2].splitlines()
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert [gate for gate in gates if f"`{gate.split(' -c ')[0]}" not in page] == []
