@@ -30,7 +30,7 @@ from fsbench.datasets.shapes import NUM_FOLDS
 from fsbench.datasets.shapes import ShapesConfig
 from fsbench.datasets.shipped import MINI_REF_SHAPES
 from fsbench.datasets.spec import ALL_VIDEOS
-from fsbench.running.fold import read_result
+from fsbench.running.runs import read_result
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import write_manifest

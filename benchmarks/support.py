@@ -25,7 +25,7 @@ from shapes import run_fsbench
 
 from fsbench.datasets.catalogue import open_dataset
 from fsbench.datasets.spec import ALL_VIDEOS
-from fsbench.running.fold import read_result
+from fsbench.running.runs import read_result
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import find_manifest

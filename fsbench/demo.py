@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from fsbench.api import build_splits
+from fsbench.api import evaluate
 from fsbench.datasets.catalogue import fallback_spec
-from fsbench.datasets.catalogue import resolve_dataset
 from fsbench.errors import PluginError
 from fsbench.leaderboard import entries_from_runs
 from fsbench.leaderboard import manifest_folds
@@ -15,12 +16,6 @@ from fsbench.leaderboard import render
 from fsbench.leaderboard.site import make_boards
 from fsbench.leaderboard.site import write_site
 from fsbench.methods.registry import registered_methods
-from fsbench.running.evaluate import evaluate_method
-from fsbench.running.evaluate import Request
-from fsbench.running.fold import RunOptions
-from fsbench.splits.build import build_manifest
-from fsbench.splits.build import BuildOptions
-from fsbench.splits.manifest import write_manifest
 
 __all__ = ["run_demo"]
 
@@ -51,20 +46,11 @@ def run_demo(out: Path, *, workers: int | None = None, progress: bool = False) -
     Returns:
         The table, what to do next, and last the path of the site.
     """
-    dataset = resolve_dataset(fallback_spec().name, out / "data", progress=progress)
-    info, rows = build_manifest(dataset, BuildOptions())
-    write_manifest(out / "splits", info, rows)
-    run = RunOptions(workers=workers or os.cpu_count() or 1, progress=progress)
-    for name in _ready_methods(dataset.name):
-        request = Request(
-            method=name,
-            dataset=dataset.name,
-            data_root=out / "data",
-            splits=out / "splits",
-            draws=(0,),
-            out=out / "runs" / dataset.name / name,
-        )
-        evaluate_method(request, run)
+    name = fallback_spec().name
+    benchmark = build_splits(name, out / "data", out=out / "splits", progress=progress)
+    workers = workers or os.cpu_count() or 1
+    for method in _ready_methods(name):
+        evaluate(method, benchmark, draws=(0,), out=out / "runs" / name / method, workers=workers, progress=progress)
     entries = entries_from_runs(out / "runs", partial(manifest_folds, splits=out / "splits"))
     page = write_site(out / "site", make_boards(entries, out / "splits", out / "data"))
     return render(entries, "md") + _NEXT.format(out=out, page=page)

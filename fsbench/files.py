@@ -16,7 +16,7 @@ from filelock import Timeout
 from fsbench.errors import DataError
 from fsbench.errors import RunError
 
-__all__ = ["content_digest", "locked", "whole_folder", "write_files", "write_whole"]
+__all__ = ["content_digest", "for_fold", "locked", "whole_folder", "write_files", "write_whole"]
 
 
 def write_whole(path: Path, content: bytes | str | Callable[[IO[bytes]], object]) -> None:
@@ -109,3 +109,8 @@ def content_digest(path: Path) -> str:
     except OSError as error:
         raise DataError(f"{path}: the checkpoint cannot be read ({error.strerror}). Check --checkpoint.") from error
     return digest.hexdigest()
+
+
+def for_fold(path: str | Path, fold: int) -> Path:
+    """Returns a path in which "{fold}" stands for the fold."""
+    return Path(str(path).replace("{fold}", str(fold)))

@@ -12,7 +12,7 @@ from fsbench.registry import source
 from fsbench.scores.metrics import METRICS
 from fsbench.text import columns
 
-__all__ = ["listing"]
+__all__ = ["listing", "method_records"]
 
 
 def listing(what: str) -> str:
@@ -39,6 +39,17 @@ def listing(what: str) -> str:
     rows = ((name, *_describe(method, embedded), method.distribution) for name, method in registered_methods().items())
     head = ("method", "version", "what it is", "needs", f"runs now on {embedded}", "options", "from")
     return columns([head, *rows])
+
+
+def method_records() -> list[dict[str, str]]:
+    """Returns name, version, summary, needs and origin of every registered method, as text."""
+    records = []
+    for name, method in registered_methods().items():
+        version, summary, needs, *_ = _describe(method, fallback_spec().name)
+        records.append(
+            {"name": name, "version": version, "summary": summary, "needs": needs, "from": method.distribution}
+        )
+    return records
 
 
 def _describe(method: MethodFactory, dataset: str) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ import difflib
 import tempfile
 from collections.abc import Iterable
 from collections.abc import Sequence
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from fsbench.files import write_whole
 from fsbench.leaderboard.site.environment import InlineAssets
 from fsbench.leaderboard.site.episodes import standalone_page
 from fsbench.masks.rle import valid_code
-from fsbench.running.fold import read_result
+from fsbench.running.runs import read_result
 from fsbench.scores.results import RunIdentity
 from fsbench.splits.ids import parse_episode_id
 from fsbench.splits.manifest import find_manifest
@@ -39,28 +38,19 @@ from fsbench.viewing.views import Answer
 from fsbench.viewing.views import EpisodeView
 from fsbench.viewing.views import Views
 
-__all__ = ["Source", "show_class", "show_episode"]
+__all__ = ["open_views", "show_class", "show_episode"]
 
 MOST_FRAMES = 8
 FRAMES_PER_SECOND = 6
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where episodes come from, as in `evaluate.Request`."""
-
-    dataset: str | None = None
-    data_root: Path = Path("data")
-    splits: Path | None = None
-
-
-def show_episode(episode_id: str, runs: Sequence[Path], source: Source, out: Path) -> None:
+def show_episode(episode_id: str, runs: Sequence[Path], views: Views, out: Path) -> None:
     """Draws an episode: support, query, truth, and the masks of runs.
 
     Args:
         episode_id: The episode.
         runs: Folders of finished runs, or of their folds.
-        source: Where the episode comes from.
+        views: Of the episode's manifest, with pictures; see `open_views`.
         out: `.png`: a contact sheet; `.mp4`: the query, frame by frame; `.html`: a page that needs no other file.
 
     Raises:
@@ -69,8 +59,7 @@ def show_episode(episode_id: str, runs: Sequence[Path], source: Source, out: Pat
     """
     if out.suffix not in (".png", ".mp4", ".html"):
         raise RunError(f"{out}: an episode is shown as .png, .mp4 or .html. Give --out one of these endings.")
-    manifest, pictures = _open(source)
-    views = Views(manifest, pictures)
+    manifest, pictures = views.manifest, _pictures(views)
     if episode_id not in views:
         near = difflib.get_close_matches(episode_id, views.episode_ids, n=4, cutoff=0.6) or views.episode_ids[:4]
         raise RunError(f"{manifest.path}: there is no episode {episode_id!r}. Near are: {', '.join(near)}.")
@@ -83,17 +72,17 @@ def show_episode(episode_id: str, runs: Sequence[Path], source: Source, out: Pat
         write_whole(out, _page(view, manifest.info.dataset, pictures))
 
 
-def show_class(class_name: str, source: Source, out: Path) -> None:
+def show_class(class_name: str, views: Views, out: Path) -> None:
     """Draws the support sets of a class, one below the other, to a `.png`. Raises as `show_episode`."""
     if out.suffix != ".png":
         raise RunError(f"{out}: the support sets of a class are shown as .png. Give --out this ending.")
-    manifest, pictures = _open(source)
+    manifest, pictures = views.manifest, _pictures(views)
     names = list(manifest.class_names.values())
     if class_name not in names:
         raise RunError(f"{manifest.path}: there is no class {class_name!r}. {suggestion(class_name, names)}")
     rows = [
         row
-        for support_id, shots in Views(manifest, pictures).supports_of(class_name).items()
+        for support_id, shots in views.supports_of(class_name).items()
         for row in support_rows(support_id, shots, pictures, MOST_FRAMES)
     ]
     if not rows:
@@ -101,13 +90,26 @@ def show_class(class_name: str, source: Source, out: Path) -> None:
     _write_png(out, contact_sheet(rows))
 
 
-def _open(source: Source) -> tuple[Manifest, Pictures]:
-    spec = choose_spec(source.dataset, source.data_root)
-    manifest = read_manifest(find_manifest(spec.name, source.splits))
-    pictures = find_pictures(manifest, source.data_root, spec)
+def open_views(dataset: str | None, data_root: Path, splits: Path | None) -> Views:
+    """Returns views of the episodes that a user means: of a dataset on disk, or of the embedded set, drawn on demand.
+
+    Args:
+        dataset, data_root, splits: As in `fsbench.open_benchmark`.
+
+    Raises:
+        FsbenchError: There is no such dataset or manifest.
+    """
+    spec = choose_spec(dataset, data_root)
+    manifest = read_manifest(find_manifest(spec.name, splits))
+    pictures = find_pictures(manifest, data_root, spec)
     if pictures is None:
-        raise DataError(f"{source.data_root}: holds no {manifest.info.dataset}. Say with --data-root where it is.")
-    return manifest, pictures
+        raise DataError(f"{data_root}: holds no {manifest.info.dataset}. Say with --data-root where it is.")
+    return Views(manifest, pictures)
+
+
+def _pictures(views: Views) -> Pictures:
+    assert views.pictures is not None, "open_views finds them"
+    return views.pictures
 
 
 def _answers(episode_id: str, runs: Iterable[Path], manifest: Manifest) -> list[Answer]:

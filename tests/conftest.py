@@ -9,7 +9,9 @@ from hypothesis import settings
 ROOT = Path(__file__).resolve().parents[1]
 
 # One thread a process: pytest runs two, and threads of small computations wait for one another. Before torch is loaded.
-os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", OPENCV_FOR_THREADS_NUM="1")
+# A process that a test starts, and that has its share from there, keeps it.
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
+    os.environ.setdefault(name, "1")
 
 # A loaded machine is no failure.
 settings.register_profile("fsbench", deadline=None)

@@ -67,14 +67,10 @@ def compare(one: Path, other: Path, as_json: bool) -> None:
       fsbench compare runs/mini-ref-shapes/cma runs/mini-ref-shapes/cma-add
       fsbench compare leaderboard/entries/mini-ref-davis/colour-prototype.json runs/mini-ref-davis/mine
     """
-    from fsbench.leaderboard.compare import compare as compare_entries
-    from fsbench.leaderboard.compare import comparison_json
-    from fsbench.leaderboard.compare import comparison_text
-    from fsbench.leaderboard.compare import read_side
+    from fsbench import api
 
-    sides = read_side(one), read_side(other)
-    found = compare_entries(*sides)
-    click.echo((comparison_json if as_json else comparison_text)(*sides, found))
+    found = api.compare(one, other)
+    click.echo(found.to_json() if as_json else found)
 
 
 @click.command()

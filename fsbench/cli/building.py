@@ -85,25 +85,17 @@ def build_splits(
       fsbench build-splits mini-ref-youtube-vos --data-root ~/data --shots 5 --frames 1 --version danet-v1
       fsbench build-splits my-set.yaml
     """
-    from fsbench.datasets.catalogue import resolve_dataset
-    from fsbench.splits.build import build_manifest
+    from fsbench import api
     from fsbench.splits.build import BuildOptions
-    from fsbench.splits.manifest import mark_superseded
-    from fsbench.splits.manifest import write_manifest
     from fsbench.splits.report import summary_text
 
     listed = None if videos is None else tuple(dict.fromkeys(videos.read().split()))
     options = BuildOptions(version=version_name, videos=listed, use_author_groups=author_groups, **rule)
-    info, rows = build_manifest(resolve_dataset(dataset, data_root, progress=True), options)
-    written = write_manifest(out, info, rows, overwrite=overwrite)
-    folder = out / info.dataset / info.version
-    if supersedes:
-        mark_superseded(out / info.dataset / supersedes, info.version)
-    if as_json:
-        click.echo(json.dumps(info.model_dump(), indent=1))
-    else:
-        click.echo(summary_text(info, rows))
-        click.echo(f"{folder}: {'written' if written else 'unchanged'}")
+    benchmark = api.build_splits(
+        dataset, data_root, out=out, options=options, supersedes=supersedes, overwrite=overwrite, progress=True
+    )
+    manifest = benchmark.manifest
+    click.echo(json.dumps(manifest.info.model_dump(), indent=1) if as_json else summary_text(manifest))
 
 
 @click.command()

@@ -48,15 +48,15 @@ def show(
           --run runs/mini-ref-davis/colour-prototype --run runs/mini-ref-davis/support-copy --out episode.mp4
       fsbench show --class dax --out dax.png
     """
+    from fsbench.show import open_views
     from fsbench.show import show_class
     from fsbench.show import show_episode
-    from fsbench.show import Source
 
     if (episode is None) == (class_name is None):
         raise click.UsageError("Name an episode, or a class with --class.")
-    source = Source(dataset, data_root, splits)
+    views = open_views(dataset, data_root, splits)
     if class_name is not None:
-        show_class(class_name, source, out)
+        show_class(class_name, views, out)
     elif episode is not None:
-        show_episode(episode, runs, source, out)
+        show_episode(episode, runs, views, out)
     click.echo(out)

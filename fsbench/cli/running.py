@@ -79,7 +79,7 @@ def evaluate(
     max_frames: int | None,
     out: Path | None,
     as_json: bool,
-    **run: Any,  # Any: the options that RunOptions has under the same names
+    **run: Any,  # Any: the options that `fsbench.evaluate` has under the same names
 ) -> None:
     """Run a method over the episodes of one or more folds, and score it.
 
@@ -91,18 +91,11 @@ def evaluate(
       fsbench evaluate --method my_package.my_module:MyMethod --fold 2 --option temperature=0.1
       fsbench evaluate --method cma --checkpoint 'trainings/mini-ref-shapes/cma/seed-0/fold-{fold}/model'
     """
-    from fsbench.running.cost import read_timing
-    from fsbench.running.evaluate import evaluate_method
-    from fsbench.running.evaluate import Request
-    from fsbench.running.fold import RunOptions
-    from fsbench.running.report import results_json
-    from fsbench.running.report import results_text
+    from fsbench import api
 
-    request = Request(
-        method=method_name,
-        dataset=dataset,
-        data_root=data_root,
-        splits=splits,
+    result = api.evaluate(
+        method_name,
+        api.open_benchmark(dataset, data_root, splits, progress=True),
         folds=folds,
         draws=None if draws is None else integers(draws),
         options=keyed(options, backbone=backbone, dtype=dtype, max_frames=max_frames),
@@ -111,12 +104,11 @@ def evaluate(
         protocol=protocol,
         variant=variant,
         out=out,
+        progress=True,
+        **run,
     )
-    results = evaluate_method(request, RunOptions(progress=True, **run))
-    timing = {folder: read_timing(folder) for folder in results}
-    click.echo(results_json(results, timing) if as_json else results_text(results, timing))
-    failed = sum(len(result.failures) for result in results.values())
-    if failed:
-        first = next(iter(next(r.failures for r in results.values() if r.failures).values()))
-        click.echo(f"{failed} episodes failed and are not in these scores; the first: {first}", err=True)
+    click.echo(result.to_json() if as_json else result)
+    if failures := result.failures:
+        first = next(iter(failures.values()))
+        click.echo(f"{len(failures)} episodes failed and are not in these scores; the first: {first}", err=True)
         click.get_current_context().exit(FINISHED_WITH_FAILURES)

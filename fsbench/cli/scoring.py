@@ -69,19 +69,19 @@ def _asked(
     missing: str,
     extra: str,
     workers: int | None,
-) -> tuple[Any, Any, Any]:  # Any: Target, Protocol, PassOptions, which are imported here
-    from fsbench.protocol import named_protocol
-    from fsbench.submissions.passing import PassOptions
-    from fsbench.submissions.reference import Target
+) -> dict[str, Any]:  # Any: what `fsbench.score` takes
+    from fsbench import api
 
-    target = Target(truth, dataset, data_root, splits, folds, () if draws is None else integers(draws))
-    options = PassOptions(
-        missing_is_empty=missing == "empty",
-        ignore_extra=extra == "ignore",
-        workers=workers or os.cpu_count() or 1,
-        progress=True,
-    )
-    return target, named_protocol(protocol), options
+    return {
+        "truth": api.open_benchmark(dataset, data_root, splits, progress=True) if truth is None else truth,
+        "protocol": protocol,
+        "folds": folds,
+        "draws": () if draws is None else integers(draws),
+        "missing_is_empty": missing == "empty",
+        "ignore_extra": extra == "ignore",
+        "workers": workers or os.cpu_count() or 1,
+        "progress": True,
+    }
 
 
 @click.command()
@@ -106,16 +106,12 @@ def score(predictions: Path, uint8_decay: bool, out: Path | None, as_json: bool,
       fsbench score predictions.zip --dataset mini-ref-youtube-vos --data-root ~/data --fold 2 --json
       fsbench score runs/mini-ref-davis/cma --dataset mini-ref-davis --data-root ~/data --protocol standard
     """
-    from fsbench.submissions.report import scores_json
-    from fsbench.submissions.report import scores_text
-    from fsbench.submissions.report import write_scores
-    from fsbench.submissions.score import score as score_predictions
+    from fsbench import api
 
-    target, protocol, options = _asked(**asked)
-    scores = score_predictions(predictions, target, protocol, options, uint8_decay=uint8_decay)
+    scores = api.score(predictions, uint8_decay=uint8_decay, **_asked(**asked))
     if out is not None:
-        write_scores(out, scores)
-    click.echo(scores_json(scores) if as_json else scores_text(scores))
+        scores.write(out)
+    click.echo(scores.to_json() if as_json else scores)
 
 
 @click.command()
@@ -128,12 +124,12 @@ def validate(predictions: Path, as_json: bool, **asked: Any) -> None:
     Example:
       fsbench validate predictions.zip --dataset mini-ref-youtube-vos --data-root ~/data --fold 2
     """
+    from fsbench import api
     from fsbench.errors import SubmissionError
     from fsbench.submissions.problems import as_json as problems_json
     from fsbench.submissions.problems import report
-    from fsbench.submissions.score import validate as validate_predictions
 
-    problems = validate_predictions(predictions, *_asked(**asked))
+    problems = api.validate(predictions, **_asked(**asked))
     if as_json:
         click.echo(json.dumps(problems_json(problems), indent=1))
     else:

@@ -41,7 +41,15 @@ __all__ = ["convert", "train"]
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the training.  [default: trainings/DATASET/METHOD/seed-S/fold-K]",
 )
-def train(options: tuple[str, ...], overrides: tuple[str, ...], backbone: str | None, **request: Any) -> None:
+def train(
+    dataset: str | None,
+    data_root: Path,
+    splits: Path | None,
+    options: tuple[str, ...],
+    overrides: tuple[str, ...],
+    backbone: str | None,
+    **request: Any,  # Any: the options that TrainingRequest has under the same names
+) -> None:
     """Train a method on the base classes of a fold; prints the checkpoint that evaluate takes.
 
     OUT holds the checkpoint (model/), the loss of every step (metrics.jsonl), a picture of it (curve.png), what it was
@@ -55,10 +63,12 @@ def train(options: tuple[str, ...], overrides: tuple[str, ...], backbone: str | 
           --init ytvos_r50.pth --recipe corrected --workers 4 --precision bf16
       torchrun --nproc_per_node 4 -m fsbench train --method cma --fold 1 --data-root ~/data --init ytvos_r50.pth
     """
+    from fsbench import api
     from fsbench.training.request import train_method
     from fsbench.training.request import TrainingRequest
 
     asked = TrainingRequest(
+        benchmark=api.open_benchmark(dataset, data_root, splits, progress=True),
         options=keyed(options, backbone=backbone),
         overrides=dict(map(key_and_value, overrides)),
         progress=True,

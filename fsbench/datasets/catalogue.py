@@ -10,6 +10,7 @@ from fsbench.datasets.described import is_description
 from fsbench.datasets.described import read_description
 from fsbench.datasets.folder import FolderDataset
 from fsbench.datasets.records import Dataset
+from fsbench.datasets.records import MinimalDataset
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.datasets.spec import Layout
 from fsbench.errors import DataError
@@ -128,13 +129,21 @@ def choose_spec(name: str | None, data_root: Path) -> DatasetSpec:
     return fallback
 
 
-def resolve_dataset(name: str | None, data_root: Path, *, progress: bool = False) -> Dataset:
+def resolve_dataset(dataset: str | Path | MinimalDataset | None, data_root: Path, *, progress: bool = False) -> Dataset:
     """Opens the dataset that a user means, making it where it can be made and is not there.
+
+    Args:
+        dataset: A registered name, the path of a YAML file, or a dataset itself; None for the one under `data_root`,
+            else the embedded one.
+        data_root: Where datasets are; of no account for a dataset that is given.
+        progress: Show a progress bar where it is made.
 
     Raises:
         DataError: The dataset is unknown or not there, or no name was given and several are there.
     """
-    spec = choose_spec(name, data_root)
+    if not isinstance(dataset, str | Path | None):
+        return complete(dataset)
+    spec = choose_spec(None if dataset is None else str(dataset), data_root)
     if spec.generate is not None and find_root(spec, data_root) is None:
         folder = (spec.folders or (spec.name,))[0]
         spec.generate(data_root / folder, workers=os.cpu_count() or 1, progress=progress)

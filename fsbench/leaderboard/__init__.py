@@ -9,10 +9,10 @@ from fsbench.leaderboard.entries import write_entry
 from fsbench.leaderboard.rendering import readme
 from fsbench.leaderboard.rendering import render
 from fsbench.leaderboard.runs import entries_from_runs
-from fsbench.leaderboard.runs import find_runs
 from fsbench.leaderboard.runs import manifest_folds
 from fsbench.leaderboard.tables import leaderboard_tables
 from fsbench.leaderboard.tables import Table
+from fsbench.running.runs import find_runs
 
 __all__ = [
     "Entry",

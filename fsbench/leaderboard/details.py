@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from fsbench.errors import RunError
 from fsbench.files import write_whole
-from fsbench.running.fold import read_parts
+from fsbench.running.runs import read_parts
 from fsbench.scores.statistics import episode_table
 from fsbench.splits.ids import parse_episode_id
 

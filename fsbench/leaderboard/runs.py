@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,19 +16,15 @@ from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import entry_from_results
 from fsbench.leaderboard.entries import PER_FOLD
 from fsbench.running.cost import read_timing
-from fsbench.running.fold import read_result
+from fsbench.running.runs import find_runs
+from fsbench.running.runs import read_result
 from fsbench.scores.results import Result
 from fsbench.scores.results import RunIdentity
 from fsbench.splits.manifest import manifest_of_digest
 
-__all__ = ["entries_from_runs", "find_runs", "manifest_folds"]
+__all__ = ["entries_from_runs", "manifest_folds"]
 
 logger = logging.getLogger(__name__)
-
-
-def find_runs(folder: Path) -> list[Path]:
-    """Returns the folders of all finished runs at any depth below a folder, sorted."""
-    return sorted(path.parent for path in folder.rglob("result.json"))
 
 
 def manifest_folds(identity: RunIdentity, splits: Path | None = None) -> tuple[int, ...] | None:
@@ -45,17 +42,17 @@ def manifest_folds(identity: RunIdentity, splits: Path | None = None) -> tuple[i
 
 
 def entries_from_runs(
-    folder: Path,
+    found: Path | Iterable[Path],
     expected_folds: Callable[[RunIdentity], Sequence[int] | None] = manifest_folds,
     *,
     trained_classes: Sequence[str] = (),
     links: Sequence[str] = (),
     described: Sequence[DatasetSpec] = (),
 ) -> list[Entry]:
-    """Makes entries of all finished runs below a folder. Runs that differ in more than the fold are never joined.
+    """Makes entries of finished runs. Runs that differ in more than the fold are never joined.
 
     Args:
-        folder: The folder of all runs.
+        found: The runs' folders, or a folder that holds them at any depth.
         expected_folds: Says which folds the dataset of a run has; if it returns None, the folds that are there count
             as all.
         trained_classes, links: See `Entry`; the same for all.
@@ -68,7 +65,7 @@ def entries_from_runs(
         RunError: A result is damaged, or two runs are of the same fold.
     """
     groups: dict[str, dict[int, tuple[Path, Result]]] = {}
-    for run in find_runs(folder):
+    for run in find_runs(found) if isinstance(found, Path) else found:
         result = read_result(run)
         key = json.dumps(result.identity.model_dump(mode="json", exclude=set(PER_FOLD)), sort_keys=True)
         group = groups.setdefault(key, {})

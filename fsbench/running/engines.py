@@ -5,6 +5,8 @@ An engine yields results in any order; what they come to does not depend on it.
 
 import multiprocessing
 import os
+import pickle
+import tempfile
 import threading
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from fsbench.errors import RunError
 from fsbench.errors import suggestion
@@ -49,27 +52,36 @@ def open_engine(name: str, workers: int) -> Iterator[RunUnits]:
     if name == "ray":
         yield _ray(workers)
     elif workers == 1:
-        desk = _Desk()
-        yield lambda setup, units: (desk.run(setup, unit) for unit in units)
+        yield partial(_here, _Desk())
     else:
         pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start)
-        try:
-            yield partial(_in_pool, pool, workers)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        with tempfile.TemporaryDirectory(prefix="fsbench-") as scratch:
+            try:
+                yield partial(_in_pool, pool, workers, Path(scratch))
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _here(desk: "_Desk", setup: WorkerSetup, units: Sequence[Unit]) -> Iterator[UnitResult]:
+    desk.take(setup)
+    yield from map(desk.run, units)
 
 
 class _Desk:
-    """Where a process does units: keeps the worker of the last setup."""
+    """Where a process does units: holds one setup, and makes its worker at the first unit."""
 
     def __init__(self) -> None:
+        self.source: Path | None = None
         self._setup: WorkerSetup | None = None
         self._worker: Worker | None = None
 
-    def run(self, setup: WorkerSetup, unit: Unit) -> UnitResult:
-        if self._worker is None or setup != self._setup:
-            self._worker = None  # two models at once might not fit
-            self._worker, self._setup = Worker(setup), setup
+    def take(self, setup: WorkerSetup, source: Path | None = None) -> None:
+        self._worker = None  # two models at once might not fit
+        self._setup, self.source = setup, source
+
+    def run(self, unit: Unit) -> UnitResult:
+        assert self._setup is not None, "a desk takes a setup first"
+        self._worker = self._worker or Worker(self._setup)
         return self._worker.run(unit)
 
 
@@ -87,22 +99,37 @@ def _die_with(parent: multiprocessing.process.BaseProcess) -> None:
     os._exit(1)
 
 
-def _run(setup: WorkerSetup, unit: Unit) -> UnitResult:
-    return _desk.run(setup, unit)
+def _run(path: Path, unit: Unit) -> UnitResult:
+    if path != _desk.source:
+        _desk.take(pickle.loads(path.read_bytes()), path)
+    return _desk.run(unit)
 
 
 def _in_pool(
-    pool: ProcessPoolExecutor, workers: int, setup: WorkerSetup, units: Sequence[Unit]
+    pool: ProcessPoolExecutor, workers: int, scratch: Path, setup: WorkerSetup, units: Sequence[Unit]
 ) -> Iterator[UnitResult]:
+    # Through a file, which each process reads once: a dataset may be large, and there may be many units.
+    path = scratch / f"setup-{len(list(scratch.iterdir()))}.pickle"
+    path.write_bytes(_pickled(setup))
     try:
         with _shared_cores(workers):  # submissions start the processes
-            futures = [pool.submit(_run, setup, unit) for unit in units]
+            futures = [pool.submit(_run, path, unit) for unit in units]
         for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool as error:
         raise RunError(
             "A worker process died, most likely for lack of memory. Run the same command again to go on, with fewer "
             "--workers."
+        ) from error
+
+
+def _pickled(setup: WorkerSetup) -> bytes:
+    try:
+        return pickle.dumps(setup)
+    except Exception as error:  # pickle lets through whatever an object's own code raises
+        raise RunError(
+            f"Dataset or method cannot be sent to other processes ({type(error).__name__}: {error}). Define them at "
+            "the top level of a module, or use a single worker."
         ) from error
 
 
@@ -134,8 +161,11 @@ def _ray(workers: int) -> RunUnits:
     actors = [remote.remote() for _ in range(workers)]
 
     def run(setup: WorkerSetup, units: Sequence[Unit]) -> Iterator[UnitResult]:
+        shared = ray.put(setup)
+        for actor in actors:
+            actor.take.remote(shared)
         try:
-            yield from ActorPool(actors).map_unordered(lambda actor, unit: actor.run.remote(setup, unit), list(units))
+            yield from ActorPool(actors).map_unordered(lambda actor, unit: actor.run.remote(unit), list(units))
         except ray.exceptions.RayTaskError as error:
             raise error.cause from None
 

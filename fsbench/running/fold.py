@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
-from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,28 +16,26 @@ from pydantic import BaseModel
 from pydantic import ValidationError
 from tqdm import tqdm
 
-from fsbench.datasets.records import Dataset
 from fsbench.errors import RunError
 from fsbench.files import locked
 from fsbench.files import write_whole
-from fsbench.methods.registry import MethodFactory
 from fsbench.protocol import Protocol
 from fsbench.records import first_problem
 from fsbench.running.cost import UnitTiming
 from fsbench.running.engines import RunUnits
 from fsbench.running.identity import differences
-from fsbench.running.identity import run_identity
+from fsbench.running.identity import FoldRun
 from fsbench.running.plan import plan_units
 from fsbench.running.plan import Unit
+from fsbench.running.runs import part_path
+from fsbench.running.runs import read_part
 from fsbench.running.worker import UnitResult
 from fsbench.running.worker import WorkerSetup
 from fsbench.scores.aggregation import fold_scores
 from fsbench.scores.results import Result
 from fsbench.scores.results import RunIdentity
-from fsbench.splits.manifest import Manifest
-from fsbench.splits.sentences import fold_record
 
-__all__ = ["RunOptions", "evaluate_fold", "read_parts", "read_result"]
+__all__ = ["RunOptions", "evaluate_fold"]
 
 logger = logging.getLogger(__name__)
 
@@ -65,33 +61,14 @@ class RunOptions:
     progress: bool = False
 
 
-def evaluate_fold(
-    manifest: Manifest,
-    dataset: Dataset,
-    fold: int,
-    draws: Sequence[int],
-    method: MethodFactory,
-    options: Mapping[str, Any],  # Any: see MethodFactory.resolve
-    protocol: Protocol,
-    folder: Path,
-    run: RunOptions,
-    run_units: RunUnits,
-    variant: str = "",
-) -> Result:
+def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUnits) -> Result:
     """Runs a method over a fold, or goes on where an earlier call of the same run stopped.
 
     Args:
-        manifest: The episodes.
-        dataset: Their frames and sentences.
-        fold: The fold.
-        draws: The support draws.
-        method: The method.
-        options: Its options, resolved.
-        protocol: How masks are scored.
+        task: The run.
         folder: The run's folder; every file in it is written whole.
         run: How to carry it out.
         run_units: What does the units; see `engines.open_engine`.
-        variant: The user's name for this way of running the method.
 
     Returns:
         The result, which is also in `result.json`. Failed episodes are in it if `run.keep_going`.
@@ -100,56 +77,34 @@ def evaluate_fold(
         RunError: The folder is in use, or holds another run.
         FsbenchError: See `Worker.run`.
     """
-    if protocol.chain is None:
-        raise RunError(f"Protocol {protocol.name!r} scores folders of masks, not episodes. Evaluate with 'standard'.")
-    identity = run_identity(manifest, fold, draws, method, options, protocol, variant)
+    if task.protocol.chain is None:
+        raise RunError(
+            f"Protocol {task.protocol.name!r} scores folders of masks, not episodes. Evaluate with 'standard'."
+        )
+    identity = task.identity()
     setup = WorkerSetup(
-        dataset=dataset.name,
-        data_root=dataset.root,
-        fold=fold_record(manifest, fold),
-        method=method,
-        options=options,
-        protocol=protocol,
+        dataset=task.benchmark.dataset,
+        fold=task.benchmark.fold(task.fold),
+        method=task.method,
+        options=task.options,
+        protocol=task.protocol,
         keep_going=run.keep_going,
         memo_limit=run.memo_mib << 20,
     )
-    units = plan_units(manifest, dataset, fold, draws)
+    units = plan_units(task.benchmark, task.fold, task.draws)
     with locked(folder):
         _claim(folder, identity, run.restart)
         failures = _read_failures(folder)
-        todo = [u for u in units if u.number in failures or not _part(folder, "scores", u.number).is_file()]
+        todo = [u for u in units if u.number in failures or not part_path(folder, "scores", u.number).is_file()]
         done = len(units) - len(todo)
         logger.info("%s: %d of %d videos are done.", folder, done, len(units))
         results = run_units(setup, todo)
         bar = tqdm(results, folder.name, len(units), initial=done, unit="video", disable=None if run.progress else True)
         for unit_result in bar:
             _keep(folder, unit_result, failures)
-        result = _result(folder, manifest, identity, protocol, units, failures)
+        result = _result(folder, task, identity, units, failures)
         write_whole(folder / "result.json", _json(result))
     return result
-
-
-def read_result(folder: Path) -> Result:
-    """Reads the result of a finished run. Raises RunError if there is none."""
-    path = folder / "result.json"
-    try:
-        return Result.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror}). Has 'fsbench evaluate' finished there?") from error
-    except ValidationError as error:
-        raise RunError(f"{path}: {first_problem(error)}. Evaluate again with --restart.") from error
-
-
-def read_parts(folder: Path, kind: Literal["predictions", "scores"]) -> pa.Table:
-    """Reads all parts of a run.
-
-    Raises:
-        RunError: There are none, or one cannot be read.
-    """
-    paths = sorted((folder / kind).glob("part-*.parquet"))
-    if not paths:
-        raise RunError(f"{folder / kind}: holds no parts of a run. Evaluate again with --restart.")
-    return pa.concat_tables([_read_part(path) for path in paths])
 
 
 def _claim(folder: Path, identity: RunIdentity, restart: bool) -> None:
@@ -180,10 +135,6 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _part(folder: Path, kind: str, number: int) -> Path:
-    return folder / kind / f"part-{number:05d}.parquet"
-
-
 def _keep(folder: Path, result: UnitResult, failures: dict[int, dict[str, str]]) -> None:
     """Writes what a unit came to: it is done where its scores are and no failure is noted.
 
@@ -193,7 +144,7 @@ def _keep(folder: Path, result: UnitResult, failures: dict[int, dict[str, str]])
         failures[result.number] = dict(result.failures)
         _write_failures(folder, failures)
     for kind, table in (("predictions", result.predictions), ("scores", result.scores)):
-        path = _part(folder, kind, result.number)
+        path = part_path(folder, kind, result.number)
         write_whole(path, partial(pq.write_table, table, compression="zstd"))
     timing = UnitTiming(
         unit=result.number,
@@ -222,19 +173,18 @@ def _read_failures(folder: Path) -> dict[int, dict[str, str]]:
 
 def _result(
     folder: Path,
-    manifest: Manifest,
+    task: FoldRun,
     identity: RunIdentity,
-    protocol: Protocol,
     units: Sequence[Unit],
     failures: Mapping[int, Mapping[str, str]],
 ) -> Result:
-    scores = pa.concat_tables([_read_part(_part(folder, "scores", unit.number)) for unit in units])
+    scores = pa.concat_tables([read_part(part_path(folder, "scores", unit.number)) for unit in units])
     failed = {key: message for messages in failures.values() for key, message in messages.items()}
-    _check_complete(folder, scores, units, failed, protocol)
+    _check_complete(folder, scores, units, failed, task.protocol)
     if not scores.num_rows:
         first = next(iter(failed.values()))
         raise RunError(f"{folder}: every episode failed, the first with: {first}")
-    totals = fold_scores(scores.to_pandas(), manifest, protocol.chain or ())[identity.fold]
+    totals = fold_scores(scores.to_pandas(), task.benchmark.manifest, task.protocol.chain or ())[identity.fold]
     return Result(
         identity=identity,
         score=totals.score,
@@ -244,13 +194,6 @@ def _result(
         frames=scores.num_rows,
         failures=dict(sorted(failed.items())),
     )
-
-
-def _read_part(path: Path) -> pa.Table:
-    try:
-        return pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise RunError(f"{path}: cannot be read ({error}). Delete it and run the same command again.") from error
 
 
 def _check_complete(

@@ -1,8 +1,8 @@
-"""Who a run is, and the lock on its folder."""
+"""What is run, and who it is: what makes two runs the same."""
 
 import subprocess
 from collections.abc import Mapping
-from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
 from pathlib import Path
@@ -13,9 +13,9 @@ from fsbench.files import content_digest
 from fsbench.methods.registry import MethodFactory
 from fsbench.protocol import Protocol
 from fsbench.scores.results import RunIdentity
-from fsbench.splits.manifest import Manifest
+from fsbench.splits.benchmark import Benchmark
 
-__all__ = ["differences", "run_identity"]
+__all__ = ["FoldRun", "differences"]
 
 _PACKAGES = (
     "numpy",
@@ -29,32 +29,46 @@ _PACKAGES = (
 )
 
 
-def run_identity(
-    manifest: Manifest,
-    fold: int,
-    draws: Sequence[int],
-    method: MethodFactory,
-    options: Mapping[str, Any],  # Any: see MethodFactory.resolve
-    protocol: Protocol,
-    variant: str = "",
-) -> RunIdentity:
-    """Returns the identity of a run. Raises DataError if the checkpoint cannot be read."""
-    checkpoint = options.get("checkpoint")
-    return RunIdentity(
-        dataset=manifest.info.dataset,
-        fold=fold,
-        draws=tuple(draws),
-        manifest_version=manifest.info.version,
-        manifest_digest=manifest.info.digest,
-        protocol=protocol.signature,
-        method=method.info,
-        variant=variant,
-        options={key: _portable(value) for key, value in options.items() if key != "checkpoint"},
-        checkpoint_sha256=content_digest(checkpoint) if isinstance(checkpoint, Path) else None,
-        distribution=method.distribution,
-        packages={"fsbench": fsbench.__version__, **{name: v for name in _PACKAGES if (v := _version(name))}},
-        commit=_commit(),
-    )
+@dataclass(frozen=True)
+class FoldRun:
+    """A fold that a method is run over.
+
+    Attributes:
+        benchmark: The episodes and their data.
+        fold, draws: Which of them.
+        method: The method.
+        options: Its options, resolved.
+        protocol: How masks are scored.
+        variant: The user's name for this way of running the method; empty for the usual one.
+    """
+
+    benchmark: Benchmark
+    fold: int
+    draws: tuple[int, ...]
+    method: MethodFactory
+    options: Mapping[str, Any]  # Any: see MethodFactory.resolve
+    protocol: Protocol
+    variant: str = ""
+
+    def identity(self) -> RunIdentity:
+        """Returns who the run is. Raises DataError if the checkpoint cannot be read."""
+        checkpoint = self.options.get("checkpoint")
+        info = self.benchmark.manifest.info
+        return RunIdentity(
+            dataset=info.dataset,
+            fold=self.fold,
+            draws=self.draws,
+            manifest_version=info.version,
+            manifest_digest=info.digest,
+            protocol=self.protocol.signature,
+            method=self.method.info,
+            variant=self.variant,
+            options={key: _portable(value) for key, value in self.options.items() if key != "checkpoint"},
+            checkpoint_sha256=content_digest(checkpoint) if isinstance(checkpoint, Path) else None,
+            distribution=self.method.distribution,
+            packages={"fsbench": fsbench.__version__, **{name: v for name in _PACKAGES if (v := _version(name))}},
+            commit=_commit(),
+        )
 
 
 def _portable(value: object) -> object:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
-from fsbench.datasets.records import Dataset
 from fsbench.errors import ManifestError
+from fsbench.splits.benchmark import Benchmark
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.sentences import Sentences
 
@@ -62,23 +62,22 @@ class Unit(NamedTuple):
 _Row = Mapping[str, Any]  # Any: column values
 
 
-def plan_units(manifest: Manifest, dataset: Dataset, fold: int, draws: Sequence[int]) -> list[Unit]:
+def plan_units(benchmark: Benchmark, fold: int, draws: Sequence[int]) -> list[Unit]:
     """Cuts the episodes of a fold into units, in the order class, video.
 
     Args:
-        manifest: The episodes.
-        dataset: Where their sentences are.
+        benchmark: The episodes and their sentences.
         fold: The fold.
         draws: The support draws.
 
     Raises:
         ManifestError: A class has no such draw, or the dataset lacks a video or sentence or spells one otherwise.
     """
+    manifest, texts = benchmark.manifest, benchmark.sentences
     names = manifest.class_names
     wanted = set(draws)
     support_rows = [r for r in manifest.rows("supports") if r["fold"] == fold and r["draw"] in wanted]
     _check_draws(manifest, fold, wanted, support_rows)
-    texts = Sentences(manifest, dataset)
     supports = {row["support_id"]: _support_task(row, texts) for row in support_rows}
     frames_of = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
     queries: dict[tuple[int, str], list[_Row]] = {}
@@ -119,7 +118,7 @@ def _check_draws(manifest: Manifest, fold: int, wanted: set[int], supports: Iter
             )
 
 
-def _support_task(row: _Row, texts: "Sentences") -> SupportTask:
+def _support_task(row: _Row, texts: Sentences) -> SupportTask:
     shots = [
         ShotTask(s["video_id"], tuple(s["object_ids"]), texts.of(s["video_id"], s["expression_id"]), tuple(s["frames"]))
         for s in row["shots"]

@@ -1,9 +1,13 @@
 """What `fsbench evaluate` prints."""
 
 import json
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
+
+import pandas as pd
 
 from fsbench.running.cost import Cost
 from fsbench.running.cost import total_cost
@@ -11,9 +15,10 @@ from fsbench.running.cost import UnitTiming
 from fsbench.scores.results import mean_score
 from fsbench.scores.results import Result
 from fsbench.scores.results import Score
+from fsbench.scores.results import Summary
 from fsbench.text import columns
 
-__all__ = ["results_json", "results_text"]
+__all__ = ["results_frame", "results_json", "results_text"]
 
 
 def results_text(results: Mapping[Path, Result], timing: Mapping[Path, Sequence[UnitTiming]]) -> str:
@@ -57,6 +62,25 @@ def results_json(results: Mapping[Path, Result], timing: Mapping[Path, Sequence[
     mean = mean_score([result.score.mean for result in results.values()])
     report = {"runs": runs, "mean": mean.model_dump(), "cost": _cost_of_all(timing).model_dump()}
     return json.dumps(report, indent=1)
+
+
+def results_frame(results: Iterable[Result], level: Literal["class", "fold"]) -> pd.DataFrame:
+    """Returns the scores of every class, or of every fold, as a data frame.
+
+    Returns:
+        Columns fold, class (of classes), J, F, J&F in [0, 1], and sd_draws: the standard deviation of J&F over draws.
+    """
+    rows = []
+    for result in results:
+        fold = result.identity.fold
+        named: list[tuple[str | None, Summary]] = [(None, result.score)]
+        if level == "class":
+            named = [(entry.name, entry.score) for entry in result.classes]
+        for name, score in named:
+            spread = None if score.sd_draws is None else score.sd_draws.JF
+            values = {"J": score.mean.J, "F": score.mean.F, "J&F": score.mean.JF, "sd_draws": spread}
+            rows.append({"fold": fold, **({} if name is None else {"class": name}), **values})
+    return pd.DataFrame(rows)
 
 
 def _cost_of_all(timing: Mapping[Path, Sequence[UnitTiming]]) -> Cost:

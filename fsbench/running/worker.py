@@ -5,14 +5,12 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fsbench.datasets.catalogue import open_dataset
 from fsbench.datasets.reading import read_frames
 from fsbench.datasets.records import Dataset
 from fsbench.errors import FsbenchError
@@ -43,8 +41,7 @@ class WorkerSetup:
     """All that a process needs to make a worker.
 
     Attributes:
-        dataset: Name of the dataset.
-        data_root: Its folder.
+        dataset: Frames and label maps.
         fold: What the method is prepared for.
         method: How the method is made.
         options: Options of the method.
@@ -53,8 +50,7 @@ class WorkerSetup:
         memo_limit: Bytes that a clip's memo keeps.
     """
 
-    dataset: str
-    data_root: Path
+    dataset: Dataset
     fold: Fold
     method: MethodFactory
     options: Mapping[str, Any]  # Any: see MethodFactory.resolve
@@ -94,7 +90,7 @@ class Worker:
 
     def __init__(self, setup: WorkerSetup) -> None:
         self._setup = setup
-        self._dataset: Dataset = open_dataset(setup.dataset, setup.data_root)
+        self._dataset = setup.dataset
         self._method = setup.method.create(setup.options)
         self._method.prepare(setup.fold)
         self._hardware = describe_hardware()

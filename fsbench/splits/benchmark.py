@@ -1,34 +1,103 @@
-"""A dataset with the manifest of its episodes, as a user names them."""
+"""A dataset with the manifest of its episodes: opened once, and handed on whole."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from fsbench.datasets.catalogue import resolve_dataset
 from fsbench.datasets.records import Dataset
+from fsbench.datasets.records import MinimalDataset
 from fsbench.errors import ManifestError
+from fsbench.methods.contract import Fold
 from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import read_manifest
+from fsbench.splits.sentences import Sentences
 
-__all__ = ["open_benchmark"]
+__all__ = ["Benchmark", "open_benchmark"]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What runs, submissions, training and pictures are made from.
+
+    It travels to other processes by pickle, as its dataset does.
+
+    Attributes:
+        dataset: Frames, label maps and sentences.
+        manifest: The episodes.
+    """
+
+    dataset: Dataset
+    manifest: Manifest
+
+    def __post_init__(self) -> None:
+        if self.manifest.info.dataset != self.dataset.name:
+            raise ManifestError(
+                f"{self.manifest.path}: is of {self.manifest.info.dataset}, the data is {self.dataset.name}."
+            )
+
+    def __repr__(self) -> str:
+        info = self.manifest.info
+        counts = ", ".join(f"{info.counts[name]} {name}" for name in ("classes", "videos", "episodes"))
+        return f"<Benchmark {info.dataset} {info.version}: {counts}; digest {info.digest[:12]}>"
+
+    def __getstate__(self) -> Mapping[str, Any]:  # Any: the fields
+        return {"dataset": self.dataset, "manifest": self.manifest}
+
+    @property
+    def name(self) -> str:
+        """The dataset's name."""
+        return self.dataset.name
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """The folds that have classes, in order."""
+        return self.manifest.folds
+
+    @cached_property
+    def draws(self) -> tuple[int, ...]:
+        """The support draws, in order."""
+        return tuple(sorted({row["draw"] for row in self.manifest.rows("supports")}))
+
+    @cached_property
+    def sentences(self) -> Sentences:
+        """The local sentences, held against the manifest's digests when asked for."""
+        return Sentences(self.manifest, self.dataset)
+
+    def fold(self, index: int) -> Fold:
+        """Returns what a method may know of a fold. Raises ManifestError if the manifest has no such fold."""
+        if index not in self.folds:
+            known = ", ".join(map(str, self.folds))
+            raise ManifestError(f"{self.manifest.path}: there is no fold {index}; its folds are {known}.")
+        classes = self.manifest.rows("classes")
+        novel = tuple(row["name"] for row in classes if row["fold"] == index)
+        base = tuple(row["name"] for row in classes if row["fold"] != index)
+        return Fold(self.name, index, novel, base)
 
 
 def open_benchmark(
-    name: str | None, data_root: Path, splits: Path | None, *, progress: bool = False
-) -> tuple[Dataset, Manifest]:
+    dataset: str | Path | MinimalDataset | None = None,
+    data_root: str | Path = "data",
+    splits: str | Path | None = None,
+    *,
+    progress: bool = False,
+) -> Benchmark:
     """Opens a dataset and reads its manifest.
 
     Args:
-        name: Name of the dataset; None for the one under `data_root`, else the embedded one.
-        data_root: Where datasets are.
+        dataset, data_root: See `resolve_dataset`.
         splits: A manifest or a folder of them; None looks in the usual places.
         progress: Show a progress bar where the embedded set is rendered.
+
+    Returns:
+        The benchmark.
 
     Raises:
         DataError: The dataset is unknown or not there.
         ManifestError: There is no manifest, or it is of another dataset.
     """
-    dataset = resolve_dataset(name, data_root, progress=progress)
-    manifest = read_manifest(find_manifest(dataset.name, splits))
-    if manifest.info.dataset != dataset.name:
-        raise ManifestError(f"{manifest.path}: is of {manifest.info.dataset}, the data is {dataset.name}.")
-    return dataset, manifest
+    opened = resolve_dataset(dataset, Path(data_root), progress=progress)
+    return Benchmark(opened, read_manifest(find_manifest(opened.name, None if splits is None else Path(splits))))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from fsbench.splits.schema import SCHEMA_VERSION
 from fsbench.splits.schema import SCHEMAS
 from fsbench.splits.schema import table_digest
 from fsbench.splits.schema import TABLES
+
+logger = logging.getLogger(__name__)
 
 __all__ = [
     "Manifest",
@@ -145,6 +148,7 @@ def write_manifest(out: Path, info: ManifestInfo, rows: Mapping[str, Rows], *, o
     if (folder / "manifest.json").is_file() and not overwrite:
         present = read_manifest(folder).info
         if present.digest == info.digest and present.superseded_by == info.superseded_by:
+            logger.warning("%s: unchanged, it holds these episodes already.", folder)
             return False
         raise ManifestError(
             f"{folder}: holds other episodes (digest {present.digest[:12]}, now {info.digest[:12]}). A version is "

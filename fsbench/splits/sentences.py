@@ -1,29 +1,17 @@
-"""What a manifest says in words: its sentences, held by digest, and its folds by the names of their classes."""
+"""The sentences that a manifest means and holds by their digests."""
 
 import hashlib
 
 from fsbench.datasets.records import Dataset
 from fsbench.errors import ManifestError
-from fsbench.methods.contract import Fold
 from fsbench.splits.manifest import Manifest
 
-__all__ = ["Sentences", "fold_record", "text_digest"]
+__all__ = ["Sentences", "text_digest"]
 
 
 def text_digest(text: str) -> str:
     """Returns the SHA-256 of a sentence as UTF-8, exactly as the dataset has it."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-def fold_record(manifest: Manifest, fold: int) -> Fold:
-    """Returns what a method may know of the fold. Raises ManifestError if the manifest has no such fold."""
-    if fold not in manifest.folds:
-        known = ", ".join(map(str, manifest.folds))
-        raise ManifestError(f"{manifest.path}: there is no fold {fold}; its folds are {known}.")
-    classes = manifest.rows("classes")
-    novel = tuple(row["name"] for row in classes if row["fold"] == fold)
-    base = tuple(row["name"] for row in classes if row["fold"] != fold)
-    return Fold(manifest.info.dataset, fold, novel, base)
 
 
 class Sentences:

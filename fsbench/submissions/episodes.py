@@ -9,43 +9,40 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fsbench.datasets.records import Dataset
 from fsbench.errors import ManifestError
 from fsbench.errors import RunError
 from fsbench.protocol import Protocol
 from fsbench.scores.aggregation import fold_scores
 from fsbench.scores.results import mean_score
 from fsbench.scores.results import Score
-from fsbench.splits.benchmark import open_benchmark
-from fsbench.splits.manifest import Manifest
+from fsbench.splits.benchmark import Benchmark
+from fsbench.submissions.reference import EpisodeTruth
 from fsbench.submissions.reference import Labels
 from fsbench.submissions.reference import SequenceKey
-from fsbench.submissions.reference import Target
 from fsbench.submissions.reference import VideoTask
 from fsbench.submissions.tally import ObjectScores
 
-__all__ = ["ManifestReference", "episode_means", "open_reference"]
+__all__ = ["EpisodeReference", "episode_means", "open_reference"]
 
 logger = logging.getLogger(__name__)
 
 
-class ManifestReference:
+class EpisodeReference:
     """The episodes of a manifest's folds, with the masks of the local dataset."""
 
-    def __init__(self, manifest: Manifest, dataset: Dataset, folds: Sequence[int], draws: Sequence[int | None]) -> None:
+    def __init__(self, benchmark: Benchmark, folds: Sequence[int], draws: Sequence[int | None]) -> None:
         """Lists the sequences.
 
         Args:
-            manifest: The episodes.
-            dataset: Their masks.
+            benchmark: The episodes and their masks.
             folds: Folds to score.
             draws: Draws to score; (None,) for a submission whose masks do not depend on the support.
 
         Raises:
             ManifestError: There is no such fold or draw.
         """
-        self.manifest = manifest
-        self._dataset = dataset
+        self.manifest = manifest = benchmark.manifest
+        self._dataset = benchmark.dataset
         self._object_ids: dict[tuple[str, str], list[int]] = {}
         self.episode_of: dict[SequenceKey, list[str]] = {}
         frames_of = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
@@ -85,11 +82,11 @@ def _none_first(key: SequenceKey) -> tuple[int, str, str]:
     return -1 if key.draw is None else key.draw, key.video, key.expression or ""
 
 
-def open_reference(target: Target, protocol: Protocol, has_draws: bool) -> ManifestReference:
-    """Opens the manifest and the dataset that a user means.
+def open_reference(truth: EpisodeTruth, protocol: Protocol, has_draws: bool) -> EpisodeReference:
+    """Opens the episodes that a user means.
 
     Args:
-        target: What the user said.
+        truth: What the user said.
         protocol: Must score episodes.
         has_draws: Whether the predictions tell support draws apart; otherwise they count for every draw.
 
@@ -98,16 +95,14 @@ def open_reference(target: Target, protocol: Protocol, has_draws: bool) -> Manif
     """
     if protocol.chain is None:
         raise RunError(f"Protocol {protocol.name!r} scores folders of masks, not episodes. Give --truth DIR.")
-    dataset, manifest = open_benchmark(target.dataset, target.data_root, target.splits)
-    all_draws = sorted({row["draw"] for row in manifest.rows("supports")})
-    draws: Sequence[int | None] = target.draws or all_draws
+    draws: Sequence[int | None] = truth.draws or truth.benchmark.draws
     if not has_draws:
         logger.warning("The predictions have no draw-<d> level: the same masks count for every support draw.")
         draws = (None,)
-    return ManifestReference(manifest, dataset, target.folds or manifest.folds, draws)
+    return EpisodeReference(truth.benchmark, truth.folds or truth.benchmark.folds, draws)
 
 
-def episode_means(objects: Sequence[ObjectScores], reference: ManifestReference, protocol: Protocol) -> dict[str, Any]:
+def episode_means(objects: Sequence[ObjectScores], reference: EpisodeReference, protocol: Protocol) -> dict[str, Any]:
     """Averages the scores of sentences as a run's are.
 
     Args:

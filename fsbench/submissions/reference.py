@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +15,14 @@ import numpy.typing as npt
 from fsbench.errors import SubmissionError
 from fsbench.masks.labels import decode_label_map
 from fsbench.masks.rle import Rle
+from fsbench.submissions.forms import Arrays
 from fsbench.submissions.forms import MaskKey
 from fsbench.submissions.forms import Submission
 
-__all__ = ["FolderReference", "Labels", "Reference", "SequenceKey", "Target", "VideoTask"]
+if TYPE_CHECKING:
+    from fsbench.splits.benchmark import Benchmark  # pyarrow, which a folder of truth does without
+
+__all__ = ["EpisodeTruth", "FolderReference", "Labels", "Reference", "SequenceKey", "Truth", "VideoTask"]
 
 Labels = npt.NDArray[np.unsignedinteger]
 
@@ -46,21 +51,21 @@ class VideoTask:
 
 
 @dataclass(frozen=True)
-class Target:
-    """What predictions are held against.
+class EpisodeTruth:
+    """Episodes that predictions are held against.
 
     Attributes:
-        truth: A folder or zip of truth; None for the episodes of a manifest.
-        dataset, data_root, splits: The manifest's dataset and where it is, as in `evaluate.Request`.
-        folds, draws: Empty for all.
+        benchmark: The episodes and their masks.
+        folds, draws: Which of them; empty for all.
     """
 
-    truth: Path | None = None
-    dataset: str | None = None
-    data_root: Path = Path("data")
-    splits: Path | None = None
+    benchmark: "Benchmark"
     folds: Sequence[int] = ()
     draws: Sequence[int] = ()
+
+
+Truth = Path | Arrays | EpisodeTruth
+"""A folder or zip of masks, masks in memory, or episodes."""
 
 
 class Reference(Protocol):
@@ -115,5 +120,5 @@ class FolderReference:
         content = self._source.read(key)
         if isinstance(content, Rle):
             raise SubmissionError("Truth as run-length codes is not supported. Give a folder or zip of PNG masks.")
-        labels = decode_label_map(content, self._source.name(key))
+        labels = decode_label_map(content, self._source.name(key)) if isinstance(content, bytes) else content
         return labels if key.expression is None else (labels != 0).view(np.uint8)

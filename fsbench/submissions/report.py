@@ -1,58 +1,88 @@
-"""What `fsbench score` prints and writes."""
+"""The scores of a submission: as a table, a data frame, JSON, and files."""
 
 import csv
 import io
 import json
 from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
+from typing import TYPE_CHECKING
 
 from fsbench.errors import RunError
 from fsbench.files import write_whole
-from fsbench.submissions.score import Scores
 from fsbench.text import columns
 
-__all__ = ["scores_json", "scores_text", "write_scores"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Scores"]
 
 
-def scores_json(scores: Scores) -> str:
-    """Returns {"protocol", "objects": [...], "mean": {...}, "notes"} at full precision."""
-    content = {"protocol": scores.protocol, "objects": scores.objects, "mean": scores.mean, "notes": scores.notes}
-    return json.dumps(content, indent=1)
+@dataclass(frozen=True)
+class Scores:
+    """The scores of a submission.
 
+    Attributes:
+        protocol: The signature.
+        objects: A record for each object or sentence, at full precision.
+        mean: The means, by the chain in the signature; for episodes also by fold and class.
+        notes: What a reader should know of these numbers.
+    """
 
-def scores_text(scores: Scores) -> str:
-    """Returns a table of the means, in per cent, with what they were made from."""
-    names = [name for name, value in scores.mean.items() if isinstance(value, float)]
-    table = [["", *names], ["mean", *_cells(scores.mean, names)]]
-    for fold, values in scores.mean.get("folds", {}).items():
-        table.append([f"fold {fold}", *_cells(values, names)])
-        table += [[f"  {name}", *_cells(of_class, names)] for name, of_class in values["classes"].items()]
-    what = "sentences" if any("expression" in row for row in scores.objects) else "objects"
-    foot = ["", f"Per cent, of {len(scores.objects)} {what}.", *(f"note: {note}" for note in scores.notes)]
-    return "\n".join([f"protocol {scores.protocol}", "", columns(table), *foot])
+    protocol: str
+    objects: Sequence[Mapping[str, Any]]  # Any: JSON scalars
+    mean: Mapping[str, Any]
+    notes: Sequence[str]
 
+    def to_frame(self) -> "pd.DataFrame":
+        """Returns a row for each object or sentence, at full precision."""
+        import pandas as pd  # which scoring does without
 
-def write_scores(path: Path, scores: Scores) -> None:
-    """Writes the record of every object or sentence. Raises RunError for an ending other than csv, parquet, json."""
-    names = list(dict.fromkeys(name for row in scores.objects for name in row))
-    if path.suffix == ".csv":
-        stream = io.StringIO()
-        writer = csv.DictWriter(stream, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(scores.objects)
-        write_whole(path, stream.getvalue())
-    elif path.suffix == ".json":
-        write_whole(path, scores_json(scores) + "\n")
-    elif path.suffix == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        return pd.DataFrame([dict(row) for row in self.objects])
 
-        table = pa.Table.from_pylist([dict(row) for row in scores.objects])
-        signed = table.replace_schema_metadata({"fsbench.schema": "objects-1", "fsbench.protocol": scores.protocol})
-        write_whole(path, lambda stream: pq.write_table(signed, stream))
-    else:
-        raise RunError(f"{path}: scores can be written as .csv, .parquet or .json.")
+    def to_json(self) -> str:
+        """Returns {"protocol", "objects": [...], "mean": {...}, "notes"} at full precision."""
+        content = {"protocol": self.protocol, "objects": self.objects, "mean": self.mean, "notes": self.notes}
+        return json.dumps(content, indent=1)
+
+    def __str__(self) -> str:
+        """Returns a table of the means, in per cent, with what they were made from."""
+        names = [name for name, value in self.mean.items() if isinstance(value, float)]
+        table = [["", *names], ["mean", *_cells(self.mean, names)]]
+        for fold, values in self.mean.get("folds", {}).items():
+            table.append([f"fold {fold}", *_cells(values, names)])
+            table += [[f"  {name}", *_cells(of_class, names)] for name, of_class in values["classes"].items()]
+        what = "sentences" if any("expression" in row for row in self.objects) else "objects"
+        foot = ["", f"Per cent, of {len(self.objects)} {what}.", *(f"note: {note}" for note in self.notes)]
+        return "\n".join([f"protocol {self.protocol}", "", columns(table), *foot])
+
+    def _repr_html_(self) -> str:
+        return f"<p>protocol {escape(self.protocol)}</p>{self.to_frame().to_html(index=False)}"
+
+    def write(self, path: Path) -> None:
+        """Writes the record of every object or sentence. Raises RunError for an ending but csv, parquet and json."""
+        names = list(dict.fromkeys(name for row in self.objects for name in row))
+        if path.suffix == ".csv":
+            stream = io.StringIO()
+            writer = csv.DictWriter(stream, names, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.objects)
+            write_whole(path, stream.getvalue())
+        elif path.suffix == ".json":
+            write_whole(path, self.to_json() + "\n")
+        elif path.suffix == ".parquet":
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+
+            table = pa.Table.from_pylist([dict(row) for row in self.objects])
+            about = {"fsbench.schema": "objects-1", "fsbench.protocol": self.protocol}
+            signed = table.replace_schema_metadata(about)
+            write_whole(path, lambda stream: pq.write_table(signed, stream))
+        else:
+            raise RunError(f"{path}: scores can be written as .csv, .parquet or .json.")
 
 
 def _cells(values: Mapping[str, Any], names: list[str]) -> list[str]:

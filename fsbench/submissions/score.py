@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from fsbench.metrics import mean
 from fsbench.metrics import recall
 from fsbench.protocol import Level
 from fsbench.protocol import Protocol
+from fsbench.submissions.forms import Arrays
 from fsbench.submissions.forms import open_submission
 from fsbench.submissions.forms import Submission
 from fsbench.submissions.passing import PassOptions
@@ -23,39 +24,24 @@ from fsbench.submissions.passing import score_submission
 from fsbench.submissions.passing import Scored
 from fsbench.submissions.problems import Problem
 from fsbench.submissions.problems import report
+from fsbench.submissions.reference import EpisodeTruth
 from fsbench.submissions.reference import FolderReference
 from fsbench.submissions.reference import Reference
-from fsbench.submissions.reference import Target
+from fsbench.submissions.reference import Truth
+from fsbench.submissions.report import Scores
 from fsbench.submissions.tally import ObjectScores
 
-__all__ = ["Scores", "score", "validate"]
-
-
-@dataclass(frozen=True)
-class Scores:
-    """The scores of a submission.
-
-    Attributes:
-        protocol: The signature.
-        objects: A record for each object or sentence, at full precision.
-        mean: The means, by the chain in the signature; for episodes also by fold and class.
-        notes: What a reader should know of these numbers.
-    """
-
-    protocol: str
-    objects: Sequence[Mapping[str, Any]]  # Any: JSON scalars
-    mean: Mapping[str, Any]
-    notes: Sequence[str]
+__all__ = ["score", "validate"]
 
 
 def score(
-    predictions: Path, target: Target, protocol: Protocol, options: PassOptions, *, uint8_decay: bool = False
+    predictions: Path | Arrays, truth: Truth, protocol: Protocol, options: PassOptions, *, uint8_decay: bool = False
 ) -> Scores:
     """Scores predictions.
 
     Args:
-        predictions: A run, a folder, a zip, or a file of run-length codes.
-        target: What they are held against.
+        predictions: A run, a folder, a zip, a file of run-length codes, or masks in memory.
+        truth: What they are held against.
         protocol: How.
         options: How to go over them.
         uint8_decay: Wrap the frame ids at the edges of decay's bins at 8 bits, as davis2017-evaluation does.
@@ -65,43 +51,44 @@ def score(
         FsbenchError: The truth cannot be read.
     """
     with ExitStack() as stack:
-        submission, reference = _open(stack, predictions, target, protocol)
+        submission, reference = _open(stack, predictions, truth, protocol)
         scored = score_submission(submission, reference, protocol, options)
     if scored.problems:
-        raise SubmissionError(f"{predictions}: not scored.\n{report(scored.problems)}")
+        raise SubmissionError(f"{submission.path}: not scored.\n{report(scored.problems)}")
     if not scored.objects:
-        raise DataError(
-            f"{target.truth}: no label map of the truth shows an object that counts. Is it the right folder?"
-        )
+        where = f"{truth}: " if isinstance(truth, Path) else ""
+        raise DataError(f"{where}no label map of the truth shows an object that counts. Is it the right one?")
     extras = ["missing=empty"] if options.missing_is_empty else []
     extras += ["decay=uint8"] if uint8_decay and protocol.has_decay else []
     notes = _notes(scored, protocol)
     rows = [_row(scores, protocol, uint8_decay) for scores in scored.objects]
-    if target.truth is not None:
+    if not isinstance(truth, EpisodeTruth):
         chain = protocol.folder_chain
         return Scores(protocol.signed(chain, *extras), rows, _means(scored.objects, rows, chain), notes)
     from fsbench.submissions.episodes import episode_means
-    from fsbench.submissions.episodes import ManifestReference
+    from fsbench.submissions.episodes import EpisodeReference
 
-    assert isinstance(reference, ManifestReference), "_open makes one where there is no folder of truth"
+    assert isinstance(reference, EpisodeReference), "_open makes one where there is no folder of truth"
     means = episode_means(scored.objects, reference, protocol)
     return Scores(protocol.signed(protocol.chain or (), *extras), rows, means, notes)
 
 
-def validate(predictions: Path, target: Target, protocol: Protocol, options: PassOptions) -> list[Problem]:
+def validate(predictions: Path | Arrays, truth: Truth, protocol: Protocol, options: PassOptions) -> list[Problem]:
     """Returns everything that is wrong with predictions, without scoring them."""
     with ExitStack() as stack:
-        submission, reference = _open(stack, predictions, target, protocol)
-        return score_submission(submission, reference, protocol, options).problems
+        submission, reference = _open(stack, predictions, truth, protocol)
+        return score_submission(submission, reference, protocol, replace(options, count=False)).problems
 
 
-def _open(stack: ExitStack, predictions: Path, target: Target, protocol: Protocol) -> tuple[Submission, Reference]:
+def _open(
+    stack: ExitStack, predictions: Path | Arrays, truth: Truth, protocol: Protocol
+) -> tuple[Submission, Reference]:
     submission = stack.enter_context(open_submission(predictions))
-    if target.truth is not None:
-        return submission, FolderReference(stack.enter_context(open_submission(target.truth)))
+    if not isinstance(truth, EpisodeTruth):
+        return submission, FolderReference(stack.enter_context(open_submission(truth)))
     from fsbench.submissions.episodes import open_reference  # pandas and pyarrow, which a folder of truth does without
 
-    return submission, open_reference(target, protocol, submission.has_draws)
+    return submission, open_reference(truth, protocol, submission.has_draws)
 
 
 def _row(scores: ObjectScores, protocol: Protocol, uint8_decay: bool) -> dict[str, Any]:

@@ -17,10 +17,8 @@ from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import Expression
 from fsbench.errors import ManifestError
 from fsbench.memo import Memo
+from fsbench.splits.benchmark import Benchmark
 from fsbench.splits.episodes import window
-from fsbench.splits.manifest import Manifest
-from fsbench.splits.sentences import fold_record
-from fsbench.splits.sentences import Sentences
 from fsbench.streams import named_stream
 from fsbench.streams import pick
 from fsbench.training.augmentation import augment
@@ -122,8 +120,7 @@ class EpisodeSampler:
 
     def __init__(
         self,
-        manifest: Manifest,
-        dataset: Dataset,
+        benchmark: Benchmark,
         fold: int,
         *,
         seed: int,
@@ -138,8 +135,7 @@ class EpisodeSampler:
         """Lists the videos.
 
         Args:
-            manifest: Classes, videos and objects.
-            dataset: Their sentences; no frame is read.
+            benchmark: Classes, videos, objects and their sentences; no frame is read.
             fold: The fold whose classes are not trained on.
             seed: Seed of all draws, and of the augmentation.
             query_frames, support_frames: Number of frames of a clip.
@@ -164,7 +160,7 @@ class EpisodeSampler:
         self._support_videos = support_videos
         self._target: TargetKind = target
         self._last_order: tuple[int, Sequence[int]] = (-1, ())  # an epoch and its order
-        self._classes = _base_classes(manifest, dataset, fold)
+        self._classes = _base_classes(benchmark, fold)
         videos = [video for row in self._classes for video in row.videos]
         self._texts = {(v.video_id, e.expression_id): e.text for v in videos for e in v.expressions}
 
@@ -218,9 +214,9 @@ def _draw_frames(
     return window([frames[i] for i in sorted(order)], 0, number)
 
 
-def _base_classes(manifest: Manifest, dataset: Dataset, fold: int) -> tuple[_Class, ...]:
-    base = fold_record(manifest, fold).base
-    videos = _videos_by_class(manifest, dataset, base)
+def _base_classes(benchmark: Benchmark, fold: int) -> tuple[_Class, ...]:
+    base, manifest = benchmark.fold(fold).base, benchmark.manifest
+    videos = _videos_by_class(benchmark, base)
     classes = [_Class(number, name, tuple(videos.get(name, ()))) for number, name in manifest.class_names.items()]
     classes = [row for row in classes if row.name in base]
     for row in classes:
@@ -233,8 +229,9 @@ def _base_classes(manifest: Manifest, dataset: Dataset, fold: int) -> tuple[_Cla
     return tuple(classes)
 
 
-def _videos_by_class(manifest: Manifest, dataset: Dataset, names: Collection[str]) -> dict[str, list[_Video]]:
+def _videos_by_class(benchmark: Benchmark, names: Collection[str]) -> dict[str, list[_Video]]:
     """Returns by class, in order of ids, the videos that have a sentence about seen objects of the class alone."""
+    manifest, texts = benchmark.manifest, benchmark.sentences
     wanted = {row["video_id"]: row for row in manifest.rows("videos") if manifest.class_names[row["class_id"]] in names}
     objects = [row for row in manifest.rows("objects") if row["frames"]]
     seen = {(row["video_id"], row["object_id"]): row["class_id"] for row in objects}
@@ -242,7 +239,6 @@ def _videos_by_class(manifest: Manifest, dataset: Dataset, names: Collection[str
     for row in objects:
         if row["video_id"] in wanted and row["class_id"] == wanted[row["video_id"]]["class_id"]:
             shown.setdefault(row["video_id"], {})[row["object_id"]] = row["frames"]
-    texts = Sentences(manifest, dataset)
     expressions: dict[str, list[Expression]] = {}
     for row in manifest.rows("expressions"):
         video_id, expression_id, object_ids = row["video_id"], row["expression_id"], tuple(row["object_ids"])

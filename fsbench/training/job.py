@@ -6,9 +6,8 @@ from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
-from fsbench.datasets.records import Dataset
 from fsbench.methods.contract import Fold
-from fsbench.splits.manifest import Manifest
+from fsbench.splits.benchmark import Benchmark
 
 __all__ = ["TrainingJob", "TrainingOptions"]
 
@@ -47,13 +46,11 @@ class TrainingJob(TrainingOptions):
     """One training on the base classes of a fold.
 
     Attributes:
-        dataset: Frames, masks and sentences.
-        manifest: Says which classes are base classes, and which videos are theirs.
+        benchmark: Frames, masks and sentences; its manifest says which classes are base classes.
         fold: The fold that the checkpoint is for.
         out: Folder of the training.
     """
 
-    dataset: Dataset
-    manifest: Manifest
+    benchmark: Benchmark
     fold: Fold
     out: Path

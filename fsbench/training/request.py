@@ -8,9 +8,9 @@ from pathlib import Path
 
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
+from fsbench.files import for_fold
 from fsbench.methods.registry import find_method
-from fsbench.splits.benchmark import open_benchmark
-from fsbench.splits.sentences import fold_record
+from fsbench.splits.benchmark import Benchmark
 from fsbench.training.job import TrainingJob
 from fsbench.training.job import TrainingOptions
 
@@ -22,18 +22,16 @@ class TrainingRequest(TrainingOptions):
     """What to train; "{fold}" in the path `init` stands for the fold.
 
     Attributes:
-        method: A registered name, or `module:attr`.
+        method: What `find_method` takes.
+        benchmark: Episodes and data.
         fold: The fold whose base classes to train on.
-        dataset, data_root, splits: As in `fsbench.running.evaluate.Request`.
         options: Options of the method, as text.
         out: Folder of the training; None for `trainings/<dataset>/<method>/seed-<seed>/fold-<fold>`.
     """
 
     method: str
+    benchmark: Benchmark
     fold: int
-    dataset: str | None = None
-    data_root: Path = Path("data")
-    splits: Path | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     out: Path | None = None
 
@@ -49,18 +47,17 @@ def train_method(request: TrainingRequest) -> Path:
     """
     method = find_method(request.method)
     options = method.resolve(request.options)
-    init = None if request.init is None else Path(str(request.init).replace("{fold}", str(request.fold)))
+    init = None if request.init is None else for_fold(request.init, request.fold)
     if init is not None and not init.exists():
         raise DataError(f"{init}: there are no weights to start from. Check --init.")
-    dataset, manifest = open_benchmark(request.dataset, request.data_root, request.splits, progress=request.progress)
-    fold = fold_record(manifest, request.fold)
+    benchmark = request.benchmark
+    fold = benchmark.fold(request.fold)
     if not fold.base:
-        raise ManifestError(f"{manifest.path}: fold {request.fold} has no base classes to train on.")
-    place = Path(dataset.name) / method.info.name / f"seed-{request.seed}" / f"fold-{request.fold}"
+        raise ManifestError(f"{benchmark.manifest.path}: fold {request.fold} has no base classes to train on.")
+    place = Path(benchmark.name) / method.info.name / f"seed-{request.seed}" / f"fold-{request.fold}"
     chosen = {entry.name: getattr(request, entry.name) for entry in fields(TrainingOptions)}
     job = TrainingJob(
-        dataset=dataset,
-        manifest=manifest,
+        benchmark=benchmark,
         fold=fold,
         out=request.out or Path("trainings") / place,
         **{**chosen, "init": init},

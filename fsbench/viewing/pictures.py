@@ -17,14 +17,13 @@ from PIL import Image
 from fsbench.datasets.catalogue import find_root
 from fsbench.datasets.catalogue import open_spec
 from fsbench.datasets.catalogue import spec_of_name
-from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import DrawnVideo
 from fsbench.datasets.shapes import encode_frame
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
+from fsbench.splits.benchmark import Benchmark
 from fsbench.splits.manifest import Manifest
-from fsbench.splits.sentences import Sentences
 from fsbench.splits.sentences import text_digest
 
 __all__ = ["DatasetPictures", "Pictures", "RenderedPictures", "find_pictures"]
@@ -57,9 +56,9 @@ class Pictures(Protocol):
 class DatasetPictures:
     """Pictures of a dataset on disk."""
 
-    def __init__(self, dataset: Dataset, manifest: Manifest) -> None:
-        self._dataset = dataset
-        self._sentences = Sentences(manifest, dataset)
+    def __init__(self, benchmark: Benchmark) -> None:
+        self._dataset = benchmark.dataset
+        self._sentences = benchmark.sentences
 
     def prepare(self, video_ids: Iterable[str]) -> None:
         """Does nothing: files are read when they are asked for."""
@@ -152,7 +151,7 @@ def find_pictures(manifest: Manifest, data_root: Path | None, spec: DatasetSpec 
     """
     known = spec or spec_of_name(manifest.info.dataset)
     if (data_root is not None or known.shows == "pixels") and find_root(known, data_root):
-        return DatasetPictures(open_spec(known, data_root), manifest)
+        return DatasetPictures(Benchmark(open_spec(known, data_root), manifest))
     return RenderedPictures(manifest, known.draw) if known.draw and known.shows == "pixels" else None
 
 

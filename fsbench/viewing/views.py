@@ -82,7 +82,8 @@ class Views:
 
     def __init__(self, manifest: Manifest, pictures: Pictures | None) -> None:
         """Takes what the views are made of; without pictures they hold names alone."""
-        self._pictures = pictures
+        self.manifest = manifest
+        self.pictures = pictures
         self._episodes = _by_id(manifest, "episodes", "episode_id")
         self._supports = _by_id(manifest, "supports", "support_id")
         self._class_names = manifest.class_names
@@ -98,10 +99,10 @@ class Views:
 
     def prepare(self, episode_ids: Iterable[str]) -> None:
         """Says which episodes will be asked for, so that their pictures can be made ready at once."""
-        if self._pictures is not None:
+        if self.pictures is not None:
             rows = [self._episodes[episode_id] for episode_id in episode_ids]
             shots = [shot for row in rows for shot in self._supports[row["support_id"]]["shots"]]
-            self._pictures.prepare(row["video_id"] for row in [*rows, *shots])
+            self.pictures.prepare(row["video_id"] for row in [*rows, *shots])
 
     def frames(self, episode_id: str) -> tuple[str, ...]:
         """Returns the names of the query's frames."""
@@ -131,10 +132,10 @@ class Views:
         return {support_id: self.support(support_id) for _, support_id in ids}
 
     def _view(self, video_id: str, names: tuple[str, ...], object_ids: Sequence[int], expression_id: str) -> FramesView:
-        if self._pictures is None:
+        if self.pictures is None:
             return FramesView(video_id, names)
-        sentence = self._pictures.sentence(video_id, expression_id)
-        truth = np.stack([np.isin(self._pictures.label_map(video_id, name), object_ids) for name in names])
+        sentence = self.pictures.sentence(video_id, expression_id)
+        truth = np.stack([np.isin(self.pictures.label_map(video_id, name), object_ids) for name in names])
         height, width = truth.shape[1:]
         masks = tuple(Rle(height, width, code) for code in encode_masks(truth))
         return FramesView(video_id, names, sentence, masks, (height, width))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from fsbench.datasets import open_dataset
 from fsbench.methods import Clip
 from fsbench.methods import Fold
 from fsbench.methods import MethodInfo
@@ -216,7 +217,7 @@ def test_no_ground_truth_of_a_query_can_be_reached_from_what_a_method_gets(tmp_p
     protocol = named_protocol("standard")
     factory = MethodFactory(f"{__name__}:Watched", "")
     Watched.given.clear()
-    Worker(WorkerSetup("mini-ref-davis", root, FOLD, factory, {}, protocol)).run(unit)
+    Worker(WorkerSetup(open_dataset("mini-ref-davis", root), FOLD, factory, {}, protocol)).run(unit)
     (support,) = [thing for thing in Watched.given if isinstance(thing, Support)]
     (query,) = [thing for thing in Watched.given if isinstance(thing, Clip)]
     allowed = [query.frames, support.shots[0].frames, support.shots[0].masks]

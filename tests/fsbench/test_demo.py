@@ -2,11 +2,10 @@ import logging
 from pathlib import Path
 
 from fsbench import demo
-from fsbench.datasets import open_dataset
 from fsbench.datasets.shapes import generate_shapes
 from fsbench.datasets.shapes import ShapesConfig
 from fsbench.methods.registry import MethodFactory
-from fsbench.running.fold import read_result
+from fsbench.running.runs import read_result
 from fsbench.splits.manifest import read_manifest
 from tests.tiny import Reddish
 
@@ -52,11 +51,7 @@ def test_the_demo_takes_what_can_run_and_warns_of_what_cannot_be_imported(monkey
 
 
 def test_the_demo_ends_with_a_table_and_a_site_of_the_first_of_five_draws(monkeypatch, tmp_path):
-    def few_videos(name, root, progress):
-        generate_shapes(root / name, ShapesConfig(videos_per_category=3))
-        return open_dataset(name, root)
-
-    monkeypatch.setattr(demo, "resolve_dataset", few_videos)
+    generate_shapes(tmp_path / "data/mini-ref-shapes", ShapesConfig(videos_per_category=3))
     monkeypatch.setattr(demo, "_ready_methods", lambda dataset: ["empty"])
     lines = demo.run_demo(tmp_path, workers=1).splitlines()
     supports = read_manifest(tmp_path / "splits/mini-ref-shapes/v2").rows("supports")

@@ -124,7 +124,7 @@ def train_danet(job: TrainingJob) -> Path:
         DataError: There are weights to start from, but they cannot be read or do not fit the recipe's model.
         FsbenchError: See `load_recipe`, `job_episodes` and `run_training`.
     """
-    chosen = job.recipe or spec_of(job.dataset).recipe or "released"
+    chosen = job.recipe or spec_of(job.benchmark.dataset).recipe or "released"
     recipe = load_recipe(chosen, job.overrides, recipes=RECIPES, base="released")
     episodes = job_episodes(job, recipe)
     model = build_model(recipe, job.seed)

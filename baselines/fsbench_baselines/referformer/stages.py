@@ -41,7 +41,7 @@ def train_family(job: TrainingJob, start: Start, build: Callable[[Recipe, Start]
     Raises:
         FsbenchError: See `load_recipe`, `build_task` and `run_training`.
     """
-    chosen = job.recipe or spec_of(job.dataset).recipe or "corrected"
+    chosen = job.recipe or spec_of(job.benchmark.dataset).recipe or "corrected"
     recipe = load_recipe(chosen, job.overrides, recipes=RECIPES, base="corrected")
     episodes = job_episodes(job, recipe)
     start = replace(start, sentences=episodes.sampler.sentences(), seed=job.seed, init=job.init)

@@ -14,14 +14,15 @@ __all__ = ["base_classes", "job_episodes", "loop_settings"]
 
 def base_classes(job: TrainingJob) -> dict[int, str]:
     """Returns the names of the classes to train on, by id."""
-    return {row["class_id"]: row["name"] for row in job.manifest.rows("classes") if row["fold"] != job.fold.index}
+    return {
+        row["class_id"]: row["name"] for row in job.benchmark.manifest.rows("classes") if row["fold"] != job.fold.index
+    }
 
 
 def job_episodes(job: TrainingJob, recipe: Recipe) -> TrainingEpisodes:
     """Returns the job's episodes in the form that a recipe wants. Raises ManifestError, see `EpisodeSampler`."""
     sampler = EpisodeSampler(
-        job.manifest,
-        job.dataset,
+        job.benchmark,
         job.fold.index,
         seed=job.seed,
         query_frames=recipe.query_frames,
@@ -32,7 +33,7 @@ def job_episodes(job: TrainingJob, recipe: Recipe) -> TrainingEpisodes:
         support_videos=recipe.support_videos,
         target=recipe.target,
     )
-    return TrainingEpisodes(sampler, job.dataset, recipe.augmentation, swapped_clamp=recipe.swapped_clamp)
+    return TrainingEpisodes(sampler, job.benchmark.dataset, recipe.augmentation, swapped_clamp=recipe.swapped_clamp)
 
 
 def loop_settings(job: TrainingJob, out: Path) -> LoopSettings:
@@ -40,9 +41,9 @@ def loop_settings(job: TrainingJob, out: Path) -> LoopSettings:
     return LoopSettings(
         out=out,
         seed=job.seed,
-        manifest_digest=job.manifest.info.digest,
+        manifest_digest=job.benchmark.manifest.info.digest,
         about={
-            "dataset": job.dataset.name,
+            "dataset": job.benchmark.name,
             "fold": job.fold.index,
             "init": content_digest(job.init) if job.init else None,
         },

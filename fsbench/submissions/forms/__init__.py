@@ -16,21 +16,26 @@ from pathlib import Path
 
 from fsbench.errors import SubmissionError
 from fsbench.submissions.forms.archive import ZipSubmission
+from fsbench.submissions.forms.arrays import Arrays
+from fsbench.submissions.forms.arrays import ArraySubmission
 from fsbench.submissions.forms.codes import JsonSubmission
 from fsbench.submissions.forms.contract import FORMS
 from fsbench.submissions.forms.contract import MaskKey
 from fsbench.submissions.forms.contract import Submission
 from fsbench.submissions.forms.folder import FolderSubmission
 
-__all__ = ["MaskKey", "Submission", "open_submission", "run_parts"]
+__all__ = ["Arrays", "MaskKey", "Submission", "open_submission", "run_parts"]
 
 
-def open_submission(path: Path) -> Submission:
+def open_submission(source: Path | Arrays) -> Submission:
     """Opens predictions of any form, which is told from their content.
 
     Raises:
         SubmissionError: They are of no known form, damaged as a whole, or hold no mask.
     """
+    if not isinstance(source, Path):
+        return ArraySubmission(source)
+    path = source
     try:
         if path.is_dir():
             parts = run_parts(path)

@@ -11,6 +11,9 @@ from typing import Any
 from typing import NamedTuple
 from typing import Self
 
+import numpy as np
+import numpy.typing as npt
+
 from fsbench.errors import SubmissionError
 from fsbench.masks.rle import Rle
 from fsbench.submissions.problems import Kind
@@ -100,8 +103,8 @@ class Submission(ABC):
         return self._places.keys()
 
     @abstractmethod
-    def read(self, key: MaskKey) -> bytes | Rle:
-        """Returns a mask: the bytes of a file that should be a PNG, or a valid run-length code.
+    def read(self, key: MaskKey) -> bytes | Rle | npt.NDArray[np.unsignedinteger]:
+        """Returns a mask: the bytes of a file that should be a PNG, a valid run-length code, or an array [H, W].
 
         Raises:
             KeyError: There is no such mask.

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -13,6 +14,8 @@ from fsbench.errors import RunError
 from fsbench.running.evaluate import evaluate_method
 from fsbench.running.evaluate import Request
 from fsbench.running.fold import RunOptions
+from fsbench.splits.benchmark import Benchmark
+from fsbench.splits.benchmark import open_benchmark
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import write_manifest
@@ -128,9 +131,13 @@ def place(tmp_path_factory):
     return base
 
 
+def opened(place: Path) -> Benchmark:
+    return open_benchmark("mini-ref-shapes", place, place / "splits")
+
+
 def train(place, out, **changes):
-    settings = {"method": "danet", "fold": 2, "dataset": "mini-ref-shapes", "data_root": place, "device": "cpu"}
-    return train_method(TrainingRequest(**{**settings, "splits": place / "splits", "out": out, **changes}))
+    settings = {"method": "danet", "fold": 2, "benchmark": opened(place), "device": "cpu"}
+    return train_method(TrainingRequest(**{**settings, "out": out, **changes}))
 
 
 def test_a_training_leaves_what_can_be_evaluated(place, tmp_path):
@@ -138,8 +145,7 @@ def test_a_training_leaves_what_can_be_evaluated(place, tmp_path):
     record = json.loads((place / "start" / "training.json").read_text())
     assert record["steps"] == 2
     assert load_checkpoint(checkpoint).config == DANetConfig(**SMALL)
-    settings = {"dataset": "mini-ref-shapes", "data_root": place, "splits": place / "splits", "device": "cpu"}
-    request = Request("danet", **settings, folds=(2,), checkpoint=checkpoint, out=tmp_path)
+    request = Request("danet", opened(place), device="cpu", folds=(2,), checkpoint=checkpoint, out=tmp_path)
     ((_, result),) = evaluate_method(request, RunOptions()).items()
     assert result.episodes > 0
     assert not result.failures

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -14,6 +15,8 @@ from fsbench.errors import RunError
 from fsbench.running.evaluate import evaluate_method
 from fsbench.running.evaluate import Request
 from fsbench.running.fold import RunOptions
+from fsbench.splits.benchmark import Benchmark
+from fsbench.splits.benchmark import open_benchmark
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import write_manifest
@@ -39,14 +42,17 @@ def place(tmp_path_factory):
     return base
 
 
+def opened(place: Path) -> Benchmark:
+    return open_benchmark("mini-ref-shapes", place, place / "splits")
+
+
 def train(place, method, out, **changes):
-    settings = {"method": method, "fold": 2, "dataset": "mini-ref-shapes", "data_root": place, "device": "cpu"}
-    return train_method(TrainingRequest(**{**settings, "splits": place / "splits", "out": out, **changes}))
+    settings = {"method": method, "fold": 2, "benchmark": opened(place), "device": "cpu"}
+    return train_method(TrainingRequest(**{**settings, "out": out, **changes}))
 
 
 def evaluate(place, method, checkpoint, out):
-    settings = {"dataset": "mini-ref-shapes", "data_root": place, "splits": place / "splits", "device": "cpu"}
-    request = Request(method, **settings, folds=(2,), checkpoint=checkpoint, out=out)
+    request = Request(method, opened(place), device="cpu", folds=(2,), checkpoint=checkpoint, out=out)
     ((_, result),) = evaluate_method(request, RunOptions()).items()
     return result
 

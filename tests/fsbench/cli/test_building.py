@@ -3,7 +3,7 @@ import json
 
 def test_build_splits_twice_says_unchanged(fsbench, data):
     fsbench("build-splits", "mini-ref-davis")
-    assert "unchanged" in fsbench("build-splits", "mini-ref-davis").stdout
+    assert "unchanged" in fsbench("build-splits", "mini-ref-davis").stderr
     fsbench("build-splits", "mini-ref-davis", "--seed", 1, code=3)
     fsbench("build-splits", "mini-ref-davis", "--seed", 1, "--version", "v2", "--supersedes", "pack-v1")
     assert "pack-v1" not in fsbench("evaluate", "--method", "empty", "--dataset", "mini-ref-davis").stdout

@@ -15,10 +15,10 @@ from fsbench.leaderboard.entries import read_entries
 from fsbench.leaderboard.entries import write_entries
 from fsbench.leaderboard.entries import write_entry
 from fsbench.leaderboard.runs import entries_from_runs
-from fsbench.leaderboard.runs import find_runs
 from fsbench.leaderboard.runs import manifest_folds
 from fsbench.running.cost import read_timing
 from fsbench.running.cost import UnitTiming
+from fsbench.running.runs import find_runs
 from fsbench.scores.results import ClassResult
 from fsbench.scores.results import Score
 from fsbench.scores.results import summarise

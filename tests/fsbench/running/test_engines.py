@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from fsbench.datasets import open_dataset
 from fsbench.errors import DataError
 from fsbench.errors import RunError
 from fsbench.methods.registry import find_method
@@ -15,8 +14,7 @@ from fsbench.running.fold import RunOptions
 from fsbench.running.plan import plan_units
 from fsbench.running.worker import Worker
 from fsbench.running.worker import WorkerSetup
-from fsbench.splits.manifest import read_manifest
-from fsbench.splits.sentences import fold_record
+from fsbench.splits.benchmark import open_benchmark
 from tests.fsbench.running.test_fold import contents
 from tests.fsbench.running.test_fold import damage
 from tests.fsbench.running.test_fold import evaluate
@@ -63,19 +61,18 @@ def test_local_processes_have_their_share_of_the_cores(source, tmp_path, notes, 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_same_processes_serve_one_setup_after_the_other(source, notes, workers):  # noqa: F811
-    manifest = read_manifest(source / "splits/mini-ref-davis/pack-v1")
-    dataset = open_dataset("mini-ref-davis", source)
-    units = plan_units(manifest, dataset, 0, (0, 1))
+    benchmark = open_benchmark("mini-ref-davis", source, source / "splits")
+    units = plan_units(benchmark, 0, (0, 1))
     method, fold, protocol = (
         find_method(f"{__name__}:NotesThreads"),
-        fold_record(manifest, 0),
+        benchmark.fold(0),
         named_protocol("standard"),
     )
     found, expected = [], []
     with open_engine("local", workers) as run_units:
         for threshold in (100, -300, 100):
             options = method.resolve({"threshold": threshold})
-            setup = WorkerSetup("mini-ref-davis", dataset.root, fold, method, options, protocol)
+            setup = WorkerSetup(benchmark.dataset, fold, method, options, protocol)
             results = sorted(run_units(setup, units), key=lambda result: result.number)
             found.append([(r.predictions, r.scores) for r in results])
     assert len(list(notes.iterdir())) <= workers

@@ -8,6 +8,7 @@ from fsbench.leaderboard import entries_from_runs
 from fsbench.running.evaluate import evaluate_method
 from fsbench.running.evaluate import Request
 from fsbench.running.fold import RunOptions
+from fsbench.splits.benchmark import open_benchmark
 from tests.tiny import Reddish
 from tests.tiny import write_benchmark
 
@@ -20,8 +21,9 @@ def place(tmp_path_factory):
 
 
 def evaluate(place, out, method="tests.tiny:Reddish", **changes):
-    settings = {"dataset": "mini-ref-davis", "data_root": place, "splits": place / "splits", "out": out}
-    ((folder, result),) = evaluate_method(Request(**{"method": method, **settings, **changes}), RunOptions()).items()
+    settings = {"benchmark": open_benchmark("mini-ref-davis", place, place / "splits"), "out": out}
+    run = evaluate_method(Request(**{"method": method, **settings, **changes}), RunOptions())
+    ((folder, result),) = run.results.items()
     return folder, result
 
 

@@ -23,8 +23,9 @@ from fsbench.methods import MethodInfo
 from fsbench.metrics import region_similarity
 from fsbench.running.evaluate import evaluate_method
 from fsbench.running.evaluate import Request
-from fsbench.running.fold import read_result
 from fsbench.running.fold import RunOptions
+from fsbench.running.runs import read_result
+from fsbench.splits.benchmark import open_benchmark
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import read_manifest
@@ -51,12 +52,12 @@ def place(source, tmp_path):
 
 
 def request(place, out="run", **changes):
-    settings = {"method": "tests.tiny:Reddish", "dataset": "mini-ref-davis", "data_root": place}
-    return Request(**{**settings, "splits": place / "splits", "out": place / out, **changes})
+    settings = {"method": "tests.tiny:Reddish", "benchmark": open_benchmark("mini-ref-davis", place, place / "splits")}
+    return Request(**{**settings, "out": place / out, **changes})
 
 
 def evaluate(place, out="run", run=RunOptions(), **changes):
-    (result,) = evaluate_method(request(place, out, **changes), run).values()
+    (result,) = evaluate_method(request(place, out, **changes), run).results.values()
     return result
 
 
@@ -115,11 +116,12 @@ import sys
 from pathlib import Path
 from fsbench.running.evaluate import Request, evaluate_method
 from fsbench.running.fold import RunOptions
+from fsbench.splits.benchmark import open_benchmark
 if __name__ == "__main__":
     place, out, workers = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    benchmark = open_benchmark("mini-ref-davis", place, place / "splits")
     evaluate_method(
-        Request(method="tests.fsbench.running.test_fold:Slow", dataset="mini-ref-davis", data_root=place,
-                splits=place / "splits", out=out),
+        Request("tests.fsbench.running.test_fold:Slow", benchmark, out=out),
         RunOptions(workers=workers),
     )
 """

@@ -19,9 +19,10 @@ from fsbench.metrics import region_and_contour
 from fsbench.protocol import named_protocol
 from fsbench.running.evaluate import evaluate_method
 from fsbench.running.fold import RunOptions
+from fsbench.splits.benchmark import open_benchmark
 from fsbench.submissions.export import export_run
 from fsbench.submissions.passing import PassOptions
-from fsbench.submissions.reference import Target
+from fsbench.submissions.reference import EpisodeTruth
 from fsbench.submissions.score import score
 from fsbench.submissions.score import validate
 from tests.fsbench.running.test_fold import request as run_request
@@ -64,7 +65,7 @@ def random_videos(seed, *, ids=(1, 2, 4), void=False, late=True):
 
 def scored(tmp_path, truth, preds, protocol, **options):
     pred_root, truth_root = write_masks(tmp_path / "pred", preds), write_masks(tmp_path / "truth", truth)
-    return score(pred_root, Target(truth=truth_root), named_protocol(protocol), PassOptions(**options))
+    return score(pred_root, truth_root, named_protocol(protocol), PassOptions(**options))
 
 
 def both(pred, truth, i, j=None):
@@ -211,7 +212,7 @@ def test_decay_wraps_at_8_bits_on_request(tmp_path):
     maps[0][0, 0] = 1
     others = [(rng.random((4, 6)) < 0.5).astype(np.uint8) for _ in range(300)]
     pred, truth = write_masks(tmp_path / "pred", {"v": others}), write_masks(tmp_path / "truth", {"v": maps})
-    protocol, target = named_protocol("davis-2017"), Target(truth=truth)
+    protocol, target = named_protocol("davis-2017"), truth
     plain = score(pred, target, protocol, PassOptions())
     wrapped = score(pred, target, protocol, PassOptions(), uint8_decay=True)
     values = both(others[1:-1], maps[1:-1], 1)[0]
@@ -231,7 +232,7 @@ def test_workers_and_zip_change_nothing(tmp_path_factory, seed, protocol):
     with zipfile.ZipFile(tmp_path / "pred.zip", "w") as archive:
         for path in sorted((tmp_path / "pred").rglob("*.png")):
             archive.write(path, f"Annotations/{path.relative_to(tmp_path / 'pred')}")
-    target = Target(truth=tmp_path / "truth")
+    target = tmp_path / "truth"
     two = score(tmp_path / "pred.zip", target, named_protocol(protocol), PassOptions(workers=3))
     assert one == two
 
@@ -240,12 +241,13 @@ def test_workers_and_zip_change_nothing(tmp_path_factory, seed, protocol):
 
 
 def manifest_target(place, **changes):
-    return Target(dataset="mini-ref-davis", data_root=place, splits=place / "splits", **changes)
+    return EpisodeTruth(open_benchmark("mini-ref-davis", place, place / "splits"), **changes)
 
 
 @pytest.mark.parametrize("protocol", ["standard", "released"])
 def test_a_run_its_export_and_its_zip_score_as_the_run_did(source, tmp_path, protocol):  # noqa: F811
-    (result,) = evaluate_method(run_request(source, tmp_path / "run", protocol=protocol), RunOptions()).values()
+    run = evaluate_method(run_request(source, tmp_path / "run", protocol=protocol), RunOptions())
+    (result,) = run.results.values()
     export_run(tmp_path / "run", tmp_path / "masks")
     export_run(tmp_path / "run", tmp_path / "masks.zip")
     for predictions in (tmp_path / "run", tmp_path / "run/fold-0", tmp_path / "masks", tmp_path / "masks.zip"):
@@ -309,7 +311,7 @@ def test_a_submission_with_one_fault_of_each_kind_gets_a_report_that_names_every
             for path in sorted(root.rglob("*.*")):
                 archive.write(path, path.relative_to(root))
         root = tmp_path / "pred.zip"
-    target = Target(truth=truth_root)
+    target = truth_root
     problems = validate(root, target, named_protocol("standard"), PassOptions(workers=2))
     for kind, where in expected.items():
         assert any(p.kind == kind and where in p.where for p in problems), (kind, problems)
@@ -327,7 +329,7 @@ def test_sentence_masks_must_be_binary_and_complete(tmp_path):
     Image.fromarray((np.arange(600).reshape(SIZE) % 3).astype(np.uint8)).save(root / "one/0/00002.png")
     for path in (root / "two/1").iterdir():
         path.unlink()
-    problems = validate(root, Target(truth=truth_root), named_protocol("mevis"), PassOptions())
+    problems = validate(root, truth_root, named_protocol("mevis"), PassOptions())
     assert {(p.kind, p.where) for p in problems} == {("not-binary", "one/0/00002.png"), ("missing-sentence", "two/1")}
 
 
@@ -336,7 +338,7 @@ def test_missing_masks_count_as_empty_on_request_and_the_signature_says_so(tmp_p
     root = write_masks(tmp_path / "pred", preds)
     for t in range(6):
         (root / f"two/{t:05d}.png").unlink()
-    target = Target(truth=write_masks(tmp_path / "truth", truth))
+    target = write_masks(tmp_path / "truth", truth)
     scores = score(root, target, named_protocol("standard"), PassOptions(missing_is_empty=True))
     assert scores.protocol.endswith("|missing=empty")
     assert means(scores)["two", 1][0] == 0
@@ -347,7 +349,7 @@ def test_missing_masks_count_as_empty_on_request_and_the_signature_says_so(tmp_p
 def test_extra_masks_are_ignored_on_request(tmp_path):
     truth, preds = random_videos(2)
     root = write_masks(tmp_path / "pred", {**preds, "more": preds["one"]})
-    target = Target(truth=write_masks(tmp_path / "truth", truth))
+    target = write_masks(tmp_path / "truth", truth)
     assert len(score(root, target, named_protocol("standard"), PassOptions(ignore_extra=True)).objects) == 6
 
 

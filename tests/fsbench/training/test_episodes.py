@@ -17,6 +17,7 @@ from fsbench.datasets.shapes import generate_shapes
 from fsbench.datasets.shapes import ShapesConfig
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
+from fsbench.splits.benchmark import Benchmark
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import Manifest
@@ -70,7 +71,7 @@ def manifest(dataset, root):
 
 @pytest.fixture(scope="module")
 def sampler(manifest, dataset):
-    return EpisodeSampler(manifest, dataset, 1, **SETTINGS)
+    return EpisodeSampler(Benchmark(dataset, manifest), 1, **SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def all_specs(sampler, epochs=3):
 
 
 def test_further_support_videos_differ_as_long_as_the_class_has_more_and_move_no_other_draw(manifest, dataset, sampler):
-    several = EpisodeSampler(manifest, dataset, 1, **SETTINGS, support_videos=3)
+    several = EpisodeSampler(Benchmark(dataset, manifest), 1, **SETTINGS, support_videos=3)
     for plain, spec in zip(all_specs(sampler), all_specs(several), strict=True):
         assert (spec.query, spec.support.video_id) == (plain.query, plain.support.video_id)
         supports = [spec.support.video_id, *(clip.video_id for clip in spec.further)]
@@ -100,7 +101,7 @@ def test_further_support_videos_differ_as_long_as_the_class_has_more_and_move_no
 
 
 def test_further_supports_are_read_and_augmented_each_for_itself(manifest, dataset, sampler):
-    several = EpisodeSampler(manifest, dataset, 1, **SETTINGS, support_videos=3)
+    several = EpisodeSampler(Benchmark(dataset, manifest), 1, **SETTINGS, support_videos=3)
     flip = Augmentation(flip=0.5)
     flipped = []
     for index in range(len(several)):
@@ -119,7 +120,7 @@ def test_further_supports_are_read_and_augmented_each_for_itself(manifest, datas
 
 
 def test_the_target_of_a_class_is_all_its_objects_in_frames_that_show_one(manifest, dataset, sampler):
-    whole = EpisodeSampler(manifest, dataset, 1, **SETTINGS, target="class")
+    whole = EpisodeSampler(Benchmark(dataset, manifest), 1, **SETTINGS, target="class")
     seen = {}
     for row in manifest.rows("objects"):
         seen.setdefault(row["video_id"], set()).update(row["frames"])
@@ -133,7 +134,7 @@ def test_the_target_of_a_class_is_all_its_objects_in_frames_that_show_one(manife
 
 def test_frames_without_the_class_are_not_drawn_for_it(manifest, dataset, root):
     late = [row | {"frames": row["frames"][-2:]} for row in manifest.rows("objects")]
-    whole = EpisodeSampler(manifest_of(dataset, root, objects=late), dataset, 1, **SETTINGS, target="class")
+    whole = EpisodeSampler(Benchmark(dataset, manifest_of(dataset, root, objects=late)), 1, **SETTINGS, target="class")
     frames = {frame for spec in all_specs(whole) for frame in (*spec.query.frames, *spec.support.frames)}
     assert frames == {"00015", "00020"}
 
@@ -146,7 +147,7 @@ def test_an_epoch_goes_through_the_base_classes_in_order(sampler):
 @pytest.mark.parametrize("fold", [1, 2, 3, 4])
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_classes_are_balanced_and_those_of_the_fold_are_never_drawn(manifest, dataset, fold, shuffle):
-    sampler = EpisodeSampler(manifest, dataset, fold, **SETTINGS, shuffle=shuffle)
+    sampler = EpisodeSampler(Benchmark(dataset, manifest), fold, **SETTINGS, shuffle=shuffle)
     base = {row["name"] for row in manifest.rows("classes") if row["fold"] != fold}
     video_class = {row["video_id"]: row["class_id"] for row in manifest.rows("videos")}
     for epoch in range(3):
@@ -157,7 +158,7 @@ def test_classes_are_balanced_and_those_of_the_fold_are_never_drawn(manifest, da
 
 
 def test_shuffling_permutes_the_episodes_of_an_epoch(manifest, dataset, sampler):
-    shuffled = EpisodeSampler(manifest, dataset, 1, **SETTINGS, shuffle=True)
+    shuffled = EpisodeSampler(Benchmark(dataset, manifest), 1, **SETTINGS, shuffle=True)
     orders = []
     for epoch in range(4):
         plain = [replace(sampler.spec(epoch, index), index=0) for index in range(len(sampler))]
@@ -170,14 +171,14 @@ def test_shuffling_permutes_the_episodes_of_an_epoch(manifest, dataset, sampler)
 def test_episodes_do_not_depend_on_what_was_asked_before(manifest, dataset, sampler):
     places = [(epoch, index) for epoch in range(3) for index in range(len(sampler))]
     expected = {place: sampler.spec(*place) for place in places}
-    again = EpisodeSampler(manifest, dataset, 1, **SETTINGS)
+    again = EpisodeSampler(Benchmark(dataset, manifest), 1, **SETTINGS)
     random.Random(3).shuffle(places)
     assert {place: again.spec(*place) for place in places} == expected
     assert pickle.loads(pickle.dumps(again)).spec(2, 5) == expected[2, 5]
 
 
 def test_episodes_follow_seed_epoch_and_index(manifest, dataset, sampler):
-    other = EpisodeSampler(manifest, dataset, 1, **{**SETTINGS, "seed": 6})
+    other = EpisodeSampler(Benchmark(dataset, manifest), 1, **{**SETTINGS, "seed": 6})
     clips = {(s.query, s.support) for s in [*all_specs(sampler), *all_specs(other)]}
     assert len(clips) > 60  # of 72
 
@@ -188,12 +189,12 @@ def test_a_later_class_moves_no_episode_of_an_earlier_one(manifest, dataset, sam
     known = {row["video_id"] for row in kept}
     sentences = rows_of(manifest, "expressions", lambda row: row["video_id"] in known)
     fewer = manifest_of(dataset, root, classes=fewer.rows("classes"), videos=kept, expressions=sentences)
-    smaller = EpisodeSampler(fewer, dataset, 1, **SETTINGS)
+    smaller = EpisodeSampler(Benchmark(dataset, fewer), 1, **SETTINGS)
     assert [smaller.spec(1, i) for i in range(8)] == [sampler.spec(1, i) for i in range(8)]
 
 
 def test_all_videos_sentences_and_frames_are_drawn_with_equal_chances(manifest, dataset):
-    sampler = EpisodeSampler(manifest, dataset, 1, **{**SETTINGS, "per_class": 600, "query_frames": 1})
+    sampler = EpisodeSampler(Benchmark(dataset, manifest), 1, **{**SETTINGS, "per_class": 600, "query_frames": 1})
     specs = [sampler.spec(0, index) for index in range(600, 1200)]  # hand: 4 videos of 5 frames and 3 sentences
     pairs = Counter((spec.query.video_id, spec.support.video_id) for spec in specs)
     assert len(pairs) == 12
@@ -210,7 +211,7 @@ def test_query_and_support_are_different_videos(sampler):
 
 def test_windows_are_consecutive_and_short_videos_repeat_their_last_frame(manifest, dataset):
     names = dataset.videos()[0].frames
-    sampler = EpisodeSampler(manifest, dataset, 1, **{**SETTINGS, "query_frames": 3, "support_frames": 7})
+    sampler = EpisodeSampler(Benchmark(dataset, manifest), 1, **{**SETTINGS, "query_frames": 3, "support_frames": 7})
     queries = {spec.query.frames for spec in all_specs(sampler, 12)}
     assert queries == {names[0:3], names[1:4], names[2:5]}
     assert {spec.support.frames for spec in all_specs(sampler)} == {names + names[-1:] * 2}
@@ -219,7 +220,7 @@ def test_windows_are_consecutive_and_short_videos_repeat_their_last_frame(manife
 def test_spread_frames_differ_and_keep_their_order(manifest, dataset):
     names = dataset.videos()[0].frames
     settings = {**SETTINGS, "support_frames": 7, "frame_choice": "spread"}
-    sampler = EpisodeSampler(manifest, dataset, 1, **settings)
+    sampler = EpisodeSampler(Benchmark(dataset, manifest), 1, **settings)
     queries = {spec.query.frames for spec in all_specs(sampler, 20)}
     assert len(queries) == 10  # all ways to take 3 of 5
     assert all(list(frames) == sorted(set(frames)) for frames in queries)
@@ -231,7 +232,7 @@ def test_sentences_about_objects_of_other_classes_are_not_drawn(manifest, datase
         {**row, "class_id": 48} if row["object_id"] == 2 and row["video_id"].startswith("hand") else row
         for row in manifest.rows("objects")
     ]
-    sampler = EpisodeSampler(manifest_of(dataset, root, objects=objects), dataset, 1, **SETTINGS)
+    sampler = EpisodeSampler(Benchmark(dataset, manifest_of(dataset, root, objects=objects)), 1, **SETTINGS)
     for spec in all_specs(sampler, 10):
         if spec.class_name == "hand":
             assert spec.query.object_ids == spec.support.object_ids == (1,)
@@ -241,20 +242,22 @@ def test_a_class_of_one_video_is_refused(manifest, dataset, root):
     sentences = rows_of(manifest, "expressions", lambda row: row["video_id"] != "plant-1")
     lonely = manifest_of(dataset, root, expressions=sentences)
     with pytest.raises(ManifestError, match=r"'plant' has 1 with a sentence .* 'fsbench build-splits'"):
-        EpisodeSampler(lonely, dataset, 1, **SETTINGS)
-    assert EpisodeSampler(lonely, dataset, 2, **SETTINGS).spec(0, 0).class_name == "hat"  # plant is novel there
+        EpisodeSampler(Benchmark(dataset, lonely), 1, **SETTINGS)
+    assert (
+        EpisodeSampler(Benchmark(dataset, lonely), 2, **SETTINGS).spec(0, 0).class_name == "hat"
+    )  # plant is novel there
 
 
 def test_a_fold_or_sentence_that_is_not_there_is_named(manifest, dataset, root, tmp_path):
     with pytest.raises(ManifestError, match="no fold 9"):
-        EpisodeSampler(manifest, dataset, 9, **SETTINGS)
+        EpisodeSampler(Benchmark(dataset, manifest), 9, **SETTINGS)
     path = "meta_expressions/train/meta_expressions.json"
     other = write_dataset(tmp_path / "Ref-YouTube-VOS", CATEGORIES, frames=5, with_frames=False)
     content = json.loads((other / path).read_text())
     content["videos"]["hand-2"]["expressions"]["10"]["exp"] = "something else"
     (other / path).write_text(json.dumps(content))
     with pytest.raises(ManifestError, match="sentence '10' of video 'hand-2' has another text"):
-        EpisodeSampler(manifest, open_dataset("mini-ref-youtube-vos", other), 1, **SETTINGS)
+        EpisodeSampler(Benchmark(open_dataset("mini-ref-youtube-vos", other), manifest), 1, **SETTINGS)
 
 
 def test_the_sentences_are_those_that_episodes_draw(sampler):
@@ -329,7 +332,7 @@ class Counting:
 
 
 def test_each_file_of_a_clip_is_read_once(manifest, dataset):
-    sampler = EpisodeSampler(manifest, dataset, 1, **{**SETTINGS, "query_frames": 9, "support_frames": 9})
+    sampler = EpisodeSampler(Benchmark(dataset, manifest), 1, **{**SETTINGS, "query_frames": 9, "support_frames": 9})
     counting = Counting(dataset)
     episode = TrainingEpisodes(sampler, counting, Augmentation())[0, 0]
     assert len(episode.query.frames) == 9
@@ -351,7 +354,7 @@ def digest_of(episodes, places):
 
 @pytest.mark.parametrize("has_room", [True, False])
 def test_files_are_read_again_only_where_there_is_no_room(manifest, dataset, has_room, monkeypatch):
-    sampler = EpisodeSampler(manifest, dataset, 1, **SETTINGS)
+    sampler = EpisodeSampler(Benchmark(dataset, manifest), 1, **SETTINGS)
     places = [(epoch, index) for epoch in range(2) for index in range(len(sampler))]
     fresh = [digest_of(TrainingEpisodes(sampler, dataset, SHAKEN), [place]) for place in places]
     monkeypatch.setattr(module, "_MEMO_BYTES", (1 << 20) * has_room)
@@ -366,7 +369,9 @@ PLACES = [(epoch, index) for epoch in range(2) for index in range(0, 24, 5)]
 
 def shaken_shapes(shapes):
     dataset, manifest = shapes
-    sampler = EpisodeSampler(manifest, dataset, 3, **{**SETTINGS, "per_class": 2}, shuffle=True, frame_choice="spread")
+    sampler = EpisodeSampler(
+        Benchmark(dataset, manifest), 3, **{**SETTINGS, "per_class": 2}, shuffle=True, frame_choice="spread"
+    )
     return TrainingEpisodes(sampler, dataset, SHAKEN)
 
 
@@ -394,7 +399,7 @@ def test_augmented_episodes_are_equal_in_another_process_and_order(shapes):
 
 def test_query_and_support_are_augmented_each_for_itself(shapes):
     dataset, manifest = shapes
-    sampler = EpisodeSampler(manifest, dataset, 3, **SETTINGS)
+    sampler = EpisodeSampler(Benchmark(dataset, manifest), 3, **SETTINGS)
     episodes = TrainingEpisodes(sampler, dataset, Augmentation(scales=(20, 28)))
     heights = Counter((e.query.masks.shape[1], e.support.masks.shape[1]) for e in (episodes[0, i] for i in range(48)))
     assert set(heights) == {(20, 20), (20, 28), (28, 20), (28, 28)}
@@ -402,7 +407,7 @@ def test_query_and_support_are_augmented_each_for_itself(shapes):
 
 def test_names_are_hidden_in_both_sentences_or_in_none(shapes):
     dataset, manifest = shapes
-    sampler = EpisodeSampler(manifest, dataset, 3, **SETTINGS)
+    sampler = EpisodeSampler(Benchmark(dataset, manifest), 3, **SETTINGS)
     episodes = TrainingEpisodes(sampler, dataset, Augmentation(hide_name=0.5))
     hidden = []
     for index in range(len(episodes)):
@@ -424,7 +429,7 @@ def test_a_file_that_is_not_there_is_named(manifest, tmp_path):
         "mini-ref-youtube-vos",
         write_dataset(tmp_path / "Ref-YouTube-VOS", CATEGORIES, frames=5),
     )
-    sampler = EpisodeSampler(manifest, dataset, 1, **SETTINGS)
+    sampler = EpisodeSampler(Benchmark(dataset, manifest), 1, **SETTINGS)
     query = sampler.spec(0, 6).query
     (dataset.root / "train/Annotations" / query.video_id / f"{query.frames[1]}.png").unlink()
     with pytest.raises(DataError, match=rf"{query.video_id}/{query.frames[1]}\.png: missing"):
@@ -434,7 +439,7 @@ def test_a_file_that_is_not_there_is_named(manifest, tmp_path):
 def test_a_frame_of_another_size_is_named(manifest, tmp_path):
     root = write_dataset(tmp_path / "Ref-YouTube-VOS", CATEGORIES, frames=5)
     dataset = open_dataset("mini-ref-youtube-vos", root)
-    sampler = EpisodeSampler(manifest, dataset, 1, **SETTINGS)
+    sampler = EpisodeSampler(Benchmark(dataset, manifest), 1, **SETTINGS)
     query = sampler.spec(0, 6).query
     path = root / "train/JPEGImages" / query.video_id / f"{query.frames[1]}.jpg"
     Image.new("RGB", (8, 8)).save(path)

@@ -10,6 +10,7 @@ from fsbench.datasets import shapes
 from fsbench.datasets.catalogue import open_dataset
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
+from fsbench.splits.benchmark import Benchmark
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import read_manifest
@@ -45,7 +46,7 @@ def on_disk(tmp_path_factory):
 
 def test_what_is_drawn_on_demand_equals_the_set_on_disk(on_disk):
     dataset, manifest = on_disk
-    drawn, read = RenderedPictures(manifest, DRAW), DatasetPictures(dataset, manifest)
+    drawn, read = RenderedPictures(manifest, DRAW), DatasetPictures(Benchmark(dataset, manifest))
     for video in list(dataset.videos())[::7]:
         for name in video.frames:
             file = dataset.root / "train/JPEGImages" / video.video_id / f"{name}.jpg"
@@ -105,6 +106,6 @@ def test_pictures_of_other_datasets_need_a_data_root(on_disk, tmp_path):
 
 def test_a_frame_of_a_dataset_stays_nearly_what_it_was(on_disk):
     dataset, manifest = on_disk
-    with Image.open(BytesIO(DatasetPictures(dataset, manifest).jpeg("dax-00", "00000"))) as image:
+    with Image.open(BytesIO(DatasetPictures(Benchmark(dataset, manifest)).jpeg("dax-00", "00000"))) as image:
         again = np.asarray(image, np.int16)
     assert np.abs(again - dataset.frame("dax-00", "00000")).mean() < 8

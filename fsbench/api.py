@@ -1,0 +1,376 @@
+"""What stands behind `import fsbench`: one call each. Objects in, objects out; the command line calls the same.
+
+Paths are `str` or `Path` everywhere. Nothing is printed: results show themselves by `print`, as a table in a notebook,
+and as a data frame by `to_frame`.
+"""
+
+# What a call needs is imported in it: whoever scores a folder of masks waits for neither pandas nor pyarrow.
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from typing import TYPE_CHECKING
+
+from fsbench.errors import SubmissionError
+from fsbench.protocol import named_protocol
+from fsbench.protocol import Protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fsbench.datasets.records import MinimalDataset
+    from fsbench.leaderboard.compare import Compared
+    from fsbench.leaderboard.entries import Entry
+    from fsbench.running.runs import Run
+    from fsbench.splits.benchmark import Benchmark
+    from fsbench.splits.build import BuildOptions
+    from fsbench.submissions.forms.arrays import Arrays
+    from fsbench.submissions.problems import Problem
+    from fsbench.submissions.reference import Truth
+    from fsbench.submissions.report import Scores
+
+__all__ = [
+    "build_splits",
+    "compare",
+    "evaluate",
+    "list_methods",
+    "load_result",
+    "open_benchmark",
+    "score",
+    "validate",
+]
+
+
+def open_benchmark(
+    dataset: str | Path | MinimalDataset | None = None,
+    data_root: str | Path = "data",
+    splits: str | Path | None = None,
+    *,
+    progress: bool = False,
+) -> Benchmark:
+    """Opens a dataset and reads the manifest of its episodes.
+
+    Args:
+        dataset: A registered name, the path of a YAML file, or any object with the calls of a dataset
+            (`fsbench.datasets.MinimalDataset`); None for the one under `data_root`, else the embedded one.
+        data_root: Where datasets are; of no account for a dataset that is given.
+        splits: A manifest or a folder of them; None looks into `splits/` here, then at those that fsbench ships.
+        progress: Show a progress bar where the embedded set is rendered.
+
+    Returns:
+        The benchmark, to be handed to `evaluate` and `score`.
+
+    Raises:
+        DataError: The dataset is unknown or not there.
+        ManifestError: There is no manifest, or it is of another dataset.
+
+    Example:
+        >>> fsbench.open_benchmark("mini-ref-davis", "data")
+        <Benchmark mini-ref-davis pack-v1: 4 classes, 15 videos, 220 episodes; digest ...>
+    """
+    from fsbench.splits.benchmark import open_benchmark
+
+    return open_benchmark(dataset, data_root, splits, progress=progress)
+
+
+def build_splits(
+    dataset: str | Path | MinimalDataset | None = None,
+    data_root: str | Path = "data",
+    *,
+    out: str | Path = "splits",
+    options: BuildOptions | None = None,
+    supersedes: str | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> Benchmark:
+    """Builds the manifest of a dataset: classes, folds, support draws and episodes.
+
+    The same data and options give the same episodes on every machine.
+
+    Args:
+        dataset: A registered name, the path of a YAML file, or any object with the calls of a dataset
+            (`fsbench.datasets.MinimalDataset`); None for the one under `data_root`, else the embedded one.
+        data_root: Where datasets are; of no account for a dataset that is given.
+        out: Folder of all splits; the manifest goes to `<out>/<dataset>/<version>/`.
+        options: What is not as the dataset's own rule has it.
+        supersedes: An older version to mark as superseded by this one.
+        overwrite: Replace a version that holds other episodes.
+        progress: Show a progress bar where the embedded set is rendered.
+
+    Returns:
+        The dataset with its new manifest, ready for `evaluate`.
+
+    Raises:
+        DataError: The dataset is unknown, not there or unreadable.
+        ManifestError: No episode can be formed, or another manifest of this version is there.
+
+    Example:
+        >>> options = BuildOptions(draws=2, version="two-draws")
+        >>> bench = fsbench.build_splits("mini-ref-davis", "data", out="my-splits", options=options)
+        >>> bench.draws, bench.folds
+        ((0, 1), (0,))
+    """
+    from fsbench.datasets.catalogue import resolve_dataset
+    from fsbench.splits.benchmark import Benchmark
+    from fsbench.splits.build import build_manifest
+    from fsbench.splits.build import BuildOptions
+    from fsbench.splits.manifest import mark_superseded
+    from fsbench.splits.manifest import read_manifest
+    from fsbench.splits.manifest import write_manifest
+
+    opened = resolve_dataset(dataset, Path(data_root), progress=progress)
+    info, rows = build_manifest(opened, options or BuildOptions())
+    write_manifest(Path(out), info, rows, overwrite=overwrite)
+    if supersedes:
+        mark_superseded(Path(out) / info.dataset / supersedes, info.version)
+    return Benchmark(opened, read_manifest(Path(out) / info.dataset / info.version))
+
+
+def evaluate(
+    method: str,
+    benchmark: Benchmark,
+    *,
+    folds: Sequence[int] = (),
+    draws: Sequence[int] | None = None,
+    options: Mapping[str, Any] | None = None,  # Any: whatever the method's options are
+    checkpoint: str | Path | None = None,
+    device: str = "auto",
+    protocol: str | Protocol = "standard",
+    variant: str = "",
+    out: str | Path | None = None,
+    workers: int = 1,
+    engine: str = "local",
+    keep_going: bool = False,
+    restart: bool = False,
+    memo_mib: int = 512,
+    progress: bool = False,
+) -> Run:
+    """Runs a method over the episodes of a benchmark and scores it, or goes on where an earlier call stopped.
+
+    Args:
+        method: A registered name, or `module:attr`.
+        benchmark: From `open_benchmark` or `build_splits`.
+        folds: Empty for all.
+        draws: Support draws; None for all.
+        options: Of the method; not for an instance, which has its own.
+        checkpoint: Weights; "{fold}" in the path stands for the fold. None for those that the method brings along.
+        device: For methods that use one: auto, cpu, cuda, mps.
+        protocol: How masks are scored and averaged.
+        variant: A name for this way of running the method, to tell its runs apart.
+        out: Folder of the run; None for `runs/<dataset>/<method>[.<variant>]`.
+        workers: Processes.
+        engine: "local", or "ray".
+        keep_going: Record episodes that fail, and go on.
+        restart: Discard what an earlier call left in the folder.
+        memo_mib: MiB that a method may keep of a video for later sentences and draws, in each worker.
+        progress: Show a progress bar.
+
+    Returns:
+        The run: `print` shows every class, `to_frame()` gives rows and means.
+
+    Raises:
+        FsbenchError: Something asked for does not exist or does not fit, the folder holds another run, data is damaged,
+            or the method breaks the contract. The message says what to do.
+
+    Example:
+        >>> bench = fsbench.open_benchmark("mini-ref-davis", "data")
+        >>> run = fsbench.evaluate("full-frame", bench, draws=[0], out="runs/full-frame")
+        >>> run.to_frame("fold")[["fold", "J"]].round(3).to_dict("records")
+        [{'fold': 0, 'J': 0.088}]
+    """
+    from fsbench.running.evaluate import evaluate_method
+    from fsbench.running.evaluate import Request
+    from fsbench.running.fold import RunOptions
+
+    request = Request(
+        method=method,
+        benchmark=benchmark,
+        folds=folds,
+        draws=draws,
+        options=dict(options or {}),
+        checkpoint=None if checkpoint is None else Path(checkpoint),
+        device=device,
+        protocol=protocol,
+        variant=variant,
+        out=None if out is None else Path(out),
+    )
+    carried_out = RunOptions(
+        workers=workers,
+        engine=engine,
+        keep_going=keep_going,
+        restart=restart,
+        memo_mib=memo_mib,
+        progress=progress,
+    )
+    return evaluate_method(request, carried_out)
+
+
+def score(
+    predictions: str | Path | Run | Arrays,
+    truth: str | Path | Benchmark | Arrays,
+    *,
+    protocol: str | Protocol = "standard",
+    folds: Sequence[int] = (),
+    draws: Sequence[int] = (),
+    missing_is_empty: bool = False,
+    ignore_extra: bool = False,
+    uint8_decay: bool = False,
+    workers: int = 1,
+    progress: bool = False,
+) -> Scores:
+    """Scores masks that were made anywhere.
+
+    Args:
+        predictions: A run, a folder or zip of masks, a file of run-length codes, or masks in memory: a clip, integer or
+            bool [T, H, W]; clips by video; or masks by video and sentence.
+        truth: Likewise; or a benchmark, whose episodes the predictions answer.
+        protocol: How masks are scored and averaged.
+        folds, draws: Of the benchmark; empty for all.
+        missing_is_empty: A mask that is not there counts as empty, instead of being a problem.
+        ignore_extra: A mask that nobody asked for is ignored, instead of being a problem.
+        uint8_decay: Wrap frame ids in decay at 8 bits, as davis2017-evaluation does.
+        workers: Threads.
+        progress: Show a progress bar.
+
+    Returns:
+        The scores, in [0, 1]: `mean`, a record for each object or sentence, and `to_frame()`.
+
+    Raises:
+        SubmissionError: There is any problem with the predictions; the message is the whole report.
+        FsbenchError: The truth cannot be read, or the protocol does not fit.
+
+    Example:
+        >>> truth = np.zeros((4, 40, 60), np.uint8)
+        >>> truth[:, 10:30, 10:30] = 1
+        >>> pred = np.roll(truth, 2, axis=2)
+        >>> scores = fsbench.score(pred, truth, protocol="davis-2017")
+        >>> round(scores.mean["J_mean"], 4)
+        0.8182
+    """
+    from fsbench.submissions.passing import PassOptions
+    from fsbench.submissions.score import score
+
+    options = PassOptions(missing_is_empty, ignore_extra, workers=workers, progress=progress)
+    held = _truth(truth, folds, draws)
+    return score(_masks(predictions), held, _protocol(protocol), options, uint8_decay=uint8_decay)
+
+
+def validate(
+    predictions: str | Path | Run | Arrays,
+    truth: str | Path | Benchmark | Arrays,
+    *,
+    protocol: str | Protocol = "standard",
+    folds: Sequence[int] = (),
+    draws: Sequence[int] = (),
+    missing_is_empty: bool = False,
+    ignore_extra: bool = False,
+    workers: int = 1,
+    progress: bool = False,
+) -> list[Problem]:
+    """Returns everything that is wrong with masks, without scoring them. Takes what `score` takes.
+
+    Example:
+        >>> truth = np.zeros((4, 40, 60), np.uint8)
+        >>> truth[:, 10:30, 10:30] = 1
+        >>> [problem.kind for problem in fsbench.validate(truth[:3, :30], truth)]
+        ['missing-frame', 'wrong-size', 'wrong-size', 'wrong-size']
+    """
+    from fsbench.submissions.passing import PassOptions
+    from fsbench.submissions.score import validate
+
+    options = PassOptions(missing_is_empty, ignore_extra, workers=workers, progress=progress)
+    return validate(_masks(predictions), _truth(truth, folds, draws), _protocol(protocol), options)
+
+
+def _protocol(protocol: str | Protocol) -> Protocol:
+    return named_protocol(protocol) if isinstance(protocol, str) else protocol
+
+
+def _masks(predictions: str | Path | Run | Arrays) -> Path | Arrays:
+    """Returns predictions in a form that can be opened; of a run the folder that holds its folds."""
+    import numpy as np
+
+    if isinstance(predictions, str | Path):
+        return Path(predictions)
+    if isinstance(predictions, Mapping | np.ndarray):
+        return predictions
+    folders = {folder.parent for folder in predictions.results}
+    if len(folders) > 1:
+        raise SubmissionError(f"The run lies in {len(folders)} folders. Score them one after the other.")
+    return folders.pop()
+
+
+def _truth(truth: str | Path | Benchmark | Arrays, folds: Sequence[int], draws: Sequence[int]) -> Truth:
+    import numpy as np
+
+    from fsbench.submissions.reference import EpisodeTruth
+
+    if isinstance(truth, str | Path):
+        return Path(truth)
+    if isinstance(truth, Mapping | np.ndarray):
+        return truth
+    return EpisodeTruth(truth, folds, draws)
+
+
+def compare(one: Run | Entry | str | Path, other: Run | Entry | str | Path) -> Compared:
+    """Says whether two methods differ: over all episodes, in each fold, in each class.
+
+    Args:
+        one, other: Runs, entries, or paths of either. Both must be of the same episodes and protocol.
+
+    Returns:
+        The differences with their 95 % intervals and paired p; `print` shows a table, `to_frame()` gives it.
+
+    Raises:
+        RunError: A path holds neither, or the two were not evaluated on the same episodes by the same protocol.
+
+    Example:
+        >>> bench = fsbench.open_benchmark("mini-ref-davis", "data")
+        >>> full = fsbench.evaluate("full-frame", bench, draws=[0], out="runs/full-frame")
+        >>> empty = fsbench.evaluate("empty", bench, draws=[0], out="runs/empty")
+        >>> found = fsbench.compare(full, empty).to_frame()
+        >>> found[["of", "difference"]].round(1).to_dict("records")[0]
+        {'of': 'all', 'difference': 4.4}
+    """
+    from fsbench.leaderboard.compare import as_entry
+    from fsbench.leaderboard.compare import compare
+
+    return compare(as_entry(one), as_entry(other))
+
+
+def load_result(path: str | Path) -> Run | Entry:
+    """Reads the finished runs of a method below a folder, or the JSON file of a leaderboard entry.
+
+    Raises:
+        RunError: There is none, or the folder holds runs of several methods.
+
+    Example:
+        >>> bench = fsbench.open_benchmark("mini-ref-davis", "data")
+        >>> _ = fsbench.evaluate("empty", bench, draws=[0], out="runs/empty")
+        >>> fsbench.load_result("runs/empty").title
+        'empty'
+    """
+    from fsbench.leaderboard.entries import read_entry
+    from fsbench.running.runs import load_run
+
+    path = Path(path)
+    return read_entry(path.parent.parent, path) if path.is_file() else load_run(path)
+
+
+def list_methods() -> pd.DataFrame:
+    """Returns the methods that can be named: columns name, version, summary, needs, from.
+
+    A method that cannot be imported has the reason as its summary.
+
+    Example:
+        >>> "full-frame" in set(fsbench.list_methods()["name"])
+        True
+    """
+    import pandas as pd
+
+    from fsbench.listing import method_records
+
+    return pd.DataFrame(method_records())
