@@ -12,6 +12,7 @@ from fsbench.leaderboard import read_entries
 from fsbench.running.evaluate import evaluate_method
 from fsbench.running.evaluate import Request
 from fsbench.running.fold import RunOptions
+from fsbench.splits.benchmark import open_benchmark
 from fsbench.splits.manifest import read_manifest
 from fsbench_cma import declarations
 from tests.conftest import ROOT
@@ -51,15 +52,13 @@ def test_the_shipped_weights_give_the_numbers_on_the_leaderboard(entry, tmp_path
     write_videos(tmp_path / "data" / "mini-ref-shapes", read_manifest(SPLITS))
     request = Request(
         method="cma",
-        dataset="mini-ref-shapes",
-        data_root=tmp_path / "data",
-        splits=SPLITS,
+        benchmark=open_benchmark("mini-ref-shapes", tmp_path / "data", SPLITS),
         folds=(FOLD,),
         draws=(DRAW,),
         device="cpu",
         out=tmp_path / "run",
     )
-    (result,) = evaluate_method(request, RunOptions()).values()
+    (result,) = evaluate_method(request, RunOptions()).results.values()
     (committed,) = (fold for fold in entry.folds if fold.fold == FOLD)
     assert result.identity.checkpoint_sha256 == committed.checkpoint_sha256
     (score,) = (draw.score for draw in committed.draws if draw.draw == DRAW)
