@@ -2,7 +2,6 @@
 
 import configparser
 import gc
-from collections.abc import Iterator
 from typing import Any
 from typing import ClassVar
 
@@ -42,14 +41,6 @@ def registered() -> list[str]:
 
 
 METHODS = registered()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -32,14 +32,6 @@ TINY_TEXT = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def small_config(**changes):
     settings = {"enc_layers": 1, "dec_layers": 2, "dim_feedforward": 64, "text": TINY_TEXT, "affinity": "cross"}
     return ModelConfig(**{**settings, **changes})

@@ -26,15 +26,6 @@ from tests.tiny import write_dataset
 VARIANTS = ["cross", "self", "add"]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(before)
-
-
 def make(affinity="cross", *, start=None, **changes):
     settings = recipe(**changes)
     task = build_task(settings, start or Start(sentences=SENTENCES), affinity=affinity, dab=False)

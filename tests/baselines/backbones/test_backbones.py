@@ -4,7 +4,6 @@ import importlib.util
 import json
 import re
 from collections.abc import Callable
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
@@ -39,15 +38,6 @@ GOLDENS = {
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
 SMALL = {"dim": 16, "depths": (2, 2, 2, 2), "heads": (1, 2, 4, 8), "drop_path": 0.2}
 ODD_SIZES = [(61, 83), (64, 96), (33, 130)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Keep these small computations from waiting for threads on a loaded machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def _fill(module: nn.Module) -> nn.Module:

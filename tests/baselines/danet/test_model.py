@@ -23,14 +23,6 @@ TAPS = {
 IDLE = ("support_qkv.query.", "query_qkv.Value.")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def worst(got, expected):
     return (got - torch.from_numpy(expected)).abs().max().item()
 

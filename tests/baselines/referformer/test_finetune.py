@@ -21,14 +21,6 @@ from tests.baselines.referformer.training_samples import SENTENCES
 FOLD = Fold("mini-ref-shapes", 1, ("dog",), ("cat",))
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")

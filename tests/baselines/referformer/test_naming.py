@@ -18,15 +18,6 @@ NAMES = {7: "cat", 3: "dog"}
 SENTENCES = ["the left dog", "a big cat"]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(before)
-
-
 def family_task():
     return build_task(recipe(), Start(sentences=SENTENCES))
 

@@ -36,15 +36,6 @@ from tests.baselines.referformer.training_samples import TEXT
 from tests.tiny import write_dataset
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(before)
-
-
 def make(**changes) -> FamilyTask:
     """A task in the state in which the loop takes its first step."""
     settings = recipe(**changes)
