@@ -49,7 +49,7 @@ def test_every_module_of_the_checkout_is_in_the_wheel(wheel):
         modules = {path.relative_to(base).as_posix() for path in (ROOT / package).rglob("*.py")}
         others = {
             path.relative_to(base).as_posix()
-            for ending in ("jinja", "js", "css")
+            for ending in ("jinja", "js", "css", "in")
             for path in (ROOT / package).rglob(f"*.{ending}")
         }
         assert modules | others <= names

@@ -23,3 +23,15 @@ def test_the_method_of_the_readme_takes_under_thirty_lines_and_runs(tmp_path, mo
     result = CliRunner().invoke(main, [*command.split(), "--dataset", "mini-ref-davis"])
     assert result.exit_code == 0, (result.output, result.exception)
     assert "blue 1 on mini-ref-davis" in result.stdout
+
+
+def test_the_dataset_of_the_readme_is_split_as_its_file_says(tmp_path, monkeypatch):
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Your dataset")[2]
+    (tmp_path / "my-set.yaml").write_text(re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1])
+    write_dataset(tmp_path / "videos", {"cat": 3, "dog": 3, "owl": 3})
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["build-splits", "my-set.yaml"])
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert ["3", "1", "3", "18"] in [
+        line.split() for line in result.stdout.splitlines()
+    ]  # fold, classes, videos, episodes
