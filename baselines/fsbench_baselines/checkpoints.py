@@ -67,7 +67,9 @@ class Configuration(Protocol):
 class Configured(Protocol):
     """A model that knows its configuration."""
 
-    config: Configuration
+    @property
+    def config(self) -> Configuration:
+        """Returns what it was built from."""
 
     def state_dict(self) -> Mapping[str, Tensor]:
         """Returns its weights."""
@@ -82,7 +84,7 @@ def read_released(source: Source) -> tuple[dict[str, Tensor], str]:
         DataError: if there is no state dict, or reading it would mean to run code from the file.
     """
     where = "the state dict" if isinstance(source, Mapping) else str(source)
-    content = source if isinstance(source, Mapping) else _read_file(Path(source))
+    content: Any = source if isinstance(source, Mapping) else _read_file(Path(source))  # Any: what a file holds
     if isinstance(content, Mapping):
         content = next((content[place] for place in _PLACES if isinstance(content.get(place), Mapping)), content)
     is_state = isinstance(content, Mapping) and all(isinstance(value, Tensor) for value in content.values())

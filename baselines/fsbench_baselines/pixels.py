@@ -28,7 +28,8 @@ def normalised_frames(frames: npt.NDArray[np.uint8], short_side: int) -> Tensor:
 
 def resized_frames(frames: npt.NDArray[np.uint8], short_side: int) -> npt.NDArray[np.uint8]:
     """Resizes frames, uint8 [T, H, W, 3], with Pillow (bilinear, antialiased) to a shorter side: [T, h, w, 3]."""
-    height, width = short_side_size(*frames.shape[1:3], short_side)
+    height, width = frames.shape[1:3]
+    height, width = short_side_size(height, width, short_side)
     resized = [Image.fromarray(frame).resize((width, height), Image.Resampling.BILINEAR) for frame in frames]
     return np.stack([np.asarray(image) for image in resized])
 

@@ -82,9 +82,10 @@ class _Affinity(nn.Module):
         """
         # One head. Tokens of a single frame are a view with the channels outermost, and only contiguous ones are spared
         # the [N, M] matrix, half a gigabyte at 10 frames of 360x640.
-        heads = (each.contiguous()[:, None] for each in (tokens, keys, values))
-        found = functional.scaled_dot_product_attention(*heads, keep)[:, 0]
-        return parts.layer_norm(tokens + self.dropout(found))
+        query, key, value = (each.contiguous()[:, None] for each in (tokens, keys, values))
+        found = functional.scaled_dot_product_attention(query, key, value, keep)[:, 0]
+        normed: Tensor = parts.layer_norm(tokens + self.dropout(found))
+        return normed
 
     def attend_to_middle(self, parts: AffinityParts, query: Tensor) -> Tensor:
         """Every position of the clip asks the clip's own middle frame. Returns [B, T h w, C]."""
@@ -121,7 +122,8 @@ class CrossAffinity(_Affinity):
 
         tokens = self.attend_to_middle(parts, query)
         tokens = self.attend(parts, tokens, keys, values, keep)
-        return torch.cat([to_maps(tokens, query.shape[-2:]), _each_frame(parts.conv_q, query)], dim=2)
+        height, width = query.shape[-2:]
+        return torch.cat([to_maps(tokens, (height, width)), _each_frame(parts.conv_q, query)], dim=2)
 
 
 class SelfAffinity(_Affinity):
@@ -131,7 +133,8 @@ class SelfAffinity(_Affinity):
         """Put the support into the query's features: see `CrossAffinity.forward`."""
         foreground, _ = _foreground(query, support, masks)
         beside = _one_for_each(_each_frame(parts.conv_q, foreground), query.shape[1])
-        return torch.cat([to_maps(self.attend_to_middle(parts, query), query.shape[-2:]), beside], dim=2)
+        height, width = query.shape[-2:]
+        return torch.cat([to_maps(self.attend_to_middle(parts, query), (height, width)), beside], dim=2)
 
 
 class AddSupport(_Affinity):
@@ -186,4 +189,5 @@ def _one_for_each(support: Tensor, num_frames: int) -> Tensor:
 
 def _each_frame(module: nn.Module, maps: Tensor) -> Tensor:
     """Apply a module of single maps to [B, T, D, h, w]."""
-    return module(maps.flatten(0, 1)).unflatten(0, maps.shape[:2])
+    applied: Tensor = module(maps.flatten(0, 1))
+    return torch.unflatten(applied, 0, maps.shape[:2])

@@ -13,7 +13,7 @@ from fsbench_baselines.referformer.batch import Output
 from fsbench_baselines.referformer.batch import QueryBatch
 from fsbench_baselines.referformer.batch import SupportBatch
 from fsbench_baselines.referformer.config import ModelConfig
-from fsbench_baselines.referformer.model import ReferFormer
+from fsbench_baselines.referformer.model import FamilyModel
 from fsbench_cma.affinity import AFFINITIES
 from fsbench_cma.affinity import AffinityParts
 from fsbench_cma.affinity import power_transform
@@ -36,7 +36,7 @@ class SupportFeatures:
     masks: Tensor
 
 
-class CMA(ReferFormer):
+class CMA(FamilyModel):
     """Query and support pass through the same encoders; the affinity puts the support into the query's levels."""
 
     def __init__(self, config: ModelConfig) -> None:
@@ -77,7 +77,7 @@ class CMA(ReferFormer):
         text = self.encode_text(support.token_ids, support.token_padding)
         wanted = self.affinity.frames(support.frames.shape[1])
         if self.config.backbone.startswith("video_"):  # these look at all frames to encode one
-            maps = [level[:, wanted] for level in self.run_backbone(support.frames)]
+            maps = tuple(level[:, wanted] for level in self.run_backbone(support.frames))
         else:
             maps = self.run_backbone(support.frames[:, wanted])
         *lower, top = self.project(maps[1:])

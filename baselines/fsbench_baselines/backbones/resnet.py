@@ -4,9 +4,11 @@ from copy import deepcopy
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch import Tensor
+from torch.nn import functional
+
+from fsbench_baselines.backbones.backbone import Backbone
 
 __all__ = ["FrozenBatchNorm", "ResNet", "fold_batch_norm"]
 
@@ -17,6 +19,11 @@ EPSILON = 1e-5
 class FrozenBatchNorm(nn.Module):
     """Batch norm as a fixed affine map of each channel: all four vectors are buffers, in training too."""
 
+    weight: Tensor
+    bias: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer("weight", torch.ones(channels))
@@ -26,7 +33,7 @@ class FrozenBatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise maps [N, C, h, w]."""
-        return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=EPSILON)
+        return functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=EPSILON)
 
     def affine(self) -> tuple[Tensor, Tensor]:
         """Return scale and shift, float64 [C] each, with output = scale * input + shift."""
@@ -53,12 +60,12 @@ class Bottleneck(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Apply the block."""
         shortcut = x if self.downsample is None else self.downsample(x)
-        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        x = F.relu(self.bn2(self.conv2(x)), inplace=True)
-        return F.relu(self.bn3(self.conv3(x)) + shortcut, inplace=True)
+        x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
+        x = functional.relu(self.bn2(self.conv2(x)), inplace=True)
+        return functional.relu(self.bn3(self.conv3(x)) + shortcut, inplace=True)
 
 
-class ResNet(nn.Module):
+class ResNet(Backbone):
     """Four-level ResNet whose stem and first stage are not trained.
 
     Args:
@@ -66,7 +73,6 @@ class ResNet(nn.Module):
     """
 
     channels = (256, 512, 1024, 2048)
-    strides = (4, 8, 16, 32)
 
     def __init__(self, depths: tuple[int, int, int, int]) -> None:
         super().__init__()
@@ -92,8 +98,8 @@ class ResNet(nn.Module):
         Returns:
             Four maps [N, C, h, w] at strides 4, 8, 16, 32, not negative.
         """
-        x = F.relu(self.bn1(self.conv1(frames)), inplace=True)
-        x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)
+        x = functional.relu(self.bn1(self.conv1(frames)), inplace=True)
+        x = functional.max_pool2d(x, kernel_size=3, stride=2, padding=1)
         maps = []
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             x = stage(x)

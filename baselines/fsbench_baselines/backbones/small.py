@@ -3,23 +3,23 @@
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch import Tensor
+from torch.nn import functional
+
+from fsbench_baselines.backbones.backbone import Backbone
 
 __all__ = ["SmallResNet"]
 
 GROUPS = 8
 
 
-class SmallResNet(nn.Module):
+class SmallResNet(Backbone):
     """Four levels of one basic block each; all of it is trained, and no norm depends on the batch.
 
     Args:
         width: channels of the stem and of the first level.
     """
-
-    strides = (4, 8, 16, 32)
 
     def __init__(self, width: int = 24) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class SmallResNet(nn.Module):
         """
         # Channels last spares a CPU half the time of the first convolutions.
         frames = frames.contiguous(memory_format=torch.channels_last)
-        x = F.relu(self.norm1(self.conv1(frames)), inplace=True)
+        x = functional.relu(self.norm1(self.conv1(frames)), inplace=True)
         maps = []
         for block in (self.layer1, self.layer2, self.layer3, self.layer4):
             x = block(x)
@@ -67,5 +67,5 @@ class BasicBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Apply the block."""
         shortcut = self.shortcut(x)
-        x = F.relu(self.norm1(self.conv1(x)), inplace=True)
-        return F.relu(self.norm2(self.conv2(x)) + shortcut, inplace=True)
+        x = functional.relu(self.norm1(self.conv1(x)), inplace=True)
+        return functional.relu(self.norm2(self.conv2(x)) + shortcut, inplace=True)

@@ -4,13 +4,17 @@ Features are laid out [B, T, h, w, C]: an image is a clip of one frame, and its 
 shifts are triples (frames, height, width). `M` windows of `P` positions each cover a padded clip.
 """
 
+from collections.abc import Iterable
 from itertools import product
+from typing import cast
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch import Tensor
+from torch.nn import functional
+
+from fsbench_baselines.backbones.backbone import Backbone
 
 __all__ = ["PatchEmbed", "PatchMerging", "Swin", "init_weights", "swin_stages"]
 
@@ -28,6 +32,8 @@ class Windows(NamedTuple):
 
 class WindowAttention(nn.Module):
     """Multi-head self-attention inside windows, with a learnt bias for each relative position."""
+
+    relative_position_index: Tensor
 
     def __init__(self, dim: int, heads: int, window: Triple) -> None:
         super().__init__()
@@ -57,8 +63,9 @@ class WindowAttention(nn.Module):
             bias = bias + mask[:, None]  # [M, heads, P, P]
         qkv = self.qkv(x).view(B, M, P, 3, self.heads, C // self.heads).permute(3, 0, 1, 4, 2, 5)
         query, key, value = qkv.reshape(3, -1, len(bias) * self.heads, P, C // self.heads)
-        x = F.scaled_dot_product_attention(query, key, value, bias.flatten(0, 1)[None])
-        return self.proj(x.view(B, M, self.heads, P, -1).transpose(2, 3).reshape(B, M, P, C))
+        x = functional.scaled_dot_product_attention(query, key, value, bias.flatten(0, 1)[None])
+        joined: Tensor = self.proj(x.view(B, M, self.heads, P, -1).transpose(2, 3).reshape(B, M, P, C))
+        return joined
 
 
 class Mlp(nn.Module):
@@ -71,7 +78,8 @@ class Mlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply both layers."""
-        return self.fc2(F.gelu(self.fc1(x)))
+        out: Tensor = self.fc2(functional.gelu(self.fc1(x)))
+        return out
 
 
 class DropPath(nn.Module):
@@ -104,7 +112,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor, windows: Windows, mask: Tensor | None) -> Tensor:
         """Apply the block to features [B, T, h, w, C]; `mask` [M, P, P] is that of shifted windows."""
         x = x + self.drop_path(self._attend(self.norm1(x), windows, mask))
-        return x + self.drop_path(self.mlp(self.norm2(x)))
+        out: Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
+        return out
 
     def _attend(self, x: Tensor, windows: Windows, mask: Tensor | None) -> Tensor:
         shift = windows.shift if self.shifted else (0, 0, 0)
@@ -132,7 +141,8 @@ class PatchMerging(nn.Module):
         """Halve height and width."""
         x = _pad_to_multiples(x, (1, 2, 2))
         corners = [x[:, :, row::2, column::2] for column, row in product((0, 1), repeat=2)]
-        return self.reduction(self.norm(torch.cat(corners, dim=-1)))
+        merged: Tensor = self.reduction(self.norm(torch.cat(corners, dim=-1)))
+        return merged
 
 
 class Stage(nn.Module):
@@ -169,12 +179,17 @@ class Stage(nn.Module):
         return x
 
     def _windows(self, sides: torch.Size) -> Windows:
-        shift = tuple(side // 2 for side in self.window)
+        shift = [side // 2 for side in self.window]
         if not self.shrinks:
-            return Windows(self.window, shift)
-        size = tuple(min(side, full) for side, full in zip(sides, self.window, strict=True))
-        shift = tuple(0 if side <= full else step for side, full, step in zip(sides, self.window, shift, strict=True))
-        return Windows(size, shift)
+            return Windows(self.window, _triple(shift))
+        size = [min(side, full) for side, full in zip(sides, self.window, strict=True)]
+        shift = [0 if side <= full else step for side, full, step in zip(sides, self.window, shift, strict=True)]
+        return Windows(_triple(size), _triple(shift))
+
+
+def _triple(sides: list[int]) -> Triple:
+    frames, height, width = sides
+    return frames, height, width
 
 
 class PatchEmbed(nn.Module):
@@ -192,7 +207,8 @@ class PatchEmbed(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """Return patches [N, h, w, C] or [B, T, h, w, C]."""
         H, W = frames.shape[-2:]
-        return self.norm(self.proj(F.pad(frames, (0, -W % 4, 0, -H % 4))).movedim(1, -1))
+        patches: Tensor = self.norm(self.proj(functional.pad(frames, (0, -W % 4, 0, -H % 4))).movedim(1, -1))
+        return patches
 
 
 def swin_stages(
@@ -229,10 +245,8 @@ def init_weights(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-class Swin(nn.Module):
+class Swin(Backbone):
     """Swin Transformer on single frames, with a layer norm on each output."""
-
-    strides = (4, 8, 16, 32)
 
     def __init__(self, dim: int, depths: tuple[int, ...], heads: tuple[int, ...], drop_path: float) -> None:
         super().__init__()
@@ -254,7 +268,7 @@ class Swin(nn.Module):
         """
         x = self.patch_embed(frames)[:, None]  # [N, 1, h, w, C]
         maps = []
-        for level, stage in enumerate(self.layers):
+        for level, stage in enumerate(cast("Iterable[Stage]", self.layers)):
             x = stage(x)
             maps.append(self.get_submodule(f"norm{level}")(x[:, 0]).permute(0, 3, 1, 2).contiguous())
             if stage.downsample is not None:
@@ -289,7 +303,7 @@ def _shift_mask(x: Tensor, windows: Windows) -> Tensor:
 def _pad_to_multiples(x: Tensor, sides: Triple) -> Tensor:
     """Zero-pad features [B, T, h, w, C] at the end of each axis."""
     frames, height, width = (-length % side for length, side in zip(x.shape[1:4], sides, strict=True))
-    return F.pad(x, (0, 0, 0, width, 0, height, 0, frames)) if frames or height or width else x
+    return functional.pad(x, (0, 0, 0, width, 0, height, 0, frames)) if frames or height or width else x
 
 
 def _partition(x: Tensor, window: Triple) -> Tensor:

@@ -3,6 +3,7 @@
 from torch import nn
 from torch import Tensor
 
+from fsbench_baselines.backbones.backbone import Backbone
 from fsbench_baselines.backbones.swin import init_weights
 from fsbench_baselines.backbones.swin import PatchEmbed
 from fsbench_baselines.backbones.swin import PatchMerging
@@ -11,10 +12,8 @@ from fsbench_baselines.backbones.swin import swin_stages
 __all__ = ["VideoSwin"]
 
 
-class VideoSwin(nn.Module):
+class VideoSwin(Backbone):
     """Video Swin with windows of 8 frames and 7x7 patches; its outputs have no norm."""
-
-    strides = (4, 8, 16, 32)
 
     def __init__(self, dim: int, depths: tuple[int, ...], heads: tuple[int, ...], drop_path: float) -> None:
         super().__init__()

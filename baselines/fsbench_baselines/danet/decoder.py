@@ -3,9 +3,9 @@
 Axes: N frames, C channels of a level, D channels of the decoder, H W pixels.
 """
 
-import torch.nn.functional as F
 from torch import nn
 from torch import Tensor
+from torch.nn import functional
 
 __all__ = ["Decoder"]
 
@@ -15,7 +15,7 @@ def _convolution(inputs: int, outputs: int) -> nn.Conv2d:
 
 
 def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(maps, size, mode="bilinear", align_corners=True)
+    return functional.interpolate(maps, size, mode="bilinear", align_corners=True)
 
 
 class Residual(nn.Module):
@@ -28,7 +28,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the block."""
-        return x + self.conv2(F.relu(self.conv1(F.relu(x))))
+        out: Tensor = x + self.conv2(functional.relu(self.conv1(functional.relu(x))))
+        return out
 
 
 class Refine(nn.Module):
@@ -42,11 +43,14 @@ class Refine(nn.Module):
 
     def read(self, level: Tensor) -> Tensor:
         """A level of the encoder [N, C, h, w] to what is added of it, [N, D, h, w]."""
-        return self.ResFS(self.convFS(level))
+        read: Tensor = self.ResFS(self.convFS(level))
+        return read
 
     def forward(self, finer: Tensor, coarse: Tensor) -> Tensor:
         """Return [N, D, h, w] from what `read` gave and a map [N, D, any, any]."""
-        return self.ResMM(finer + _resized(coarse, finer.shape[-2:]))
+        height, width = finer.shape[-2:]
+        out: Tensor = self.ResMM(finer + _resized(coarse, (height, width)))
+        return out
 
 
 class Decoder(nn.Module):
@@ -77,4 +81,4 @@ class Decoder(nn.Module):
             Logits [N, H, W].
         """
         maps = self.RF2(fine, self.RF3(middle, self.ResMM(self.convFM(found))))
-        return _resized(self.pred2(F.relu(maps)), size)[:, 0]
+        return _resized(self.pred2(functional.relu(maps)), size)[:, 0]

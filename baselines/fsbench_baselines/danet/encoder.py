@@ -5,10 +5,11 @@ Axes: N frames, H W pixels, C channels of a level.
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import cast
 
-import torch.nn.functional as F
 from torch import nn
 from torch import Tensor
+from torch.nn import functional
 
 from fsbench_baselines.backbones.small import SmallResNet
 
@@ -65,9 +66,9 @@ class Bottleneck(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Apply the block."""
         shortcut = x if self.downsample is None else self.downsample(x)
-        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        x = F.relu(self.bn2(self.conv2(x)), inplace=True)
-        return F.relu(self.bn3(self.conv3(x)) + shortcut, inplace=True)
+        x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
+        x = functional.relu(self.bn2(self.conv2(x)), inplace=True)
+        return functional.relu(self.bn3(self.conv3(x)) + shortcut, inplace=True)
 
 
 def resnet50_encoder() -> Encoder:
@@ -98,11 +99,12 @@ def small_encoder(body: SmallResNet | None = None) -> Encoder:
         body: Whose weights it has, and takes over; None for random ones.
     """
     body = body or SmallResNet()
+    fine, middle, coarse, _ = body.channels
     last = body.layer3
-    last.conv1.stride = last.shortcut[0].stride = (1, 1)
+    last.conv1.stride = cast("nn.Conv2d", last.shortcut[0]).stride = (1, 1)
     last.conv2.dilation = last.conv2.padding = (2, 2)
     stem = nn.Sequential(body.conv1, body.norm1, nn.ReLU(inplace=True))
-    return Encoder(stem, (body.layer1, body.layer2, last), body.channels[:3])
+    return Encoder(stem, (body.layer1, body.layer2, last), (fine, middle, coarse))
 
 
 ENCODERS: dict[str, Callable[[], Encoder]] = {"resnet50": resnet50_encoder, "resnet_small": small_encoder}

@@ -9,9 +9,9 @@ Axes: B clips, T query frames, K support frames, H W pixels, h w cells of the la
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch import Tensor
+from torch.nn import functional
 
 from fsbench_baselines.danet.config import DANetConfig
 from fsbench_baselines.danet.decoder import Decoder
@@ -94,13 +94,14 @@ class DANet(nn.Module):
         Returns:
             Probabilities [B, T, H, W].
         """
-        clips, size = frames.shape[:2], frames.shape[-2:]
+        clips, (height, width) = frames.shape[:2], frames.shape[-2:]
         count = clips.numel()
         # In one pass: in train mode the batch norms of the backbone take query and support together.
         fine, middle, last = self.encoder(torch.cat([frames.flatten(0, 1), support_frames.flatten(0, 1)]))
         query = self.project_query(last[:count].unflatten(0, clips))
         support = self.project_support(last[count:].unflatten(0, support_frames.shape[:2]), support_masks)
-        return self.decode(self.read_levels(fine[:count], middle[:count]), query, support, size).sigmoid()
+        low = self.read_levels(fine[:count], middle[:count])
+        return self.decode(low, query, support, (height, width)).sigmoid()
 
     def read_levels(self, fine: Tensor, middle: Tensor) -> LowMaps:
         """Return what is needed of the encoder's first two levels, [N, D, h', w'] each."""
@@ -124,7 +125,7 @@ class DANet(nn.Module):
             masks: float [B, K, H, W] at any resolution. What is off the object is zero, not left out of the attention.
         """
         clips = features.shape[:2]
-        cells = F.interpolate(
+        cells = functional.interpolate(
             masks.to(features).flatten(0, 1)[:, None], features.shape[-2:], mode="bilinear", align_corners=True
         )
         flat = features.flatten(0, 1) * cells
@@ -138,7 +139,8 @@ class DANet(nn.Module):
         agent = _attend(query.queries[:, clips[1] // 2, None], support.keys, support.values)
         found = _attend(query.queries, query.agent_keys[:, None], agent)
         features = torch.cat([found, query.own], dim=2).flatten(0, 1)
-        return self.Decoder(features, low.middle, low.fine, size).unflatten(0, clips)
+        logits: Tensor = self.Decoder(features, low.middle, low.fine, size)
+        return torch.unflatten(logits, 0, clips)
 
 
 def _attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
@@ -151,9 +153,9 @@ def _attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     Returns:
         [B, T, C, h, w].
     """
-    found = F.scaled_dot_product_attention(*(_as_words(maps) for maps in (queries, keys, values)))
+    found = functional.scaled_dot_product_attention(_as_words(queries), _as_words(keys), _as_words(values))
     frames, cells = queries.shape[1], queries.shape[-2:]
-    return found.transpose(1, 2).unflatten(2, (frames, *cells)).transpose(1, 2)
+    return torch.unflatten(found.transpose(1, 2), 2, (frames, *cells)).transpose(1, 2)
 
 
 def _as_words(maps: Tensor) -> Tensor:

@@ -66,7 +66,8 @@ def _predict(model: DANet, level: nn.Module, low: LowMaps, masks: Tensor, shots:
     query = model.project_query(last[None, shots])
     support = model.project_support(last[None], masks[None])
     chosen = LowMaps(low.level[shots], low.middle[shots], low.fine[shots])
-    return model.decode(chosen, query, support, masks.shape[-2:])[0].sigmoid()
+    height, width = masks.shape[-2:]
+    return model.decode(chosen, query, support, (height, width))[0].sigmoid()
 
 
 def _similarity(probabilities: Tensor, masks: Tensor) -> float:

@@ -45,8 +45,9 @@ def support_prototypes(shots: Sequence[tuple[list[Tensor], npt.NDArray[np.bool_]
     for layer in range(len(shots[0][0])):
         sums: list[Tensor] = []
         for maps, masks in shots:
+            height, width = maps[layer].shape[2:]
             weights = torch.from_numpy(masks.astype(np.float32)).to(maps[layer]).unsqueeze(1)
-            weights = functional.adaptive_avg_pool2d(weights, maps[layer].shape[2:])
+            weights = functional.adaptive_avg_pool2d(weights, (height, width))
             sums.append(torch.stack([(maps[layer] * part).sum(dim=(0, 2, 3)) for part in (weights, 1 - weights)]))
         is_object, is_not = torch.stack(sums).sum(dim=0)
         objects.append(functional.normalize(is_object, dim=0))

@@ -36,7 +36,8 @@ class Features:
     """EfficientNet-Lite0 (Tan and Le, 2019), frozen: features of unit length at strides 16 and 32."""
 
     def __init__(self, network: nn.Module, device: torch.device) -> None:
-        self.network = network.to(device, memory_format=torch.channels_last)
+        # torch gives memory_format a type for tensors alone.
+        self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
 
     @torch.inference_mode()

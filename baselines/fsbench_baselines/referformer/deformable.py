@@ -93,12 +93,14 @@ class DeformableAttention(nn.Module):
         weights = self.attention_weights(queries).unflatten(-1, (self.heads, self.levels * self.points))
         weights = weights.softmax(-1).unflatten(-1, (self.levels, self.points))
         locations = self._locations(queries, references, shapes)
-        read = sampling.sample if _can_use_tables(value, locations, weights) else sample
-        return self.output_proj(read(value.unflatten(-1, (self.heads, -1)), locations, weights, shapes))
+        read_points = sampling.sample if _can_use_tables(value, locations, weights) else sample
+        read = read_points(value.unflatten(-1, (self.heads, -1)), locations, weights, shapes)
+        out: Tensor = self.output_proj(read)
+        return out
 
     def _locations(self, queries: Tensor, references: Tensor, shapes: Sequence[tuple[int, int]]) -> Tensor:
         """Where each head looks: [N, Q, M, L, P, 2]. Around a point in positions of a map, in a box in half sizes."""
-        offsets = self.sampling_offsets(queries).unflatten(-1, (self.heads, self.levels, self.points, 2))
+        offsets: Tensor = self.sampling_offsets(queries).unflatten(-1, (self.heads, self.levels, self.points, 2))
         centres = references[:, :, None, :, None, :2]
         if references.shape[-1] == 2:
             sizes = torch.tensor([(width, height) for height, width in shapes], device=offsets.device)

@@ -23,7 +23,8 @@ def to_tokens(maps: Tensor) -> Tensor:
 
 def to_maps(tokens: Tensor, size: tuple[int, int]) -> Tensor:
     """Tokens [B, T * h * w, D] to maps [B, T, D, h, w], with size = (h, w)."""
-    return tokens.unflatten(1, (-1, *size)).permute(0, 1, 4, 2, 3)
+    maps: Tensor = tokens.unflatten(1, (-1, *size)).permute(0, 1, 4, 2, 3)
+    return maps
 
 
 def read_words(attention: nn.MultiheadAttention, tokens: Tensor, text: Text) -> Tensor:
@@ -36,7 +37,8 @@ def read_words(attention: nn.MultiheadAttention, tokens: Tensor, text: Text) -> 
     keys = text.words + text.positions
     heads, num_words = attention.num_heads, keys.shape[1]
     if heads * num_words > tokens.shape[-1] + num_words:
-        return attention(tokens, keys, text.words, key_padding_mask=text.padding, need_weights=False)[0]
+        read: Tensor = attention(tokens, keys, text.words, key_padding_mask=text.padding, need_weights=False)[0]
+        return read
     into, bias = (part.chunk(3) for part in (attention.in_proj_weight, attention.in_proj_bias))
     keys = functional.linear(keys, into[1], bias[1]).unflatten(-1, (heads, -1)) * attention.head_dim**-0.5
     values = functional.linear(text.words, into[2], bias[2]).unflatten(-1, (heads, -1))

@@ -5,6 +5,9 @@ Axes: N frames, Q queries, D channels of a query, C channels of the mask feature
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import cast
+
 import torch
 from torch import nn
 from torch import Tensor
@@ -30,9 +33,9 @@ class MaskHead(MLP):
         sizes = [out * into for out, into in shapes] + outs
         super().__init__(hidden_dim, hidden_dim, sum(sizes), 3)
         self.shapes, self.sizes = shapes, sizes
-        for layer in self.layers:
-            torch.nn.init.xavier_uniform_(layer.weight)
-            torch.nn.init.zeros_(layer.bias)
+        for layer in cast("Iterable[nn.Linear]", self.layers):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
     def segment(
         self, states: Tensor, features: Tensor, project: nn.Conv2d | None, boxes: Tensor, sizes: Tensor
@@ -81,7 +84,7 @@ def _fold(weights: Tensor, project: nn.Conv2d, features: Tensor) -> Tensor:
         [N, O, h * w].
     """
     kernels = (weights @ project.weight.flatten(1)).unflatten(-1, project.weight.shape[1:])
-    biases = weights @ project.bias
+    biases = weights @ cast("Tensor", project.bias)
     maps = [
         functional.conv2d(frame[None], kernel, bias, padding=project.padding)
         for frame, kernel, bias in zip(features, kernels, biases, strict=True)

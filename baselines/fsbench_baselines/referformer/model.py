@@ -6,21 +6,25 @@ S tokens, Q queries. The frames of all clips in one axis, as the transformer see
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import nn
 from torch import Tensor
 from torch.nn import functional
 
+from fsbench_baselines.backbones import Backbone
 from fsbench_baselines.backbones import build_backbone
 from fsbench_baselines.referformer.batch import Output
 from fsbench_baselines.referformer.batch import QueryBatch
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_baselines.referformer.fusion import VisionLanguageFusion
+from fsbench_baselines.referformer.heads import box_heads
+from fsbench_baselines.referformer.heads import class_heads
+from fsbench_baselines.referformer.heads import projections
 from fsbench_baselines.referformer.mask_head import MaskHead
 from fsbench_baselines.referformer.pixel_decoder import PixelDecoder
 from fsbench_baselines.referformer.positions import map_positions
@@ -30,11 +34,10 @@ from fsbench_baselines.referformer.text import FeatureResizer
 from fsbench_baselines.referformer.text import SentenceCache
 from fsbench_baselines.referformer.text import Text
 from fsbench_baselines.referformer.transformer import Decoded
-from fsbench_baselines.referformer.transformer import MLP
 from fsbench_baselines.referformer.transformer import Queries
 from fsbench_baselines.referformer.transformer import Transformer
 
-__all__ = ["Features", "ReferFormer"]
+__all__ = ["FamilyModel", "Features", "ReferFormer"]
 
 _FPN_STAGES = 4  # strides 4, 8, 16, 32
 
@@ -56,8 +59,10 @@ class Features:
     positions: tuple[Tensor, ...]
 
 
-class ReferFormer(nn.Module):
+class FamilyModel(nn.Module):
     """Text and frames are encoded and fused, queries are decoded, each query writes its mask head.
+
+    These are the steps; a model of the family says in `forward` which it takes.
 
     Attributes:
         sentence_cache: set while the text encoder neither trains nor drops out, so that it reads a sentence once.
@@ -69,7 +74,7 @@ class ReferFormer(nn.Module):
         dim = config.hidden_dim
         body = build_backbone(config.backbone)
         self.backbone = nn.ModuleList([nn.ModuleDict({"body": body})])
-        self.input_proj = _projections(body.channels[1:], dim, config.num_levels)
+        self.input_proj = projections(body.channels[1:], dim, config.num_levels)
         self.text_encoder = build_text_encoder(config.text)
         self.sentence_cache: SentenceCache | None = None
         self.resizer = FeatureResizer(self.text_encoder.config.hidden_size, dim, config.dropout)
@@ -80,8 +85,8 @@ class ReferFormer(nn.Module):
             self.refpoint_embed = nn.Embedding(config.num_queries, 4)
         else:
             self.query_embed = nn.Embedding(config.num_queries, dim)
-        self.class_embed = _class_heads(dim, config.dec_layers)
-        self.bbox_embed = _box_heads(dim, config.dec_layers)
+        self.class_embed = class_heads(dim, config.dec_layers)
+        self.bbox_embed = box_heads(dim, config.dec_layers)
         self.transformer.decoder.bbox_embed = self.bbox_embed
         self.pixel_decoder = PixelDecoder(config, body.channels[0])
         self.controller = MaskHead(dim, config.mask_dim, config.dynamic_mask_channels, config.controller_layers)
@@ -93,6 +98,11 @@ class ReferFormer(nn.Module):
         """The longest sentence that the text encoder takes; the positions of a RoBERTa start at 2."""
         return self.text_encoder.config.max_position_embeddings - 2
 
+    @property
+    def body(self) -> Backbone:
+        """Returns the backbone, which the released names have in a list and a dictionary."""
+        return cast("Backbone", cast("nn.ModuleDict", self.backbone[0])["body"])
+
     def thaw(self) -> None:
         """Let everything train, but for what never does, such as the first levels of a ResNet.
 
@@ -102,19 +112,6 @@ class ReferFormer(nn.Module):
         for name, parameter in self.named_parameters():
             if name in self._trainable:
                 parameter.requires_grad_(True)
-
-    def forward(self, query: QueryBatch, *, with_aux: bool | None = None) -> Output:
-        """Segment the object of each sentence in its clip.
-
-        Args:
-            query: clips and sentences.
-            with_aux: also return what the decoder layers before the last predict; by default in training only.
-        """
-        text = self.encode_text(query.token_ids, query.token_padding)
-        features = self.encode_frames(query.frames, query.padding)
-        levels = self.fuse_text(features.levels, text)
-        decoded = self.decode(levels, features, text)
-        return self.predict(decoded, features, text, query.sizes, with_aux=with_aux)
 
     def encode_text(self, token_ids: Tensor, token_padding: Tensor) -> Text:
         """Encode sentences.
@@ -155,7 +152,7 @@ class ReferFormer(nn.Module):
 
     def run_backbone(self, frames: Tensor) -> tuple[Tensor, ...]:
         """Frames [B, T, 3, H, W] to maps [B, T, C_l, h_l, w_l] of strides 4, 8, 16, 32."""
-        maps = self.backbone[0]["body"](frames.flatten(0, 1), num_frames=frames.shape[1])
+        maps = self.body(frames.flatten(0, 1), num_frames=frames.shape[1])
         return tuple(each.unflatten(0, frames.shape[:2]) for each in maps)
 
     def project(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -186,12 +183,13 @@ class ReferFormer(nn.Module):
         Returns:
             memory, states, references and boxes with N = B * T, clip by clip.
         """
-        return self.transformer(
+        decoded: Decoded = self.transformer(
             [level.flatten(0, 1) for level in levels],
             [padding.flatten(0, 1) for padding in features.paddings[1:]],
             [positions.flatten(0, 1) for positions in features.positions[1:]],
             self._queries(text, num_frames=levels[0].shape[1]),
         )
+        return decoded
 
     def _queries(self, text: Text, *, num_frames: int) -> Queries:
         """The same queries in each frame; they start from the sentence, or with DAB from learned targets."""
@@ -233,7 +231,8 @@ class ReferFormer(nn.Module):
 
     def score(self, decoded: Decoded, layer: int = -1) -> Tensor:
         """Logits [N, Q, 1] that a query is the object, after a decoder layer."""
-        return self.class_embed[layer](decoded.states[layer])
+        logits: Tensor = self.class_embed[layer](decoded.states[layer])
+        return logits
 
     def see_finest(self, features: Features) -> Tensor:
         """The part of the stride-4 stage that does not depend on the sentence: [B, T, D, h, w]."""
@@ -256,13 +255,14 @@ class ReferFormer(nn.Module):
         frames = features.finest.shape[:2]
         if finest is None:
             finest = self.read_finest(self.see_finest(features), features, text)
-        return self.pixel_decoder(
+        maps: Tensor = self.pixel_decoder(
             finest,
             [level.unflatten(0, frames) for level in decoded.memory[: _FPN_STAGES - 1]],
             features.paddings[:_FPN_STAGES],
             features.positions[:_FPN_STAGES],
             text,
         )
+        return maps
 
     def segment(
         self,
@@ -295,33 +295,21 @@ class ReferFormer(nn.Module):
         frame_sizes = sizes.repeat_interleave(frames[1], dim=0)
         project = None if projected else self.pixel_decoder.mask_features
         masks = self.controller.segment(states, mask_features.flatten(0, 1), project, boxes, frame_sizes)
-        return masks.unflatten(0, frames)
+        return torch.unflatten(masks, 0, frames)
 
 
-def _projections(channels: Sequence[int], dim: int, num_levels: int) -> nn.ModuleList:
-    """1x1 convolutions for the maps of the backbone, 3x3 of stride 2 for the levels above; group norm on each."""
-    above = [channels[-1], *[dim] * num_levels]
-    convs = [nn.Conv2d(num, dim, 1) for num in channels]
-    convs += [nn.Conv2d(num, dim, 3, stride=2, padding=1) for num in above[: num_levels - len(channels)]]
-    for conv in convs:
-        nn.init.xavier_uniform_(conv.weight)
-        nn.init.zeros_(conv.bias)
-    return nn.ModuleList(nn.Sequential(conv, nn.GroupNorm(32, dim)) for conv in convs)
+class ReferFormer(FamilyModel):
+    """The model without a support: language is all that says what to segment."""
 
+    def forward(self, query: QueryBatch, *, with_aux: bool | None = None) -> Output:
+        """Segment the object of each sentence in its clip.
 
-def _class_heads(dim: int, num_layers: int) -> nn.ModuleList:
-    """One linear score per decoder layer, which starts at a probability of 0.01 (focal loss)."""
-    heads = nn.ModuleList(nn.Linear(dim, 1) for _ in range(num_layers))
-    for head in heads:
-        nn.init.constant_(head.bias, -math.log(99))
-    return heads
-
-
-def _box_heads(dim: int, num_layers: int) -> nn.ModuleList:
-    """One box change per decoder layer, which starts at none; the first layer starts with small boxes."""
-    heads = nn.ModuleList(MLP(dim, dim, 4, 3) for _ in range(num_layers))
-    for head in heads:
-        nn.init.zeros_(head.layers[-1].weight)
-        nn.init.zeros_(head.layers[-1].bias)
-    nn.init.constant_(heads[0].layers[-1].bias[2:], -2.0)
-    return heads
+        Args:
+            query: clips and sentences.
+            with_aux: also return what the decoder layers before the last predict; by default in training only.
+        """
+        text = self.encode_text(query.token_ids, query.token_padding)
+        features = self.encode_frames(query.frames, query.padding)
+        levels = self.fuse_text(features.levels, text)
+        decoded = self.decode(levels, features, text)
+        return self.predict(decoded, features, text, query.sizes, with_aux=with_aux)

@@ -22,7 +22,7 @@ from torch import Tensor
 from fsbench.files import write_whole
 from fsbench.training import replace_word
 from fsbench.training import TrainingEpisode
-from fsbench_baselines.referformer.model import ReferFormer
+from fsbench_baselines.referformer.model import FamilyModel
 from fsbench_baselines.referformer.preprocess import Tokenizer
 from fsbench_baselines.referformer.task import padded_frames
 from fsbench_baselines.training.pretraining import class_loss
@@ -78,7 +78,7 @@ class _Collate:
 class _Namer(nn.Module):
     """The parts of a model up to the fusion, and a linear reading of each fused level."""
 
-    def __init__(self, reader: ReferFormer, num_classes: int) -> None:
+    def __init__(self, reader: FamilyModel, num_classes: int) -> None:
         super().__init__()
         self.reader = reader
         self.num_classes = num_classes
@@ -93,14 +93,14 @@ class _Namer(nn.Module):
         return [self._read(head, level) for head, level in zip(self.heads, fused, strict=True)]
 
     def _read(self, head: nn.Module, level: Tensor) -> Tensor:
-        scores = head(level.flatten(0, 1))[:, 0].unflatten(0, (-1, self.num_classes, level.shape[1]))
+        scores: Tensor = head(level.flatten(0, 1))[:, 0].unflatten(0, (-1, self.num_classes, level.shape[1]))
         return scores.transpose(1, 2).flatten(0, 1)
 
 
 class NamingTask:
     """A model that learns which name belongs to what it sees; see `fsbench_baselines.training.task.Task`."""
 
-    def __init__(self, reader: ReferFormer, tokens: Tokenizer, names: Mapping[int, str], seed: int) -> None:
+    def __init__(self, reader: FamilyModel, tokens: Tokenizer, names: Mapping[int, str], seed: int) -> None:
         """Takes the model, whose parts after the fusion it freezes.
 
         Args:
@@ -111,7 +111,7 @@ class NamingTask:
         """
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(seed)
-            self.model: nn.Module = _Namer(reader, len(names))
+            self.model = _Namer(reader, len(names))
         for name, parameter in reader.named_parameters():
             parameter.requires_grad_(parameter.requires_grad and name.startswith(_LEARNT))
         self.collate = _Collate(tokens, names)
@@ -142,6 +142,6 @@ class NamingTask:
         write_whole(folder / _FILE, safetensors.torch.save(learnt))
 
 
-def load_named(folder: Path, model: ReferFormer) -> None:
+def load_named(folder: Path, model: FamilyModel) -> None:
     """Puts the weights that `NamingTask.save` wrote into a model of the same configuration."""
     model.load_state_dict({**model.state_dict(), **safetensors.torch.load_file(folder / _FILE)})

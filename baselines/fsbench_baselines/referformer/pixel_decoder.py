@@ -6,6 +6,7 @@ Axes: B clips, T frames, D channels, h w positions on a map, S words.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import nn
@@ -93,7 +94,8 @@ class VisionLanguageBlock(nn.Module):
         """`read` of tokens and positions [B, A, D]."""
         read = read_words(self.multihead_attn, tokens + positions, text)
         tokens = self.norm2(tokens + self.dropout2(read))
-        return self.norm3(tokens + self.dropout3(feed_forward(tokens, self.linear1, self.dropout, self.linear2)))
+        out: Tensor = self.norm3(tokens + self.dropout3(feed_forward(tokens, self.linear1, self.dropout, self.linear2)))
+        return out
 
 
 class PixelDecoder(nn.Module):
@@ -111,7 +113,7 @@ class PixelDecoder(nn.Module):
             self.add_module(f"cross_attn_{stage}", VisionLanguageBlock(config, shrink))
         self.mask_features = nn.Conv2d(dim, config.mask_dim, 3, padding=1)
         nn.init.kaiming_uniform_(self.mask_features.weight, a=1)
-        nn.init.zeros_(self.mask_features.bias)
+        nn.init.zeros_(cast("Tensor", self.mask_features.bias))
 
     def see(self, stage: int, maps: Tensor, padding: Tensor, positions: Tensor) -> Tensor:
         """The part of a stage that does not depend on the sentence.
@@ -125,11 +127,14 @@ class PixelDecoder(nn.Module):
             [B, T, D, h, w].
         """
         adapted = _per_frame(self.get_submodule(f"adapter_{stage}"), maps)
-        return self.get_submodule(f"cross_attn_{stage}").see(adapted, padding, positions)
+        return self._block(stage).see(adapted, padding, positions)
 
     def read(self, stage: int, seen: Tensor, positions: Tensor, text: Text) -> Tensor:
         """What a stage has `seen`, after it has read the words; maps and positions [B, T, D, h, w], shapes stay."""
-        return self.get_submodule(f"cross_attn_{stage}").read(seen, positions, text)
+        return self._block(stage).read(seen, positions, text)
+
+    def _block(self, stage: int) -> VisionLanguageBlock:
+        return cast("VisionLanguageBlock", self.get_submodule(f"cross_attn_{stage}"))
 
     def forward(
         self,
@@ -151,16 +156,17 @@ class PixelDecoder(nn.Module):
             [B, T, D, h, w] of stride 4.
         """
         coarser: Tensor | None = None
-        for stage in (4, 3, 2, 1):
-            padding, position = paddings[stage - 1], positions[stage - 1]
-            if stage == 1:
-                maps = finest
-            else:
-                maps = self.read(stage, self.see(stage, memory[stage - 2], padding, position), position, text)
-            if coarser is not None:
-                maps = maps + _resize(coarser, (maps.shape[-2], maps.shape[-1]))
-            coarser = _per_frame(self.get_submodule(f"layer_{stage}"), maps)
-        return coarser
+        for stage in (4, 3, 2):
+            position = positions[stage - 1]
+            seen = self.see(stage, memory[stage - 2], paddings[stage - 1], position)
+            coarser = self._join(stage, self.read(stage, seen, position, text), coarser)
+        return self._join(1, finest, coarser)
+
+    def _join(self, stage: int, maps: Tensor, coarser: Tensor | None) -> Tensor:
+        """Returns a stage's result, [B, T, D, h, w], from its maps and the result of the stage before."""
+        if coarser is not None:
+            maps = maps + _resize(coarser, (maps.shape[-2], maps.shape[-1]))
+        return _per_frame(self.get_submodule(f"layer_{stage}"), maps)
 
 
 def _per_frame(module: nn.Module, maps: Tensor) -> Tensor:
@@ -170,17 +176,19 @@ def _per_frame(module: nn.Module, maps: Tensor) -> Tensor:
     """
     frames = maps.flatten(0, 1)
     if torch.is_grad_enabled():
-        return module(frames).unflatten(0, maps.shape[:2])
-    first = module(frames[:1])
+        together: Tensor = module(frames)
+        return torch.unflatten(together, 0, maps.shape[:2])
+    first: Tensor = module(frames[:1])
     done = first.new_empty(len(frames), *first.shape[1:])
     done[:1] = first
     for number in range(1, len(frames)):
         done[number] = module(frames[number : number + 1])[0]
-    return done.unflatten(0, maps.shape[:2])
+    return torch.unflatten(done, 0, maps.shape[:2])
 
 
 def _resize(maps: Tensor, size: tuple[int, int], mode: str = "nearest") -> Tensor:
     """Maps [B, T, D, h, w] at another size."""
     if tuple(maps.shape[-2:]) == size:
         return maps
-    return functional.interpolate(maps.flatten(0, 1), size=size, mode=mode).unflatten(0, maps.shape[:2])
+    resized = functional.interpolate(maps.flatten(0, 1), size=size, mode=mode)
+    return torch.unflatten(resized, 0, maps.shape[:2])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 from transformers import AutoTokenizer
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase
 
 from fsbench.errors import DataError
 from fsbench_baselines.pixels import plain_sentence
@@ -16,7 +16,7 @@ __all__ = ["Tokenizer", "load_tokenizer"]
 class Tokenizer:
     """A Hugging Face tokenizer over cleaned sentences."""
 
-    def __init__(self, source: str | PreTrainedTokenizerFast, max_tokens: int) -> None:
+    def __init__(self, source: str | PreTrainedTokenizerBase, max_tokens: int) -> None:
         """Loads it.
 
         Args:
@@ -40,21 +40,23 @@ class Tokenizer:
         self._tokenizer.save_pretrained(str(folder))
 
 
-def load_tokenizer(source: str) -> PreTrainedTokenizerFast:
+def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
     """Loads a tokenizer from a folder, or by its name on the hub, such as roberta-base.
 
     Raises:
         DataError: It is neither.
     """
     try:
-        return AutoTokenizer.from_pretrained(source, local_files_only=True)
+        found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source, local_files_only=True)
+        return found
     except (OSError, ValueError) as error:
         if Path(source).exists():
             raise DataError(
                 f"{source}: is no tokenizer ({error}). It needs tokenizer.json, or vocabulary and merges."
             ) from error
     try:
-        return AutoTokenizer.from_pretrained(source)
+        downloaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source)
+        return downloaded
     except (OSError, ValueError) as error:
         raise DataError(
             f"The tokenizer {source!r} is neither a folder here nor to be had from the hub. Save its files "

@@ -56,7 +56,7 @@ def _pretrain(job: TrainingJob, recipe: Recipe, task: FamilyTask) -> None:
     """Gives a model of random weights what the recipe's stages teach it."""
     if recipe.pretraining is not None:
         folder = pretrain_backbone(job, recipe.pretraining, task.model.config.backbone)
-        load_backbone(folder, task.model.backbone[0]["body"])
+        load_backbone(folder, task.model.body)
     if recipe.naming is not None:
         folder = job.out / "naming"
         naming = NamingTask(deepcopy(task.model), task.tokens, base_classes(job), job.seed)

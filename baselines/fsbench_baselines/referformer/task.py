@@ -16,7 +16,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerBase
 from transformers import RobertaConfig
 
 from fsbench.errors import RunError
@@ -34,6 +34,7 @@ from fsbench_baselines.referformer.checkpoint import load_released
 from fsbench_baselines.referformer.checkpoint import text_settings
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_baselines.referformer.losses import Criterion
+from fsbench_baselines.referformer.model import FamilyModel
 from fsbench_baselines.referformer.model import ReferFormer
 from fsbench_baselines.referformer.preprocess import load_tokenizer
 from fsbench_baselines.referformer.preprocess import Tokenizer
@@ -47,7 +48,7 @@ from fsbench_baselines.training.recipe import Recipe
 
 __all__ = ["FamilyTask", "QueryCollate", "Start", "TrainingBatch", "build_task", "new_model", "padded_frames", "settle"]
 
-Model = TypeVar("Model", bound=ReferFormer)
+Model = TypeVar("Model", bound=FamilyModel)
 
 _CACHED_SENTENCES = 4096  # of roberta-base about 200 MB
 
@@ -128,7 +129,7 @@ class FamilyTask:
 
     def __init__(
         self,
-        model: ReferFormer,
+        model: FamilyModel,
         tokens: Tokenizer,
         recipe: Recipe,
         collate: Callable[[Sequence[TrainingEpisode]], TrainingBatch],
@@ -204,7 +205,7 @@ def _initial_weights(start: Start, init: Path) -> dict[str, Tensor]:
     return load_released(init, backbone=start.backbone, text_config=start.text_config).state_dict()
 
 
-def settle(recipe: Recipe, start: Start) -> tuple[PreTrainedTokenizerFast, dict[str, Any]]:  # Any: see `ModelConfig`
+def settle(recipe: Recipe, start: Start) -> tuple[PreTrainedTokenizerBase, dict[str, Any]]:  # Any: see `ModelConfig`
     """Returns the tokenizer and the model's configuration: the recipe's entries over those of what it starts from."""
     settings = {"backbone": start.backbone, "text": text_settings(start.text_config)}
     own = None
@@ -219,7 +220,7 @@ def settle(recipe: Recipe, start: Start) -> tuple[PreTrainedTokenizerFast, dict[
         tokenizer = build_tokenizer(start.sentences) if is_worded else load_tokenizer(start.tokenizer)
     settings |= recipe.model
     if is_worded:
-        settings["text"] = {**text, "vocab_size": len(tokenizer)}
+        settings["text"] = {**recipe.model["text"], "vocab_size": len(tokenizer)}
     return tokenizer, settings
 
 

@@ -106,4 +106,5 @@ class FeatureResizer(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Features [..., in_dim] to [..., out_dim]."""
-        return self.dropout(self.layer_norm(self.fc(features)))
+        resized: Tensor = self.dropout(self.layer_norm(self.fc(features)))
+        return resized

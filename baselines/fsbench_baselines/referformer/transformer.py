@@ -91,7 +91,8 @@ class MLP(nn.Module):
         """[..., in_dim] to [..., out_dim]."""
         for layer in self.layers[:-1]:
             x = functional.relu(layer(x))
-        return self.layers[-1](x)
+        out: Tensor = self.layers[-1](x)
+        return out
 
 
 def inverse_sigmoid(x: Tensor, epsilon: float = 1e-5) -> Tensor:
@@ -127,7 +128,10 @@ class EncoderLayer(nn.Module):
         queries = tokens + pyramid.positions
         read = self.self_attn(queries, references, tokens, pyramid.padding, pyramid.shapes)
         tokens = self.norm1(tokens + self.dropout1(read))
-        return self.norm2(tokens + self.dropout3(feed_forward(tokens, self.linear1, self.dropout2, self.linear2)))
+        out: Tensor = self.norm2(
+            tokens + self.dropout3(feed_forward(tokens, self.linear1, self.dropout2, self.linear2))
+        )
+        return out
 
 
 class Encoder(nn.Module):
@@ -182,7 +186,10 @@ class DecoderLayer(nn.Module):
         states = self.norm2(states + self.dropout2(read))
         read = self.cross_attn(states + positions, references, memory, pyramid.padding, pyramid.shapes)
         states = self.norm1(states + self.dropout1(read))
-        return self.norm3(states + self.dropout4(feed_forward(states, self.linear1, self.dropout3, self.linear2)))
+        out: Tensor = self.norm3(
+            states + self.dropout4(feed_forward(states, self.linear1, self.dropout3, self.linear2))
+        )
+        return out
 
 
 class Decoder(nn.Module):
@@ -246,8 +253,10 @@ class Decoder(nn.Module):
         """Query positions [N, Q, D]: learned, or (DAB) from the boxes on the first level, scaled by the states."""
         if queries.positions is not None:
             return queries.positions.expand_as(states)
-        positions = self.ref_point_head(box_positions(on_levels[:, :, 0], self.dim).to(states.dtype))
-        return positions if is_first else self.query_scale(states) * positions
+        positions: Tensor = self.ref_point_head(box_positions(on_levels[:, :, 0], self.dim).to(states.dtype))
+        if not is_first:
+            positions = self.query_scale(states) * positions
+        return positions
 
     @staticmethod
     def _refine(change: Tensor, reference: Tensor) -> Tensor:
@@ -313,4 +322,5 @@ class Transformer(nn.Module):
         """Points [N, Q, 2] from the learned positions, or the learned boxes [N, Q, 4], in [0, 1]."""
         if queries.anchors is not None:
             return queries.anchors.sigmoid().expand(len(queries.targets), -1, -1)
-        return self.reference_points(queries.positions).sigmoid().expand(len(queries.targets), -1, -1)
+        points: Tensor = self.reference_points(queries.positions)
+        return points.sigmoid().expand(len(queries.targets), -1, -1)

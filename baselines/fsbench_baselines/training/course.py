@@ -9,10 +9,12 @@ from dataclasses import fields
 from dataclasses import is_dataclass
 from dataclasses import replace
 from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
+from torch.utils.data import Dataset
 
 from fsbench.training import TrainingEpisode
 from fsbench.training import TrainingEpisodes
@@ -59,8 +61,8 @@ def load_batches(
     workers: int,
 ) -> Iterator[Any]:
     """Returns a process's batches from a step to the end; the workers read on over the ends of epochs."""
-    loader = DataLoader(
-        episodes,
+    loader: DataLoader[Any] = DataLoader(
+        cast("Dataset[Any]", episodes),  # it has the calls of torch's class, and knows nothing of torch
         batch_sampler=[course.share(step, process) for step in range(start, course.steps)],
         collate_fn=collate,
         num_workers=workers,

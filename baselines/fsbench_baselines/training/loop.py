@@ -185,7 +185,7 @@ class _Training:
 
     @property
     def _is_main(self) -> bool:
-        return self.accelerator.is_main_process
+        return bool(self.accelerator.is_main_process)
 
     def _take_steps(self, journal: Journal | None) -> None:
         show = self.settings.progress and self._is_main

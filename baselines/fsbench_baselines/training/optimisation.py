@@ -82,7 +82,7 @@ def require_partition(model: nn.Module, groups: Iterable[Mapping[str, Any]], exc
 
 def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Adam | torch.optim.AdamW:
     """Returns the recipe's optimizer on `parameter_groups`."""
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
+    kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
     return kind(parameter_groups(model, recipe), fused=True)
 
 

@@ -20,6 +20,7 @@ from torch.nn import functional
 from fsbench.files import write_whole
 from fsbench.training import TrainingEpisode
 from fsbench.training.job import TrainingJob
+from fsbench_baselines.backbones import Backbone
 from fsbench_baselines.backbones import build_backbone
 from fsbench_baselines.pixels import normalised_pixels
 from fsbench_baselines.training.job import base_classes
@@ -69,7 +70,7 @@ class _Collate:
 class _Classifier(nn.Module):
     """A backbone, and a linear classifier on each of its lower maps."""
 
-    def __init__(self, body: nn.Module, num_classes: int) -> None:
+    def __init__(self, body: Backbone, num_classes: int) -> None:
         super().__init__()
         self.body = body
         self.heads = nn.ModuleList(nn.Conv2d(num, num_classes, 1) for num in body.channels[: len(_STRIDES)])
@@ -92,7 +93,7 @@ class BackboneTask:
         """
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(seed)
-            self.model: nn.Module = _Classifier(build_backbone(backbone), len(class_ids))
+            self.model = _Classifier(build_backbone(backbone), len(class_ids))
         self.collate = _Collate({class_id: index for index, class_id in enumerate(sorted(class_ids))})
 
     def count(self, batch: _Batch) -> float:

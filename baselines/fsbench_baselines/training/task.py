@@ -26,8 +26,13 @@ class Task(Protocol):
             model: a function or a small callable object, not a method of the task. It draws nothing at random.
     """
 
-    model: nn.Module
-    collate: Callable[[Sequence[TrainingEpisode]], Any]  # Any: a batch is the task's own business
+    @property
+    def model(self) -> nn.Module:
+        """See Attributes."""
+
+    @property
+    def collate(self) -> Callable[[Sequence[TrainingEpisode]], Any]:  # Any: a batch is the task's own business
+        """See Attributes."""
 
     def count(self, batch: Any) -> float:
         """Returns what sums over a batch are divided by, such as the number of frames with the object.
