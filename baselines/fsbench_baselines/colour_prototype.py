@@ -6,7 +6,7 @@ at its border (what touches the border is rarely the object), and where in the f
 score's quantiles, at multiples of the support objects' size, seed GrabCut (Rother et al., 2004) in every frame.
 Sentences are not read: all of a video get the same mask.
 
-Axis letters: `F` support frames, `T` query frames, `H, W` pixels, `h, w` pixels at the working size, `C` colour cells.
+Axis letters: `K` support frames, `T` query frames, `H, W` pixels, `h, w` pixels at the working size, `C` colour cells.
 """
 
 from collections.abc import Sequence

@@ -31,7 +31,7 @@ from fsbench_cma.task import build_task
 __all__ = ["AddMethod", "CMAMethod", "SelfMethod"]
 
 
-class CMAMethod(FamilyMethod):
+class CMAMethod(FamilyMethod[CMA]):
     """CMA: every position of the query looks for the object of the support.
 
     A support set of several videos is laid end to end; frames of the further ones are stretched to the first's size.
@@ -57,9 +57,13 @@ class CMAMethod(FamilyMethod):
                     f"{self.info.name!r} has {self.affinity!r}. Evaluate them with the method that was trained."
                 )
         else:
-            text = self.text_settings()
-            options = {"backbone": self.backbone, "affinity": self.affinity, "dab": self.dab}
-            model = load_released(checkpoint, **options, text_config=text)
+            model = load_released(
+                checkpoint,
+                backbone=self.backbone,
+                affinity=self.affinity,
+                dab=self.dab,
+                text_config=self.text_settings(),
+            )
         return _with_config(model, replace(model.config, **self.deviations)) if self.deviations else model
 
     def build_task(self, recipe: Recipe, start: Start) -> FamilyTask:
@@ -87,7 +91,7 @@ class CMAMethod(FamilyMethod):
         return self.model.fuse_support(levels, adapted)
 
     def _frames(self, shot: Shot, first: Shot) -> Tensor:
-        """Returns a shot's frames, [F, 3, h, w], at the size of the first shot's."""
+        """Returns a shot's frames, [K, 3, h, w], at the size of the first shot's."""
         height, width = first.frames.shape[1:3]
         same = shot.frames.shape[1:3] == (height, width)
         frames = shot.frames if same else np.stack([cv2.resize(frame, (width, height)) for frame in shot.frames])
@@ -109,7 +113,7 @@ class AddMethod(CMAMethod):
 
 
 def _masks(shot: Shot, first: Shot) -> Tensor:
-    """Returns a shot's masks as float [F, H, W], at the native size of the first shot."""
+    """Returns a shot's masks as float [K, H, W], at the native size of the first shot."""
     height, width = first.masks.shape[1:]
     masks = shot.masks.astype(np.float32)
     if masks.shape[1:] != (height, width):

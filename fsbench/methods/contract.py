@@ -1,7 +1,7 @@
 """What a method is: three calls, and what they are given.
 
 The runner calls `prepare` once per fold, `adapt` once per support set, and `segment` once per video and support set
-with all sentences of the video at once. Axis letters: `F` support frames, `T` query frames, `H, W` pixels,
+with all sentences of the video at once. Axis letters: `K` support frames, `T` query frames, `H, W` pixels,
 `N` sentences.
 """
 
@@ -67,8 +67,8 @@ class Shot:
     """Annotated frames of one support video.
 
     Attributes:
-        frames: uint8 [F, H, W, 3], RGB, read-only.
-        masks: bool [F, H, W], the object that `sentence` names, read-only.
+        frames: uint8 [K, H, W, 3], RGB, read-only.
+        masks: bool [K, H, W], the object that `sentence` names, read-only.
         sentence: The sentence.
     """
 

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -14,6 +15,8 @@ __all__ = ["FrozenBatchNorm", "ResNet", "fold_batch_norm"]
 
 EXPANSION = 4  # output channels of a bottleneck over its inner channels
 EPSILON = 1e-5
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class FrozenBatchNorm(nn.Module):
@@ -107,7 +110,7 @@ class ResNet(Backbone):
         return maps
 
 
-def fold_batch_norm(module: nn.Module) -> nn.Module:
+def fold_batch_norm(module: Module) -> Module:
     """Fold every frozen batch norm into the convolution registered before it, for faster evaluation.
 
     Args:

@@ -1,6 +1,8 @@
 """CLIPSeg (Lüddecke and Ecker, 2022), frame by frame: from the sentence alone, or from sentence and support."""
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
@@ -65,14 +67,15 @@ class CLIPSeg(HubMethod):
 
     def embed_text(self, sentence: str) -> Tensor:
         """Returns the embedding of a sentence, [1, D]; what is beyond the text encoder's limit is cut off."""
-        limit = self.model.config.text_config.max_position_embeddings
+        config: Any = self.model.config.text_config  # Any: its type says that it may be missing
+        limit = config.max_position_embeddings
         tokens = self.tokenizer([sentence], truncation=True, max_length=limit, return_tensors="pt").to(self.device)
         return self.model.get_conditional_embeddings(1, tokens["input_ids"], tokens["attention_mask"])
 
     def _activations(self, clip: Clip) -> Iterator[tuple[Tensor, ...]]:
         """Yields each frame's activations of the layers that the decoder reads, [1, 1 + patches, channels] each."""
         for t, frame in enumerate(clip.frames):
-            yield clip.memo(("activations", self.side, t), lambda frame=frame: self._encode(frame))
+            yield clip.memo(("activations", self.side, t), partial(self._encode, frame))
 
     def _encode(self, frame: npt.NDArray[np.uint8]) -> tuple[Tensor, ...]:
         pixels = normalised(frame[None], (self.side, self.side), IMAGENET).to(self.device, self.dtype)

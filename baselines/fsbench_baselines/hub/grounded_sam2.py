@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -80,7 +81,7 @@ class GroundedSAM2(HubMethod):
         Stops and question marks inside would cut it into phrases; a phrase that no stop ends would not be read. What
         is beyond the text encoder's limit is cut off before the stop.
         """
-        config = self.detector.config
+        config: Any = self.detector.config  # Any: its type says that its parts may be missing
         limit = min(config.max_text_len, config.text_config.max_position_embeddings)
         phrase = sentence.replace(".", " ").replace("?", " ")
         ids = self.tokenizer(phrase, add_special_tokens=False)["input_ids"][: limit - 3]
@@ -91,7 +92,8 @@ class GroundedSAM2(HubMethod):
     def best_box(self, clip: Clip, sentence: str) -> _Prompt:
         """Returns the box of the highest score in any frame, the first of equals, however low its score is."""
         tokens, best, top = self.tokens(sentence), _Prompt(0), -1.0
-        size = detector_size(*clip.frames.shape[1:3], self.short_side)
+        height, width = clip.frames.shape[1:3]
+        size = detector_size(height, width, self.short_side)
         for t, frame in enumerate(clip.frames):
             pixels = normalised(frame[None], size, IMAGENET).to(self.device)
             found = self.detector(pixels, tokens, attention_mask=torch.ones_like(tokens))
@@ -131,7 +133,8 @@ class GroundedSAM2(HubMethod):
 
     def _session(self, frames: npt.NDArray[np.uint8], prompt: _Prompt) -> Sam2VideoInferenceSession:
         """Returns SAM 2's state for some frames, uint8 [t, H, W, 3], of which the first has the prompt."""
-        side = self.tracker.config.image_size
+        config: Any = self.tracker.config  # Any: of a square, its type has both sides
+        side = config.image_size
         session = Sam2VideoInferenceSession(
             video=normalised(frames, (side, side), IMAGENET),
             video_height=side,

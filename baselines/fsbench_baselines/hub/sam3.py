@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -110,7 +111,8 @@ class SAM3(HubMethod):
             dtype=self.dtype,
         )
         prompt = session.add_prompt(concept)
-        limit = self.model.config.detector_config.text_config.max_position_embeddings
+        config: Any = self.model.config.detector_config  # Any: its type says that it may be missing
+        limit = config.text_config.max_position_embeddings
         options = {"padding": "max_length", "truncation": True, "max_length": limit, "return_tensors": "pt"}
         tokens = self.tokenizer([concept], **options).to(self.device)
         session.prompt_input_ids[prompt] = tokens["input_ids"]

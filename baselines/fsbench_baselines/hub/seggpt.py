@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ _GREY = 0.5  # the support's masks are painted white on black; a pixel brighter 
 
 @dataclass(frozen=True, eq=False)
 class Prompts:
-    """Support frames that show the object, as the model sees them: pictures and masks, [F, 3, h, w] each."""
+    """Support frames that show the object, as the model sees them: pictures and masks, [K, 3, h, w] each."""
 
     pictures: Tensor
     masks: Tensor
@@ -44,7 +45,8 @@ class SegGPT(HubMethod):
         """Loads the weights. Raises PluginError if there are none, DataError if they cannot be read."""
         folder = find_folder(self.checkpoint, self.weights, self.revision, FILES)
         self.model = load_model(SegGptForImageSegmentation, folder, self.device, self.dtype)
-        height, width = self.model.config.image_size
+        config: Any = self.model.config  # Any: its sides have the type of one number
+        height, width = config.image_size
         self.size = (height // 2, width)  # the model sees prompt and query one above the other
 
     def adapt(self, support: Support) -> Prompts | None:
@@ -82,7 +84,8 @@ class SegGPT(HubMethod):
         # Lower half: the query. First row: the ensemble makes all rows one, as in the authors' inference.
         half = painted[:1, :, painted.shape[2] // 2 :].float()
         mean, deviation = (half.new_tensor(values).view(3, 1, 1) for values in (IMAGENET.mean, IMAGENET.deviation))
-        return (half * deviation + mean).clip(0, 1).mean(dim=1)
+        colours: Tensor = (half * deviation + mean).clip(0, 1)
+        return colours.mean(dim=1)
 
     def _see(self, frames: npt.NDArray[np.uint8]) -> Tensor:
         return normalised(frames, self.size, IMAGENET, Image.Resampling.BICUBIC).to(self.device, self.dtype)

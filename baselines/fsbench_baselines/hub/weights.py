@@ -114,16 +114,19 @@ def load_model(kind: type[Model], folder: Path, device: torch.device, dtype: tor
     """
     try:
         with _quiet():
-            model, found = kind.from_pretrained(folder, local_files_only=True, dtype=dtype, output_loading_info=True)
+            # Any: the type is that of a model, but with output_loading_info it is a pair.
+            loaded: Any = kind.from_pretrained(folder, local_files_only=True, dtype=dtype, output_loading_info=True)
     except Exception as error:  # which kinds a damaged or foreign file raises is not documented
         raise DataError(f"{folder}: cannot be loaded as {kind.__name__} ({_brief(error)}). Get it anew.") from error
+    model, found = loaded
     lacking = sorted({*found["missing_keys"], *(key[0] for key in found["mismatched_keys"])})
     if lacking:
         raise DataError(
             f"{folder}: of the tensors of {kind.__name__}, {len(lacking)} are missing or of another shape, such as "
             f"{', '.join(map(str, lacking[:3]))}. The weights are of another model."
         )
-    return model.to(device).eval()
+    placed: Model = model.to(device).eval()
+    return placed
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:

@@ -1,7 +1,7 @@
 """Cosine maps: how much nearer a pixel of the query is to the support's object than to what is not the object.
 
 What is not the object is known from two sides: the support's background and the border of the query's frames, which
-objects seldom touch. Axis letters: `F` support frames, `T` query frames, `C` channels, `h, w` cells of a layer.
+objects seldom touch. Axis letters: `K` support frames, `T` query frames, `C` channels, `h, w` cells of a layer.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def support_prototypes(shots: Sequence[tuple[list[Tensor], npt.NDArray[np.bool_]
     """Returns the prototypes of one or more shots; None if none shows an object.
 
     Args:
-        shots: Of each, its layers [F, C, h, w] and its masks, bool [F, H, W]. Sizes may differ between shots.
+        shots: Of each, its layers [K, C, h, w] and its masks, bool [K, H, W]. Sizes may differ between shots.
     """
     areas = np.concatenate([masks.mean(axis=(1, 2)) for _, masks in shots])
     if not areas.any():

@@ -31,6 +31,7 @@ from fsbench_baselines.referformer.task import FamilyTask
 from fsbench_baselines.referformer.task import query_batch
 from fsbench_baselines.referformer.task import QueryCollate
 from fsbench_baselines.referformer.task import TrainingBatch
+from fsbench_baselines.training.course import moved
 from fsbench_baselines.training.optimisation import build_optimizer
 from fsbench_baselines.training.optimisation import freeze
 
@@ -99,15 +100,13 @@ class FinetuneMethod(ReferFormerMethod):
             part = masks[start : start + self.chunk].astype(np.bool_)
             if part.any():
                 pixels = frames[start : start + self.chunk]
-                yield TrainingClip(pixels, part, object_boxes(part), part.any((1, 2)), shot.sentence, class_id=0)
+                present = np.asarray(part.any((1, 2)))
+                yield TrainingClip(pixels, part, object_boxes(part), present, shot.sentence, class_id=0)
 
     def _batch(self, clip: TrainingClip) -> TrainingBatch:
         batch = query_batch([clip], *self.tokens([clip.sentence]))
-        query, targets = (
-            type(part)(**{name: tensor.to(self.device) for name, tensor in vars(part).items()})
-            for part in (batch.query, batch.targets)
-        )
-        return TrainingBatch(query, targets)
+        on_device: TrainingBatch = moved(batch, self.device)
+        return on_device
 
 
 @contextmanager

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+from typing import cast
+from typing import Generic
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +35,7 @@ from fsbench_baselines.referformer.checkpoint import load_released
 from fsbench_baselines.referformer.declarations import REFERFORMER
 from fsbench_baselines.referformer.declarations import ReferFormerOptions
 from fsbench_baselines.referformer.model import Features
+from fsbench_baselines.referformer.model import Model
 from fsbench_baselines.referformer.model import ReferFormer
 from fsbench_baselines.referformer.preprocess import Tokenizer
 from fsbench_baselines.referformer.stages import train_family
@@ -40,6 +44,7 @@ from fsbench_baselines.referformer.task import FamilyTask
 from fsbench_baselines.referformer.task import Start
 from fsbench_baselines.referformer.text import Text
 from fsbench_baselines.referformer.transformer import Decoded
+from fsbench_baselines.referformer.transformer import Encoder
 from fsbench_baselines.training.recipe import Recipe
 
 __all__ = ["FamilyMethod", "ReferFormerMethod"]
@@ -57,7 +62,7 @@ class _Chunk:
     seen: Tensor
 
 
-class FamilyMethod:
+class FamilyMethod(Generic[Model]):
     """A model of the ReferFormer family over clips: chunks of frames, one query chosen, its masks at the wanted size.
 
     What depends on the frames alone is computed once per clip, what depends on the sentence too once per sentence, and
@@ -65,6 +70,8 @@ class FamilyMethod:
     """
 
     info: MethodInfo
+    model: Model
+    short_side: int  # of the frames that the model sees
 
     def __init__(self, options: ReferFormerOptions) -> None:
         """Notes the options; `prepare` loads the weights."""
@@ -76,10 +83,10 @@ class FamilyMethod:
         self.dtype = DTYPES[options.dtype]
         self.chunk = min(options.chunk, options.max_frames or options.chunk)
         self.query_choice = options.query_choice
-        self.short_side = options.short_side
+        self._wanted_side = options.short_side
         self.compile = options.compile
 
-    def load(self, checkpoint: Path) -> ReferFormer:
+    def load(self, checkpoint: Path) -> Model:
         """Returns the model with its weights."""
         raise NotImplementedError
 
@@ -124,9 +131,9 @@ class FamilyMethod:
         model = self.load(self.checkpoint).eval()
         model.backbone = fold_batch_norm(model.backbone)
         self.model = model.to(self.device, self.dtype)
-        self.short_side = self.short_side or model.config.short_side
+        self.short_side = self._wanted_side or model.config.short_side
         if self.compile:
-            self.model.transformer.encoder = torch.compile(self.model.transformer.encoder)
+            self.model.transformer.encoder = cast("Encoder", torch.compile(self.model.transformer.encoder))
         self.tokens = Tokenizer(str(self._own_tokenizer() or self.tokenizer), self.model.max_tokens)
 
     def _own_tokenizer(self) -> Path | None:
@@ -171,7 +178,7 @@ class FamilyMethod:
 
     def _chunks(self, clip: Clip) -> Iterator[_Chunk]:
         for start in range(0, len(clip.frames), self.chunk):
-            yield clip.memo(("chunk", start), lambda start=start: self._encode_chunk(clip, start))
+            yield clip.memo(("chunk", start), partial(self._encode_chunk, clip, start))
 
     def _encode_chunk(self, clip: Clip, start: int) -> _Chunk:
         frames = normalised_frames(clip.frames[start : start + self.chunk], self.short_side)
@@ -197,7 +204,8 @@ class FamilyMethod:
         As the released test script makes them: bilinear to the network's size, sigmoid, and for files again bilinear
         to the native size; at 0.5.
         """
-        size = short_side_size(*clip.frames.shape[1:3], self.short_side)
+        height, width = clip.frames.shape[1:3]
+        size = short_side_size(height, width, self.short_side)
         sizes = torch.tensor([size], device=self.device)
         finest = clip.memo(
             ("finest", chunk.start, sentence), lambda: self.model.read_finest(chunk.seen, chunk.features, text)
@@ -211,7 +219,7 @@ class FamilyMethod:
         return (masks[:, 0] > 0.5).cpu().numpy()
 
 
-class ReferFormerMethod(FamilyMethod):
+class ReferFormerMethod(FamilyMethod[ReferFormer]):
     """ReferFormer without any use of the support: what a model trained on sentences alone does with novel classes."""
 
     info = REFERFORMER.info

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
 from typing import cast
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -37,7 +38,7 @@ from fsbench_baselines.referformer.transformer import Decoded
 from fsbench_baselines.referformer.transformer import Queries
 from fsbench_baselines.referformer.transformer import Transformer
 
-__all__ = ["FamilyModel", "Features", "ReferFormer"]
+__all__ = ["FamilyModel", "Features", "Model", "ReferFormer"]
 
 _FPN_STAGES = 4  # strides 4, 8, 16, 32
 
@@ -296,6 +297,9 @@ class FamilyModel(nn.Module):
         project = None if projected else self.pixel_decoder.mask_features
         masks = self.controller.segment(states, mask_features.flatten(0, 1), project, boxes, frame_sizes)
         return torch.unflatten(masks, 0, frames)
+
+
+Model = TypeVar("Model", bound=FamilyModel)
 
 
 class ReferFormer(FamilyModel):

@@ -11,7 +11,6 @@ from dataclasses import asdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from typing import TypeVar
 
 import torch
 from torch import nn
@@ -35,6 +34,7 @@ from fsbench_baselines.referformer.checkpoint import text_settings
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_baselines.referformer.losses import Criterion
 from fsbench_baselines.referformer.model import FamilyModel
+from fsbench_baselines.referformer.model import Model
 from fsbench_baselines.referformer.model import ReferFormer
 from fsbench_baselines.referformer.preprocess import load_tokenizer
 from fsbench_baselines.referformer.preprocess import Tokenizer
@@ -47,8 +47,6 @@ from fsbench_baselines.referformer.vocabulary import build_tokenizer
 from fsbench_baselines.training.recipe import Recipe
 
 __all__ = ["FamilyTask", "QueryCollate", "Start", "TrainingBatch", "build_task", "new_model", "padded_frames", "settle"]
-
-Model = TypeVar("Model", bound=FamilyModel)
 
 _CACHED_SENTENCES = 4096  # of roberta-base about 200 MB
 

@@ -22,7 +22,7 @@ from fsbench_baselines.referformer.positions import box_positions
 from fsbench_baselines.referformer.positions import grid_references
 from fsbench_baselines.referformer.positions import valid_ratio
 
-__all__ = ["MLP", "Decoded", "Pyramid", "Queries", "Transformer", "feed_forward", "inverse_sigmoid"]
+__all__ = ["MLP", "Decoded", "Encoder", "Pyramid", "Queries", "Transformer", "feed_forward", "inverse_sigmoid"]
 
 # Tokens that pass a feed-forward part together, which bounds its memory; on a CPU they should stay in the cache.
 _CHUNK, _CPU_CHUNK = 16384, 512
