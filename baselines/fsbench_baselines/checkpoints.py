@@ -23,13 +23,12 @@ from torch import Tensor
 
 from fsbench.errors import DataError
 from fsbench.files import write_whole
+from fsbench_baselines.configuration import Configuration
 
 __all__ = [
-    "Config",
-    "Configuration",
+    "CheckpointSource",
     "Configured",
     "Model",
-    "Source",
     "fill",
     "first_name",
     "read_checkpoint",
@@ -38,8 +37,10 @@ __all__ = [
 ]
 
 Model = TypeVar("Model", bound=nn.Module)
-Config = TypeVar("Config", bound="Configuration")
-Source = str | PathLike[str] | Mapping[str, Any]  # Any: a checkpoint holds its training arguments beside the tensors
+Config = TypeVar("Config", bound=Configuration)
+CheckpointSource = (
+    str | PathLike[str] | Mapping[str, Any]
+)  # Any: a checkpoint holds its training arguments beside the tensors
 # With box refinement the decoder holds the box heads of the model under a second name.
 _ALIAS = "transformer.decoder.bbox_embed."
 _ALIASED = "bbox_embed."
@@ -53,17 +54,6 @@ _MODEL_FILE, _CONFIG_FILE = "model.safetensors", "config.json"
 _VERSION = 1
 
 
-class Configuration(Protocol):
-    """What a model is built from, in a form that a folder can hold."""
-
-    def to_json(self) -> str:
-        """Returns a JSON object."""
-
-    @classmethod
-    def from_json(cls: type[Config], text: str) -> Config:
-        """Reads it. Raises ValueError, or TypeError, if it is of another model."""
-
-
 class Configured(Protocol):
     """A model that knows its configuration."""
 
@@ -75,8 +65,8 @@ class Configured(Protocol):
         """Returns its weights."""
 
 
-def read_released(source: Source) -> tuple[dict[str, Tensor], str]:
-    """Read a state dict from a file, or take it as it is, under canonical names.
+def read_released(source: CheckpointSource) -> tuple[dict[str, Tensor], str]:
+    """Reads a state dict from a file, or takes it as it is, under canonical names.
 
     Returns:
         The state dict, and how to name its origin in messages.
@@ -97,7 +87,7 @@ def read_released(source: Source) -> tuple[dict[str, Tensor], str]:
 
 
 def _read_file(path: Path) -> object:
-    """The content of a file, without running any code that it may hold."""
+    """Returns the content of a file, without running any code that it may hold."""
     if path.is_dir():
         raise DataError(f"{path} is a folder, not a released checkpoint. Load our own form with load_checkpoint.")
     if not path.is_file():
@@ -122,7 +112,7 @@ def _read_file(path: Path) -> object:
 
 
 def _canonical(state: Mapping[str, Tensor], where: str) -> dict[str, Tensor]:
-    """Strip `module.`, and drop what is no weight and second names, which must agree with the first."""
+    """Strips `module.`, and drops what is no weight and second names, which must agree with the first."""
     prefix = "module." if all(name.startswith("module.") for name in state) else ""
     named = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     kept = {name: tensor for name, tensor in named.items() if not name.endswith(_NOT_WEIGHTS)}
@@ -135,12 +125,12 @@ def _canonical(state: Mapping[str, Tensor], where: str) -> dict[str, Tensor]:
 
 
 def first_name(name: str) -> str:
-    """The canonical name of a tensor: the same but for what has two names."""
+    """Returns the canonical name of a tensor: the same but for what has two names."""
     return _ALIASED + name.removeprefix(_ALIAS) if name.startswith(_ALIAS) else name
 
 
 def fill(model: Model, state: Mapping[str, Tensor], where: str) -> Model:
-    """Copy a canonical state dict into a model, strictly, and give the model back.
+    """Copies a canonical state dict into a model, strictly, and gives the model back.
 
     Raises:
         DataError: if a tensor is missing, left over or of another shape.
@@ -168,7 +158,7 @@ def _some(names: list[str]) -> str:
 
 
 def save_checkpoint(folder: Path, model: Configured, *, half: bool = False) -> None:
-    """Write a model in our own form.
+    """Writes a model in our own form.
 
     Args:
         folder: Where to; made if it is not there.
@@ -196,7 +186,7 @@ def _halved(tensor: Tensor) -> Tensor:
 
 
 def read_checkpoint(folder: Path, kind: type[Config]) -> tuple[Config, dict[str, Tensor]]:
-    """The configuration and the state dict of a folder that `save_checkpoint` wrote.
+    """Returns the configuration and the state dict of a folder that `save_checkpoint` wrote.
 
     Args:
         folder: The folder.

@@ -67,11 +67,11 @@ class _Affinity(nn.Module):
         self.dropout = Dropout(dropout)
 
     def frames(self, num_frames: int) -> slice:
-        """Which of K support frames the variant looks at; `forward` gets only these."""
+        """Returns which of K support frames the variant looks at; `forward` gets only these."""
         return slice(0, num_frames)
 
     def attend(self, parts: AffinityParts, tokens: Tensor, keys: Tensor, values: Tensor, keep: Tensor | None) -> Tensor:
-        """One attention with its residual and norm.
+        """Applies one attention with its residual and norm.
 
         Args:
             tokens: [B, N, C], what asks.
@@ -88,7 +88,7 @@ class _Affinity(nn.Module):
         return normed
 
     def attend_to_middle(self, parts: AffinityParts, query: Tensor) -> Tensor:
-        """Every position of the clip asks the clip's own middle frame. Returns [B, T h w, C]."""
+        """Has every position of the clip ask the clip's own middle frame; returns [B, T h w, C]."""
         tokens = to_tokens(_each_frame(parts.query_qkv.query, query))
         middle = query[:, query.shape[1] // 2][:, None]
         keys = to_tokens(_each_frame(parts.query_qkv.Key, middle))
@@ -100,12 +100,12 @@ class CrossAffinity(_Affinity):
     """Every query position gathers first from its clip's middle frame, then from the object in the support."""
 
     def frames(self, num_frames: int) -> slice:
-        """The middle frame, or all (see `support_frames`)."""
+        """Returns the middle frame, or all (see `support_frames`)."""
         middle = num_frames // 2
         return slice(middle, middle + 1) if self.support_frames == "middle" else slice(0, num_frames)
 
     def forward(self, parts: AffinityParts, query: Tensor, support: Tensor, masks: Tensor) -> Tensor:
-        """Put the support into the query's features.
+        """Puts the support into the query's features.
 
         Args:
             parts: The modules with weights.
@@ -130,7 +130,7 @@ class SelfAffinity(_Affinity):
     """Ablation: the query looks only at its own middle frame; the object in the support is set beside it."""
 
     def forward(self, parts: AffinityParts, query: Tensor, support: Tensor, masks: Tensor) -> Tensor:
-        """Put the support into the query's features: see `CrossAffinity.forward`."""
+        """Puts the support into the query's features: see `CrossAffinity.forward`."""
         foreground, _ = _foreground(query, support, masks)
         beside = _one_for_each(_each_frame(parts.conv_q, foreground), query.shape[1])
         height, width = query.shape[-2:]
@@ -141,7 +141,7 @@ class AddSupport(_Affinity):
     """Ablation: the object in the support is added to the query, without any weights."""
 
     def forward(self, parts: AffinityParts, query: Tensor, support: Tensor, masks: Tensor) -> Tensor:
-        """Put the support into the query's features: see `CrossAffinity.forward`."""
+        """Puts the support into the query's features: see `CrossAffinity.forward`."""
         foreground, _ = _foreground(query, support, masks)
         return query + _one_for_each(foreground, query.shape[1])
 
@@ -150,7 +150,7 @@ AFFINITIES: dict[str, type[_Affinity]] = {"cross": CrossAffinity, "self": SelfAf
 
 
 def power_transform(features: Tensor, exponent: float = 1.3) -> Tensor:
-    """Lift small activations: sign(x) * (g(|x|) - g(0)) with g(a) = 1 / log(1 / (a + 1e-5) + 1) ** exponent.
+    """Lifts small activations: sign(x) * (g(|x|) - g(0)) with g(a) = 1 / log(1 / (a + 1e-5) + 1) ** exponent.
 
     The released models apply g to the positive and to the negative part and add the two; the part that is zero gives
     g(0), which is subtracted here.
@@ -163,7 +163,7 @@ def power_transform(features: Tensor, exponent: float = 1.3) -> Tensor:
 
 
 def _foreground(query: Tensor, support: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-    """The support features on the object, at the size of the query's maps.
+    """Returns the support features on the object, at the size of the query's maps.
 
     Returns:
         [B, K, D, h, w], zero off the object, and the masks [B, K, 1, h, w].
@@ -177,17 +177,17 @@ def _foreground(query: Tensor, support: Tensor, masks: Tensor) -> tuple[Tensor, 
 
 
 def _on_object(masks: Tensor) -> Tensor:
-    """Which keys to keep, [B, 1, 1, K h w]; all of them in a clip whose masks are empty, for a softmax needs one."""
+    """Returns which keys to keep, [B, 1, 1, K h w]; all where a clip's masks are empty, for a softmax needs one."""
     keep = masks.flatten(1) > 0
     return (keep | ~keep.any(dim=1, keepdim=True))[:, None, None]
 
 
 def _one_for_each(support: Tensor, num_frames: int) -> Tensor:
-    """Support frame t for query frame t, from the start again where the query is longer: [B, T, D, h, w]."""
+    """Returns support frame t for query frame t, from the start again where the query is longer: [B, T, D, h, w]."""
     return support[:, torch.arange(num_frames, device=support.device) % support.shape[1]]
 
 
 def _each_frame(module: nn.Module, maps: Tensor) -> Tensor:
-    """Apply a module of single maps to [B, T, D, h, w]."""
+    """Applies a module of single maps to [B, T, D, h, w]."""
     applied: Tensor = module(maps.flatten(0, 1))
     return torch.unflatten(applied, 0, maps.shape[:2])

@@ -9,12 +9,12 @@ from torch import Tensor
 from transformers import RobertaConfig
 
 from fsbench.errors import DataError
+from fsbench_baselines.checkpoints import CheckpointSource
 from fsbench_baselines.checkpoints import fill
 from fsbench_baselines.checkpoints import first_name
 from fsbench_baselines.checkpoints import read_checkpoint
 from fsbench_baselines.checkpoints import read_released
 from fsbench_baselines.checkpoints import save_checkpoint
-from fsbench_baselines.checkpoints import Source
 from fsbench_baselines.referformer.checkpoint import identify
 from fsbench_baselines.referformer.checkpoint import require
 from fsbench_baselines.referformer.checkpoint import text_settings
@@ -25,14 +25,14 @@ __all__ = ["Initialisation", "initialise_from_referformer", "load_checkpoint", "
 
 
 def load_released(
-    source: Source,
+    source: CheckpointSource,
     *,
     backbone: str = "resnet50",
     affinity: Literal["cross", "self", "add"] = "cross",
     dab: bool = True,
     text_config: RobertaConfig | None = None,
 ) -> CMA:
-    """Build a CMA from released weights, in eval mode, with everything else as released.
+    """Returns a CMA from released weights, in eval mode, with everything else as released.
 
     Args:
         source: A checkpoint file (torch or safetensors), or a state dict with the released names.
@@ -62,7 +62,7 @@ def load_released(
 
 
 def load_checkpoint(folder: Path) -> CMA:
-    """Read a CMA that `save_checkpoint` wrote, in eval mode.
+    """Reads a CMA that `save_checkpoint` wrote, in eval mode.
 
     Raises:
         DataError: if a file is missing or damaged, or the model is a ReferFormer.
@@ -77,7 +77,7 @@ def load_checkpoint(folder: Path) -> CMA:
 class Initialisation:
     """What a model took over from other weights, by names of its state dict.
 
-    Args:
+    Attributes:
         taken: Tensors that were copied.
         missing: Tensors of the model that kept their values.
         left: Tensors of the source that the model does not have or does not take.
@@ -88,8 +88,8 @@ class Initialisation:
     left: tuple[str, ...]
 
 
-def initialise_from_referformer(model: CMA, source: Source) -> Initialisation:
-    """Copy what fits from ReferFormer's weights into a CMA, as the released training does before its first step.
+def initialise_from_referformer(model: CMA, source: CheckpointSource) -> Initialisation:
+    """Copies what fits from ReferFormer's weights into a CMA, as the released training does before its first step.
 
     The heads that score the queries (`class_embed`) are not taken: the released training starts them anew.
 
@@ -111,8 +111,8 @@ def initialise_from_referformer(model: CMA, source: Source) -> Initialisation:
     )
 
 
-def _read_referformer(source: Source, backbone: str) -> tuple[dict[str, Tensor], str]:
-    """A state dict with a backbone, and how to name its origin in messages."""
+def _read_referformer(source: CheckpointSource, backbone: str) -> tuple[dict[str, Tensor], str]:
+    """Returns a state dict with a backbone, and how to name its origin in messages."""
     if isinstance(source, Mapping) or not Path(source).is_dir():
         state, where = read_released(source)
         require(identify(state, where), where, backbone=backbone)

@@ -26,7 +26,7 @@ __all__ = ["CMA", "SupportFeatures"]
 class SupportFeatures:
     """What the model keeps of a support set; it serves any number of queries.
 
-    Args:
+    Attributes:
         levels: [B, K, D, h_l, w_l] of strides 8, 16, 32, 64, fused with the support's sentence. K counts only the
             frames that the affinity looks at.
         masks: [B, K, h, w] of these frames, as they came.
@@ -54,7 +54,7 @@ class CMA(FamilyModel):
         )
 
     def forward(self, query: QueryBatch, support: SupportBatch, *, with_aux: bool | None = None) -> Output:
-        """Segment the object of each sentence in its clip, by the example of its own support.
+        """Segments the object of each sentence in its clip, by the example of its own support.
 
         Args:
             query: clips and sentences.
@@ -64,7 +64,7 @@ class CMA(FamilyModel):
         return self.forward_with(query, self.encode_support(support), with_aux=with_aux)
 
     def forward_with(self, query: QueryBatch, support: SupportFeatures, *, with_aux: bool | None = None) -> Output:
-        """`forward` with a support that is encoded already."""
+        """Does what `forward` does, with a support that is encoded already."""
         text = self.encode_text(query.token_ids, query.token_padding)
         features = self.encode_frames(query.frames, query.padding)
         levels = self.fuse_text(features.levels, text)
@@ -73,7 +73,7 @@ class CMA(FamilyModel):
         return self.predict(decoded, features, text, query.sizes, with_aux=with_aux)
 
     def encode_support(self, support: SupportBatch) -> SupportFeatures:
-        """Encode the support: all that does not depend on the query, for the frames that the affinity looks at."""
+        """Encodes of the support all that does not depend on the query, for the frames that the affinity looks at."""
         text = self.encode_text(support.token_ids, support.token_padding)
         wanted = self.affinity.frames(support.frames.shape[1])
         if self.config.backbone.startswith("video_"):  # these look at all frames to encode one
@@ -85,7 +85,7 @@ class CMA(FamilyModel):
         return SupportFeatures(self.fuse_text(levels, text), support.masks[:, wanted])
 
     def fuse_support(self, levels: Sequence[Tensor], support: SupportFeatures) -> tuple[Tensor, ...]:
-        """Put the support into each level [B, T, D, h_l, w_l] of the query; shapes stay."""
+        """Puts the support into each level [B, T, D, h_l, w_l] of the query; shapes stay."""
         parts = AffinityParts(self.support_qkv, self.query_qkv, self.conv_q, self.layer_norm)
         return tuple(
             self.affinity(parts, level, example, support.masks)

@@ -188,7 +188,7 @@ def test_every_backbone_is_recognised(name):
         body = build_backbone(name)
     state = {f"backbone.0.body.{key}": tensor for key, tensor in body.state_dict().items()}
     state["query_embed.weight"] = torch.zeros(5, 256)
-    assert referformer.identify(state, "test") == referformer.Weights(name, False, False, 5)
+    assert referformer.identify(state, "test") == referformer.ModelTraits(name, False, False, 5)
 
 
 def test_loading_is_strict(model):

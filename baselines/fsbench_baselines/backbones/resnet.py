@@ -35,11 +35,11 @@ class FrozenBatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise maps [N, C, h, w]."""
+        """Normalises maps [N, C, h, w]."""
         return functional.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=EPSILON)
 
     def affine(self) -> tuple[Tensor, Tensor]:
-        """Return scale and shift, float64 [C] each, with output = scale * input + shift."""
+        """Returns scale and shift, float64 [C] each, with output = scale * input + shift."""
         scale = self.weight.double() * (self.running_var.double() + EPSILON).rsqrt()
         return scale, self.bias.double() - self.running_mean.double() * scale
 
@@ -61,7 +61,7 @@ class Bottleneck(nn.Module):
             self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), FrozenBatchNorm(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the block."""
+        """Applies the block."""
         shortcut = x if self.downsample is None else self.downsample(x)
         x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
         x = functional.relu(self.bn2(self.conv2(x)), inplace=True)
@@ -93,7 +93,7 @@ class ResNet(Backbone):
         self.layer1.requires_grad_(False)
 
     def forward(self, frames: Tensor, num_frames: int) -> list[Tensor]:
-        """Compute the maps of every frame on its own.
+        """Returns the maps of every frame, each on its own.
 
         Args:
             frames: normalised float [N, 3, H, W].
@@ -111,7 +111,7 @@ class ResNet(Backbone):
 
 
 def fold_batch_norm(module: Module) -> Module:
-    """Fold every frozen batch norm into the convolution registered before it, for faster evaluation.
+    """Folds every frozen batch norm into the convolution registered before it, for faster evaluation.
 
     Args:
         module: any module; it is left as it is.
@@ -130,7 +130,7 @@ def fold_batch_norm(module: Module) -> Module:
 
 @torch.no_grad()
 def _scaled(conv: nn.Conv2d, norm: FrozenBatchNorm) -> nn.Conv2d:
-    """Return one convolution that equals `norm(conv(x))`; `conv` has no bias."""
+    """Returns one convolution that equals `norm(conv(x))`; `conv` has no bias."""
     scale, shift = norm.affine()
     conv.weight.copy_(conv.weight.double() * scale[:, None, None, None])
     conv.bias = nn.Parameter(shift.to(conv.weight))

@@ -33,7 +33,7 @@ class SmallResNet(Backbone):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, frames: Tensor, num_frames: int) -> list[Tensor]:
-        """Compute the maps of every frame on its own.
+        """Returns the maps of every frame, each on its own.
 
         Args:
             frames: normalised float [N, 3, H, W].
@@ -65,7 +65,7 @@ class BasicBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the block."""
+        """Applies the block."""
         shortcut = self.shortcut(x)
         x = functional.relu(self.norm1(self.conv1(x)), inplace=True)
         return functional.relu(self.norm2(self.conv2(x)) + shortcut, inplace=True)

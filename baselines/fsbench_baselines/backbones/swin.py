@@ -46,7 +46,7 @@ class WindowAttention(nn.Module):
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Attend within each window.
+        """Attends within each window.
 
         Args:
             x: windows [B, M, P, C]; P may be smaller than the full window.
@@ -77,7 +77,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(4 * dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply both layers."""
+        """Applies both layers."""
         out: Tensor = self.fc2(functional.gelu(self.fc1(x)))
         return out
 
@@ -90,7 +90,7 @@ class DropPath(nn.Module):
         self.probability = probability
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop and rescale; `x` is [B, ...]."""
+        """Drops and rescales; `x` is [B, ...]."""
         if not self.training or self.probability == 0:
             return x
         keep = 1 - self.probability
@@ -110,7 +110,7 @@ class Block(nn.Module):
         self.mlp = Mlp(dim)
 
     def forward(self, x: Tensor, windows: Windows, mask: Tensor | None) -> Tensor:
-        """Apply the block to features [B, T, h, w, C]; `mask` [M, P, P] is that of shifted windows."""
+        """Applies the block to features [B, T, h, w, C]; `mask` [M, P, P] is that of shifted windows."""
         x = x + self.drop_path(self._attend(self.norm1(x), windows, mask))
         out: Tensor = x + self.drop_path(self.mlp(self.norm2(x)))
         return out
@@ -138,7 +138,7 @@ class PatchMerging(nn.Module):
         self.norm = nn.LayerNorm(4 * dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Halve height and width."""
+        """Halves height and width."""
         x = _pad_to_multiples(x, (1, 2, 2))
         corners = [x[:, :, row::2, column::2] for column, row in product((0, 1), repeat=2)]
         merged: Tensor = self.reduction(self.norm(torch.cat(corners, dim=-1)))
@@ -171,7 +171,7 @@ class Stage(nn.Module):
         self.downsample = PatchMerging(dim) if merges else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the blocks, not `downsample`, to features [B, T, h, w, C]."""
+        """Applies the blocks, not `downsample`, to features [B, T, h, w, C]."""
         windows = self._windows(x.shape[1:4])
         mask = _shift_mask(x, windows) if any(windows.shift) else None
         for block in self.blocks:
@@ -205,7 +205,7 @@ class PatchEmbed(nn.Module):
         self.norm = nn.LayerNorm(proj.out_channels)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Return patches [N, h, w, C] or [B, T, h, w, C]."""
+        """Returns patches [N, h, w, C] or [B, T, h, w, C]."""
         H, W = frames.shape[-2:]
         patches: Tensor = self.norm(self.proj(functional.pad(frames, (0, -W % 4, 0, -H % 4))).movedim(1, -1))
         return patches
@@ -221,7 +221,7 @@ def swin_stages(
     shrinks: bool,
     merges: bool,
 ) -> nn.ModuleList:
-    """Build all stages; the channels double, and the drop rate rises from 0 to `drop_path` over the blocks."""
+    """Returns all stages; the channels double, and the drop rate rises from 0 to `drop_path` over the blocks."""
     blocks = sum(depths)
     rates = (drop_path * number / (blocks - 1) for number in range(blocks))
     return nn.ModuleList(
@@ -238,7 +238,7 @@ def swin_stages(
 
 
 def init_weights(module: nn.Module) -> None:
-    """Initialise one submodule as released; for `nn.Module.apply`."""
+    """Initialises one submodule as released; for `nn.Module.apply`."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02)
         if module.bias is not None:
@@ -258,7 +258,7 @@ class Swin(Backbone):
         self.apply(init_weights)
 
     def forward(self, frames: Tensor, num_frames: int) -> list[Tensor]:
-        """Compute the maps of every frame on its own.
+        """Returns the maps of every frame, each on its own.
 
         Args:
             frames: normalised float [N, 3, H, W].
@@ -277,7 +277,7 @@ class Swin(Backbone):
 
 
 def _relative_position_index(window: Triple) -> Tensor:
-    """Return for each pair of positions its row of the bias table, int64 [P, P]."""
+    """Returns for each pair of positions its row of the bias table, int64 [P, P]."""
     grid = torch.meshgrid(*(torch.arange(side) for side in window), indexing="ij")
     positions = torch.stack(grid).flatten(1)  # [3, P]
     index = torch.zeros((), dtype=torch.int64)
@@ -287,7 +287,7 @@ def _relative_position_index(window: Triple) -> Tensor:
 
 
 def _shift_mask(x: Tensor, windows: Windows) -> Tensor:
-    """Return the mask [M, P, P] that keeps apart what a cyclic shift brought together, for features like `x`."""
+    """Returns the mask [M, P, P] that keeps apart what a cyclic shift brought together, for features like `x`."""
     padded = [-(-side // size) * size for side, size in zip(x.shape[1:4], windows.size, strict=True)]
     region = torch.zeros((), device=x.device)
     for axis, (side, size, shift) in enumerate(zip(padded, windows.size, windows.shift, strict=True)):
@@ -301,18 +301,18 @@ def _shift_mask(x: Tensor, windows: Windows) -> Tensor:
 
 
 def _pad_to_multiples(x: Tensor, sides: Triple) -> Tensor:
-    """Zero-pad features [B, T, h, w, C] at the end of each axis."""
+    """Pads features [B, T, h, w, C] with zeros at the end of each axis."""
     frames, height, width = (-length % side for length, side in zip(x.shape[1:4], sides, strict=True))
     return functional.pad(x, (0, 0, 0, width, 0, height, 0, frames)) if frames or height or width else x
 
 
 def _partition(x: Tensor, window: Triple) -> Tensor:
-    """Cut features [B, T, h, w, C] into windows [B, M, P, C]."""
+    """Cuts features [B, T, h, w, C] into windows [B, M, P, C]."""
     x = x.unflatten(3, (-1, window[2])).unflatten(2, (-1, window[1])).unflatten(1, (-1, window[0]))
     return x.permute(0, 1, 3, 5, 2, 4, 6, 7).flatten(4, 6).flatten(1, 3)
 
 
 def _merge(x: Tensor, window: Triple, shape: torch.Size) -> Tensor:
-    """Undo `_partition`; `shape` is that of the features."""
+    """Undoes `_partition`; `shape` is that of the features."""
     counts = [side // size for side, size in zip(shape[1:4], window, strict=True)]
     return x.view(-1, *counts, *window, shape[-1]).permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(shape)

@@ -24,7 +24,7 @@ class VideoSwin(Backbone):
         self.apply(init_weights)
 
     def forward(self, frames: Tensor, num_frames: int) -> list[Tensor]:
-        """Compute the maps of every frame in view of its clip.
+        """Returns the maps of every frame, each in view of its clip.
 
         Args:
             frames: normalised float [N, 3, H, W], N = B * T, clip after clip.

@@ -6,11 +6,11 @@ from pathlib import Path
 from torch import Tensor
 
 from fsbench.errors import DataError
+from fsbench_baselines.checkpoints import CheckpointSource
 from fsbench_baselines.checkpoints import fill
 from fsbench_baselines.checkpoints import read_checkpoint
 from fsbench_baselines.checkpoints import read_released
 from fsbench_baselines.checkpoints import save_checkpoint
-from fsbench_baselines.checkpoints import Source
 from fsbench_baselines.danet.config import DANetConfig
 from fsbench_baselines.danet.model import DANet
 
@@ -22,8 +22,8 @@ _STEM |= {"conv3": "layer0.6", "bn3": "layer0.7"}
 _STAGES = ("layer1", "layer2", "layer3")
 
 
-def load_released(source: Source) -> DANet:
-    """Build a DANet from released weights, in eval mode.
+def load_released(source: CheckpointSource) -> DANet:
+    """Returns a DANet from released weights, in eval mode.
 
     Args:
         source: A checkpoint file (torch or safetensors), or a state dict with the released names.
@@ -36,7 +36,7 @@ def load_released(source: Source) -> DANet:
 
 
 def load_checkpoint(folder: Path) -> DANet:
-    """Read a DANet that `save_checkpoint` wrote, in eval mode.
+    """Reads a DANet that `save_checkpoint` wrote, in eval mode.
 
     Raises:
         DataError: if a file is missing or damaged, or of another model.
@@ -46,7 +46,7 @@ def load_checkpoint(folder: Path) -> DANet:
 
 
 def initial_state(source: Path, model: DANet) -> dict[str, Tensor]:
-    """Read what a training starts from.
+    """Reads what a training starts from.
 
     Args:
         source: A released checkpoint, a folder of ours, or ImageNet weights of the released backbone.
@@ -73,7 +73,7 @@ def _require_danet(state: Mapping[str, Tensor], where: str) -> None:
 
 
 def _encoder_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a ResNet's weights under the encoder's names, without its last stage and classifier."""
+    """Returns a ResNet's weights under the encoder's names, without its last stage and classifier."""
     places = _STEM | {name: name for name in _STAGES}
     split = {name: name.split(".", 1) for name in state}
     return {

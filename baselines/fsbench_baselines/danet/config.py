@@ -1,16 +1,14 @@
 """The configuration of DANet."""
 
-from __future__ import annotations
-
-import dataclasses
-import json
 from dataclasses import dataclass
+
+from fsbench_baselines.configuration import Configuration
 
 __all__ = ["DANetConfig", "OnlineLearning"]
 
 
 @dataclass(frozen=True)
-class DANetConfig:
+class DANetConfig(Configuration):
     """What a model is built from; the defaults are the released one.
 
     Attributes:
@@ -33,25 +31,6 @@ class DANetConfig:
         numbers = (self.key_dim, self.value_dim, self.width, *self.size)
         if len(self.size) != 2 or not all(isinstance(number, int) and number > 0 for number in numbers):
             raise ValueError(f"a DANet is made of positive whole numbers, size of two, not {self}")
-
-    def to_json(self) -> str:
-        """The configuration as a JSON object, one entry per field."""
-        return json.dumps(dataclasses.asdict(self), indent=2)
-
-    @classmethod
-    def from_json(cls, text: str) -> DANetConfig:
-        """Read what `to_json` wrote.
-
-        Raises:
-            ValueError: the text is not the JSON object of a DANet.
-        """
-        values = json.loads(text)
-        if not isinstance(values, dict):
-            raise ValueError("a model configuration is a JSON object")
-        unknown = sorted(values.keys() - {field.name for field in dataclasses.fields(cls)})
-        if unknown:
-            raise ValueError(f"the configuration of a DANet has no entry {', '.join(unknown)}")
-        return cls(**values)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class Residual(nn.Module):
         self.conv2 = _convolution(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the block."""
+        """Applies the block."""
         out: Tensor = x + self.conv2(functional.relu(self.conv1(functional.relu(x))))
         return out
 
@@ -42,12 +42,12 @@ class Refine(nn.Module):
         self.ResMM = Residual(width)
 
     def read(self, level: Tensor) -> Tensor:
-        """A level of the encoder [N, C, h, w] to what is added of it, [N, D, h, w]."""
+        """Returns what is added of a level of the encoder, [N, D, h, w] from [N, C, h, w]."""
         read: Tensor = self.ResFS(self.convFS(level))
         return read
 
     def forward(self, finer: Tensor, coarse: Tensor) -> Tensor:
-        """Return [N, D, h, w] from what `read` gave and a map [N, D, any, any]."""
+        """Returns [N, D, h, w] from what `read` gave and a map [N, D, any, any]."""
         height, width = finer.shape[-2:]
         out: Tensor = self.ResMM(finer + _resized(coarse, (height, width)))
         return out
@@ -71,7 +71,7 @@ class Decoder(nn.Module):
         self.pred2 = _convolution(width, 1)
 
     def forward(self, found: Tensor, middle: Tensor, fine: Tensor, size: tuple[int, int]) -> Tensor:
-        """Decode.
+        """Decodes.
 
         Args:
             found: [N, inputs, h, w].

@@ -34,12 +34,12 @@ class Encoder(nn.Module):
         self.channels = channels
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Normalised frames [N, 3, H, W] to maps [N, C, h, w] at strides 4, 8 and 8, not negative."""
+        """Returns maps [N, C, h, w] at strides 4, 8 and 8, not negative, of normalised frames [N, 3, H, W]."""
         fine, middle = self.low(frames)
         return fine, middle, self.layer3(middle)
 
     def low(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute the first two levels alone."""
+        """Returns the first two levels alone."""
         fine = self.layer1(self.layer0(frames))
         return fine, self.layer2(fine)
 
@@ -64,7 +64,7 @@ class Bottleneck(nn.Module):
             self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the block."""
+        """Applies the block."""
         shortcut = x if self.downsample is None else self.downsample(x)
         x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
         x = functional.relu(self.bn2(self.conv2(x)), inplace=True)
@@ -72,7 +72,7 @@ class Bottleneck(nn.Module):
 
 
 def resnet50_encoder() -> Encoder:
-    """Return a ResNet-50 with a stem of three 3x3 convolutions, without its last stage."""
+    """Returns a ResNet-50 with a stem of three 3x3 convolutions, without its last stage."""
     layers: list[nn.Module] = []
     for (inputs, outputs), stride in zip(pairwise((3, 64, 64, 128)), (2, 1, 1), strict=True):
         convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
@@ -93,7 +93,7 @@ def _stage(inputs: int, width: int, depth: int, *, stride: int = 1, dilation: in
 
 
 def small_encoder(body: SmallResNet | None = None) -> Encoder:
-    """Return the encoder of a small ResNet, whose third level is dilated as that of the released one.
+    """Returns the encoder of a small ResNet, whose third level is dilated as that of the released one.
 
     Args:
         body: Whose weights it has, and takes over; None for random ones.
@@ -111,7 +111,7 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {"resnet50": resnet50_encoder, "res
 
 
 def build_encoder(name: str) -> Encoder:
-    """Return an encoder with random weights. Raises ValueError for an unknown name."""
+    """Returns an encoder with random weights. Raises ValueError for an unknown name."""
     if name not in ENCODERS:
         raise ValueError(f"there is no backbone {name!r}; known: {', '.join(ENCODERS)}")
     return ENCODERS[name]()

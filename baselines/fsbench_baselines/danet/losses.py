@@ -12,7 +12,7 @@ _LEAST_UNION = 1e-6  # pixels; where nothing is the object and nothing is taken 
 
 
 def cross_entropy(probabilities: Tensor, masks: Tensor, background_weight: float = 1.0) -> Tensor:
-    """Return the mean binary cross entropy of each clip, [B].
+    """Returns the mean binary cross entropy of each clip, [B].
 
     Args:
         probabilities, masks: float [B, T, H, W] in [0, 1].
@@ -24,11 +24,11 @@ def cross_entropy(probabilities: Tensor, masks: Tensor, background_weight: float
 
 
 def overlap_loss(probabilities: Tensor, masks: Tensor) -> Tensor:
-    """Return 1 less the mean over frames of the overlap, [B]; a frame without the object costs 1, as released."""
+    """Returns 1 less the mean over frames of the overlap, [B]; a frame without the object costs 1, as released."""
     return 1 - overlap(probabilities, masks).mean(1)
 
 
 def overlap(probabilities: Tensor, masks: Tensor) -> Tensor:
-    """Return the sum of the pixels' minima over that of their maxima, [B, T]: the Jaccard index of soft masks."""
+    """Returns the sum of the pixels' minima over that of their maxima, [B, T]: the Jaccard index of soft masks."""
     shared = probabilities.minimum(masks).flatten(2).sum(2)
     return shared / probabilities.maximum(masks).flatten(2).sum(2).clamp(min=_LEAST_UNION)

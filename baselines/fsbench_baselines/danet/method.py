@@ -87,7 +87,7 @@ class DANetMethod:
 
     @property
     def num_parameters(self) -> int:
-        """The size of the model."""
+        """Returns the size of the model."""
         return sum(parameter.numel() for parameter in self.model.parameters())
 
     def train(self, job: TrainingJob) -> Path:

@@ -24,7 +24,7 @@ __all__ = ["DANet", "LowMaps", "QueryMaps", "SupportMaps"]
 class LowMaps:
     """What the levels below the last one give of frames, N = B * T; nothing here depends on the support.
 
-    Args:
+    Attributes:
         level: [N, D, h, w], the input of the last level.
         middle, fine: [N, D, h', w'], what the decoder adds.
     """
@@ -38,7 +38,7 @@ class LowMaps:
 class QueryMaps:
     """Projections of query frames.
 
-    Args:
+    Attributes:
         queries: [B, T, D, h, w].
         agent_keys: [B, D, h, w], of the middle frame.
         own: [B, T, D, h, w], features that go on beside what the attention finds.
@@ -74,7 +74,7 @@ class DANet(nn.Module):
     """Few-shot video object segmentation with a domain agent; parameters have the released names."""
 
     def __init__(self, config: DANetConfig) -> None:
-        """Build it with random weights. Raises ValueError for an unknown backbone."""
+        """Draws its weights at random. Raises ValueError for an unknown backbone."""
         super().__init__()
         self.config = config
         self.encoder = build_encoder(config.backbone)
@@ -85,7 +85,7 @@ class DANet(nn.Module):
         self.Decoder = Decoder(2 * config.value_dim, (middle, fine), config.width)
 
     def forward(self, frames: Tensor, support_frames: Tensor, support_masks: Tensor) -> Tensor:
-        """Segment what the support shows.
+        """Segments what the support shows.
 
         Args:
             frames: float [B, T, 3, H, W], normalised.
@@ -104,11 +104,11 @@ class DANet(nn.Module):
         return self.decode(low, query, support, (height, width)).sigmoid()
 
     def read_levels(self, fine: Tensor, middle: Tensor) -> LowMaps:
-        """Return what is needed of the encoder's first two levels, [N, D, h', w'] each."""
+        """Returns what is needed of the encoder's first two levels, [N, D, h', w'] each."""
         return LowMaps(middle, middle=self.Decoder.RF3.read(middle), fine=self.Decoder.RF2.read(fine))
 
     def project_query(self, features: Tensor) -> QueryMaps:
-        """Project the last level of query frames, [B, T, D, h, w]; the agent is frame T // 2."""
+        """Projects the last level of query frames, [B, T, D, h, w]; the agent is frame T // 2."""
         clips = features.shape[:2]
         flat = features.flatten(0, 1)
         return QueryMaps(
@@ -118,7 +118,7 @@ class DANet(nn.Module):
         )
 
     def project_support(self, features: Tensor, masks: Tensor) -> SupportMaps:
-        """Project the last level of support frames where their object is.
+        """Projects the last level of support frames where their object is.
 
         Args:
             features: [B, K, D, h, w].
@@ -134,7 +134,7 @@ class DANet(nn.Module):
         )
 
     def decode(self, low: LowMaps, query: QueryMaps, support: SupportMaps, size: tuple[int, int]) -> Tensor:
-        """Return mask logits [B, T, H, W] for frames of size (H, W)."""
+        """Returns mask logits [B, T, H, W] for frames of size (H, W)."""
         clips = query.queries.shape[:2]
         agent = _attend(query.queries[:, clips[1] // 2, None], support.keys, support.values)
         found = _attend(query.queries, query.agent_keys[:, None], agent)
@@ -144,7 +144,7 @@ class DANet(nn.Module):
 
 
 def _attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Every cell of all T frames asks every cell of all K frames.
+    """Has every cell of all T frames ask every cell of all K frames.
 
     Args:
         queries: [B, T, D, h, w].
@@ -159,5 +159,5 @@ def _attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
 
 
 def _as_words(maps: Tensor) -> Tensor:
-    """Maps [B, T, D, h, w] to [B, T * h * w, D]."""
+    """Returns maps [B, T, D, h, w] as [B, T * h * w, D]."""
     return maps.transpose(2, 3).transpose(3, 4).flatten(1, 3)

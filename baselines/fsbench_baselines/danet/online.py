@@ -23,7 +23,7 @@ __all__ = ["learn_support"]
 
 
 def learn_support(model: DANet, frames: Tensor, masks: Tensor, settings: OnlineLearning) -> nn.Module | None:
-    """Learn a support set.
+    """Learns a support set.
 
     Args:
         model: In eval mode; is not changed.

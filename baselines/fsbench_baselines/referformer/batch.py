@@ -16,7 +16,7 @@ __all__ = ["Output", "QueryBatch", "SupportBatch"]
 class QueryBatch:
     """Clips to segment, each with the sentence that names the object.
 
-    Args:
+    Attributes:
         frames: float [B, T, 3, H, W], normalised; zero on the padding, which is at the right and the bottom.
         padding: bool [B, T, H, W], True on padding.
         token_ids: int [B, S].
@@ -35,7 +35,7 @@ class QueryBatch:
 class SupportBatch:
     """Annotated frames that show what to segment.
 
-    Args:
+    Attributes:
         frames: float [B, K, 3, H, W], normalised; zero on the padding.
         padding: bool [B, K, H, W], True on padding.
         token_ids: int [B, S].
@@ -55,7 +55,7 @@ class SupportBatch:
 class Output:
     """Predictions of one decoder layer for every query of every frame.
 
-    Args:
+    Attributes:
         logits: [B, T, Q, 1], the score that the query is the object, before the sigmoid.
         boxes: [B, T, Q, 4], centre x, centre y, width, height in [0, 1], relative to the unpadded frame.
         masks: [B, T, Q, H / 4, W / 4], mask logits of the padded frame.

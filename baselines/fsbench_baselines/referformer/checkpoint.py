@@ -1,8 +1,4 @@
-"""Reading released checkpoints strictly and safely, and our own form: `model.safetensors` beside `config.json`.
-
-A state dict here has *canonical names*: those of the released models, without the prefix of DistributedDataParallel
-and without the second name of what is shared.
-"""
+"""What a checkpoint of the family is of, and ReferFormers from released checkpoints and from our own."""
 
 import re
 from collections.abc import Mapping
@@ -14,18 +10,18 @@ from torch import Tensor
 from transformers import RobertaConfig
 
 from fsbench.errors import DataError
+from fsbench_baselines.checkpoints import CheckpointSource
 from fsbench_baselines.checkpoints import fill
 from fsbench_baselines.checkpoints import read_checkpoint
 from fsbench_baselines.checkpoints import read_released
-from fsbench_baselines.checkpoints import Source
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_baselines.referformer.model import ReferFormer
 
-__all__ = ["Weights", "identify", "load_checkpoint", "load_released", "require", "text_settings"]
+__all__ = ["ModelTraits", "identify", "load_checkpoint", "load_released", "require", "text_settings"]
 
 
 @dataclass(frozen=True)
-class Weights:
+class ModelTraits:
     """What a state dict tells about its model; it does not tell the affinity, whose variants have the same tensors."""
 
     backbone: str
@@ -39,9 +35,9 @@ class Weights:
 
 
 def load_released(
-    source: Source, *, backbone: str = "resnet50", text_config: RobertaConfig | None = None
+    source: CheckpointSource, *, backbone: str = "resnet50", text_config: RobertaConfig | None = None
 ) -> ReferFormer:
-    """Build a ReferFormer from released weights, in eval mode.
+    """Returns a ReferFormer from released weights, in eval mode.
 
     Args:
         source: A checkpoint file (torch or safetensors), or a state dict with the released names.
@@ -60,15 +56,15 @@ def load_released(
 
 
 def text_settings(text_config: RobertaConfig | None) -> dict[str, Any] | None:
-    """The entries of a RobertaConfig that `ModelConfig.text` keeps; None for roberta-base."""
+    """Returns the entries of a RobertaConfig that `ModelConfig.text` keeps; None for roberta-base."""
     if text_config is None:
         return None
     settings = text_config.to_diff_dict()
     return {name: value for name, value in settings.items() if name not in ("transformers_version", "model_type")}
 
 
-def identify(state: Mapping[str, Tensor], where: str) -> Weights:
-    """Tell from names and shapes what model a canonical state dict is of.
+def identify(state: Mapping[str, Tensor], where: str) -> ModelTraits:
+    """Tells from names and shapes what model a canonical state dict is of.
 
     Raises:
         DataError: if it is of no model of the family.
@@ -83,11 +79,11 @@ def identify(state: Mapping[str, Tensor], where: str) -> Weights:
             f"{where}: these weights are of no ReferFormer or CMA: {lacks} is not among their names, which begin with "
             f"{names}. Pass a checkpoint of the whole model."
         )
-    return Weights(backbone, dab, "conv_q.weight" in state, queries.shape[0])
+    return ModelTraits(backbone, dab, "conv_q.weight" in state, queries.shape[0])
 
 
 def _backbone(state: Mapping[str, Tensor]) -> str | None:
-    """The name of the backbone, by depth and width; None if there is none."""
+    """Returns the name of the backbone, by depth and width; None if there is none."""
     body = "backbone.0.body."
     if f"{body}layer3.0.conv3.weight" in state:
         blocks = _count(state, rf"{body}layer3\.(\d+)\.")
@@ -107,12 +103,12 @@ def _backbone(state: Mapping[str, Tensor]) -> str | None:
 
 
 def _count(state: Mapping[str, Tensor], pattern: str) -> int:
-    """How many different numbers the group of the pattern takes among the names."""
+    """Returns how many different numbers the group of the pattern takes among the names."""
     return len({found[1] for name in state if (found := re.match(pattern, name))})
 
 
-def require(found: Weights, where: str, **wanted: object) -> None:
-    """Raise a DataError that names the right arguments, if weights are not what the caller says they are."""
+def require(found: ModelTraits, where: str, **wanted: object) -> None:
+    """Raises a DataError that names the right arguments, if weights are not what the caller says they are."""
     right = {name: getattr(found, name) for name, value in wanted.items() if getattr(found, name) != value}
     if right:
         arguments = ", ".join(f"{name}={value!r}" for name, value in right.items())
@@ -120,7 +116,7 @@ def require(found: Weights, where: str, **wanted: object) -> None:
 
 
 def load_checkpoint(folder: Path) -> ReferFormer:
-    """Read a ReferFormer that `save_checkpoint` wrote, in eval mode.
+    """Reads a ReferFormer that `save_checkpoint` wrote, in eval mode.
 
     Raises:
         DataError: if a file is missing or damaged, or the model is a CMA.

@@ -1,18 +1,16 @@
 """The configuration of the ReferFormer family: every number that shapes the model."""
 
-from __future__ import annotations
-
-import dataclasses
-import json
 from dataclasses import dataclass
 from typing import Any
 from typing import Literal
+
+from fsbench_baselines.configuration import Configuration
 
 __all__ = ["ModelConfig"]
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class ModelConfig(Configuration):
     """What a model is built from; the defaults are the released ReferFormer with ResNet-50.
 
     `text` holds keyword arguments of transformers' RobertaConfig (None: roberta-base); `short_side` is the shorter side
@@ -50,22 +48,3 @@ class ModelConfig:
                 f"first_layer_boxes='broadcast' puts the 4 box coordinates on the levels, but there are "
                 f"{self.num_levels}; use num_levels=4 or first_layer_boxes='proper'"
             )
-
-    def to_json(self) -> str:
-        """The configuration as a JSON object, one entry per field."""
-        return json.dumps(dataclasses.asdict(self), indent=2)
-
-    @classmethod
-    def from_json(cls, text: str) -> ModelConfig:
-        """Read what `to_json` wrote.
-
-        Raises:
-            ValueError: the text is not a JSON object, or has an entry that is no field.
-        """
-        values = json.loads(text)
-        if not isinstance(values, dict):
-            raise ValueError("a model configuration is a JSON object")
-        unknown = sorted(values.keys() - {field.name for field in dataclasses.fields(cls)})
-        if unknown:
-            raise ValueError(f"a model configuration has no entry {', '.join(unknown)}")
-        return cls(**values)

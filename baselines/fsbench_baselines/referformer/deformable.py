@@ -20,7 +20,7 @@ __all__ = ["DeformableAttention", "sample"]
 
 
 def sample(value: Tensor, locations: Tensor, weights: Tensor, shapes: Sequence[tuple[int, int]]) -> Tensor:
-    """Weighted sum of values that are read between the positions of maps, bilinearly, zero outside.
+    """Returns the weighted sum of values that are read between positions of maps, bilinearly, zero outside.
 
     Works in the precision of the locations, which is that of positions on a map also where values are coarse.
 
@@ -59,7 +59,7 @@ class DeformableAttention(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Start with equal weights and points on rays: one direction per head, one distance per point."""
+        """Starts with equal weights and points on rays: one direction per head, one distance per point."""
         for layer in (self.sampling_offsets, self.attention_weights):
             nn.init.zeros_(layer.weight)
         for layer in (self.value_proj, self.output_proj):
@@ -77,7 +77,7 @@ class DeformableAttention(nn.Module):
     def forward(
         self, queries: Tensor, references: Tensor, values: Tensor, padding: Tensor, shapes: Sequence[tuple[int, int]]
     ) -> Tensor:
-        """What the queries read from the values.
+        """Returns what the queries read from the values.
 
         Args:
             queries: [N, Q, D].
@@ -99,7 +99,7 @@ class DeformableAttention(nn.Module):
         return out
 
     def _locations(self, queries: Tensor, references: Tensor, shapes: Sequence[tuple[int, int]]) -> Tensor:
-        """Where each head looks: [N, Q, M, L, P, 2]. Around a point in positions of a map, in a box in half sizes."""
+        """Returns where heads look, [N, Q, M, L, P, 2]: around a point in cells of a map, in a box in half sizes."""
         offsets: Tensor = self.sampling_offsets(queries).unflatten(-1, (self.heads, self.levels, self.points, 2))
         centres = references[:, :, None, :, None, :2]
         if references.shape[-1] == 2:
@@ -109,7 +109,7 @@ class DeformableAttention(nn.Module):
 
 
 def _can_use_tables(*tensors: Tensor) -> bool:
-    """Whether the faster core may be used: for float32 on CPU, where no gradient is asked for and nothing is traced."""
+    """Says whether the faster core may be used: for float32 on CPU, without a gradient, and where nothing is traced."""
     plain = all(tensor.is_cpu and tensor.dtype == torch.float32 for tensor in tensors)
     needs_gradient = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
     return plain and not needs_gradient and not torch.compiler.is_compiling()

@@ -37,8 +37,6 @@ from fsbench_baselines.training.optimisation import freeze
 
 __all__ = ["FinetuneMethod"]
 
-Weights = Mapping[str, Tensor]
-
 
 class FinetuneMethod(ReferFormerMethod):
     """ReferFormer that takes some steps on the support's frames, masks and sentence before it sees a query.
@@ -110,7 +108,7 @@ class FinetuneMethod(ReferFormerMethod):
 
 
 @contextmanager
-def _wearing(model: nn.Module, weights: Weights) -> Iterator[None]:
+def _wearing(model: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None]:
     """Puts weights into a model, and its own back at the end, whatever happens to them on the way."""
     parameters = dict(model.named_parameters())
     own = {name: parameters[name].detach().clone() for name in weights}
@@ -122,7 +120,7 @@ def _wearing(model: nn.Module, weights: Weights) -> Iterator[None]:
 
 
 @torch.no_grad()
-def _put(parameters: Mapping[str, nn.Parameter], weights: Weights) -> None:
+def _put(parameters: Mapping[str, nn.Parameter], weights: Mapping[str, Tensor]) -> None:
     for name, tensor in weights.items():
         parameters[name].copy_(tensor)
 

@@ -17,18 +17,18 @@ __all__ = ["VisionLanguageFusion", "read_words", "to_maps", "to_tokens"]
 
 
 def to_tokens(maps: Tensor) -> Tensor:
-    """Maps [B, T, D, h, w] to tokens [B, T * h * w, D]."""
+    """Returns maps [B, T, D, h, w] as tokens [B, T * h * w, D]."""
     return maps.permute(0, 1, 3, 4, 2).flatten(1, 3)
 
 
 def to_maps(tokens: Tensor, size: tuple[int, int]) -> Tensor:
-    """Tokens [B, T * h * w, D] to maps [B, T, D, h, w], with size = (h, w)."""
+    """Returns tokens [B, T * h * w, D] as maps [B, T, D, h, w], with size = (h, w)."""
     maps: Tensor = tokens.unflatten(1, (-1, *size)).permute(0, 1, 4, 2, 3)
     return maps
 
 
 def read_words(attention: nn.MultiheadAttention, tokens: Tensor, text: Text) -> Tensor:
-    """What tokens [B, A, D] read from the words: [B, A, D], as `attention` itself would give it.
+    """Returns what tokens [B, A, D] read from the words: [B, A, D], as `attention` itself would give it.
 
     Words are few and tokens many. So the projections of queries and results are folded into the words, and a token is
     multiplied with M * S columns for M heads instead of with D. Tokens are the last axis of the scores, because a
@@ -60,7 +60,7 @@ class VisionLanguageFusion(nn.Module):
         self.multihead_attn = nn.MultiheadAttention(dim, heads, batch_first=True)
 
     def forward(self, maps: Tensor, text: Text) -> Tensor:
-        """Maps [B, T, D, h, w] to maps of the same shape."""
+        """Returns maps of the shape of the given ones, [B, T, D, h, w]."""
         tokens = to_tokens(maps)
         read = read_words(self.multihead_attn, tokens, text)
         return to_maps(tokens * read, (maps.shape[-2], maps.shape[-1]))

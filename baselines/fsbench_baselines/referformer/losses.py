@@ -17,7 +17,7 @@ from fsbench_baselines.referformer.matcher import dice_coefficient
 from fsbench_baselines.referformer.matcher import focal_loss
 from fsbench_baselines.referformer.matcher import generalized_iou
 from fsbench_baselines.referformer.matcher import match
-from fsbench_baselines.referformer.matcher import Weights
+from fsbench_baselines.referformer.matcher import TermWeights
 from fsbench_baselines.referformer.targets import count_boxes
 from fsbench_baselines.referformer.targets import join_targets
 from fsbench_baselines.referformer.targets import Target
@@ -27,7 +27,7 @@ __all__ = ["Criterion", "box_losses", "class_loss", "layer_losses", "mask_losses
 
 
 def class_loss(logits: Tensor, targets: Targets, queries: Tensor) -> Tensor:
-    """Focal loss of all queries; the matched one should answer on frames with the object, the others never.
+    """Returns the focal loss of all queries; the matched one should answer on frames with the object, the others never.
 
     Args:
         logits: float [B, T, Q, C].
@@ -67,7 +67,7 @@ def mask_losses(masks: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
 
 
 def layer_losses(output: Output, targets: Targets, queries: Tensor, num_boxes: float) -> dict[str, Tensor]:
-    """The five terms of one decoder layer, each divided by the number of frames with the object.
+    """Returns the five terms of one decoder layer, each divided by the number of frames with the object.
 
     Masks are divided by that number too, though theirs is one term per clip and not per frame.
 
@@ -77,7 +77,7 @@ def layer_losses(output: Output, targets: Targets, queries: Tensor, num_boxes: f
         queries: int64 [B], the matched query of each clip.
         num_boxes: the divisor.
     Returns:
-        Float scalars named by the fields of `Weights`.
+        Float scalars named by the fields of `TermWeights`.
     """
     clips = torch.arange(len(queries), device=queries.device)
     distance, giou = box_losses(output.boxes[clips, :, queries], targets)
@@ -102,8 +102,8 @@ class Criterion:
         valid_only: whether the class cost leaves out frames without the object (ReferFormer) or not (CMA).
     """
 
-    weights: Weights = field(default_factory=Weights)
-    costs: Weights = field(default_factory=Weights)
+    weights: TermWeights = field(default_factory=TermWeights)
+    costs: TermWeights = field(default_factory=TermWeights)
     valid_only: bool = False
 
     def __call__(
@@ -132,5 +132,5 @@ class Criterion:
             queries = match(layer, targets, self.costs, valid_only=self.valid_only)
             terms = layer_losses(layer, targets, queries, num_boxes)
             losses |= {f"loss_{name}{suffix}": term for name, term in terms.items()}
-            totals += [getattr(self.weights, weight.name) * terms[weight.name] for weight in fields(Weights)]
+            totals += [getattr(self.weights, weight.name) * terms[weight.name] for weight in fields(TermWeights)]
         return losses | {"total": torch.stack(totals).sum()}

@@ -40,7 +40,7 @@ class MaskHead(MLP):
     def segment(
         self, states: Tensor, features: Tensor, project: nn.Conv2d | None, boxes: Tensor, sizes: Tensor
     ) -> Tensor:
-        """Mask logits of queries, all or some of those of a frame.
+        """Returns mask logits of queries, all or some of those of a frame.
 
         Args:
             states: [N, Q, D].
@@ -66,7 +66,7 @@ class MaskHead(MLP):
         return x.view(num, queries, height, width)
 
     def _unpack(self, parameters: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Rows of parameters [M, P] to weights [M, out, in] and biases [M, out] of each convolution."""
+        """Cuts rows of parameters [M, P] into weights [M, out, in] and biases [M, out] of each convolution."""
         parts = parameters.split(self.sizes, dim=1)
         depth = len(self.shapes)
         weights = [part.unflatten(1, shape) for part, shape in zip(parts[:depth], self.shapes, strict=True)]
@@ -74,7 +74,7 @@ class MaskHead(MLP):
 
 
 def _fold(weights: Tensor, project: nn.Conv2d, features: Tensor) -> Tensor:
-    """A convolution, then a 1x1 convolution of the frame, as one: the few channels that are wanted cost less than C.
+    """Applies a convolution, then a 1x1 convolution of the frame, as one: few channels are wanted and cost less than C.
 
     Args:
         weights: [N, O, C] of the 1x1 convolutions.
@@ -93,7 +93,7 @@ def _fold(weights: Tensor, project: nn.Conv2d, features: Tensor) -> Tensor:
 
 
 def _relative(boxes: Tensor, sizes: Tensor, shape: tuple[int, int]) -> Tensor:
-    """The way from each position to the centres of boxes, x then y, in pixels: [N, Q, 2, h * w]."""
+    """Returns the way from each position to the centres of boxes, x then y, in pixels: [N, Q, 2, h * w]."""
     height, width = shape
     y = torch.arange(height, device=boxes.device, dtype=torch.float32) * _STRIDE + _STRIDE // 2
     x = torch.arange(width, device=boxes.device, dtype=torch.float32) * _STRIDE + _STRIDE // 2

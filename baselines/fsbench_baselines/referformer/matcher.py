@@ -12,7 +12,7 @@ from torch.nn import functional
 from fsbench_baselines.referformer.batch import Output
 from fsbench_baselines.referformer.targets import Targets
 
-__all__ = ["Weights", "class_columns", "dice_coefficient", "focal_loss", "generalized_iou", "match"]
+__all__ = ["TermWeights", "class_columns", "dice_coefficient", "focal_loss", "generalized_iou", "match"]
 
 FOCAL_ALPHA = 0.25  # share of the positive class; the negative has the rest
 FOCAL_GAMMA = 2
@@ -21,7 +21,7 @@ LOG_EPSILON = 1e-8
 
 
 @dataclass(frozen=True)
-class Weights:
+class TermWeights:
     """How much each term counts, as a cost of the matcher or as a loss."""
 
     ce: float = 2
@@ -49,7 +49,7 @@ def focal_loss(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 def dice_coefficient(logits: Tensor, truth: Tensor) -> Tensor:
-    """Overlap of soft masks; a clip is one mask, all its frames together.
+    """Returns the overlap of soft masks; a clip is one mask, all its frames together.
 
     Args:
         logits: float [..., T, h, w].
@@ -64,7 +64,7 @@ def dice_coefficient(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 def generalized_iou(boxes: Tensor, others: Tensor) -> Tensor:
-    """IoU that goes on falling as disjoint boxes part (Rezatofighi et al. 2019).
+    """Returns an IoU that goes on falling as disjoint boxes part (Rezatofighi et al. 2019).
 
     The released form: 1e-6 above and below each fraction, so two empty boxes at one place score 0 and not NaN.
 
@@ -88,7 +88,7 @@ def class_columns(targets: Targets, num_classes: int) -> Tensor:
 
 
 @torch.no_grad()
-def match(output: Output, targets: Targets, costs: Weights, *, valid_only: bool = False) -> Tensor:
+def match(output: Output, targets: Targets, costs: TermWeights, *, valid_only: bool = False) -> Tensor:
     """Chooses for each clip the query of least cost, the first of equals.
 
     Args:
@@ -120,7 +120,7 @@ def match(output: Output, targets: Targets, costs: Weights, *, valid_only: bool 
 
 
 def _class_cost(logits: Tensor, targets: Targets, *, valid_only: bool) -> Tensor:
-    """Focal loss as the object minus focal loss as background, mean over frames.
+    """Returns the focal loss as the object minus focal loss as background, mean over frames.
 
     Args:
         logits: float [B, T, Q, C].

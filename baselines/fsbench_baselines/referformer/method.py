@@ -143,7 +143,7 @@ class FamilyMethod(Generic[Model]):
 
     @property
     def num_parameters(self) -> int:
-        """The size of the model, a shared weight counted once."""
+        """Returns the size of the model, a shared weight counted once."""
         return sum(parameter.numel() for parameter in self.model.parameters())
 
     def adapt(self, support: Support) -> Any:  # Any: tensors of the model

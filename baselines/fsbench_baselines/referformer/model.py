@@ -47,7 +47,7 @@ _FPN_STAGES = 4  # strides 4, 8, 16, 32
 class Features:
     """What the model knows of frames before it reads a sentence.
 
-    Args:
+    Attributes:
         finest: the backbone's map of stride 4, [B, T, C, h, w].
         levels: projected maps, [B, T, D, h_l, w_l] of strides 8, 16, 32, 64.
         paddings: bool [B, T, h, w] of strides 4, 8, 16, 32, 64, True on padding.
@@ -96,7 +96,7 @@ class FamilyModel(nn.Module):
 
     @property
     def max_tokens(self) -> int:
-        """The longest sentence that the text encoder takes; the positions of a RoBERTa start at 2."""
+        """Returns the tokens of the longest sentence that the text encoder takes; a RoBERTa's positions start at 2."""
         return self.text_encoder.config.max_position_embeddings - 2
 
     @property
@@ -105,7 +105,7 @@ class FamilyModel(nn.Module):
         return cast("Backbone", cast("nn.ModuleDict", self.backbone[0])["body"])
 
     def thaw(self) -> None:
-        """Let everything train, but for what never does, such as the first levels of a ResNet.
+        """Lets everything train, but for what never does, such as the first levels of a ResNet.
 
         What is frozen in a new model is that which the released training freezes: the text encoder, in CMA also the
         backbone.
@@ -115,7 +115,7 @@ class FamilyModel(nn.Module):
                 parameter.requires_grad_(True)
 
     def encode_text(self, token_ids: Tensor, token_padding: Tensor) -> Text:
-        """Encode sentences.
+        """Encodes sentences.
 
         Args:
             token_ids: int [B, S].
@@ -131,7 +131,7 @@ class FamilyModel(nn.Module):
         return Text(words, token_padding, self.resizer(sentence), positions)
 
     def encode_frames(self, frames: Tensor, padding: Tensor) -> Features:
-        """Encode frames: backbone, projections, and the padding and positions of each map.
+        """Encodes frames: backbone, projections, and the padding and positions of each map.
 
         Args:
             frames: [B, T, 3, H, W].
@@ -152,12 +152,12 @@ class FamilyModel(nn.Module):
         return Features(maps[0], levels, tuple(paddings), tuple(positions))
 
     def run_backbone(self, frames: Tensor) -> tuple[Tensor, ...]:
-        """Frames [B, T, 3, H, W] to maps [B, T, C_l, h_l, w_l] of strides 4, 8, 16, 32."""
+        """Returns the maps of frames [B, T, 3, H, W] at strides 4, 8, 16, 32: [B, T, C_l, h_l, w_l]."""
         maps = self.body(frames.flatten(0, 1), num_frames=frames.shape[1])
         return tuple(each.unflatten(0, frames.shape[:2]) for each in maps)
 
     def project(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Bring maps to the width of the model; the levels that the backbone lacks come from its last map.
+        """Brings maps to the width of the model; the levels that the backbone lacks come from its last map.
 
         Args:
             maps: [B, T, C_l, h_l, w_l] of strides 8, 16, 32.
@@ -171,11 +171,11 @@ class FamilyModel(nn.Module):
         return tuple(levels)
 
     def fuse_text(self, levels: Sequence[Tensor], text: Text) -> tuple[Tensor, ...]:
-        """Multiply each level [B, T, D, h_l, w_l] by what it reads from the words; shapes stay."""
+        """Multiplies each level [B, T, D, h_l, w_l] by what it reads from the words; shapes stay."""
         return tuple(self.fusion_module(level, text) for level in levels)
 
     def decode(self, levels: Sequence[Tensor], features: Features, text: Text) -> Decoded:
-        """Encode the fused levels and decode the queries.
+        """Encodes the fused levels and decodes the queries.
 
         Args:
             levels: [B, T, D, h_l, w_l] of strides 8, 16, 32, 64.
@@ -193,7 +193,7 @@ class FamilyModel(nn.Module):
         return decoded
 
     def _queries(self, text: Text, *, num_frames: int) -> Queries:
-        """The same queries in each frame; they start from the sentence, or with DAB from learned targets."""
+        """Returns the same queries for each frame; they start from the sentence, or with DAB from learned targets."""
         shape = (len(text.sentence) * num_frames, self.config.num_queries, -1)
         if self.config.dab:
             return Queries(self.tgt_embed.weight.expand(shape), anchors=self.refpoint_embed.weight)
@@ -203,7 +203,7 @@ class FamilyModel(nn.Module):
     def predict(
         self, decoded: Decoded, features: Features, text: Text, sizes: Tensor, *, with_aux: bool | None = None
     ) -> Output:
-        """Scores, boxes and masks of all queries.
+        """Returns scores, boxes and masks of all queries.
 
         Args:
             decoded: what `decode` returns.
@@ -231,22 +231,22 @@ class FamilyModel(nn.Module):
         )
 
     def score(self, decoded: Decoded, layer: int = -1) -> Tensor:
-        """Logits [N, Q, 1] that a query is the object, after a decoder layer."""
+        """Returns logits [N, Q, 1] that a query is the object, after a decoder layer."""
         logits: Tensor = self.class_embed[layer](decoded.states[layer])
         return logits
 
     def see_finest(self, features: Features) -> Tensor:
-        """The part of the stride-4 stage that does not depend on the sentence: [B, T, D, h, w]."""
+        """Returns the part of the stride-4 stage that does not depend on the sentence: [B, T, D, h, w]."""
         return self.pixel_decoder.see(1, features.finest, features.paddings[0], features.positions[0])
 
     def read_finest(self, seen: Tensor, features: Features, text: Text) -> Tensor:
-        """The part of the stride-4 stage that does not depend on the support: [B, T, D, h, w], from `see_finest`'s."""
+        """Returns what of the stride-4 stage does not depend on the support, from `see_finest`'s: [B, T, D, h, w]."""
         return self.pixel_decoder.read(1, seen, features.positions[0], text)
 
     def mask_features(
         self, decoded: Decoded, features: Features, text: Text, *, finest: Tensor | None = None
     ) -> Tensor:
-        """What the masks are made from, [B, T, D, h, w] of stride 4; `segment` takes it.
+        """Returns what the masks are made from, [B, T, D, h, w] of stride 4; `segment` takes it.
 
         Args:
             decoded: what `decode` returns.
@@ -275,7 +275,7 @@ class FamilyModel(nn.Module):
         chosen: Tensor | None = None,
         projected: bool = False,
     ) -> Tensor:
-        """Mask logits of all queries, or of chosen ones.
+        """Returns mask logits of all queries, or of chosen ones.
 
         Args:
             decoded: what `decode` returns.
@@ -306,7 +306,7 @@ class ReferFormer(FamilyModel):
     """The model without a support: language is all that says what to segment."""
 
     def forward(self, query: QueryBatch, *, with_aux: bool | None = None) -> Output:
-        """Segment the object of each sentence in its clip.
+        """Segments the object of each sentence in its clip.
 
         Args:
             query: clips and sentences.

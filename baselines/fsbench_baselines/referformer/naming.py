@@ -6,7 +6,7 @@ enough. So here it is asked for the name alone. The sentence of a clip is given 
 turn, each map is fused with each of these sentences, and on the annotated object a linear reading of the fused map has
 to say which sentence is the true one.
 
-Axes: B clips, T frames, H W pixels, K classes, S tokens, D channels, h w cells of a map.
+Axes: B clips, T frames, H W pixels, S tokens, D channels, h w cells of a map.
 """
 
 from collections.abc import Mapping
@@ -37,13 +37,13 @@ _LEARNT = ("backbone.", "input_proj.", "text_encoder.", "resizer.", "fusion_modu
 
 @dataclass(frozen=True)
 class _Batch:
-    """Clips, each with K sentences of which one is true.
+    """Clips, each with a sentence for every class, of which one is true.
 
     Attributes:
         frames: float32 [B, T, 3, H, W], normalised.
         classes: int64 [B, T, H, W], the index of the true class; `OFF` off the object.
-        token_ids: int64 [B * K, S].
-        token_padding: bool [B * K, S], True on padding.
+        token_ids: int64 [B * classes, S].
+        token_padding: bool [B * classes, S], True on padding.
     """
 
     frames: Tensor
@@ -85,11 +85,11 @@ class _Namer(nn.Module):
         self.heads = nn.ModuleList(nn.Conv2d(reader.config.hidden_dim, 1, 1) for _ in _STRIDES)
 
     def forward(self, batch: _Batch) -> list[Tensor]:
-        """Returns how well each sentence fits each cell, [B * T, K, h, w] at each stride."""
+        """Returns how well each sentence fits each cell, [B * T, classes, h, w] at each stride."""
         text = self.reader.encode_text(batch.token_ids, batch.token_padding)
         levels = self.reader.project(self.reader.run_backbone(batch.frames)[1:])
         repeated = [level.repeat_interleave(self.num_classes, dim=0) for level in levels[: len(_STRIDES)]]
-        fused = self.reader.fuse_text(repeated, text)  # [B * K, T, D, h, w] each
+        fused = self.reader.fuse_text(repeated, text)  # [B * classes, T, D, h, w] each
         return [self._read(head, level) for head, level in zip(self.heads, fused, strict=True)]
 
     def _read(self, head: nn.Module, level: Tensor) -> Tensor:

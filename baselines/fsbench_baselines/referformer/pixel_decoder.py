@@ -37,7 +37,7 @@ class NormedConv(nn.Conv2d):
         self.relu = relu
 
     def forward(self, maps: Tensor) -> Tensor:
-        """[N, in_dim, h, w] to [N, out_dim, h, w]."""
+        """Returns [N, out_dim, h, w] of maps [N, in_dim, h, w]."""
         maps = self.norm(super().forward(maps))
         return functional.relu(maps) if self.relu else maps
 
@@ -64,7 +64,7 @@ class VisionLanguageBlock(nn.Module):
                 nn.init.xavier_uniform_(parameter)
 
     def see(self, maps: Tensor, padding: Tensor, positions: Tensor) -> Tensor:
-        """Self-attention over the frames of a clip.
+        """Has the frames of a clip attend to each other.
 
         Args:
             maps, positions: [B, T, D, h, w].
@@ -83,7 +83,7 @@ class VisionLanguageBlock(nn.Module):
         return to_maps(tokens, (height, width))
 
     def read(self, maps: Tensor, positions: Tensor, text: Text) -> Tensor:
-        """Attention to the words and a feed-forward part; maps and positions [B, T, D, h, w] to [B, T, D, h, w]."""
+        """Attends to the words, and feeds forward; maps and positions are [B, T, D, h, w], and so is the result."""
         height, width = maps.shape[-2:]
         frames = max(_CHUNK // (height * width), 1)
         parts = zip(maps.split(frames, dim=1), positions.split(frames, dim=1), strict=True)
@@ -91,7 +91,7 @@ class VisionLanguageBlock(nn.Module):
         return to_maps(torch.cat(tokens, dim=1), (height, width))
 
     def _read_tokens(self, tokens: Tensor, positions: Tensor, text: Text) -> Tensor:
-        """`read` of tokens and positions [B, A, D]."""
+        """Does what `read` does, to tokens and positions [B, A, D]."""
         read = read_words(self.multihead_attn, tokens + positions, text)
         tokens = self.norm2(tokens + self.dropout2(read))
         out: Tensor = self.norm3(tokens + self.dropout3(feed_forward(tokens, self.linear1, self.dropout, self.linear2)))
@@ -116,7 +116,7 @@ class PixelDecoder(nn.Module):
         nn.init.zeros_(cast("Tensor", self.mask_features.bias))
 
     def see(self, stage: int, maps: Tensor, padding: Tensor, positions: Tensor) -> Tensor:
-        """The part of a stage that does not depend on the sentence.
+        """Returns the part of a stage that does not depend on the sentence.
 
         Args:
             stage: 1 to 4.
@@ -130,7 +130,7 @@ class PixelDecoder(nn.Module):
         return self._block(stage).see(adapted, padding, positions)
 
     def read(self, stage: int, seen: Tensor, positions: Tensor, text: Text) -> Tensor:
-        """What a stage has `seen`, after it has read the words; maps and positions [B, T, D, h, w], shapes stay."""
+        """Returns what a stage has `seen`, after it has read the words; both and positions are [B, T, D, h, w]."""
         return self._block(stage).read(seen, positions, text)
 
     def _block(self, stage: int) -> VisionLanguageBlock:
@@ -144,7 +144,7 @@ class PixelDecoder(nn.Module):
         positions: Sequence[Tensor],
         text: Text,
     ) -> Tensor:
-        """What the mask features of every frame are made from; the mask head applies `mask_features` itself.
+        """Returns what the mask features of every frame are made from; the mask head applies `mask_features` itself.
 
         Args:
             finest: [B, T, D, h, w], what `see` and then `read` return for stage 1; it does not depend on the memory.
@@ -170,7 +170,7 @@ class PixelDecoder(nn.Module):
 
 
 def _per_frame(module: nn.Module, maps: Tensor) -> Tensor:
-    """Apply a module for [N, C, h, w] to maps [B, T, C, h, w].
+    """Applies a module for [N, C, h, w] to maps [B, T, C, h, w].
 
     Without gradients one frame at a time, because the scratch memory of a convolution is as large as its input.
     """
@@ -187,7 +187,7 @@ def _per_frame(module: nn.Module, maps: Tensor) -> Tensor:
 
 
 def _resize(maps: Tensor, size: tuple[int, int], mode: str = "nearest") -> Tensor:
-    """Maps [B, T, D, h, w] at another size."""
+    """Returns maps [B, T, D, h, w] at another size."""
     if tuple(maps.shape[-2:]) == size:
         return maps
     resized = functional.interpolate(maps.flatten(0, 1), size=size, mode=mode)

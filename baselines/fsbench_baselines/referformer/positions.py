@@ -17,7 +17,7 @@ _EPSILON = 1e-6
 
 
 def map_positions(padding: Tensor, dim: int) -> Tensor:
-    """Positions on maps, as fractions of the part without padding.
+    """Returns positions on maps, as fractions of the part without padding.
 
     Half a position is subtracted, so that a fraction names the middle of a position.
 
@@ -36,7 +36,7 @@ def map_positions(padding: Tensor, dim: int) -> Tensor:
 
 
 def word_positions(padding: Tensor, dim: int) -> Tensor:
-    """Positions of words in their sentence, as fractions of its length; nothing is subtracted here.
+    """Returns positions of words in their sentence, as fractions of its length; nothing is subtracted here.
 
     Args:
         padding: bool [B, S], True on padding.
@@ -50,7 +50,7 @@ def word_positions(padding: Tensor, dim: int) -> Tensor:
 
 
 def box_positions(boxes: Tensor, dim: int) -> Tensor:
-    """Positions of boxes, for the queries of a decoder with box anchors.
+    """Returns positions of boxes, for the queries of a decoder with box anchors.
 
     Args:
         boxes: float [..., 4], centre x, centre y, width, height in [0, 1].
@@ -63,7 +63,7 @@ def box_positions(boxes: Tensor, dim: int) -> Tensor:
 
 
 def grid_references(shapes: Sequence[tuple[int, int]], valid_ratios: Tensor) -> Tensor:
-    """The middle of each position, as seen on every level.
+    """Returns the middle of each position, as seen on every level.
 
     Args:
         shapes: height and width of each level.
@@ -82,13 +82,13 @@ def grid_references(shapes: Sequence[tuple[int, int]], valid_ratios: Tensor) -> 
 
 
 def valid_ratio(padding: Tensor) -> Tensor:
-    """The part of width and height without padding: bool [N, h, w] to [N, 2]."""
+    """Returns the part of width and height without padding, [N, 2], of bool [N, h, w]."""
     inside = ~padding
     return torch.stack([inside[:, 0, :].float().mean(1), inside[:, :, 0].float().mean(1)], dim=-1)
 
 
 def _waves(angles: Tensor, dim: int) -> Tensor:
-    """Sine (even channels) and cosine (odd channels) of angles [...] at `dim` falling frequencies: [..., dim]."""
+    """Returns sine (even channels) and cosine (odd) of angles [...] at `dim` falling frequencies: [..., dim]."""
     channels = torch.arange(dim, dtype=torch.float32, device=angles.device)
     phases = angles[..., None] / 10000 ** (2 * (channels // 2) / dim)
     return torch.stack([phases[..., 0::2].sin(), phases[..., 1::2].cos()], dim=-1).flatten(-2)

@@ -24,7 +24,7 @@ _CHUNK = 2048  # bags made together: their indices and weights stay in the cache
 class _Layout(NamedTuple):
     """Where levels are in the table; each entry is for one point of a bag, the points of a level beside each other.
 
-    Args:
+    Attributes:
         width, height: float [L * P], of the level of each point.
         step: int32 [L * P], rows of the table from one line of the level's map to the next.
         start: int32 [L * P], row of the level's first position.
@@ -37,7 +37,7 @@ class _Layout(NamedTuple):
 
 
 def sample(value: Tensor, locations: Tensor, weights: Tensor, shapes: Sequence[tuple[int, int]]) -> Tensor:
-    """Weighted sum of values that are read between the positions of maps, bilinearly, zero outside.
+    """Returns the weighted sum of values that are read between positions of maps, bilinearly, zero outside.
 
     Args:
         value: float32 [N, A, M, d].
@@ -71,7 +71,7 @@ def sample(value: Tensor, locations: Tensor, weights: Tensor, shapes: Sequence[t
 
 
 def _bags(locations: Tensor, weights: Tensor, starts: Tensor, layout: _Layout) -> tuple[Tensor, Tensor]:
-    """Rows to read and their weights.
+    """Returns rows to read and their weights.
 
     Args:
         locations: [N, Q, M, L * P, 2].
@@ -95,13 +95,13 @@ def _bags(locations: Tensor, weights: Tensor, starts: Tensor, layout: _Layout) -
 
 
 def _on_map(fractions: Tensor, size: Tensor) -> Tensor:
-    """Positions [..., L * P] on the map. Its border is at -1 and at its size; there a point reads zeros only."""
+    """Returns positions [..., L * P] on the map. Its border, where a point reads zeros, is at -1 and at its size."""
     positions = (fractions * size).sub_(0.5).nan_to_num_()  # a row must exist also where weights are broken
     return torch.minimum(positions.clamp_(min=-1), size)
 
 
 def _tables(value: Tensor, shapes: Sequence[tuple[int, int]]) -> Tensor:
-    """Values [N, A, M, d] as tables [N, M, R, d] by frame and head, with a border of zeros around each level's map.
+    """Returns values [N, A, M, d] as tables [N, M, R, d] by frame and head, with zeros around each level's map.
 
     A line ends with one zero, which is also the border on the left of the next line. One line of zeros is above each
     map and two are below, the second for the corners of points on the border, whose weights are zero.

@@ -36,7 +36,7 @@ _ROBERTA_BASE = {
 class Text:
     """Encoded sentences.
 
-    Args:
+    Attributes:
         words: [B, S, D], one feature per token.
         padding: bool [B, S], True on padding.
         sentence: [B, D], one feature per sentence.
@@ -50,7 +50,7 @@ class Text:
 
 
 def build_text_encoder(config: dict[str, Any] | None) -> RobertaModel:
-    """A RoBERTa with random weights; they come from a checkpoint.
+    """Returns a RoBERTa with random weights; others come from a checkpoint.
 
     Args:
         config: keyword arguments of RobertaConfig; None is roberta-base.
@@ -68,7 +68,7 @@ class SentenceCache:
 
     @torch.no_grad()
     def __call__(self, encoder: RobertaModel, token_ids: Tensor, token_padding: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode sentences, each by itself, so that the result does not depend on its company.
+        """Encodes sentences, each by itself, so that the result does not depend on its company.
 
         Args:
             encoder: The same at each call.
@@ -105,6 +105,6 @@ class FeatureResizer(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Features [..., in_dim] to [..., out_dim]."""
+        """Returns [..., out_dim] of features [..., in_dim]."""
         resized: Tensor = self.dropout(self.layer_norm(self.fc(features)))
         return resized

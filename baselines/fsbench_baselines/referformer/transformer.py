@@ -32,7 +32,7 @@ _CHUNK, _CPU_CHUNK = 16384, 512
 class Pyramid:
     """Maps of all levels as one row of tokens.
 
-    Args:
+    Attributes:
         tokens: [N, A, D].
         padding: bool [N, A], True on padding.
         positions: [N, A, D], with the level embedding.
@@ -51,7 +51,7 @@ class Pyramid:
 class Queries:
     """What the decoder starts from; either `positions` or `anchors` is given.
 
-    Args:
+    Attributes:
         targets: [N, Q, D], the first states.
         positions: [Q, D], learned positions, which also give the first reference points.
         anchors: [Q, 4], learned boxes before the sigmoid (DAB).
@@ -66,7 +66,7 @@ class Queries:
 class Decoded:
     """What the transformer returns.
 
-    Args:
+    Attributes:
         memory: encoded maps, [N, D, h_l, w_l] for each level.
         states: [N, Q, D] after each decoder layer.
         references: where each decoder layer started, [N, Q, 2] or [N, Q, 4], in [0, 1]; no gradient but for the first.
@@ -88,7 +88,7 @@ class MLP(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(dims))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[..., in_dim] to [..., out_dim]."""
+        """Returns [..., out_dim] of [..., in_dim]."""
         for layer in self.layers[:-1]:
             x = functional.relu(layer(x))
         out: Tensor = self.layers[-1](x)
@@ -96,13 +96,13 @@ class MLP(nn.Module):
 
 
 def inverse_sigmoid(x: Tensor, epsilon: float = 1e-5) -> Tensor:
-    """Logit of x in [0, 1], bounded near both ends."""
+    """Returns the logit of x in [0, 1], bounded near both ends."""
     x = x.clamp(0, 1)
     return torch.log(x.clamp(min=epsilon) / (1 - x).clamp(min=epsilon))
 
 
 def feed_forward(tokens: Tensor, into: nn.Linear, dropout: nn.Dropout, out: nn.Linear) -> Tensor:
-    """Two linear layers with ReLU over tokens [N, A, D], a part of the tokens at a time."""
+    """Applies two linear layers with ReLU to tokens [N, A, D], a part of the tokens at a time."""
     size = _CPU_CHUNK if tokens.is_cpu else _CHUNK
     parts = [out(dropout(functional.relu(into(part)))) for part in tokens.flatten(0, 1).split(size)]
     return torch.cat(parts).view_as(tokens)
@@ -124,7 +124,7 @@ class EncoderLayer(nn.Module):
         self.norm2 = nn.LayerNorm(dim)
 
     def forward(self, tokens: Tensor, references: Tensor, pyramid: Pyramid) -> Tensor:
-        """Tokens [N, A, D] and reference points [N, A, L, 2] to tokens [N, A, D]."""
+        """Returns tokens [N, A, D] from tokens [N, A, D] and reference points [N, A, L, 2]."""
         queries = tokens + pyramid.positions
         read = self.self_attn(queries, references, tokens, pyramid.padding, pyramid.shapes)
         tokens = self.norm1(tokens + self.dropout1(read))
@@ -142,7 +142,7 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.enc_layers))
 
     def forward(self, pyramid: Pyramid) -> Tensor:
-        """Encoded tokens [N, A, D]."""
+        """Returns encoded tokens [N, A, D]."""
         references = grid_references(pyramid.shapes, pyramid.valid_ratios)
         tokens = pyramid.tokens
         for layer in self.layers:
@@ -171,7 +171,7 @@ class DecoderLayer(nn.Module):
     def forward(
         self, states: Tensor, positions: Tensor, references: Tensor, memory: Tensor, pyramid: Pyramid
     ) -> Tensor:
-        """One step of the queries.
+        """Takes one step of the queries.
 
         Args:
             states, positions: [N, Q, D].
@@ -213,7 +213,7 @@ class Decoder(nn.Module):
     def forward(
         self, queries: Queries, first: Tensor, memory: Tensor, pyramid: Pyramid
     ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """Refine states and boxes layer by layer.
+        """Refines states and boxes layer by layer.
 
         Args:
             queries: where the states start.
@@ -237,7 +237,7 @@ class Decoder(nn.Module):
         return tuple(all_states), tuple(references), tuple(boxes)
 
     def _on_levels(self, reference: Tensor, valid_ratios: Tensor, *, is_first: bool) -> Tensor:
-        """References [N, Q, 2 or 4] without padding to [N, Q, L, 2 or 4] on the padded maps of the levels.
+        """Returns references without padding, [N, Q, 2 or 4], on the padded maps of the levels: [N, Q, L, 2 or 4].
 
         With 4 coordinates the released first layer has no batch axis on its boxes, and broadcasting puts the
         coordinates on the levels: level l sees four times coordinate l. `first_layer_boxes="broadcast"` keeps this.
@@ -250,7 +250,7 @@ class Decoder(nn.Module):
         return reference[:, :, None] * ratios
 
     def _positions(self, queries: Queries, states: Tensor, on_levels: Tensor, *, is_first: bool) -> Tensor:
-        """Query positions [N, Q, D]: learned, or (DAB) from the boxes on the first level, scaled by the states."""
+        """Returns query positions [N, Q, D]: learned, or (DAB) from boxes on the first level, scaled by the states."""
         if queries.positions is not None:
             return queries.positions.expand_as(states)
         positions: Tensor = self.ref_point_head(box_positions(on_levels[:, :, 0], self.dim).to(states.dtype))
@@ -260,7 +260,7 @@ class Decoder(nn.Module):
 
     @staticmethod
     def _refine(change: Tensor, reference: Tensor) -> Tensor:
-        """Boxes [N, Q, 4] from a change [N, Q, 4] of the reference before the sigmoid; a point has no size yet."""
+        """Returns boxes [N, Q, 4]: the reference, changed by [N, Q, 4] before the sigmoid; a point has no size."""
         missing = 4 - reference.shape[-1]
         return (change + functional.pad(inverse_sigmoid(reference), (0, missing))).sigmoid()
 
@@ -291,7 +291,7 @@ class Transformer(nn.Module):
     def forward(
         self, maps: Sequence[Tensor], paddings: Sequence[Tensor], positions: Sequence[Tensor], queries: Queries
     ) -> Decoded:
-        """Encode the maps and decode the queries.
+        """Encodes the maps and decodes the queries.
 
         Args:
             maps, positions: [N, D, h_l, w_l] for each level.
@@ -319,7 +319,7 @@ class Transformer(nn.Module):
         )
 
     def _first_references(self, queries: Queries) -> Tensor:
-        """Points [N, Q, 2] from the learned positions, or the learned boxes [N, Q, 4], in [0, 1]."""
+        """Returns points [N, Q, 2] from the learned positions, or the learned boxes [N, Q, 4], in [0, 1]."""
         if queries.anchors is not None:
             return queries.anchors.sigmoid().expand(len(queries.targets), -1, -1)
         points: Tensor = self.reference_points(queries.positions)

@@ -76,7 +76,7 @@ class _Classifier(nn.Module):
         self.heads = nn.ModuleList(nn.Conv2d(num, num_classes, 1) for num in body.channels[: len(_STRIDES)])
 
     def forward(self, frames: Tensor) -> list[Tensor]:
-        """Frames [N, 3, H, W] to the scores of the classes [N, classes, h, w] at each stride."""
+        """Returns the scores of the classes, [N, classes, h, w], at each stride, of frames [N, 3, H, W]."""
         return [head(level) for head, level in zip(self.heads, self.body(frames, num_frames=1), strict=False)]
 
 

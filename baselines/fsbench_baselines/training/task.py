@@ -28,11 +28,11 @@ class Task(Protocol):
 
     @property
     def model(self) -> nn.Module:
-        """See Attributes."""
+        """Returns the model."""
 
     @property
     def collate(self) -> Callable[[Sequence[TrainingEpisode]], Any]:  # Any: a batch is the task's own business
-        """See Attributes."""
+        """Returns what makes batches."""
 
     def count(self, batch: Any) -> float:
         """Returns what sums over a batch are divided by, such as the number of frames with the object.

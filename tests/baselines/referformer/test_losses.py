@@ -9,7 +9,7 @@ import torch
 from fsbench_baselines.referformer.batch import Output
 from fsbench_baselines.referformer.losses import Criterion
 from fsbench_baselines.referformer.losses import layer_losses
-from fsbench_baselines.referformer.matcher import Weights
+from fsbench_baselines.referformer.matcher import TermWeights
 from fsbench_baselines.referformer.targets import count_boxes
 from fsbench_baselines.referformer.targets import join_targets
 from fsbench_baselines.referformer.targets import sample_masks
@@ -73,7 +73,7 @@ def test_weights_are_the_released_ones(test_golden):
     common = json.loads((test_golden / "configs.json").read_text())["common"]
     costs = common["matcher_costs"]
     costs["ce"] = costs.pop("class")
-    assert Criterion() == Criterion(weights=Weights(**common["loss_weights"]), costs=Weights(**costs))
+    assert Criterion() == Criterion(weights=TermWeights(**common["loss_weights"]), costs=TermWeights(**costs))
 
 
 def test_losses_by_hand():
@@ -91,7 +91,7 @@ def test_losses_by_hand():
 
 
 def test_losses_are_named_by_layer_and_total_is_their_weighted_sum():
-    weights = Weights(ce=1, bbox=2, giou=3, mask=4, dice=5)
+    weights = TermWeights(ce=1, bbox=2, giou=3, mask=4, dice=5)
     targets = [random_target(seed=seed) for seed in range(3)]
     losses = Criterion(weights=weights)(random_prediction(layers=3), targets)
     layers = {
@@ -105,8 +105,8 @@ def test_losses_are_named_by_layer_and_total_is_their_weighted_sum():
 def test_costs_choose_the_query_and_weights_do_not():
     output, target = tiny()
     output.logits[0, :, 0] = 5  # query 0 is the better one by class alone
-    by_class = Criterion(costs=Weights(ce=1, bbox=0, giou=0, mask=0, dice=0))(output, [target])
-    by_mask = Criterion(costs=Weights(ce=0, bbox=0, giou=0, mask=0, dice=1))(output, [target])
+    by_class = Criterion(costs=TermWeights(ce=1, bbox=0, giou=0, mask=0, dice=0))(output, [target])
+    by_mask = Criterion(costs=TermWeights(ce=0, bbox=0, giou=0, mask=0, dice=1))(output, [target])
     assert by_class["loss_dice"] > by_mask["loss_dice"]  # only the mask of query 1 is any good
 
 
@@ -114,7 +114,7 @@ def test_criterion_hands_valid_only_to_the_matcher():
     """Query 0 is certain of the object where it is, query 1 where it is not."""
     output, target = tiny()
     output.logits[0, :, :, 0] = torch.tensor([[0.9, 0.6], [0.01, 0.95]]).logit()
-    costs = Weights(ce=1, bbox=0, giou=0, mask=0, dice=0)
+    costs = TermWeights(ce=1, bbox=0, giou=0, mask=0, dice=0)
     on_valid = Criterion(costs=costs, valid_only=True)(output, [target])
     on_all = Criterion(costs=costs)(output, [target])
     assert on_valid["loss_dice"] > on_all["loss_dice"]

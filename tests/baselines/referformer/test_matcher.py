@@ -11,7 +11,7 @@ from fsbench_baselines.referformer.batch import Output
 from fsbench_baselines.referformer.matcher import dice_coefficient
 from fsbench_baselines.referformer.matcher import focal_loss
 from fsbench_baselines.referformer.matcher import generalized_iou
-from fsbench_baselines.referformer.matcher import Weights
+from fsbench_baselines.referformer.matcher import TermWeights
 from fsbench_baselines.referformer.targets import join_targets
 from fsbench_baselines.referformer.targets import Target
 from tests.baselines.referformer.criterion_samples import GOLDEN_CASES
@@ -21,11 +21,11 @@ from tests.baselines.referformer.criterion_samples import prediction
 from tests.baselines.referformer.criterion_samples import random_prediction
 from tests.baselines.referformer.criterion_samples import random_target
 
-NOTHING = Weights(ce=0, bbox=0, giou=0, mask=0, dice=0)
+NOTHING = TermWeights(ce=0, bbox=0, giou=0, mask=0, dice=0)
 CLASS_ONLY = replace(NOTHING, ce=1)
 
 
-def match(output: Output, targets: Sequence[Target], costs: Weights, *, valid_only: bool = False) -> torch.Tensor:
+def match(output: Output, targets: Sequence[Target], costs: TermWeights, *, valid_only: bool = False) -> torch.Tensor:
     joined = join_targets(targets, *output.masks.shape[-2:])
     return matcher.match(output, joined, costs, valid_only=valid_only)
 
@@ -52,7 +52,7 @@ def test_released_models_choose_the_same_query(case, test_golden):
         chosen = match(
             golden_layer(golden),
             [golden_target(test_golden, case)],
-            Weights(),
+            TermWeights(),
             valid_only=case.startswith("referformer"),
         )
         assert chosen.tolist() == golden["match/main"][:, 0].tolist()
@@ -128,14 +128,14 @@ def test_boxes_of_frames_without_the_object_count_always():
 @pytest.mark.parametrize("valid_only", [True, False])
 def test_clip_without_any_valid_frame_gets_a_query(valid_only):
     output, target = random_prediction(clips=1), random_target(valid=[0, 0, 0, 0])
-    chosen = match(output, [target], Weights(), valid_only=valid_only)
+    chosen = match(output, [target], TermWeights(), valid_only=valid_only)
     assert 0 <= chosen.item() < 5
     if valid_only:
-        assert torch.equal(chosen, match(output, [target], replace(Weights(), ce=0)))
+        assert torch.equal(chosen, match(output, [target], replace(TermWeights(), ce=0)))
 
 
 def test_first_of_equal_queries_is_chosen():
-    assert match(of_probabilities([0.3, 0.7, 0.7]), [of_valid(1)], Weights()).tolist() == [1]
+    assert match(of_probabilities([0.3, 0.7, 0.7]), [of_valid(1)], TermWeights()).tolist() == [1]
 
 
 def test_labels_name_the_class_where_there_are_several():
@@ -150,19 +150,19 @@ def test_labels_name_the_class_where_there_are_several():
 def test_batched_equals_single_in_any_order():
     output = random_prediction(clips=3)
     targets = [random_target(seed=1), random_target(size=(9, 31), seed=2), random_target(valid=[0, 1, 1, 0], seed=3)]
-    batched = match(output, targets, Weights())
+    batched = match(output, targets, TermWeights())
     for order in ([0], [1], [2], [2, 0, 1]):
         part = prediction(output.logits[order], output.boxes[order], output.masks[order])
-        assert torch.equal(match(part, [targets[clip] for clip in order], Weights()), batched[order])
+        assert torch.equal(match(part, [targets[clip] for clip in order], TermWeights()), batched[order])
 
 
 def test_choice_follows_the_order_of_queries():
     output, targets = random_prediction(), [random_target(seed=seed) for seed in range(3)]
     order = torch.tensor([4, 2, 0, 1, 3])
     moved = prediction(output.logits[:, :, order], output.boxes[:, :, order], output.masks[:, :, order])
-    assert torch.equal(order[match(moved, targets, Weights())], match(output, targets, Weights()))
+    assert torch.equal(order[match(moved, targets, TermWeights())], match(output, targets, TermWeights()))
 
 
 def test_another_number_of_targets_than_clips_is_an_error():
     with pytest.raises(ValueError, match="3 clips were predicted and 2 targets given"):
-        match(random_prediction(clips=3), [random_target()] * 2, Weights())
+        match(random_prediction(clips=3), [random_target()] * 2, TermWeights())
