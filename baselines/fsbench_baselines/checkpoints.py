@@ -38,9 +38,8 @@ __all__ = [
 
 Model = TypeVar("Model", bound=nn.Module)
 Config = TypeVar("Config", bound=Configuration)
-CheckpointSource = (
-    str | PathLike[str] | Mapping[str, Any]
-)  # Any: a checkpoint holds its training arguments beside the tensors
+# Any: a checkpoint holds the arguments of its training beside the tensors.
+CheckpointSource = str | PathLike[str] | Mapping[str, Any]
 # With box refinement the decoder holds the box heads of the model under a second name.
 _ALIAS = "transformer.decoder.bbox_embed."
 _ALIASED = "bbox_embed."
