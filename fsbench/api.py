@@ -361,9 +361,9 @@ def load_result(path: str | Path) -> Run | Entry:
 
 
 def list_methods() -> pd.DataFrame:
-    """Returns the methods that can be named: columns name, version, summary, needs, from.
+    """Returns the methods that can be named: columns name, version, summary, needs, missing, options, from.
 
-    A method that cannot be imported has the reason as its summary.
+    A method that cannot be used has the reason in a column error.
 
     Example:
         >>> "full-frame" in set(fsbench.list_methods()["name"])

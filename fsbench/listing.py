@@ -1,76 +1,112 @@
-"""What `fsbench list` prints."""
+"""What `fsbench list` prints of what can be named; `fsbench.splits.contents` has what a manifest holds."""
+
+from collections.abc import Sequence
+from typing import Any
+from typing import Literal
 
 from fsbench.datasets.catalogue import DATASETS
 from fsbench.datasets.catalogue import fallback_spec
-from fsbench.datasets.spec import DatasetSpec
 from fsbench.errors import PluginError
 from fsbench.methods.registry import MethodFactory
 from fsbench.methods.registry import registered_methods
-from fsbench.metrics.table import Metric
 from fsbench.protocol import PROTOCOLS
 from fsbench.registry import source
-from fsbench.scores.metrics import METRICS
 from fsbench.text import columns
 
-__all__ = ["listing", "method_records"]
+__all__ = ["Kind", "listing", "method_records", "records"]
+
+Kind = Literal["methods", "datasets", "protocols", "metrics"]
+
+_HEADS = {
+    "methods": ("method", "version", "what it is", "needs"),
+    "datasets": ("dataset", "what it is", "shows", "from"),
+    "protocols": ("protocol", "what it is", "signature"),
+    "metrics": (
+        "metric",
+        "what it is",
+        "unit",
+        "better",
+        "of a",
+        "both empty",
+        "truth empty",
+        "prediction empty",
+        "from",
+    ),
+}
 
 
-def listing(what: str) -> str:
-    """Returns a table of the methods, datasets, protocols or metrics."""
+def records(what: Kind) -> list[dict[str, Any]]:  # Any: JSON
+    """Returns the methods, datasets, protocols or metrics that can be named, as JSON has them."""
     if what == "datasets":
-        return columns([("dataset", "what it is", "shows", "from"), *map(_dataset_row, DATASETS.usable())])
+        return [
+            {"name": spec.name, "summary": spec.title, "shows": spec.shows, "from": source(DATASETS.points[spec.name])}
+            for spec in DATASETS.usable()
+        ]
     if what == "protocols":
-        named = ((p.name, p.about, p.signature) for p in PROTOCOLS.usable())
-        return columns([("protocol", "what it is", "signature"), *named])
-    if what == "metrics":
-        about = (
-            "metric",
-            "what it is",
-            "unit",
-            "better",
-            "of a",
-            "both empty",
-            "truth empty",
-            "prediction empty",
-            "from",
-        )
-        return columns([about, *map(_metric_row, METRICS.usable())])
-    embedded = fallback_spec().name
-    rows = ((name, *_describe(method, embedded), method.distribution) for name, method in registered_methods().items())
-    head = ("method", "version", "what it is", "needs", f"runs now on {embedded}", "options", "from")
-    return columns([head, *rows])
+        return [{"name": p.name, "summary": p.about, "signature": p.signature} for p in PROTOCOLS.usable()]
+    return method_records() if what == "methods" else _metric_records()
 
 
-def method_records() -> list[dict[str, str]]:
-    """Returns name, version, summary, needs and origin of every registered method, as text."""
-    records = []
-    for name, method in registered_methods().items():
-        version, summary, needs, *_ = _describe(method, fallback_spec().name)
-        records.append(
-            {"name": name, "version": version, "summary": summary, "needs": needs, "from": method.distribution}
-        )
-    return records
+def method_records() -> list[dict[str, Any]]:  # Any: JSON
+    """Returns every registered method: who it is, what it needs, and what of that is missing on the embedded set."""
+    dataset = fallback_spec().name
+    return [_method_record(name, method, dataset) for name, method in registered_methods().items()]
 
 
-def _describe(method: MethodFactory, dataset: str) -> tuple[str, ...]:
+def _method_record(name: str, method: MethodFactory, dataset: str) -> dict[str, Any]:  # Any: JSON
     try:
-        missing = method.missing(dataset)
-        return (
-            method.info.version,
-            method.info.summary,
-            "; ".join(method.needs) or "-",
-            f"no, without {'; '.join(missing)}" if missing else "yes",
-            " ".join(method.parameters) or "-",
-        )
+        return {
+            "name": name,
+            "version": method.info.version,
+            "summary": method.info.summary,
+            "needs": list(method.needs),
+            "missing": method.missing(dataset),
+            "options": list(method.options),
+            "from": method.distribution,
+        }
     except PluginError as error:
-        return "-", f"cannot be used: {error}", "-", "no", "-"
+        return {"name": name, "error": str(error), "from": method.distribution}
 
 
-def _dataset_row(spec: DatasetSpec) -> tuple[str, ...]:
-    return spec.name, spec.title, spec.shows, source(DATASETS.points[spec.name])
+def _metric_records() -> list[dict[str, Any]]:  # Any: JSON
+    from fsbench.scores.metrics import METRICS  # brings what scores, which methods are listed without
+
+    return [
+        {
+            "name": metric.name,
+            "summary": metric.long_name,
+            "unit": metric.unit,
+            "better": metric.is_better,
+            "scope": metric.scope,
+            "both_empty": metric.both_empty,
+            "truth_empty": metric.truth_empty,
+            "pred_empty": metric.pred_empty,
+            "from": source(METRICS.points[metric.name]),
+        }
+        for metric in METRICS.usable()
+    ]
 
 
-def _metric_row(metric: Metric) -> tuple[str, ...]:
-    empty = (f"{value:g}" for value in (metric.both_empty, metric.truth_empty, metric.pred_empty))
-    what = (metric.name, metric.long_name, metric.unit, metric.is_better, metric.scope)
-    return *what, *empty, source(METRICS.points[metric.name])
+def listing(what: Kind, width: int | None = None) -> str:
+    """Returns a table of the methods, datasets, protocols or metrics.
+
+    Args:
+        what: Which.
+        width: Columns of the terminal; None for as many as it takes.
+    """
+    if what == "methods":
+        head = (*_HEADS[what], f"runs now on {fallback_spec().name}")
+        return columns([head, *map(_method_row, method_records())], width)
+    return columns([_HEADS[what], *(tuple(map(_shown, record.values())) for record in records(what))], width)
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _method_row(record: dict[str, Any]) -> Sequence[str]:  # Any: JSON
+    if "error" in record:
+        return record["name"], "-", f"cannot be used: {record['error']}", "-", "no"
+    missing = "; ".join(record["missing"])
+    runs = f"no, without {missing}" if missing else "yes"
+    return record["name"], record["version"], record["summary"], "; ".join(record["needs"]) or "-", runs

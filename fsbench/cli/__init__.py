@@ -16,6 +16,7 @@ from fsbench.cli.boards import leaderboard
 from fsbench.cli.boards import submit
 from fsbench.cli.building import build_splits
 from fsbench.cli.building import verify
+from fsbench.cli.listing import describe
 from fsbench.cli.listing import list_
 from fsbench.cli.looking import show
 from fsbench.cli.running import evaluate
@@ -70,6 +71,7 @@ for command in (
     compare,
     convert,
     demo,
+    describe,
     evaluate,
     export,
     leaderboard,

@@ -4,17 +4,23 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from fsbench.cli.options import Command
+from fsbench.cli.options import complete_methods
 from fsbench.cli.options import data_root_option
 from fsbench.cli.options import dataset_option
 from fsbench.cli.options import folds_option
 from fsbench.cli.options import json_option
 from fsbench.cli.options import splits_option
+from fsbench.cli.options import terminal_width
 
-__all__ = ["list_"]
+if TYPE_CHECKING:
+    from fsbench.listing import Kind
+
+__all__ = ["describe", "list_"]
 
 
 @click.group("list")
@@ -23,33 +29,59 @@ def list_() -> None:
 
 
 @list_.command()
-def methods() -> None:
-    """List the methods, what each needs, and whether it can run now."""
-    _print_named("methods")
+@json_option
+def methods(as_json: bool) -> None:
+    """List the methods, what each needs, and whether it can run now; see also 'fsbench describe METHOD'."""
+    _print_named("methods", as_json)
 
 
 @list_.command()
-def datasets() -> None:
+@json_option
+def datasets(as_json: bool) -> None:
     """List the datasets."""
-    _print_named("datasets")
+    _print_named("datasets", as_json)
 
 
 @list_.command()
-def protocols() -> None:
+@json_option
+def protocols(as_json: bool) -> None:
     """List the protocols with their signatures."""
-    _print_named("protocols")
+    _print_named("protocols", as_json)
 
 
 @list_.command()
-def metrics() -> None:
+@json_option
+def metrics(as_json: bool) -> None:
     """List the metrics: what each is, and what it gives where masks are empty."""
-    _print_named("metrics")
+    _print_named("metrics", as_json)
 
 
-def _print_named(what: str) -> None:
+def _print_named(what: "Kind", as_json: bool) -> None:
     from fsbench.listing import listing
+    from fsbench.listing import records
 
-    click.echo(listing(what))
+    click.echo(json.dumps(records(what), indent=1) if as_json else listing(what, terminal_width()))
+
+
+@click.command()
+@click.argument("method", shell_complete=complete_methods)
+@json_option
+def describe(method: str, as_json: bool) -> None:
+    """Describe a method: who made it, what it needs, whether it can run here, and its options.
+
+    METHOD is a registered name, module:attr or FILE.py:Class.
+
+    \b
+    Example:
+      fsbench describe colour-prototype
+    """
+    from fsbench.datasets.catalogue import fallback_spec
+    from fsbench.methods.description import describe as describe_method
+    from fsbench.methods.description import description_text
+    from fsbench.methods.registry import find_method
+
+    described = describe_method(find_method(method), fallback_spec().name)
+    click.echo(json.dumps(described, indent=1) if as_json else description_text(described, terminal_width()))
 
 
 def _of_manifest(command: Command) -> Command:

@@ -1,15 +1,21 @@
 """Options that several commands take, and how the text of one is read."""
 
+import os
+import shutil
+import sys
 from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from typing import TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 __all__ = [
     "Command",
     "backbone_option",
+    "complete_methods",
     "data_root_option",
     "dataset_option",
     "described_option",
@@ -20,18 +26,57 @@ __all__ = [
     "json_option",
     "key_and_value",
     "keyed",
+    "method_option",
     "method_options",
     "protocol_option",
     "splits_option",
+    "terminal_width",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])  # Any: a click command's parameters
 
 
+def complete_methods(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Returns the registered methods that begin so, or else files."""
+    from fsbench.methods.registry import registered_methods
+
+    return _beginning(registered_methods(), begun) or [CompletionItem(begun, type="file")]
+
+
+def _complete_datasets(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    from fsbench.datasets.catalogue import DATASETS
+
+    return _beginning(DATASETS.points, begun) or [CompletionItem(begun, type="file")]
+
+
+def _complete_protocols(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    from fsbench.protocol import PROTOCOLS
+
+    return _beginning(PROTOCOLS.points, begun)
+
+
+def _beginning(names: Iterable[str], begun: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names if name.startswith(begun)]
+
+
+def method_option(name: str = "method", about: str = "", default: str | None = None) -> Callable[[Command], Command]:
+    """Returns the option `--method`, which is handed on under `name` and required unless it has a default."""
+    return click.option(
+        "--method",
+        name,
+        metavar="NAME",
+        required=default is None,
+        default=default,
+        show_default=default is not None,
+        shell_complete=complete_methods,
+        help=about or "A registered method, module:attr, or FILE.py:Class.",
+    )
+
+
 def dataset_option(about: str = "", default: str = "as in evaluate") -> Callable[[Command], Command]:
     """Returns the option `--dataset`: a name or a YAML file; `default` says in its help what is taken without one."""
     text = f"{about}  [default: {default}]" if about else f"[default: {default}]"
-    return click.option("--dataset", metavar="NAME|FILE", help=text)
+    return click.option("--dataset", metavar="NAME|FILE", shell_complete=_complete_datasets, help=text)
 
 
 def described_option(about: str) -> Callable[[Command], Command]:
@@ -112,9 +157,13 @@ def _folds(texts: tuple[str, ...]) -> tuple[int, ...]:
 
 def protocol_option(command: Command) -> Command:
     """Adds `--protocol`, as a name."""
-    return click.option("--protocol", default="standard", show_default=True, help="See 'fsbench list protocols'.")(
-        command
-    )
+    return click.option(
+        "--protocol",
+        default="standard",
+        show_default=True,
+        shell_complete=_complete_protocols,
+        help="See 'fsbench list protocols'.",
+    )(command)
 
 
 def keyed(pairs: tuple[str, ...], **named: str | int | None) -> dict[str, str]:
@@ -142,3 +191,9 @@ def integers(text: str, option: str = "--draws") -> tuple[int, ...]:
     if not numbers:
         raise click.BadParameter(f"{text!r} names none.", param_hint=option)
     return tuple(sorted(numbers))
+
+
+def terminal_width() -> int | None:
+    """Returns the columns of the terminal that stdout is; None where it is none, and `COLUMNS` does not say."""
+    is_known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return shutil.get_terminal_size().columns if is_known else None

@@ -13,6 +13,7 @@ from fsbench.cli.options import folds_option
 from fsbench.cli.options import integers
 from fsbench.cli.options import json_option
 from fsbench.cli.options import keyed
+from fsbench.cli.options import method_option
 from fsbench.cli.options import method_options
 from fsbench.cli.options import protocol_option
 from fsbench.cli.options import splits_option
@@ -23,7 +24,7 @@ FINISHED_WITH_FAILURES = 5
 
 
 @click.command()
-@click.option("--method", "method_name", required=True, metavar="NAME", help="A registered method, or module:attr.")
+@method_option("method_name")
 @folds_option
 @dataset_option(default="the dataset under the data root, else the embedded one")
 @data_root_option

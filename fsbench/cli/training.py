@@ -11,6 +11,7 @@ from fsbench.cli.options import data_root_option
 from fsbench.cli.options import dataset_option
 from fsbench.cli.options import key_and_value
 from fsbench.cli.options import keyed
+from fsbench.cli.options import method_option
 from fsbench.cli.options import method_options
 from fsbench.cli.options import splits_option
 
@@ -18,7 +19,7 @@ __all__ = ["convert", "train"]
 
 
 @click.command()
-@click.option("--method", required=True, metavar="NAME", help="A registered method, or module:attr.")
+@method_option()
 @click.option("--fold", type=int, required=True, help="The fold whose base classes to train on.")
 @dataset_option()
 @data_root_option
@@ -82,7 +83,7 @@ def train(
 @click.command()
 @click.argument("checkpoint", type=click.Path(exists=True, path_type=Path))
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--method", "method_name", default="cma", show_default=True, help="The method that the weights are for.")
+@method_option("method_name", "The method that the weights are for.", "cma")
 @backbone_option
 @method_options
 @click.option("--half", is_flag=True, help="Write numbers of 16 bits: half the size, and nearly the same masks.")

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fsbench.datasets.completing import complete
-from fsbench.datasets.described import is_description
-from fsbench.datasets.described import read_description
 from fsbench.datasets.folder import FolderDataset
 from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import MinimalDataset
@@ -45,6 +43,9 @@ def dataset_spec(name: str) -> DatasetSpec:
         DataError: The name is unknown, or the file is missing, wrong, or describes a set with a registered name.
         PluginError: The package that registers it cannot be used.
     """
+    from fsbench.datasets.described import is_description  # takes longer than listing what can be named
+    from fsbench.datasets.described import read_description
+
     if not is_description(name):
         return DATASETS.get(name)
     spec = read_description(Path(name))

@@ -7,11 +7,14 @@ with all sentences of the video at once. Axis letters: `K` support frames, `T` q
 
 from collections.abc import Callable
 from collections.abc import Hashable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from typing import Protocol
 from typing import runtime_checkable
+from typing import TYPE_CHECKING
 from typing import TypeVar
 
 import numpy as np
@@ -19,7 +22,25 @@ import numpy.typing as npt
 
 from fsbench.memo import Memo
 
-__all__ = ["Clip", "Fold", "Method", "MethodInfo", "Shot", "Support"]
+if TYPE_CHECKING:
+    from fsbench.training.job import TrainingJob
+
+__all__ = [
+    "OPTIONAL",
+    "Clip",
+    "Convertible",
+    "Fold",
+    "HasNeeds",
+    "HasParameters",
+    "KnowsMissing",
+    "Method",
+    "MethodInfo",
+    "Pins",
+    "ShipsCheckpoint",
+    "Shot",
+    "Support",
+    "Trainable",
+]
 
 T = TypeVar("T")
 
@@ -67,8 +88,8 @@ class Shot:
     """Annotated frames of one support video.
 
     Attributes:
-        frames: uint8 [K, H, W, 3], RGB, read-only.
-        masks: bool [K, H, W], the object that `sentence` names, read-only.
+        frames: uint8 [K, H, W, 3], RGB, the method's own.
+        masks: bool [K, H, W], the object that `sentence` names, the method's own.
         sentence: The sentence.
     """
 
@@ -87,8 +108,12 @@ class Support:
 class Clip:
     """A query video, without any ground truth.
 
+    The frames are the method's own for one support set, so `torch.from_numpy(clip.frames)` shares them without a
+    warning, and what a method does to them reaches no other support set. What `memo` keeps does: compute it from frames
+    as they came.
+
     Attributes:
-        frames: uint8 [T, H, W, 3], RGB, read-only.
+        frames: uint8 [T, H, W, 3], RGB.
         output_size: (height, width) at which the protocol wants the masks.
     """
 
@@ -102,6 +127,12 @@ class Clip:
         self.frames = frames
         self.output_size = output_size or (frames.shape[1], frames.shape[2])
         self._memo = Memo(memo_limit)
+
+    def copy(self) -> "Clip":
+        """Returns a clip with frames of its own and this one's memo, for one support set."""
+        clip = Clip(self.frames.copy(), self.output_size)
+        clip._memo = self._memo
+        return clip
 
     def anew(self) -> "Clip":
         """Returns a clip of the same frames with an empty memo, for values that no other support set can use.
@@ -128,14 +159,12 @@ class Method(Protocol):
     keyword parameters are the method's options; `checkpoint` and `device`, if there, receive `--checkpoint` and
     `--device`. A method must be deterministic: the same calls give the same masks in any process and in any order.
 
-    More is found if it is there. Of the factory: `needs`, short texts that say what the method cannot do without
-    ("pip install 'fsbench[weights]'"); the static method `missing(dataset)`, which returns those of them that are not
-    there; the static method `shipped_checkpoint(dataset, fold)`, which returns the path of weights that the method
-    brings along, or None; and `pin(options)`, which returns the options with names that can move, such as a branch of a
-    model hub, replaced by what they stand for now, so that the run records it. A method with the option `checkpoint`
-    that states no needs counts as one that needs weights. Of the method: `train(job)`, which returns the
-    path of a checkpoint (see `fsbench.training.job`); `convert(out, half)`, which writes its checkpoint anew; and
-    `num_parameters`, the size of its model once it is prepared.
+    A factory's option `device` receives a device that is there ("cuda", "mps" or "cpu"), never "auto". What its
+    docstring says of an option under `Args:` is shown by `fsbench describe`.
+
+    More is found if it is there, under the names of the protocols below: of the factory `HasNeeds`, `KnowsMissing`,
+    `ShipsCheckpoint` and `Pins`, of the method `Trainable`, `Convertible` and `HasParameters`. A method with the option
+    `checkpoint` that states no needs counts as one that needs weights. A name that is nearly one of these is an error.
     """
 
     info: MethodInfo
@@ -146,7 +175,7 @@ class Method(Protocol):
     def adapt(self, support: Support) -> Any:  # Any: what a method learns from a support set is its own business
         """Returns what `segment` needs to know of a support set; must leave the method itself unchanged."""
 
-    def segment(self, adapted: Any, clip: Clip, expressions: Sequence[str]) -> npt.NDArray[np.bool_]:
+    def segment(self, adapted: Any, clip: Clip, expressions: Sequence[str]) -> Any:  # Any: a tensor will do, too
         """Segments the object that each sentence names in every frame.
 
         Args:
@@ -155,5 +184,71 @@ class Method(Protocol):
             expressions: N sentences about this clip.
 
         Returns:
-            bool [N, T, H, W] with (H, W) = `clip.output_size`.
+            bool [N, T, H, W] with (H, W) = `clip.output_size`: an array, or a tensor of torch on any device.
         """
+
+
+@runtime_checkable
+class HasNeeds(Protocol):
+    """A factory that says what its method cannot do without, in short texts ("pip install 'fsbench[weights]'")."""
+
+    needs: Sequence[str]
+
+
+@runtime_checkable
+class KnowsMissing(Protocol):
+    """A factory that knows what of its needs is not there."""
+
+    def missing(self, dataset: str) -> Sequence[str]:
+        """Returns those of `needs` without which the method cannot run on a dataset with no option given."""
+
+
+@runtime_checkable
+class ShipsCheckpoint(Protocol):
+    """A factory whose method brings weights along."""
+
+    def shipped_checkpoint(self, dataset: str, fold: int) -> Path | None:
+        """Returns the path of the weights for a fold of a dataset; None if there are none."""
+
+
+@runtime_checkable
+class Pins(Protocol):
+    """A factory some of whose options name what can move, such as a branch of a model hub."""
+
+    def pin(self, options: Mapping[str, Any]) -> dict[str, Any]:  # Any: see MethodFactory.resolve
+        """Returns the options with such names replaced by what they stand for now, so that the run records it."""
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """A method that can be trained."""
+
+    def train(self, job: "TrainingJob") -> Path:
+        """Trains on the base classes of a fold; returns what `--checkpoint` takes."""
+
+
+@runtime_checkable
+class Convertible(Protocol):
+    """A method that has a form of its own for checkpoints."""
+
+    def convert(self, out: Path, *, half: bool) -> None:
+        """Writes its checkpoint anew into a folder, in half precision if so asked."""
+
+
+@runtime_checkable
+class HasParameters(Protocol):
+    """A method that knows, once it is prepared, the size of its model."""
+
+    num_parameters: int
+
+
+# The names of the optional half, and whether each is called.
+OPTIONAL: Mapping[str, bool] = {
+    "needs": False,
+    "missing": True,
+    "shipped_checkpoint": True,
+    "pin": True,
+    "train": True,
+    "convert": True,
+    "num_parameters": False,
+}

@@ -1,22 +1,38 @@
-"""How methods are found: entry points of installed packages, or `module:attr` named by the user."""
+"""How methods are found: by entry points of installed packages, as `module:attr` or `FILE.py:Class`, or as they are."""
 
-import inspect
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import fields
 from functools import cached_property
-from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 from typing import TYPE_CHECKING
 
+from fsbench.errors import FsbenchError
 from fsbench.errors import PluginError
 from fsbench.errors import suggestion
+from fsbench.methods.checking import check_method
+from fsbench.methods.checking import check_names
+from fsbench.methods.contract import Convertible
+from fsbench.methods.contract import HasNeeds
+from fsbench.methods.contract import KnowsMissing
 from fsbench.methods.contract import Method
 from fsbench.methods.contract import MethodInfo
+from fsbench.methods.contract import Pins
+from fsbench.methods.contract import ShipsCheckpoint
+from fsbench.methods.contract import Trainable
+from fsbench.methods.devices import real_device
+from fsbench.methods.handed import Handed
+from fsbench.methods.loading import absolute
+from fsbench.methods.loading import failure
+from fsbench.methods.loading import load
+from fsbench.methods.options import Option
+from fsbench.methods.options import read_options
+from fsbench.methods.options import REQUIRED
+from fsbench.registry import source
 
 if TYPE_CHECKING:
     from fsbench.training.job import TrainingJob
@@ -29,52 +45,79 @@ WEIGHTS = "weights: --checkpoint"  # what a method needs that takes a checkpoint
 
 @dataclass(frozen=True)
 class MethodFactory:
-    """A registered method, not made yet.
+    """A method that can be made, not made yet. It is small, and means the same in any process and working folder.
 
     Attributes:
-        target: `module:attr` of the factory.
+        target: `module:attr` or `FILE.py:Class` of the factory; of what is handed over, its class.
         distribution: Name and version of the package that registers it; empty for one named by the user.
+        name: The name that it is registered under; empty for one named by the user.
+        folder: Where its module is looked for first; empty for one that is installed.
+        handed: A class, or a method itself, that comes from Python.
     """
 
     target: str
     distribution: str
+    name: str = ""
+    folder: str = ""
+    handed: Handed | None = None
+
+    def __getstate__(self) -> dict[str, Any]:  # Any: fields
+        """Leaves out what was imported: another process does that by itself."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
     @cached_property
-    def factory(self) -> Callable[..., Method]:
-        """The factory itself. Raises PluginError if it cannot be imported."""
-        module, _, attribute = self.target.partition(":")
+    def factory(self) -> Any:  # Any: a callable that makes methods, with whatever the contract's optional half has
+        """The factory itself, or the method if one was handed over. Raises PluginError if it cannot be imported."""
         try:
-            factory: Any = import_module(module)
-            for name in attribute.split("."):
-                factory = getattr(factory, name)
-        except (ImportError, AttributeError) as error:
-            source = f" (registered by {self.distribution})" if self.distribution else ""
-            raise PluginError(f"{self.target}{source} cannot be imported: {error}. Install what it needs.") from error
-        made: Callable[..., Method] = factory
+            made: Any = self.handed.thing if self.handed else load(self.target, self.folder)
+        except PluginError as error:
+            raise PluginError(f"{self.who}: {error}") from error.__cause__
+        if not (callable(made) or isinstance(getattr(made, "info", None), MethodInfo)):
+            raise PluginError(f"{self.who} is a {type(made).__name__}. See 'Your method' in the README.")
+        check_names(made, self.who)
         return made
 
     @property
+    def who(self) -> str:
+        """The method in messages."""
+        source = f" (registered by {self.distribution})" if self.distribution else ""
+        return f"Method {self.name or self.target!r}{source}"
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it is a method already, which takes no options any more."""
+        return self.handed is not None and not isinstance(self.factory, type) and isinstance(self.factory, Method)
+
+    @property
     def info(self) -> MethodInfo:
-        """What the factory says of its method. Raises PluginError if it says nothing."""
+        """What the factory says of its method.
+
+        Raises:
+            PluginError: It says nothing, or another name than the one that it is registered under.
+        """
         info = getattr(self.factory, "info", None)
         if not isinstance(info, MethodInfo):
             raise PluginError(
-                f"{self.target} has no attribute 'info' of type MethodInfo. See 'Your method' in the README."
+                f"{self.who} has no attribute 'info' of type MethodInfo. See 'Your method' in the README."
             )
+        if self.name and info.name != self.name:
+            raise PluginError(f"{self.who} calls itself {info.name!r} in its info. Give both the same name.")
         return info
 
-    @property
-    def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """The factory's keyword parameters: the options of the method."""
-        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-        found = inspect.signature(self.factory).parameters
-        return {name: parameter for name, parameter in found.items() if parameter.kind in kinds}
+    @cached_property
+    def options(self) -> Mapping[str, Option]:
+        """The method's options by name: the factory's keyword parameters. Raises PluginError if they cannot be read."""
+        try:
+            return {} if self.is_made else read_options(self.factory)
+        except PluginError as error:
+            raise PluginError(f"{self.who}: {error}") from error.__cause__
 
     @property
     def needs(self) -> tuple[str, ...]:
         """What the method cannot do without: the factory's `needs`, or weights if it takes a checkpoint."""
-        default = (WEIGHTS,) if "checkpoint" in self.parameters else ()
-        return tuple(getattr(self.factory, "needs", default))
+        if isinstance(self.factory, HasNeeds):
+            return tuple(self.factory.needs)
+        return (WEIGHTS,) if "checkpoint" in self.options else ()
 
     def missing(self, dataset: str) -> list[str]:
         """Returns what of `needs` is not there, so that the method cannot run on a dataset with no option given.
@@ -82,12 +125,11 @@ class MethodFactory:
         The factory's `missing(dataset)` knows; without one, weights are missing that the method does not bring along,
         and all else that it needs is taken to be there.
         """
-        find: Callable[[str], Iterable[str]] | None = getattr(self.factory, "missing", None)
-        if find is not None:
-            return list(find(dataset))
+        if isinstance(self.factory, KnowsMissing):
+            return list(self.factory.missing(dataset))
         # Folds count from 1, but the one of a cross-domain set is 0.
         is_shipped = any(self.shipped_checkpoint(dataset, fold) for fold in (0, 1))
-        return [] if is_shipped or "checkpoint" not in self.parameters else [WEIGHTS]
+        return [] if is_shipped or "checkpoint" not in self.options else [WEIGHTS]
 
     def resolve(self, options: Mapping[str, Any]) -> dict[str, Any]:  # Any: whatever the factory's annotations say
         """Returns all options of the method: those given, converted to the annotated type, and the defaults.
@@ -95,30 +137,37 @@ class MethodFactory:
         Raises:
             PluginError: An option is unknown, missing, or of another type.
         """
-        from pydantic import TypeAdapter
-        from pydantic import ValidationError
-
-        from fsbench.records import first_problem
-
-        parameters = self.parameters
         name = self.info.name
+        if self.is_made:
+            if options:
+                raise PluginError(f"Method {name!r} is made already: give {', '.join(options)} to its constructor.")
+            return self._state()
         for key in options:
-            if key not in parameters:
-                raise PluginError(f"Method {name!r} has no option {key!r}. {suggestion(key, parameters)}")
+            if key not in self.options:
+                raise PluginError(f"Method {name!r} has no option {key!r}. {suggestion(key, self.options)}")
         resolved: dict[str, Any] = {}
-        for key, parameter in parameters.items():
+        for key, option in self.options.items():
             if key not in options:
-                if parameter.default is inspect.Parameter.empty:
+                if option.default is REQUIRED:
                     raise PluginError(f"Method {name!r} needs the option {key!r}: give --option {key}=VALUE.")
-                resolved[key] = parameter.default
+                resolved[key] = option.default
                 continue
-            annotation = Any if parameter.annotation is inspect.Parameter.empty else parameter.annotation
             try:
-                resolved[key] = TypeAdapter(annotation).validate_python(options[key])
-            except ValidationError as error:
-                what = first_problem(error)
-                raise PluginError(f"Method {name!r}: option {key}={options[key]!r}: {what}.") from error
+                resolved[key] = option.read(options[key])
+            except PluginError as error:
+                raise PluginError(f"Method {name!r}: {error}") from error.__cause__
         return resolved
+
+    def _state(self) -> dict[str, Any]:  # Any: see `resolve`
+        """Returns what tells a method that was handed over from others of its class."""
+        assert self.handed is not None, "only such a method is made already"
+        own = read_options(type(self.factory))
+        known = {key: getattr(self.factory, key) for key in own if hasattr(self.factory, key)}
+        if len(known) == len(own) and all(
+            isinstance(v, bool | int | float | str | Path | None) for v in known.values()
+        ):
+            return known
+        return {"state": self.handed.digest}
 
     def pin(self, options: Mapping[str, Any]) -> dict[str, Any]:  # Any: see `resolve`
         """Returns resolved options in which what can move is named by what it is now: the factory's `pin(options)`.
@@ -126,20 +175,35 @@ class MethodFactory:
         Raises:
             PluginError: What the options name is not to be had.
         """
-        pin: Callable[[Mapping[str, Any]], dict[str, Any]] | None = getattr(self.factory, "pin", None)
-        return pin(options) if pin else dict(options)
+        return self.factory.pin(options) if isinstance(self.factory, Pins) and not self.is_made else dict(options)
 
     def create(self, options: Mapping[str, Any]) -> Method:  # Any: see `resolve`
-        """Makes the method. Raises PluginError for wrong options, or for an object that is no method."""
-        method = self.factory(**self.resolve(options))
-        if not isinstance(method, Method):
-            raise PluginError(f"{self.target} made a {type(method).__name__}, which lacks prepare, adapt or segment.")
-        return method
+        """Makes the method, in the process and on the machine where it is to work.
+
+        Raises:
+            PluginError: Options are wrong, a device is not there, the constructor fails, or what it makes is no method.
+        """
+        if self.is_made:
+            method: Any = self.factory
+        else:
+            given = self.resolve(options)
+            if isinstance(given.get("device"), str):
+                given["device"] = real_device(given["device"])
+            try:
+                method = self.factory(**given)
+            except FsbenchError:
+                raise
+            except (Exception, SystemExit) as error:  # a method's constructor may do whatever it likes
+                raise PluginError(f"{self.who} cannot be made: {failure(error)}.") from error
+        check_method(method, self.who)
+        made: Method = method
+        return made
 
     def shipped_checkpoint(self, dataset: str, fold: int) -> Path | None:
         """Returns the weights that the method brings along for a fold of a dataset; None if it brings none."""
-        find: Callable[[str, int], Path | None] | None = getattr(self.factory, "shipped_checkpoint", None)
-        return find(dataset, fold) if find else None
+        if self.is_made or not isinstance(self.factory, ShipsCheckpoint):
+            return None
+        return self.factory.shipped_checkpoint(dataset, fold)
 
     def train(self, options: Mapping[str, Any], job: "TrainingJob") -> Path:  # Any: see `resolve`
         """Trains the method: its method `train(job)`.
@@ -150,10 +214,10 @@ class MethodFactory:
         Raises:
             PluginError: The method cannot be trained.
         """
-        train: Callable[[TrainingJob], Path] | None = getattr(self.create(options), "train", None)
-        if train is None:
+        method = self.create(options)
+        if not isinstance(method, Trainable):
             raise PluginError(f"Method {self.info.name!r} cannot be trained.")
-        return train(job)
+        return method.train(job)
 
     def convert(self, options: Mapping[str, Any], out: Path, *, half: bool = False) -> None:  # Any: see `resolve`
         """Writes the method's checkpoint in the method's own form, if it has one: its method `convert(out, half=half)`.
@@ -166,10 +230,10 @@ class MethodFactory:
         Raises:
             PluginError: The method has no form of its own.
         """
-        convert = getattr(self.create(options), "convert", None)
-        if convert is None:
+        method = self.create(options)
+        if not isinstance(method, Convertible):
             raise PluginError(f"Method {self.info.name!r} has no checkpoints of its own form.")
-        convert(out, half=half)
+        method.convert(out, half=half)
 
 
 def registered_methods(found: Iterable[EntryPoint] | None = None) -> dict[str, MethodFactory]:
@@ -183,22 +247,33 @@ def registered_methods(found: Iterable[EntryPoint] | None = None) -> dict[str, M
     """
     methods: dict[str, MethodFactory] = {}
     for point in sorted(entry_points(group=GROUP) if found is None else found):
-        source = f"{point.dist.name} {point.dist.version}" if point.dist else ""
-        method = MethodFactory(point.value, source)
+        method = MethodFactory(point.value, source(point), point.name)
         other = methods.setdefault(point.name, method)
         if other != method:
             raise PluginError(
                 f"Method {point.name!r} is registered twice: by {other.distribution} ({other.target}) and by "
-                f"{source} ({point.value}). Uninstall one, or name the one that you mean as module:attr."
+                f"{method.distribution} ({point.value}). Uninstall one, or name the one that you mean as module:attr."
             )
     return methods
 
 
-def find_method(name: str) -> MethodFactory:
-    """Returns the method of a registered name or of a `module:attr`. Raises PluginError if there is none."""
-    if ":" in name:
-        return MethodFactory(name, "")
+def find_method(method: str | type | Method) -> MethodFactory:
+    """Returns the method that is meant.
+
+    Args:
+        method: A registered name; `module:attr`, where the module may be in the working folder; `FILE.py:Class`; or,
+            from Python, a class, or a method itself, which is used as it is (in other processes as a pickled copy).
+
+    Raises:
+        PluginError: There is none of this name.
+    """
+    if not isinstance(method, str):
+        kind = method if isinstance(method, type) else type(method)
+        return MethodFactory(f"{kind.__module__}:{kind.__qualname__}", "", handed=Handed(method))
+    if ":" in method:
+        return MethodFactory(absolute(method), "", folder=str(Path.cwd()))
     methods = registered_methods()
-    if name not in methods:
-        raise PluginError(f"There is no method {name!r}. {suggestion(name, methods)}")
-    return methods[name]
+    if method not in methods:
+        at = f" A file's method is {method}:CLASS." if method.endswith(".py") else ""
+        raise PluginError(f"There is no method {method!r}.{at} {suggestion(method, methods)}")
+    return methods[method]

@@ -90,6 +90,6 @@ def _given(request: Request, method: MethodFactory, fold: int) -> dict[str, str]
         if not path.exists():
             raise DataError(f"{path}: there is no checkpoint for fold {fold}. Check --checkpoint.")
         given["checkpoint"] = str(path)
-    if "device" in method.parameters:
+    if "device" in method.options:
         given.setdefault("device", request.device)
     return given

@@ -14,12 +14,12 @@ import pyarrow as pa
 from fsbench.datasets.reading import read_frames
 from fsbench.datasets.records import Dataset
 from fsbench.errors import FsbenchError
-from fsbench.errors import PluginError
 from fsbench.masks.predictions import prediction_table
 from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Fold
 from fsbench.methods.contract import Shot
 from fsbench.methods.contract import Support
+from fsbench.methods.outcome import as_masks
 from fsbench.methods.registry import MethodFactory
 from fsbench.protocol import Protocol
 from fsbench.running.cost import describe_hardware
@@ -130,8 +130,8 @@ class Worker:
             return [], {episode_id: str(error) for draw in unit.draws for episode_id in draw.episode_ids}
         parts, failures = [], {}
         for draw in unit.draws:
-            try:
-                masks = self._segment(unit, draw, clip)
+            try:  # the last one may do to the frames what it likes
+                masks = self._segment(unit, draw, clip if draw is unit.draws[-1] else clip.copy())
             except Exception as error:
                 if not self._setup.keep_going:
                     raise
@@ -159,18 +159,11 @@ class Worker:
             raise
         finally:
             self._seconds += time.perf_counter() - started
-        expected = (len(unit.sentences), len(unit.frames), *clip.output_size)
-        if not isinstance(masks, np.ndarray) or masks.dtype != np.bool_ or masks.shape != expected:
-            got = f"{masks.dtype} {masks.shape}" if isinstance(masks, np.ndarray) else type(masks).__name__
-            raise PluginError(
-                f"Method {info.name!r} returned {got} for video {unit.video_id!r}, expected a bool array {expected} "
-                "(sentences, frames, height, width of clip.output_size)."
-            )
-        return masks
+        shape = (len(unit.sentences), len(unit.frames), *clip.output_size)
+        return as_masks(masks, shape, f"Method {info.name!r}, video {unit.video_id!r}:")
 
     def _load_query(self, unit: Unit) -> tuple[Clip, npt.NDArray[np.integer]]:
         frames, label_maps = read_frames(self._dataset, unit.video_id, unit.frames)
-        frames.flags.writeable = False
         size = self._setup.protocol.output_size(*label_maps.shape[1:])
         return Clip(frames, size, self._setup.memo_limit), label_maps
 
@@ -179,6 +172,5 @@ class Worker:
         for shot in task.shots:
             frames, label_maps = read_frames(self._dataset, shot.video_id, shot.frames)
             masks = np.isin(label_maps, shot.object_ids)
-            frames.flags.writeable = masks.flags.writeable = False
             shots.append(Shot(frames, masks, shot.sentence))
         return Support(tuple(shots))

@@ -2,6 +2,7 @@
 
 import configparser
 import gc
+import warnings
 from typing import Any
 from typing import ClassVar
 
@@ -213,11 +214,44 @@ def test_no_ground_truth_of_a_query_can_be_reached_from_what_a_method_gets(tmp_p
     (query,) = [thing for thing in Watched.given if isinstance(thing, Clip)]
     allowed = [query.frames, support.shots[0].frames, support.shots[0].masks]
     assert query.frames.shape == (4, 24, 32, 3)
-    assert all(not array.flags.writeable for array in allowed)
     reached = arrays_within(Watched.given)
     assert len(reached) >= 3
     for array in reached:
         assert any(np.shares_memory(array, one) for one in allowed), (array.shape, array.dtype)
+
+
+class Torchy(Watched):
+    """Works on tensors that share the frames, writes into them, and returns a tensor."""
+
+    info = MethodInfo(name="torchy", version="1", summary="works with torch, in place")
+    seen: ClassVar[list[bytes]] = []
+
+    def adapt(self, support):
+        torch.from_numpy(support.shots[0].frames).zero_()
+
+    def segment(self, adapted, clip, expressions):
+        self.seen.append(clip.frames.tobytes())
+        frames = torch.from_numpy(clip.frames)
+        blue = frames[..., 2] > frames[..., 0]
+        frames.zero_()
+        return blue.expand(len(expressions), *blue.shape)
+
+
+def test_frames_reach_torch_without_a_warning_and_what_is_done_to_them_reaches_no_other_draw(tmp_path):
+    root = write_dataset(tmp_path / "mini-ref-davis", {"dog": 2})
+    names = tuple(f"{5 * t:05d}" for t in range(4))
+    shots = (ShotTask("dog-0", (1,), "the left dog", names[:2]),)
+    draws = tuple(DrawTask(SupportTask(f"f0/dog/d{d}", shots), (f"episode {d}",)) for d in range(3))
+    unit = Unit(0, "dog", "dog-1", names, ("the right dog",), ((2,),), draws)
+    protocol = named_protocol("standard")
+    factory = MethodFactory(f"{__name__}:Torchy", "")
+    Torchy.seen.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = Worker(WorkerSetup("mini-ref-davis", root, FOLD, factory, {}, protocol)).run(unit)
+    assert result.predictions.num_rows == 12
+    assert len(Torchy.seen) == 3
+    assert len(set(Torchy.seen)) == 1
 
 
 def test_every_registered_method_has_a_card():

@@ -8,7 +8,7 @@ from typing import Any
 from typing import ClassVar
 from typing import Literal
 
-from pydantic import Field
+from annotated_types import Ge
 
 from fsbench.methods import MethodInfo
 from fsbench_baselines.declaration import Declaration
@@ -104,7 +104,7 @@ class GroundedSAM2Options(HubOptions):
     tracker_weights: str = "facebook/sam2.1-hiera-large"
     tracker_revision: str = "main"
     short_side: int = 800
-    max_frames: Annotated[int, Field(ge=2)] = 100
+    max_frames: Annotated[int, Ge(2)] = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,7 @@ class SAM3Options(HubOptions):
     weights: str = "facebook/sam3"
     prompt: Literal["sentence", "noun-phrase"] = "sentence"
     objects: Literal["best", "all"] = "best"
-    max_frames: Annotated[int, Field(ge=2)] = 100
+    max_frames: Annotated[int, Ge(2)] = 100
 
 
 def _clipseg(name: str, summary: str, code: str) -> Declaration:

@@ -1,11 +1,16 @@
 import json
+import subprocess
+import sys
+
+import pytest
 
 
-def test_lists_name_what_can_be_named(fsbench):
+def test_lists_name_what_can_be_named(fsbench, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
     methods = fsbench("list", "methods").stdout
     (plain,) = [line for line in methods.splitlines() if line.startswith("colour-prototype ")]
     (weighty,) = [line for line in methods.splitlines() if line.startswith("referformer ")]
-    assert " yes " in plain
+    assert plain.endswith(" yes")
     assert "no, without weights: --checkpoint" in weighty
     assert "mini-ref-sail-vos" in fsbench("list", "datasets").stdout
     assert "tolerance=0.010" in fsbench("list", "protocols").stdout
@@ -29,3 +34,30 @@ def test_a_manifest_of_one_s_own_is_listed_as_json(fsbench, data):
     episodes = json.loads(fsbench("list", "episodes", "--splits", "mine", "--json").stdout)
     assert len(episodes) == sum(record["episodes"] for record in classes)
     assert episodes == json.loads(fsbench("list", "episodes", *manifest, "--json").stdout)
+
+
+@pytest.mark.parametrize("command", [("list", "methods"), ("list", "datasets"), ("describe", "cma")])
+def test_tables_are_no_wider_than_the_terminal(fsbench, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, fsbench(*command).stdout.splitlines())) <= 80
+
+
+def test_methods_are_listed_and_described_as_json(fsbench):
+    methods = {record["name"]: record for record in json.loads(fsbench("list", "methods", "--json").stdout)}
+    assert methods["referformer"]["missing"] == ["weights: --checkpoint"]
+    assert methods["colour-prototype"]["options"] == ["working_size", "iterations"]
+    described = json.loads(fsbench("describe", "colour-prototype", "--json").stdout)
+    assert described["summary"] == methods["colour-prototype"]["summary"]
+    named = [json.loads(fsbench("list", what, "--json").stdout) for what in ("datasets", "protocols")]
+    assert all("name" in record for records in named for record in records)
+
+
+def test_listing_and_describing_methods_need_no_heavy_package():
+    code = (
+        "import sys; from fsbench.cli import main; main(sys.argv[1:], standalone_mode=False); "
+        "heavy = {'torch', 'transformers', 'pandas', 'scipy', 'pyarrow', 'pydantic'}; "
+        "print(sorted(heavy & sys.modules.keys()))"
+    )
+    for command in (["list", "methods"], ["describe", "cma"], ["describe", "sam3"]):
+        done = subprocess.run([sys.executable, "-c", code, *command], check=True, capture_output=True, text=True)
+        assert done.stdout.endswith("\n[]\n")

@@ -1,6 +1,8 @@
 import click
 import pytest
+from click.shell_completion import ShellComplete
 
+from fsbench.cli import main
 from fsbench.cli.options import folds_option
 from fsbench.cli.options import integers
 from fsbench.cli.options import keyed
@@ -34,3 +36,25 @@ def test_folds_are_listed_or_repeated_in_the_order_given():
 
 def test_an_option_with_a_flag_of_its_own_wins_over_key_and_value():
     assert keyed(("backbone=a", "chunk=3"), backbone="b", max_frames=None) == {"backbone": "b", "chunk": "3"}
+
+
+@pytest.mark.parametrize(
+    ("words", "begun", "expected"),
+    [
+        (["evaluate", "--method"], "clip", ["clipseg", "clipseg-support"]),
+        (["train", "--method"], "dan", ["danet"]),
+        (["describe"], "sam", ["sam3"]),
+        (["evaluate", "--dataset"], "mini-ref-s", ["mini-ref-sail-vos", "mini-ref-shapes"]),
+        (["score", "--protocol"], "davis-2017-", ["davis-2017-unsupervised"]),
+    ],
+)
+def test_the_shell_completes_names(words, begun, expected):
+    found = ShellComplete(main, {}, "fsbench", "_FSBENCH_COMPLETE").get_completions(words, begun)
+    assert [(item.value, item.type) for item in found] == [(name, "plain") for name in expected]
+
+
+def test_what_is_no_name_is_completed_as_a_file():
+    complete = ShellComplete(main, {}, "fsbench", "_FSBENCH_COMPLETE")
+    for option in ("--method", "--dataset"):
+        (item,) = complete.get_completions(["evaluate", option], "./my")
+        assert item.type == "file"

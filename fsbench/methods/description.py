@@ -1,0 +1,85 @@
+"""What `fsbench describe` says of a method."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from fsbench.methods.options import Option
+from fsbench.methods.registry import MethodFactory
+from fsbench.text import columns
+
+__all__ = ["describe", "description_text"]
+
+
+def describe(method: MethodFactory, dataset: str) -> dict[str, Any]:  # Any: JSON
+    """Returns everything that a method says of itself, as JSON has it.
+
+    Args:
+        method: The method.
+        dataset: Name of the dataset on which it is asked whether it can run as it is.
+
+    Raises:
+        PluginError: It cannot be imported, or breaks the contract.
+    """
+    info = method.info
+    return {
+        "name": info.name,
+        "version": info.version,
+        "summary": info.summary,
+        "paper": info.paper,
+        "licence": info.licence,
+        "trained_on": list(info.trained_on),
+        "target": method.target,
+        "from": method.distribution,
+        "needs": list(method.needs),
+        "dataset": dataset,
+        "missing": method.missing(dataset),
+        "options": [_option(option) for option in method.options.values()],
+    }
+
+
+def _option(option: Option) -> dict[str, Any]:  # Any: JSON
+    return {
+        "name": option.name,
+        "type": option.type_name,
+        "required": option.is_required,
+        "default": option.shown_default,
+        "help": option.help,
+    }
+
+
+def description_text(described: Mapping[str, Any], width: int | None = None) -> str:  # Any: JSON
+    """Returns a description as text.
+
+    Args:
+        described: What `describe` returned.
+        width: Columns of the terminal; None for as many as it takes.
+    """
+    missing = described["missing"]
+    runs = f"no, without {'; '.join(missing)}" if missing else "yes"
+    facts = [
+        ("version", described["version"]),
+        ("what it is", described["summary"]),
+        ("paper", described["paper"]),
+        ("licence", described["licence"]),
+        ("trained on", "; ".join(described["trained_on"])),
+        ("from", f"{described['from']} ({described['target']})" if described["from"] else described["target"]),
+        ("needs", "; ".join(described["needs"])),
+        (f"runs now on {described['dataset']}", runs),
+    ]
+    head = columns([("method", described["name"]), *((key, value or "-") for key, value in facts)], width)
+    return f"{head}\n\n{_options_text(described['options'], width)}"
+
+
+def _options_text(options: Sequence[Mapping[str, Any]], width: int | None) -> str:  # Any: JSON
+    if not options:
+        return "It has no options."
+    rows = [
+        (o["name"], o["type"], "(give one)" if o["required"] else _shown(o["default"]), o["help"] or "-")
+        for o in options
+    ]
+    return columns([("option", "type", "default", "what it is"), *rows], width)
+
+
+def _shown(default: bool | int | float | str | None) -> str:
+    return "-" if default is None else str(default)
