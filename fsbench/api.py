@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fsbench.datasets.records import MinimalDataset
     from fsbench.leaderboard.compare import Compared
     from fsbench.leaderboard.entries import Entry
+    from fsbench.methods.contract import Method
     from fsbench.running.runs import Run
     from fsbench.splits.benchmark import Benchmark
     from fsbench.splits.build import BuildOptions
@@ -130,7 +131,7 @@ def build_splits(
 
 
 def evaluate(
-    method: str,
+    method: str | type | Method,
     benchmark: Benchmark,
     *,
     folds: Sequence[int] = (),
@@ -151,7 +152,7 @@ def evaluate(
     """Runs a method over the episodes of a benchmark and scores it, or goes on where an earlier call stopped.
 
     Args:
-        method: A registered name, or `module:attr`.
+        method: A registered name, `module:attr`, `FILE.py:Class`, a class, or an instance.
         benchmark: From `open_benchmark` or `build_splits`.
         folds: Empty for all.
         draws: Support draws; None for all.

@@ -10,6 +10,7 @@ from pathlib import Path
 from fsbench.errors import DataError
 from fsbench.errors import RunError
 from fsbench.files import for_fold
+from fsbench.methods.contract import Method
 from fsbench.methods.registry import find_method
 from fsbench.methods.registry import MethodFactory
 from fsbench.protocol import named_protocol
@@ -42,7 +43,7 @@ class Request:
         out: Folder of the run; None for `runs/<dataset>/<method>`, or `<method>.<variant>`.
     """
 
-    method: str
+    method: str | type | Method
     benchmark: Benchmark
     folds: Sequence[int] = ()
     draws: Sequence[int] | None = None

@@ -1,4 +1,5 @@
 import doctest
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from fsbench.errors import SubmissionError
 from fsbench.leaderboard import entries_from_runs
 from fsbench.leaderboard import write_entry
 from fsbench.splits.build import BuildOptions
+from tests.conftest import ROOT
 from tests.tiny import Reddish
 
 FRAMES = tuple(f"{t:05d}" for t in range(4))
@@ -149,3 +151,40 @@ def test_the_listed_methods_have_name_and_summary():
     found = fsbench.list_methods().set_index("name")
     assert found.loc["full-frame", "summary"]
     assert Reddish.info.name not in found.index
+
+
+SCRIPT = """import fsbench
+from fsbench.splits.build import BuildOptions
+from tests.fsbench.test_api import Patches
+from tests.tiny import Reddish
+
+if __name__ == "__main__":
+    bench = fsbench.build_splits(Patches(), options=BuildOptions(draws=2, frames=2))
+    run = fsbench.evaluate(Reddish(threshold=50), bench, workers=2)
+    floor = fsbench.evaluate("empty", bench)
+    print(fsbench.compare(run, floor))
+"""
+
+
+def test_a_script_of_twelve_lines_goes_from_a_dataset_of_its_own_to_a_table(tmp_path):
+    assert len(SCRIPT.splitlines()) <= 12
+    (tmp_path / "script.py").write_text(SCRIPT)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert lines[2].split() == ["J&F", "reddish", "empty", "difference", "95", "%", "interval", "p"]
+    assert any(line.startswith("red ") for line in lines)
+    result = fsbench.load_result(tmp_path / "runs/patches/reddish").results
+    assert next(iter(result.values())).identity.options["threshold"] == 50
+
+
+def test_a_class_an_instance_and_a_name_give_the_same_scores(tmp_path):
+    bench = fsbench.build_splits(Patches(), out=tmp_path / "splits", options=BuildOptions(draws=1, frames=2))
+    methods = {"class": Reddish, "instance": Reddish(), "name": "tests.tiny:Reddish"}
+    frames = [
+        fsbench.evaluate(method, bench, out=tmp_path / name).to_frame("frame").to_dict("records")
+        for name, method in methods.items()
+    ]
+    assert frames[0] == frames[1] == frames[2]
