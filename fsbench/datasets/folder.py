@@ -1,7 +1,6 @@
 """Datasets as folders: two metadata files in JSON, frames as pictures, label maps as palette PNG."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -9,11 +8,15 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from fsbench.datasets.metadata import read_bytes
+from fsbench.datasets.metadata import read_objects
+from fsbench.datasets.metadata import read_sentences
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
 from fsbench.datasets.records import Video
@@ -25,6 +28,7 @@ from fsbench.masks.labels import read_label_map_size
 
 __all__ = ["FolderDataset"]
 
+_Item = TypeVar("_Item")
 _Records = tuple[list[Video], list[ObjectTrack], list[Expression]]
 
 
@@ -84,25 +88,24 @@ class FolderDataset:
     def sources(self) -> Mapping[str, str]:
         """Returns the SHA-256 of each metadata file, by its path below the root."""
         names = (self._layout.metadata, self._layout.expressions)
-        return {name: hashlib.sha256(_read_bytes(self.root / name)).hexdigest() for name in names}
+        return {name: hashlib.sha256(read_bytes(self.root / name)).hexdigest() for name in names}
 
     @cached_property
     def _records(self) -> _Records:
         metadata = self.root / self._layout.metadata
         expressions = self.root / self._layout.expressions
-        objects_of = _read_videos(metadata)
-        texts_of = _read_videos(expressions)
+        objects_of = read_objects(metadata)["videos"]
+        texts_of = read_sentences(expressions)["videos"]
         records: _Records = ([], [], [])
-        for video_id in sorted(texts_of):
+        videos, objects, sentences = records
+        for video_id, text in sorted(texts_of.items()):
             if video_id not in objects_of:
                 raise DataError(f"{expressions}: video {video_id!r} is not in {metadata}. Fetch both from one release.")
-            try:
-                _append_records(records, video_id, objects_of[video_id], texts_of[video_id])
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise DataError(
-                    f"{metadata} or {expressions.name}: video {video_id!r} is not in the expected form "
-                    f"({type(error).__name__}: {error}). Compare it with the layout in the README."
-                ) from error
+            videos.append(Video(video_id, tuple(text["frames"])))
+            for object_id, item in sorted(objects_of[video_id]["objects"].items()):
+                objects.append(ObjectTrack(video_id, object_id, item["category"], tuple(item["frames"])))
+            for key, said in _by_id(text["expressions"]):
+                sentences.append(Expression(video_id, key, tuple(sorted(set(said["obj_id"]))), said["exp"]))
         return records
 
     @cached_property
@@ -119,43 +122,11 @@ class FolderDataset:
         return self.root / self._layout.annotations / _safe(video_id) / f"{_safe(name)}.png"
 
 
-def _append_records(records: _Records, video_id: str, meta: Any, text: Any) -> None:  # Any: JSON, checked on the way
-    videos, objects, expressions = records
-    videos.append(Video(video_id, tuple(text["frames"])))
-    for key, item in _by_id(meta["objects"]):
-        objects.append(ObjectTrack(video_id, int(key), item["category"], tuple(item["frames"])))
-    for key, item in _by_id(text["expressions"]):
-        expressions.append(Expression(video_id, key, _object_ids(item["obj_id"]), item["exp"]))
-
-
-def _object_ids(value: Any) -> tuple[int, ...]:  # Any: JSON
-    if isinstance(value, list):
-        return tuple(sorted({int(item) for item in value}))
-    return (int(value),)
-
-
-def _by_id(items: dict[str, Any]) -> list[tuple[str, Any]]:  # Any: JSON
+def _by_id(items: dict[str, _Item]) -> list[tuple[str, _Item]]:
     """Returns the items sorted by key, numbers by value."""
     if len(items) < 2:
         return list(items.items())
     return sorted(items.items(), key=lambda item: (len(item[0]), item[0]) if item[0].isdigit() else (1 << 30, item[0]))
-
-
-def _read_videos(path: Path) -> dict[str, Any]:  # Any: JSON
-    try:
-        videos = json.loads(_read_bytes(path))["videos"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not a metadata file of this layout ({error!r}). Fetch it again.") from error
-    if not isinstance(videos, dict):
-        raise DataError(f"{path}: 'videos' must map video ids to records. Fetch it again.")
-    return videos
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Check --data-root.") from error
 
 
 @contextmanager

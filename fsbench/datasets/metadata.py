@@ -1,0 +1,150 @@
+"""The two metadata files of a dataset in a folder, each one record type.
+
+What a file holds besides is not looked at. All that is looked at has the type that is written here, or is an error that
+names the file, the key, and what is allowed there.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+from typing import Any
+from typing import TypeVar
+
+from pydantic import AfterValidator
+from pydantic import BeforeValidator
+from pydantic import Field
+from pydantic import Strict
+from pydantic import TypeAdapter
+from pydantic import ValidationError
+from typing_extensions import TypedDict
+
+from fsbench.errors import DataError
+from fsbench.records import first_problem
+
+__all__ = ["ObjectsFile", "SentencesFile", "read_bytes", "read_objects", "read_sentences"]
+
+_MAX_OBJECT_ID = 2**16 - 1  # what a label map of 16 bits can hold
+
+_File = TypeVar("_File")
+
+
+def _all_different(names: list[str]) -> list[str]:
+    """Returns the names of a video's frames if each comes once."""
+    if len(set(names)) < len(names):
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise ValueError(f"{twice!r} is listed twice, a frame may be listed once")
+    return names
+
+
+def _object_id(value: object) -> object:
+    """Returns the number that a text such as "1" stands for; anything else as it is."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 9 else value
+
+
+def _listed(value: object) -> object:
+    """Returns the list of a single object; a list as it is."""
+    return value if isinstance(value, list) else [value]
+
+
+def _each_once(objects: object) -> object:
+    """Returns the objects of a video if no two keys, such as "1" and "01", stand for one id."""
+    if isinstance(objects, dict) and len({_object_id(key) for key in objects}) < len(objects):
+        raise ValueError(f"of the keys {', '.join(map(repr, objects))} two stand for one object")
+    return objects
+
+
+_Text = Annotated[str, Strict(), Field(min_length=1)]
+_Name = Annotated[str, Strict(), Field(min_length=1, max_length=200)]
+_Frames = Annotated[list[_Name], Strict(), Field(min_length=1), AfterValidator(_all_different)]
+_ObjectId = Annotated[int, Strict(), Field(ge=1, le=_MAX_OBJECT_ID), BeforeValidator(_object_id)]
+
+
+class _Object(TypedDict):
+    category: _Name
+    frames: _Frames
+
+
+class _ObjectsOfVideo(TypedDict):
+    objects: Annotated[dict[_ObjectId, _Object], BeforeValidator(_each_once)]
+
+
+class ObjectsFile(TypedDict):
+    """`meta.json`: the annotated objects of each video, by the index that they have in label maps."""
+
+    videos: dict[_Name, _ObjectsOfVideo]
+
+
+class _Sentence(TypedDict):
+    exp: _Text
+    obj_id: Annotated[list[_ObjectId], Field(min_length=1), BeforeValidator(_listed)]
+
+
+class _SentencesOfVideo(TypedDict):
+    frames: _Frames
+    expressions: dict[_Name, _Sentence]
+
+
+class SentencesFile(TypedDict):
+    """`meta_expressions.json`: the frames of each video, and its sentences; `obj_id` is one object or a list."""
+
+    videos: dict[_Name, _SentencesOfVideo]
+
+
+_OBJECTS = TypeAdapter(ObjectsFile)
+_SENTENCES = TypeAdapter(SentencesFile)
+
+
+def read_objects(path: Path) -> ObjectsFile:
+    """Reads `meta.json`. Raises DataError if it is not of its form."""
+    return _read(path, _OBJECTS)
+
+
+def read_sentences(path: Path) -> SentencesFile:
+    """Reads `meta_expressions.json`. Raises DataError if it is not of its form."""
+    return _read(path, _SENTENCES)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Reads a metadata file. Raises DataError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Check --data-root.") from error
+
+
+def _read(path: Path, form: TypeAdapter[_File]) -> _File:
+    content = read_bytes(path)
+    try:
+        return form.validate_python(json.loads(content, object_pairs_hook=_once, parse_constant=_no_number))
+    except ValidationError as error:
+        raise DataError(f"{path}: {first_problem(error)}{_found(error)}. {_REMEDY}") from error
+    except RecursionError as error:
+        raise DataError(f"{path}: is nested deeper than any metadata. {_REMEDY}") from error
+    except ValueError as error:  # no JSON, or no UTF-8
+        raise DataError(f"{path}: {error}. {_REMEDY}") from error
+
+
+_REMEDY = "Fetch the file again, or write it as the layout in the README says."
+
+
+def _found(error: ValidationError) -> str:
+    """Returns what is there instead, where it is a plain value."""
+    value = error.errors()[0]["input"]
+    return f"; it is {value!r}" if isinstance(value, bool | int | float | None) or _is_short(value) else ""
+
+
+def _is_short(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= 60
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: JSON
+    """Returns an object whose keys come once each: of two, JSON would drop the first without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} comes twice in one place")
+    return found
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number in JSON")
