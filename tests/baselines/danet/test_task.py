@@ -146,7 +146,7 @@ def test_a_training_leaves_what_can_be_evaluated(place, tmp_path):
     assert record["steps"] == 2
     assert load_checkpoint(checkpoint).config == DANetConfig(**SMALL)
     request = Request("danet", opened(place), device="cpu", folds=(2,), checkpoint=checkpoint, out=tmp_path)
-    ((_, result),) = evaluate_method(request, RunOptions()).items()
+    (result,) = evaluate_method(request, RunOptions()).results.values()
     assert result.episodes > 0
     assert not result.failures
 

@@ -53,7 +53,7 @@ def train(place, method, out, **changes):
 
 def evaluate(place, method, checkpoint, out):
     request = Request(method, opened(place), device="cpu", folds=(2,), checkpoint=checkpoint, out=out)
-    ((_, result),) = evaluate_method(request, RunOptions()).items()
+    (result,) = evaluate_method(request, RunOptions()).results.values()
     return result
 
 
