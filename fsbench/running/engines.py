@@ -17,6 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fsbench.errors import RunError
 from fsbench.errors import suggestion
@@ -157,7 +158,7 @@ def _ray(workers: int) -> RunUnits:
         raise RunError("--engine ray needs Ray: pip install 'fsbench[ray]'.") from error
     if not ray.is_initialized():
         ray.init(log_to_driver=False, configure_logging=False, include_dashboard=False)
-    remote = ray.remote(_Desk)
+    remote: Any = ray.remote(_Desk)  # Any: ray adds calls to a class that its type does not say
     actors = [remote.remote() for _ in range(workers)]
 
     def run(setup: WorkerSetup, units: Sequence[Unit]) -> Iterator[UnitResult]:
