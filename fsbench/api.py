@@ -141,6 +141,8 @@ def evaluate(
     device: str = "auto",
     protocol: str | Protocol = "standard",
     variant: str = "",
+    limit: int | None = None,
+    classes: Sequence[str] = (),
     out: str | Path | None = None,
     workers: int = 1,
     engine: str = "local",
@@ -150,6 +152,9 @@ def evaluate(
     progress: bool = False,
 ) -> Run:
     """Runs a method over the episodes of a benchmark and scores it, or goes on where an earlier call stopped.
+
+    A run with more draws than the one in its folder adds them to it. A run of some videos or classes (`limit`,
+    `classes`) is for a look, and never an entry of the leaderboard.
 
     Args:
         method: A registered name, `module:attr`, `FILE.py:Class`, a class, or an instance.
@@ -161,7 +166,10 @@ def evaluate(
         device: For methods that use one: auto, cpu, cuda, mps.
         protocol: How masks are scored and averaged.
         variant: A name for this way of running the method, to tell its runs apart.
-        out: Folder of the run; None for `runs/<dataset>/<method>[.<variant>]`.
+        limit: Query videos to take of each fold, the first ones, each with all its sentences and draws; None for all.
+        classes: Names of the classes to take; folds that have none of them are left out. Empty for all.
+        out: Folder of the run; None for `runs/<dataset>/<method>`, followed by `.<variant>`, `.class-<names>` and
+            `.limit-<n>` where there are such.
         workers: Processes.
         engine: "local", or "ray".
         keep_going: Record episodes that fail, and go on.
@@ -196,6 +204,8 @@ def evaluate(
         device=device,
         protocol=protocol,
         variant=variant,
+        limit=limit,
+        classes=classes,
         out=None if out is None else Path(out),
     )
     carried_out = RunOptions(

@@ -47,7 +47,7 @@ def submit(
         run, trained_classes=trained_classes, links=links, described=[dataset_spec(file) for file in files]
     )
     if not found:
-        raise RunError(f"{run}: holds no finished run (no result.json). Run 'fsbench evaluate' first.")
+        raise RunError(f"{run}: holds no finished run of a whole fold (no result.json). Run 'fsbench evaluate' first.")
     for path in write_entries(entries, found):
         click.echo(path)
 

@@ -1,5 +1,6 @@
 """The command that runs methods."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,19 @@ FINISHED_WITH_FAILURES = 5
 @method_options
 @click.option("--variant", default="", help="A name for this way of running the method, to tell its runs apart.")
 @draws_option
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Take the first N query videos of each fold, with all their sentences and draws. Never an entry.",
+)
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    metavar="NAME",
+    help="Take this class alone; may be repeated. Folds without it are left out. Never an entry.",
+)
 @protocol_option
 @click.option("--device", default="auto", show_default=True, help="For methods that use one: auto, cpu, cuda, mps.")
 @backbone_option
@@ -51,7 +65,7 @@ FINISHED_WITH_FAILURES = 5
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the run; each fold goes to OUT/fold-K.  [default: runs/DATASET/METHOD[.VARIANT]]",
+    help="Folder of the run; each fold goes to OUT/fold-K.  [default: runs/DATASET/METHOD[.VARIANT...]]",
 )
 @click.option(
     "--memo-mib",
@@ -84,15 +98,20 @@ def evaluate(
 ) -> None:
     """Run a method over the episodes of one or more folds, and score it.
 
-    A run that was stopped goes on where it was when the same command is given again.
+    A run that was stopped goes on where it was when the same command is given again, and one that is finished is
+    extended when more --draws are asked for.
 
     \b
     Examples:
       fsbench evaluate --method colour-prototype --dataset mini-ref-davis --data-root ~/data --workers 4
       fsbench evaluate --method my_package.my_module:MyMethod --fold 2 --option temperature=0.1
+      fsbench evaluate --method mine --fold 1,2 --draws 0 --limit 3
       fsbench evaluate --method cma --checkpoint 'trainings/mini-ref-shapes/cma/seed-0/fold-{fold}/model'
     """
     from fsbench import api
+    from fsbench.text import duration
+
+    started = time.monotonic()
 
     result = api.evaluate(
         method_name,
@@ -109,6 +128,7 @@ def evaluate(
         **run,
     )
     click.echo(result.to_json() if as_json else result)
+    click.echo(f"Done in {duration(time.monotonic() - started)}.", err=True)
     if failures := result.failures:
         first = next(iter(failures.values()))
         click.echo(f"{len(failures)} episodes failed and are not in these scores; the first: {first}", err=True)

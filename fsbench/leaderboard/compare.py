@@ -121,7 +121,7 @@ def as_entry(side: Run | Entry | str | Path) -> Entry:
     folders = list(side.results) if isinstance(side, Run) else find_runs(Path(side))
     found = entries_from_runs(folders)
     if len(found) != 1:
-        several = f"runs of {', '.join(entry.title for entry in found)}" if found else "no finished run"
+        several = f"runs of {', '.join(entry.title for entry in found)}" if found else "no finished run of whole folds"
         raise RunError(f"{side}: holds {several}. Name the folder of one method's runs, or an entry's .json.")
     return found[0]
 

@@ -240,7 +240,7 @@ def entry_from_results(
         return Entry(
             **{
                 name: getattr(identity, name)
-                for name in RunIdentity.model_fields.keys() - {"schema_version", "draws", *PER_FOLD}
+                for name in RunIdentity.model_fields.keys() - {"schema_version", "draws", "limit", "classes", *PER_FOLD}
             },
             expected_folds=expected,
             folds=folds,

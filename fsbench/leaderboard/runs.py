@@ -51,6 +51,8 @@ def entries_from_runs(
 ) -> list[Entry]:
     """Makes entries of finished runs. Runs that differ in more than the fold are never joined.
 
+    A run of some videos or classes alone is passed over, with a warning.
+
     Args:
         found: The runs' folders, or a folder that holds them at any depth.
         expected_folds: Says which folds the dataset of a run has; if it returns None, the folds that are there count
@@ -67,6 +69,9 @@ def entries_from_runs(
     groups: dict[str, dict[int, tuple[Path, Result]]] = {}
     for run in find_runs(found) if isinstance(found, Path) else found:
         result = read_result(run)
+        if result.identity.part:
+            logger.warning("%s: a run of %s, which is never an entry.", run, result.identity.part)
+            continue
         key = json.dumps(result.identity.model_dump(mode="json", exclude=set(PER_FOLD)), sort_keys=True)
         group = groups.setdefault(key, {})
         if result.identity.fold in group:

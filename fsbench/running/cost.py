@@ -19,10 +19,11 @@ logger = logging.getLogger(__name__)
 
 
 class UnitTiming(Record):
-    """A line of a run's `timing.jsonl`: what one video cost, with all its sentences and draws.
+    """A line of a run's `timing.jsonl`: what one video cost, with all its sentences and some or all draws.
 
     Attributes:
         unit: Its number in the run.
+        draws: The support draws that were done; empty in old files, whose units have all of the run's.
         seconds: Time in the method.
         frames: Frames that the method was asked for, counted once for each sentence and draw.
         peak_bytes: The largest resident memory of the worker so far.
@@ -31,6 +32,7 @@ class UnitTiming(Record):
     """
 
     unit: int
+    draws: tuple[int, ...] = ()
     seconds: float
     frames: int
     peak_bytes: int
@@ -90,12 +92,13 @@ def read_timing(run: Path) -> list[UnitTiming]:
         run: The run's folder.
 
     Returns:
-        One record for each unit, the last if it was done again; empty if the run has no `timing.jsonl`.
+        A record for each unit, or several of different draws; the last if one was done again. Empty if the run has no
+        `timing.jsonl`.
     """
     path = run / "timing.jsonl"
     if not path.is_file():
         return []
-    units = {}
+    units: dict[int, list[UnitTiming]] = {}
     for line in path.read_bytes().splitlines():
         try:
             unit = UnitTiming.model_validate_json(line)
@@ -103,5 +106,10 @@ def read_timing(run: Path) -> list[UnitTiming]:
             # A killed run leaves a cut line, and the next one appends to it. A lost timing is no lost score.
             logger.warning("%s: skipped a line that was cut.", path)
             continue
-        units[unit.unit] = unit
-    return list(units.values())
+        others = [other for other in units.get(unit.unit, []) if not _replaces(unit, other)]
+        units[unit.unit] = [*others, unit]
+    return [unit for found in units.values() for unit in found]
+
+
+def _replaces(one: UnitTiming, other: UnitTiming) -> bool:
+    return not one.draws or not other.draws or bool(set(one.draws) & set(other.draws))

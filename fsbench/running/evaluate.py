@@ -21,6 +21,7 @@ from fsbench.running.fold import RunOptions
 from fsbench.running.identity import FoldRun
 from fsbench.running.runs import Run
 from fsbench.splits.benchmark import Benchmark
+from fsbench.splits.contents import chosen_classes
 
 __all__ = ["Request", "evaluate_method"]
 
@@ -40,7 +41,12 @@ class Request:
         device: Given to the method as its option `device`, if it has one.
         protocol: The protocol, or its name.
         variant: Name for this way of running the method, to tell its runs and entries apart; empty for the usual one.
-        out: Folder of the run; None for `runs/<dataset>/<method>`, or `<method>.<variant>`.
+        limit: Query videos to take of each fold, the first ones in the order class, video, each with all its sentences
+            and draws; None for all. Such a run is never an entry.
+        classes: Names of the classes to take; folds that have none of them are left out. Empty for all. Such a run is
+            never an entry.
+        out: Folder of the run; None for `runs/<dataset>/<method>`, followed by what sets the run apart:
+            `.<variant>`, `.class-<names>`, `.limit-<n>`.
     """
 
     method: str | type | Method
@@ -52,6 +58,8 @@ class Request:
     device: str = "auto"
     protocol: str | Protocol = "standard"
     variant: str = ""
+    limit: int | None = None
+    classes: Sequence[str] = ()
     out: Path | None = None
 
 
@@ -69,17 +77,39 @@ def evaluate_method(request: Request, run: RunOptions) -> Run:
     if request.variant and not re.fullmatch(r"[\w-]+", request.variant):
         raise RunError(f"The variant {request.variant!r} becomes part of file names: use letters, digits, - and _.")
     benchmark = request.benchmark
-    draws = benchmark.draws if request.draws is None else tuple(request.draws)
-    name = ".".join(part for part in (method.info.name, request.variant) if part)
-    out = request.out or Path("runs") / benchmark.name / name
-    folds = request.folds or benchmark.folds
+    draws = benchmark.draws if request.draws is None else tuple(sorted(set(request.draws)))
+    out = request.out or Path("runs") / benchmark.name / _folder_name(method.info.name, request)
+    classes = _classes(request)
+    folds = list(classes)
     options = {fold: method.pin(method.resolve(_given(request, method, fold))) for fold in folds}
     results = {}
     with open_engine(run.engine, run.workers) as run_units:
         for fold in folds:
-            task = FoldRun(benchmark, fold, draws, method, options[fold], protocol, request.variant)
+            task = FoldRun(
+                benchmark, fold, draws, method, options[fold], protocol, request.variant, request.limit, classes[fold]
+            )
             results[out / f"fold-{fold}"] = evaluate_fold(task, out / f"fold-{fold}", run, run_units)
     return Run(results)
+
+
+def _folder_name(method: str, request: Request) -> str:
+    classes = re.sub(r"[^\w-]", "_", "-".join(["class", *sorted(request.classes)])) if request.classes else ""
+    limit = f"limit-{request.limit}" if request.limit is not None else ""
+    return ".".join(part for part in (method, request.variant, classes, limit) if part)
+
+
+def _classes(request: Request) -> dict[int, tuple[str, ...] | None]:
+    """Returns the classes to take of each fold that has any of those asked for; None for all."""
+    folds = request.folds or request.benchmark.folds
+    if not request.classes:
+        return dict.fromkeys(folds)
+    chosen = chosen_classes(request.benchmark.manifest, folds, request.classes)
+    found: dict[int, tuple[str, ...] | None] = {}
+    for fold in folds:
+        rows = [row for row in request.benchmark.manifest.rows("classes") if row["fold"] == fold]
+        if names := tuple(sorted(row["name"] for row in rows if row["class_id"] in chosen)):
+            found[fold] = names
+    return found
 
 
 def _given(request: Request, method: MethodFactory, fold: int) -> dict[str, str]:

@@ -1,35 +1,41 @@
-"""Running a method over the episodes of a fold: resumable, and the same with any number of workers."""
+"""Running a method over the episodes of a fold: resumable, and the same with any number of workers.
 
-import json
+A run with more support draws than the one in its folder, and otherwise of the same identity, extends it. What is done
+stays, and the draws that are missing are added to the parts of each video (see `parts`), so that a run of draws 0 that
+is extended to 0-4 ends in the bytes of one that was made with 0-4 at once (all but `timing.jsonl`, which tells how it
+went). Till then it is an unfinished run of all its draws: `result.json` goes first, then `run.json` names the draws.
+Draws are never taken away, and nothing else of an identity can change.
+"""
+
 import logging
 import shutil
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import BaseModel
 from pydantic import ValidationError
-from tqdm import tqdm
 
 from fsbench.errors import RunError
 from fsbench.files import locked
 from fsbench.files import write_whole
+from fsbench.progress import track
 from fsbench.protocol import Protocol
 from fsbench.records import first_problem
-from fsbench.running.cost import UnitTiming
 from fsbench.running.engines import RunUnits
 from fsbench.running.identity import differences
+from fsbench.running.identity import extends
 from fsbench.running.identity import FoldRun
+from fsbench.running.parts import keep
+from fsbench.running.parts import read_failures
+from fsbench.running.parts import remaining
 from fsbench.running.plan import plan_units
 from fsbench.running.plan import Unit
 from fsbench.running.runs import part_path
 from fsbench.running.runs import read_part
-from fsbench.running.worker import UnitResult
 from fsbench.running.worker import WorkerSetup
 from fsbench.scores.aggregation import fold_scores
 from fsbench.scores.results import Result
@@ -91,17 +97,18 @@ def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUn
         keep_going=run.keep_going,
         memo_limit=run.memo_mib << 20,
     )
-    units = plan_units(task.benchmark, task.fold, task.draws)
+    units = plan_units(task.benchmark, task.fold, task.draws, limit=task.limit, classes=task.classes)
     with locked(folder):
         _claim(folder, identity, run.restart)
-        failures = _read_failures(folder)
-        todo = [u for u in units if u.number in failures or not part_path(folder, "scores", u.number).is_file()]
+        failures = read_failures(folder)
+        todo = {unit.number: left for unit in units if (left := remaining(folder, unit))}
+        by_number = {unit.number: unit for unit in units}
         done = len(units) - len(todo)
         logger.info("%s: %d of %d videos are done.", folder, done, len(units))
-        results = run_units(setup, todo)
-        bar = tqdm(results, folder.name, len(units), initial=done, unit="video", disable=None if run.progress else True)
-        for unit_result in bar:
-            _keep(folder, unit_result, failures)
+        results = run_units(setup, list(todo.values()))
+        title = f"{folder.parent.name}/{folder.name}"
+        for found in track(results, title, len(units), unit="video", done=done, show=run.progress):
+            keep(folder, by_number[found.number], todo[found.number], found, failures)
         result = _result(folder, task, identity, units, failures)
         write_whole(folder / "result.json", _json(result))
     return result
@@ -117,7 +124,11 @@ def _claim(folder: Path, identity: RunIdentity, restart: bool) -> None:
             present = RunIdentity.model_validate_json(path.read_bytes())
         except ValidationError as error:
             raise RunError(f"{path}: {first_problem(error)}. Discard the run with --restart.") from error
-        if changed := differences(present, identity):
+        if extends(identity, present):
+            logger.info("%s: adding draws to those that are done: %s.", folder, present.draws)
+            (folder / "result.json").unlink(missing_ok=True)
+            write_whole(path, _json(identity))
+        elif changed := differences(present, identity):
             raise RunError(
                 f"{folder}: holds another run; it differs in {'; '.join(changed)}. Give another --out, or discard "
                 "the run there with --restart."
@@ -133,42 +144,6 @@ def _clear(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
     for name in ("predictions", "scores"):
         shutil.rmtree(folder / name, ignore_errors=True)
-
-
-def _keep(folder: Path, result: UnitResult, failures: dict[int, dict[str, str]]) -> None:
-    """Writes what a unit came to: it is done where its scores are and no failure is noted.
-
-    So a failure is noted before the scores are there, and struck out after.
-    """
-    if result.failures:
-        failures[result.number] = dict(result.failures)
-        _write_failures(folder, failures)
-    for kind, table in (("predictions", result.predictions), ("scores", result.scores)):
-        path = part_path(folder, kind, result.number)
-        write_whole(path, partial(pq.write_table, table, compression="zstd"))
-    timing = UnitTiming(
-        unit=result.number,
-        seconds=result.seconds,
-        frames=result.frames,
-        peak_bytes=result.peak_bytes,
-        hardware=result.hardware,
-        parameters=result.parameters,
-    )
-    with (folder / "timing.jsonl").open("a") as stream:
-        stream.write(timing.model_dump_json() + "\n")
-    if not result.failures and failures.pop(result.number, {}):
-        _write_failures(folder, failures)
-
-
-def _write_failures(folder: Path, failures: Mapping[int, Mapping[str, str]]) -> None:
-    write_whole(folder / "failures.json", json.dumps(failures, indent=1, sort_keys=True) + "\n")
-
-
-def _read_failures(folder: Path) -> dict[int, dict[str, str]]:
-    path = folder / "failures.json"
-    if not path.is_file():
-        return {}
-    return {int(number): messages for number, messages in json.loads(path.read_bytes()).items()}
 
 
 def _result(

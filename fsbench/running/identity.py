@@ -15,7 +15,7 @@ from fsbench.protocol import Protocol
 from fsbench.scores.results import RunIdentity
 from fsbench.splits.benchmark import Benchmark
 
-__all__ = ["FoldRun", "differences"]
+__all__ = ["FoldRun", "differences", "extends"]
 
 _PACKAGES = (
     "numpy",
@@ -40,6 +40,8 @@ class FoldRun:
         options: Its options, resolved.
         protocol: How masks are scored.
         variant: The user's name for this way of running the method; empty for the usual one.
+        limit: Query videos of the plan to take, the first ones; None for all.
+        classes: Names of the classes to take, sorted; None for all.
     """
 
     benchmark: Benchmark
@@ -49,6 +51,8 @@ class FoldRun:
     options: Mapping[str, Any]  # Any: see MethodFactory.resolve
     protocol: Protocol
     variant: str = ""
+    limit: int | None = None
+    classes: tuple[str, ...] | None = None
 
     def identity(self) -> RunIdentity:
         """Returns who the run is. Raises DataError if the checkpoint cannot be read."""
@@ -63,6 +67,8 @@ class FoldRun:
             protocol=self.protocol.signature,
             method=self.method.info,
             variant=self.variant,
+            limit=self.limit,
+            classes=self.classes,
             options={key: _portable(value) for key, value in self.options.items() if key != "checkpoint"},
             checkpoint_sha256=content_digest(checkpoint) if isinstance(checkpoint, Path) else None,
             distribution=self.method.distribution,
@@ -81,7 +87,13 @@ def _portable(value: object) -> object:
 def differences(one: RunIdentity, other: RunIdentity) -> list[str]:
     """Returns what two identities differ in, as "field: one, other"."""
     first, second = one.model_dump(mode="json"), other.model_dump(mode="json")
-    return [f"{key}: {_brief(first[key])}, now {_brief(second[key])}" for key in first if first[key] != second[key]]
+    pairs = {key: (first.get(key), second.get(key)) for key in (*first, *second)}
+    return [f"{key}: {_brief(was)}, now {_brief(now)}" for key, (was, now) in pairs.items() if was != now]
+
+
+def extends(one: RunIdentity, other: RunIdentity) -> bool:
+    """Returns whether one run is another with more support draws, and nothing else."""
+    return set(one.draws) > set(other.draws) and one == other.model_copy(update={"draws": one.draws})
 
 
 def _version(package: str) -> str | None:

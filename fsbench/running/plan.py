@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from fsbench.errors import ManifestError
 from fsbench.splits.benchmark import Benchmark
+from fsbench.splits.contents import chosen_classes
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.sentences import Sentences
 
@@ -33,6 +34,7 @@ class SupportTask(NamedTuple):
 class DrawTask(NamedTuple):
     """The queries of a video that one support set serves: one episode id per sentence of the unit."""
 
+    draw: int
     support: SupportTask
     episode_ids: tuple[str, ...]
 
@@ -41,7 +43,7 @@ class Unit(NamedTuple):
     """One query video.
 
     Attributes:
-        number: Its place in the run; names its parts on disk.
+        number: Its place among the fold's; names its parts on disk.
         class_name: The class.
         video_id: The video.
         frames: Names of all its frames.
@@ -62,16 +64,29 @@ class Unit(NamedTuple):
 _Row = Mapping[str, Any]  # Any: column values
 
 
-def plan_units(benchmark: Benchmark, fold: int, draws: Sequence[int]) -> list[Unit]:
+def plan_units(
+    benchmark: Benchmark,
+    fold: int,
+    draws: Sequence[int],
+    *,
+    limit: int | None = None,
+    classes: Iterable[str] | None = None,
+) -> list[Unit]:
     """Cuts the episodes of a fold into units, in the order class, video.
+
+    A unit's number is its place among all videos that any draw of the fold queries, so that it stays where other draws,
+    or fewer units, are asked for.
 
     Args:
         benchmark: The episodes and their sentences.
         fold: The fold.
         draws: The support draws.
+        limit: Videos to take at most, the first ones of these classes; None for all.
+        classes: Names of the classes to take; None for all.
 
     Raises:
-        ManifestError: A class has no such draw, or the dataset lacks a video or sentence or spells one otherwise.
+        ManifestError: A class has no such draw, there is no such class, nothing is left to do, or the dataset lacks a
+            video or sentence or spells one otherwise.
     """
     manifest, texts = benchmark.manifest, benchmark.sentences
     names = manifest.class_names
@@ -79,14 +94,19 @@ def plan_units(benchmark: Benchmark, fold: int, draws: Sequence[int]) -> list[Un
     support_rows = [r for r in manifest.rows("supports") if r["fold"] == fold and r["draw"] in wanted]
     _check_draws(manifest, fold, wanted, support_rows)
     supports = {row["support_id"]: _support_task(row, texts) for row in support_rows}
+    draw_of = {row["support_id"]: row["draw"] for row in support_rows}
     frames_of = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
     queries: dict[tuple[int, str], list[_Row]] = {}
     for row in manifest.rows("episodes"):
-        if row["support_id"] in supports:
+        if row["fold"] == fold:
             queries.setdefault((row["class_id"], row["video_id"]), []).append(row)
+    chosen = chosen_classes(manifest, (fold,), classes or ())
+    places = [(number, *key) for number, key in enumerate(sorted(queries)) if key[0] in chosen]
     units = []
-    for number, (class_id, video_id) in enumerate(sorted(queries)):
-        rows = queries[class_id, video_id]
+    for number, class_id, video_id in places[:limit]:
+        rows = [row for row in queries[class_id, video_id] if row["support_id"] in supports]
+        if not rows:
+            continue
         asked = {row["expression_id"]: tuple(row["object_ids"]) for row in rows}
         by_support: dict[str, dict[str, str]] = {}
         for asking in sorted(rows, key=lambda row: row["draw"]):
@@ -99,9 +119,11 @@ def plan_units(benchmark: Benchmark, fold: int, draws: Sequence[int]) -> list[Un
                 frames_of[video_id],
                 tuple(texts.of(video_id, expression_id) for expression_id in asked),
                 tuple(asked.values()),
-                tuple(DrawTask(supports[s], tuple(ids[e] for e in asked)) for s, ids in by_support.items()),
+                tuple(DrawTask(draw_of[s], supports[s], tuple(ids[e] for e in asked)) for s, ids in by_support.items()),
             )
         )
+    if not units:
+        raise ManifestError(f"{manifest.path}: fold {fold} has no episode of what is asked for. Ask for more videos.")
     return units
 
 

@@ -1,6 +1,7 @@
 """What `fsbench evaluate` prints."""
 
 import json
+import math
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from fsbench.scores.results import Result
 from fsbench.scores.results import Score
 from fsbench.scores.results import Summary
 from fsbench.text import columns
+from fsbench.text import duration
 
 __all__ = ["results_frame", "results_json", "results_text"]
 
@@ -43,8 +45,11 @@ def results_text(results: Mapping[Path, Result], timing: Mapping[Path, Sequence[
         f"(digest {identity.manifest_digest[:12]}), {len(identity.draws)} support draws",
         f"protocol {identity.protocol}",
     ]
-    foot = ["", "Per cent; +- is the standard deviation over support draws.", _cost_text(_cost_of_all(timing))]
-    foot += [str(folder) for folder in results]
+    if identity.part:
+        parts = dict.fromkeys(result.identity.part for result in results.values())
+        head.append(f"only {'; '.join(parts)}: for a look, and never an entry")
+    foot = ["", "Per cent; +- is the standard deviation over support draws.", *_cost_text(timing), "Files:"]
+    foot += [f"  {folder}" for folder in results]
     return "\n".join([*head, "", columns(table), *foot])
 
 
@@ -87,13 +92,19 @@ def _cost_of_all(timing: Mapping[Path, Sequence[UnitTiming]]) -> Cost:
     return total_cost(unit for units in timing.values() for unit in units)
 
 
-def _cost_text(cost: Cost) -> str:
+def _cost_text(timing: Mapping[Path, Sequence[UnitTiming]]) -> list[str]:
+    cost = _cost_of_all(timing)
     if cost.seconds_per_frame is None or cost.peak_memory_bytes is None:
-        return "What it cost is not known: there is no timing.jsonl."
-    return (
+        return ["What it cost is not known: there is no timing.jsonl."]
+    units = [unit for run in timing.values() for unit in run]
+    seconds, frames = math.fsum(unit.seconds for unit in units), sum(unit.frames for unit in units)
+    rate = frames / seconds if seconds else math.inf
+    return [
         f"{cost.seconds_per_frame:.3g} s in the method per frame, sentence and draw; "
-        f"{cost.peak_memory_bytes / 1e9:.2f} GB at most in a worker."
-    )
+        f"{cost.peak_memory_bytes / 1e9:.2f} GB at most in a worker.",
+        f"{duration(seconds)} in the method for {frames:,} of these frames: "
+        + (f"{rate:,.0f} a second." if rate >= 100 else f"{rate:.3g} a second."),
+    ]
 
 
 def _cells(score: Score) -> list[str]:

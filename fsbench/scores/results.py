@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from pydantic import model_serializer
+from pydantic import SerializerFunctionWrapHandler
 
 from fsbench.methods.contract import MethodInfo
 from fsbench.records import Record
@@ -107,6 +109,8 @@ class RunIdentity(Record):
         protocol: The protocol's signature.
         method: What the method says of itself.
         variant: The user's name for this way of running the method; empty for the usual one.
+        limit: Query videos that were taken, the first of the plan; None, and not in the JSON, for all.
+        classes: Names of the classes that were taken, sorted; None, and not in the JSON, for all.
         options: All its options but `checkpoint`, the defaults included.
         checkpoint_sha256: Of the file, or of the files in the folder, that the option `checkpoint` names.
         distribution: The package that registers the method.
@@ -123,11 +127,25 @@ class RunIdentity(Record):
     protocol: str
     method: MethodInfo
     variant: str = ""
+    limit: int | None = None
+    classes: tuple[str, ...] | None = None
     options: dict[str, Any]  # Any: JSON scalars
     checkpoint_sha256: str | None
     distribution: str
     packages: dict[str, str]
     commit: str | None
+
+    @property
+    def part(self) -> str:
+        """Which part of the fold was run, for people; empty for all of it."""
+        of = f"class {', '.join(self.classes)}" if self.classes is not None else ""
+        first = f"the first {self.limit} videos" if self.limit is not None else ""
+        return f"{first} of {of}" if first and of else first or of
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:  # Any: JSON
+        unused = [name for name in ("limit", "classes") if getattr(self, name) is None]
+        return {name: value for name, value in handler(self).items() if name not in unused}
 
 
 class Result(Record):

@@ -204,7 +204,7 @@ def test_no_ground_truth_of_a_query_can_be_reached_from_what_a_method_gets(tmp_p
     root = write_dataset(tmp_path / "mini-ref-davis", {"dog": 2})
     names = tuple(f"{5 * t:05d}" for t in range(4))
     shots = (ShotTask("dog-0", (1,), "the left dog", names[:2]),)
-    draw = DrawTask(SupportTask("f0/dog/d0", shots), ("an episode",))
+    draw = DrawTask(0, SupportTask("f0/dog/d0", shots), ("an episode",))
     unit = Unit(0, "dog", "dog-1", names, ("the right dog",), ((2,),), (draw,))
     protocol = named_protocol("standard")
     factory = MethodFactory(f"{__name__}:Watched", "")

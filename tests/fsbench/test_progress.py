@@ -5,6 +5,7 @@ import pytest
 
 from fsbench.progress import open_progress
 from fsbench.progress import track
+from tests.conftest import ROOT
 
 
 class Clock:
@@ -81,3 +82,9 @@ def test_an_error_in_the_loop_comes_through(capsys):
     with pytest.raises(ZeroDivisionError):
         walk((1 / item for item in (1, 0)), Clock(), 90, total=2)
     assert capsys.readouterr().err.splitlines() == ["fold-2: 1 of 2 videos, 2 min, about 2 min left"]
+
+
+def test_every_bar_goes_through_here():
+    packages = [ROOT / "fsbench", ROOT / "baselines", ROOT / "cma"]
+    users = {path for package in packages for path in package.rglob("*.py") if "import tqdm" in path.read_text()}
+    assert users == {ROOT / "fsbench/progress.py"}

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -23,6 +24,33 @@ def test_failed_episodes_end_in_exit_code_5(fsbench, data):
     evaluate = ("evaluate", "--method", "empty", "--dataset", "mini-ref-davis")
     assert "dog-1/00005.jpg" in fsbench(*evaluate, code=3).output
     assert "episodes failed" in fsbench(*evaluate, "--keep-going", code=5).output
+
+
+def test_a_finished_run_says_its_time_its_speed_and_where_its_files_are(fsbench, data):
+    fsbench("build-splits", "mini-ref-davis", "--draws", 2)
+    done = fsbench("evaluate", "--method", "empty", "--dataset", "mini-ref-davis", "--draws", 0)
+    assert re.search(r"\d s in the method for [\d,]+ of these frames: [\d.,]+ a second\.", done.stdout)
+    assert done.stdout.endswith("Files:\n  runs/mini-ref-davis/empty/fold-0\n")
+    assert re.fullmatch(r"Done in \d+ (s|min)\.", done.stderr.splitlines()[-1])
+    as_json = fsbench("evaluate", "--method", "empty", "--dataset", "mini-ref-davis", "--draws", 0, "--json")
+    assert json.loads(as_json.stdout)["runs"][0]["identity"]["draws"] == [0]
+    extended = fsbench("evaluate", "--method", "empty", "--dataset", "mini-ref-davis", "--draws", "0,1")
+    assert "2 support draws" in extended.stdout
+
+
+def test_a_look_at_some_videos_is_never_an_entry(fsbench, data, tmp_path):
+    fsbench("build-splits", "mini-ref-davis", "--draws", 2)
+    evaluate = ("evaluate", "--method", "empty", "--dataset", "mini-ref-davis")
+    look = fsbench(*evaluate, "--limit", 1, "--class", "dog").stdout
+    assert "only the first 1 videos of class dog: for a look, and never an entry" in look
+    assert "runs/mini-ref-davis/empty.class-dog.limit-1/fold-0" in look
+    for command in (("submit", "runs"), ("leaderboard", "--runs", "runs")):
+        refused = fsbench(*command, code=2).stderr
+        assert "limit-1/fold-0: a run of the first 1 videos of class dog, which is never an entry." in refused
+    fsbench(*evaluate)
+    assert fsbench("submit", "runs").stdout == "leaderboard/entries/mini-ref-davis/empty.json\n"
+    sides = ("runs/mini-ref-davis/empty.class-dog.limit-1", "runs/mini-ref-davis/empty")
+    assert "no finished run of whole folds" in fsbench("compare", *sides, code=2).stderr
 
 
 STRANGER = """

@@ -21,13 +21,17 @@ from fsbench.files import locked
 from fsbench.masks.rle import decode_masks
 from fsbench.methods import MethodInfo
 from fsbench.metrics import region_similarity
+from fsbench.running.cost import read_timing
+from fsbench.running.cost import total_cost
 from fsbench.running.evaluate import evaluate_method
 from fsbench.running.evaluate import Request
 from fsbench.running.fold import RunOptions
 from fsbench.running.runs import read_result
+from fsbench.scores.results import RunIdentity
 from fsbench.splits.benchmark import open_benchmark
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
+from fsbench.splits.contents import episode_records
 from fsbench.splits.manifest import read_manifest
 from fsbench.splits.manifest import write_manifest
 from tests.conftest import ROOT
@@ -54,6 +58,10 @@ def place(source, tmp_path):
 def request(place, out="run", **changes):
     settings = {"method": "tests.tiny:Reddish", "benchmark": open_benchmark("mini-ref-davis", place, place / "splits")}
     return Request(**{**settings, "out": place / out, **changes})
+
+
+def episodes(place):
+    return episode_records(read_manifest(place / "splits/mini-ref-davis/pack-v1"))
 
 
 def evaluate(place, out="run", run=RunOptions(), **changes):
@@ -189,6 +197,145 @@ def test_another_run_never_mixes_with_old_parts(source, tmp_path, change, named)
     evaluate(source, tmp_path / "run", RunOptions(restart=True), **change)
     evaluate(source, tmp_path / "fresh", **change)
     assert contents(tmp_path / "run") == contents(tmp_path / "fresh")
+
+
+class Counting(Reddish):
+    """Writes down each support set and video that it segments."""
+
+    info = MethodInfo(name="counting", version="1", summary="what it did")
+
+    def __init__(self, threshold: int = 100, log: Path | None = None) -> None:
+        super().__init__(threshold)
+        self.log = log
+
+    def segment(self, adapted, clip, expressions):
+        with self.log.open("a") as stream:
+            stream.write("one\n")
+        return super().segment(adapted, clip, expressions)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("protocol", ["standard", "released"])
+def test_a_run_with_more_draws_extends_to_the_bytes_of_one_with_all_at_once(source, tmp_path, workers, protocol):
+    options = RunOptions(workers=workers)
+    evaluate(source, tmp_path / "whole", options, protocol=protocol)
+    for first in (0, 1):
+        grown = tmp_path / f"grown-{first}"
+        evaluate(source, grown, options, draws=(first,), protocol=protocol)
+        evaluate(source, grown, options, protocol=protocol)
+        assert contents(grown) == contents(tmp_path / "whole")
+
+
+def test_draws_that_are_done_are_not_done_again(source, tmp_path):
+    log = tmp_path / "log"
+    settings = {"method": "tests.fsbench.running.test_fold:Counting", "options": {"log": str(log)}}
+    evaluate(source, tmp_path / "whole", **settings)
+    at_once = len(log.read_text().splitlines())
+    log.unlink()
+    evaluate(source, tmp_path / "grown", draws=(0,), **settings)
+    alone = len(log.read_text().splitlines())
+    assert 0 < alone < at_once
+    evaluate(source, tmp_path / "grown", **settings)
+    assert len(log.read_text().splitlines()) == at_once
+    costs = [total_cost(read_timing(tmp_path / name / "fold-0")) for name in ("whole", "grown")]
+    units = [read_timing(tmp_path / name / "fold-0") for name in ("whole", "grown")]
+    assert all(cost.seconds_per_frame > 0 for cost in costs)
+    assert sum(unit.frames for unit in units[0]) == sum(unit.frames for unit in units[1])
+
+
+def test_a_run_whose_extension_was_stopped_is_unfinished_and_goes_on(place):
+    asked = {draw: {row["video"] for row in episodes(place) if row["draw"] == draw} for draw in (0, 1)}
+    video = min(asked[1] - asked[0])  # the first run does not read it
+    evaluate(place, "grown", draws=(0,))
+    hidden = place / "hidden"
+    frame = place / "mini-ref-davis/train/JPEGImages" / video / "00005.jpg"
+    frame.rename(hidden)
+    with pytest.raises(DataError):
+        evaluate(place, "grown")
+    with pytest.raises(RunError, match="cannot be read"):
+        read_result(place / "grown/fold-0")
+    with pytest.raises(RunError, match="differs in draws"):
+        evaluate(place, "grown", draws=(0,))
+    hidden.rename(frame)
+    evaluate(place, "grown")
+    evaluate(place, "whole")
+    assert contents(place / "grown") == contents(place / "whole")
+
+
+def test_a_part_that_was_written_half_is_mended_by_the_extension(source, tmp_path):
+    """Killed between the two files of a video, the masks of all draws are there and the scores of the first alone."""
+    evaluate(source, tmp_path / "whole")
+    evaluate(source, tmp_path / "grown", draws=(0,))
+    number = next(iter(sorted((tmp_path / "grown/fold-0/predictions").iterdir()))).name
+    shutil.copy(tmp_path / "whole/fold-0/predictions" / number, tmp_path / "grown/fold-0/predictions" / number)
+    evaluate(source, tmp_path / "grown")
+    assert contents(tmp_path / "grown") == contents(tmp_path / "whole")
+
+
+def test_masks_that_are_gone_are_made_again_where_draws_are_added(source, tmp_path):
+    evaluate(source, tmp_path / "whole")
+    evaluate(source, tmp_path / "grown", draws=(0,))
+    extended = {path.name for path in (tmp_path / "grown").rglob("predictions/*")}
+    shutil.rmtree(tmp_path / "grown/fold-0/predictions")
+    evaluate(source, tmp_path / "grown")
+    whole, grown = contents(tmp_path / "whole"), contents(tmp_path / "grown")
+    assert extended & {path.name for path in grown if "predictions" in path.parts}
+    assert all(whole[path] == content for path, content in grown.items())
+
+
+def test_only_draws_are_added(source, tmp_path):
+    evaluate(source, tmp_path / "run", draws=(0,))
+    before = contents(tmp_path / "run")
+    for change in ({"options": {"threshold": "90"}}, {"limit": 2}, {"classes": ["dog"]}, {"variant": "other"}):
+        (named,) = change
+        with pytest.raises(RunError, match=f"differs in .*{named}"):
+            evaluate(source, tmp_path / "run", **change)
+    with pytest.raises(RunError, match="differs in draws"):
+        evaluate(source, tmp_path / "run", draws=(1,))
+    assert contents(tmp_path / "run") == before
+
+
+def test_the_first_videos_are_run_with_all_their_sentences_and_draws(source, tmp_path):
+    whole = evaluate(source, tmp_path / "whole")
+    first = evaluate(source, tmp_path / "first", limit=2)
+    parts = sorted((tmp_path / "first").rglob("part-*.parquet"))
+    assert {path.name for path in parts} == {"part-00000.parquet", "part-00001.parquet"}
+    for path in parts:
+        same = tmp_path / "whole" / path.relative_to(tmp_path / "first")
+        assert path.read_bytes() == same.read_bytes()
+    assert [entry.name for entry in first.classes] == ["cat"]
+    assert first.identity.limit == 2
+    assert first.identity.part == "the first 2 videos"
+    assert whole.identity.part == ""
+
+
+def test_a_class_alone_has_the_scores_that_it_has_among_all(source, tmp_path):
+    whole = evaluate(source, tmp_path / "whole")
+    alone = evaluate(source, tmp_path / "alone", classes=["dog"])
+    assert alone.classes == tuple(entry for entry in whole.classes if entry.name == "dog")
+    assert alone.identity.part == "class dog"
+    both = evaluate(source, tmp_path / "both", classes=["dog"], limit=1)
+    assert both.identity.part == "the first 1 videos of class dog"
+    assert both.frames < alone.frames
+    with pytest.raises(ManifestError, match="Did you mean 'dog'"):
+        evaluate(source, tmp_path / "wrong", classes=["dgo"])
+
+
+def test_a_limited_run_is_extended_by_draws_on_the_same_videos(source, tmp_path):
+    evaluate(source, tmp_path / "whole", limit=3)
+    evaluate(source, tmp_path / "grown", limit=3, draws=(1,))
+    evaluate(source, tmp_path / "grown", limit=3)
+    assert contents(tmp_path / "grown") == contents(tmp_path / "whole")
+
+
+def test_what_is_not_asked_for_is_not_in_the_identity_s_json(source, tmp_path):
+    evaluate(source, tmp_path / "whole")
+    evaluate(source, tmp_path / "part", limit=1, classes=["cat"])
+    whole, part = (json.loads((tmp_path / name / "fold-0/run.json").read_text()) for name in ("whole", "part"))
+    assert not {"limit", "classes"} & whole.keys()
+    assert (part["limit"], part["classes"]) == (1, ["cat"])
+    assert "limit" not in json.loads((tmp_path / "whole/fold-0/result.json").read_text())["identity"]
+    assert RunIdentity.model_validate(whole).limit is None
 
 
 def test_another_manifest_or_checkpoint_is_another_run(place):

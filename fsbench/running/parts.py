@@ -1,0 +1,99 @@
+"""The parts of a run while it grows: which draws of a unit are in them, and how more are added.
+
+A unit has one part of predictions and one of scores, named by its number, with the rows of those of its draws that are
+done, in the order of the plan. A draw is done where all its episodes are in the part of scores, which is written last.
+"""
+
+import json
+from collections.abc import Iterable
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from fsbench.files import write_whole
+from fsbench.running.cost import UnitTiming
+from fsbench.running.plan import Unit
+from fsbench.running.runs import part_path
+from fsbench.running.runs import read_part
+from fsbench.running.worker import UnitResult
+
+__all__ = ["keep", "read_failures", "remaining"]
+
+
+def remaining(folder: Path, unit: Unit) -> Unit | None:
+    """Returns a unit with those of its draws that are not done; None if all are.
+
+    Raises:
+        RunError: A part cannot be read.
+    """
+    path = part_path(folder, "scores", unit.number)
+    done = set(pc.unique(read_part(path)["episode_id"]).to_pylist()) if path.is_file() else set()
+    left = tuple(task for task in unit.draws if not done.issuperset(task.episode_ids))
+    if left and not part_path(folder, "predictions", unit.number).is_file():
+        left = unit.draws  # there is nothing to add masks to
+    return unit._replace(draws=left) if left else None
+
+
+def keep(folder: Path, unit: Unit, asked: Unit, result: UnitResult, failures: dict[int, dict[str, str]]) -> None:
+    """Writes what a unit came to, beside what its parts hold of draws that were done before.
+
+    A failure is noted before the scores are there, and struck out after.
+
+    Args:
+        folder: The run's folder.
+        unit: The unit with all draws.
+        asked: What was done of it now; see `remaining`.
+        result: What that came to.
+        failures: Messages of the run's units so far, by number and episode; brought up to date.
+
+    Raises:
+        RunError: A part cannot be read.
+    """
+    if result.failures:
+        failures[result.number] = dict(result.failures)
+        _write_failures(folder, failures)
+    before = [task for task in unit.draws if task not in asked.draws]
+    for kind, table in (("predictions", result.predictions), ("scores", result.scores)):
+        path = part_path(folder, kind, result.number)
+        if before:
+            table = _joined(read_part(path), table, unit, [key for task in before for key in task.episode_ids])
+        # In one chunk the bytes do not tell how the rows came together.
+        write_whole(path, partial(pq.write_table, table.combine_chunks(), compression="zstd"))
+    scored = set(pc.unique(result.scores["episode_id"]).to_pylist())
+    timing = UnitTiming(
+        unit=result.number,
+        draws=tuple(task.draw for task in asked.draws if scored.issuperset(task.episode_ids)),
+        seconds=result.seconds,
+        frames=result.frames,
+        peak_bytes=result.peak_bytes,
+        hardware=result.hardware,
+        parameters=result.parameters,
+    )
+    with (folder / "timing.jsonl").open("a") as stream:
+        stream.write(timing.model_dump_json() + "\n")
+    if not result.failures and failures.pop(result.number, {}):
+        _write_failures(folder, failures)
+
+
+def _joined(present: pa.Table, new: pa.Table, unit: Unit, kept: Iterable[str]) -> pa.Table:
+    """Returns the rows of some episodes that a part holds, and new ones, in the order of the plan."""
+    held = present.filter(pc.is_in(present["episode_id"], pa.array(kept, pa.string())))
+    table = pa.concat_tables([held.cast(new.schema), new])
+    order = pa.array([key for task in unit.draws for key in task.episode_ids], pa.string())
+    return table.take(pc.sort_indices(pc.index_in(table["episode_id"], order)))
+
+
+def _write_failures(folder: Path, failures: Mapping[int, Mapping[str, str]]) -> None:
+    write_whole(folder / "failures.json", json.dumps(failures, indent=1, sort_keys=True) + "\n")
+
+
+def read_failures(folder: Path) -> dict[int, dict[str, str]]:
+    """Returns the messages of the units that failed, by number and episode."""
+    path = folder / "failures.json"
+    if not path.is_file():
+        return {}
+    return {int(number): messages for number, messages in json.loads(path.read_bytes()).items()}
