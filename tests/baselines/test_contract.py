@@ -241,7 +241,7 @@ def test_frames_reach_torch_without_a_warning_and_what_is_done_to_them_reaches_n
     root = write_dataset(tmp_path / "mini-ref-davis", {"dog": 2})
     names = tuple(f"{5 * t:05d}" for t in range(4))
     shots = (ShotTask("dog-0", (1,), "the left dog", names[:2]),)
-    draws = tuple(DrawTask(SupportTask(f"f0/dog/d{d}", shots), (f"episode {d}",)) for d in range(3))
+    draws = tuple(DrawTask(d, SupportTask(f"f0/dog/d{d}", shots), (f"episode {d}",)) for d in range(3))
     unit = Unit(0, "dog", "dog-1", names, ("the right dog",), ((2,),), draws)
     protocol = named_protocol("standard")
     factory = MethodFactory(f"{__name__}:Torchy", "")
