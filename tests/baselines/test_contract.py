@@ -248,7 +248,7 @@ def test_frames_reach_torch_without_a_warning_and_what_is_done_to_them_reaches_n
     Torchy.seen.clear()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        result = Worker(WorkerSetup("mini-ref-davis", root, FOLD, factory, {}, protocol)).run(unit)
+        result = Worker(WorkerSetup(open_dataset("mini-ref-davis", root), FOLD, factory, {}, protocol)).run(unit)
     assert result.predictions.num_rows == 12
     assert len(Torchy.seen) == 3
     assert len(set(Torchy.seen)) == 1
