@@ -10,10 +10,8 @@ masks and sentences are the same on every machine. (What a reader sees has gone 
 """
 
 import json
-import multiprocessing
 from collections.abc import Mapping
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict
 from dataclasses import dataclass
@@ -40,6 +38,7 @@ from fsbench.datasets._shapes_render import TEXTURES
 from fsbench.datasets._shapes_render import TURN
 from fsbench.errors import DataError
 from fsbench.files import whole_folder
+from fsbench.processes import worker_pool
 from fsbench.progress import track
 from fsbench.streams import named_stream
 
@@ -457,9 +456,7 @@ def _write_set(root: Path, config: ShapesConfig, workers: int, *, progress: bool
     with ExitStack() as stack:
         run: Any = map  # Any: or a pool's, which takes the same
         if workers > 1:
-            pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
-            stack.callback(pool.shutdown, cancel_futures=True)
-            run = partial(pool.map, chunksize=8)
+            run = partial(stack.enter_context(worker_pool(workers)).map, chunksize=8)
         written = run(partial(_write_video, root / "train", config), *zip(*videos, strict=True))
         shown = track(written, root.name, len(videos), unit="video", show=progress)
         for video_id, video_objects, video_expressions in shown:

@@ -3,17 +3,13 @@
 An engine yields results in any order; what they come to does not depend on it.
 """
 
-import multiprocessing
-import os
 import pickle
 import tempfile
-import threading
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from concurrent.futures import as_completed
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,6 +17,7 @@ from typing import Any
 
 from fsbench.errors import RunError
 from fsbench.errors import suggestion
+from fsbench.processes import worker_pool
 from fsbench.running.plan import Unit
 from fsbench.running.worker import UnitResult
 from fsbench.running.worker import Worker
@@ -29,7 +26,6 @@ from fsbench.running.worker import WorkerSetup
 __all__ = ["ENGINES", "RunUnits", "open_engine"]
 
 ENGINES = ("local", "ray")
-_THREADS = "OMP_NUM_THREADS"
 
 RunUnits = Callable[[WorkerSetup, Sequence[Unit]], Iterator[UnitResult]]
 
@@ -55,12 +51,8 @@ def open_engine(name: str, workers: int) -> Iterator[RunUnits]:
     elif workers == 1:
         yield partial(_here, _Desk())
     else:
-        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start)
-        with tempfile.TemporaryDirectory(prefix="fsbench-") as scratch:
-            try:
-                yield partial(_in_pool, pool, workers, Path(scratch))
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+        with tempfile.TemporaryDirectory(prefix="fsbench-") as scratch, worker_pool(workers) as pool:
+            yield partial(_in_pool, pool, Path(scratch))
 
 
 def _here(desk: "_Desk", setup: WorkerSetup, units: Sequence[Unit]) -> Iterator[UnitResult]:
@@ -89,39 +81,18 @@ class _Desk:
 _desk = _Desk()  # of a process in the pool
 
 
-def _start() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-
-
-def _die_with(parent: multiprocessing.process.BaseProcess) -> None:
-    parent.join()  # a killed parent cannot tell its pool to stop
-    os._exit(1)
-
-
 def _run(path: Path, unit: Unit) -> UnitResult:
     if path != _desk.source:
         _desk.take(pickle.loads(path.read_bytes()), path)
     return _desk.run(unit)
 
 
-def _in_pool(
-    pool: ProcessPoolExecutor, workers: int, scratch: Path, setup: WorkerSetup, units: Sequence[Unit]
-) -> Iterator[UnitResult]:
+def _in_pool(pool: Executor, scratch: Path, setup: WorkerSetup, units: Sequence[Unit]) -> Iterator[UnitResult]:
     # Through a file, which each process reads once: a dataset may be large, and there may be many units.
     path = scratch / f"setup-{len(list(scratch.iterdir()))}.pickle"
     path.write_bytes(_pickled(setup))
-    try:
-        with _shared_cores(workers):  # submissions start the processes
-            futures = [pool.submit(_run, path, unit) for unit in units]
-        for future in as_completed(futures):
-            yield future.result()
-    except BrokenProcessPool as error:
-        raise RunError(
-            "A worker process died, most likely for lack of memory. Run the same command again to go on, with fewer "
-            "--workers."
-        ) from error
+    for future in as_completed([pool.submit(_run, path, unit) for unit in units]):
+        yield future.result()
 
 
 def _pickled(setup: WorkerSetup) -> bytes:
@@ -132,22 +103,6 @@ def _pickled(setup: WorkerSetup) -> bytes:
             f"Dataset or method cannot be sent to other processes ({type(error).__name__}: {error}). Define them at "
             "the top level of a module, or use a single worker."
         ) from error
-
-
-@contextmanager
-def _shared_cores(processes: int) -> Iterator[None]:
-    """Gives processes that start in it their share of the cores: threads that wait for each other's core take longest.
-
-    A number of threads that the user has set stays. (Ray gives each actor one thread by itself.)
-    """
-    if _THREADS in os.environ:
-        yield
-        return
-    os.environ[_THREADS] = str(max(1, (os.cpu_count() or 1) // processes))
-    try:
-        yield
-    finally:
-        del os.environ[_THREADS]
 
 
 def _ray(workers: int) -> RunUnits:

@@ -1,11 +1,9 @@
 """Where the pixels and sentences of a page come from: a dataset on disk, or the embedded set, drawn on demand."""
 
 import logging
-import multiprocessing
 import os
 from collections.abc import Callable
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +20,7 @@ from fsbench.datasets.shapes import encode_frame
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
+from fsbench.processes import worker_pool
 from fsbench.splits.benchmark import Benchmark
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.sentences import text_digest
@@ -101,7 +100,7 @@ class RenderedPictures:
         missing = sorted(set(video_ids) - self._videos.keys())
         if len(missing) < _MANY_VIDEOS:
             return
-        with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        with worker_pool(os.cpu_count() or 1) as pool:
             drawn = pool.map(self._draw, missing, chunksize=4)
             self._videos.update(zip(missing, drawn, strict=True))
 

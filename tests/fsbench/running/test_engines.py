@@ -8,7 +8,6 @@ from fsbench.errors import DataError
 from fsbench.errors import RunError
 from fsbench.methods.registry import find_method
 from fsbench.protocol import named_protocol
-from fsbench.running.engines import _shared_cores
 from fsbench.running.engines import open_engine
 from fsbench.running.fold import RunOptions
 from fsbench.running.plan import plan_units
@@ -38,18 +37,6 @@ def notes(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setenv("NOTES", str(folder))
     return folder
-
-
-@pytest.mark.parametrize(("processes", "threads"), [(2, "3"), (4, "1"), (9, "1")])
-def test_processes_share_the_cores_unless_the_user_says_how_many_threads(processes, threads, monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 6)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    with _shared_cores(processes):
-        assert os.environ["OMP_NUM_THREADS"] == threads
-    assert "OMP_NUM_THREADS" not in os.environ
-    monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    with _shared_cores(processes):
-        assert os.environ["OMP_NUM_THREADS"] == "5"
 
 
 def test_local_processes_have_their_share_of_the_cores(source, tmp_path, notes, monkeypatch):  # noqa: F811

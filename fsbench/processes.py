@@ -1,0 +1,145 @@
+"""Processes that help this one: none outlives it, however it ends, and Ctrl-C is this one's alone to answer.
+
+Every pool of the project is a `worker_pool`; what starts processes by itself (torch's loaders) takes a `WorkerContext`.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnContext
+from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from fsbench.errors import RunError
+
+__all__ = ["WorkerContext", "worker_pool"]
+
+_THREADS = "OMP_NUM_THREADS"
+_LOOK_SECONDS = 1.0
+"""Between two looks of a worker at whether its parent is still the same."""
+_END_SECONDS = 5.0
+"""For workers to leave by themselves, when all is done."""
+
+
+@contextmanager
+def worker_pool(workers: int) -> Iterator[Executor]:
+    """Opens a pool of fresh processes, which is gone when the block ends: at once if it raises.
+
+    Args:
+        workers: Number of processes; they share the cores.
+
+    Yields:
+        The pool.
+
+    Raises:
+        RunError: A process of the pool died.
+    """
+    context = WorkerContext(workers)
+    pool = ProcessPoolExecutor(workers, context)
+    patience = 0.0
+    try:
+        yield pool
+        patience = _END_SECONDS
+    except BrokenProcessPool as error:
+        raise RunError(
+            "A worker process died, most likely for lack of memory. Run the same command again to go on, with fewer "
+            "--workers."
+        ) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        context.end(patience)
+
+
+class WorkerContext(SpawnContext):
+    """Starts processes that leave Ctrl-C to their parent and die with it."""
+
+    def __init__(self, workers: int = 1) -> None:
+        """Takes the number of processes that share the cores."""
+        self._workers = workers
+        self._started: list[BaseProcess] = []
+
+    # A class in multiprocessing, and a call here: what is started has to be known, and a pool does not say.
+    def Process(self, *args: Any, **kwargs: Any) -> "_WorkerProcess":  # type: ignore[override]  # noqa: N802
+        """Returns a process that can be started; arguments as for multiprocessing.Process."""
+        process = _WorkerProcess(*args, **kwargs)
+        process.workers = self._workers
+        self._started.append(process)
+        return process
+
+    def end(self, patience: float) -> None:
+        """Waits that many seconds for all processes to leave, and ends those that do not."""
+        started = {process.sentinel: process for process in self._started if process.pid is not None}
+        left = _after(patience, list(started))
+        for sentinel in left:
+            started[sentinel].kill()
+        _after(_END_SECONDS, left)
+
+
+class _WorkerProcess(SpawnProcess):
+    workers = 1
+
+    def start(self) -> None:
+        resource_tracker.ensure_running()  # would let signals through again, in the middle of the next lines
+        with _interrupts_held(), _shared_cores(self.workers):
+            super().start()
+
+    def run(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        parent = multiprocessing.parent_process()
+        assert parent is not None, "a worker runs in a process of its own"
+        threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+        super().run()
+
+
+def _die_with(parent: BaseProcess) -> None:
+    # A killed parent cannot tell its workers to stop. The pipe that join looks at stays open if a fork of the parent
+    # lives on; a worker whose parent is gone has another.
+    while parent.is_alive() and os.getppid() == parent.pid:
+        parent.join(_LOOK_SECONDS)
+    os._exit(1)
+
+
+def _after(seconds: float, sentinels: list[int]) -> list[int]:
+    """Returns the sentinels of the processes that have not ended in so many seconds."""
+    deadline = time.monotonic() + seconds
+    while sentinels and (left := deadline - time.monotonic()) > 0:
+        gone = wait(sentinels, left)
+        sentinels = [sentinel for sentinel in sentinels if sentinel not in gone]
+    return sentinels
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Holds Ctrl-C back in a process that starts in it, until that says what it does about it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _shared_cores(processes: int) -> Iterator[None]:
+    """Gives a process that starts in it its share of the cores: threads that wait for each other's core take longest.
+
+    A number of threads that the user has set stays. (Ray gives each actor one thread by itself.)
+    """
+    if _THREADS in os.environ:
+        yield
+        return
+    os.environ[_THREADS] = str(max(1, (os.cpu_count() or 1) // processes))
+    try:
+        yield
+    finally:
+        del os.environ[_THREADS]
