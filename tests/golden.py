@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from transformers import RobertaConfig
 
-from fsbench_baselines.checkpoints import first_name as canonical
 from fsbench_baselines.referformer.batch import QueryBatch
 from fsbench_baselines.referformer.batch import SupportBatch
 from fsbench_baselines.referformer.targets import Target
+from fsbench_baselines.released import first_name as canonical
 
 __all__ = ["MODELS", "TOLERANCES", "batches", "canonical", "entries", "state", "target", "text_config"]
 

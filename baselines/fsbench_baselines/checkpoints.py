@@ -1,17 +1,11 @@
-"""Reading released checkpoints strictly and safely, and our own form: `model.safetensors` beside `config.json`.
+"""Filling models strictly, and checkpoints in our own form: `model.safetensors` beside `config.json`.
 
-A state dict here has *canonical names*: those of the released models, without the prefix of DistributedDataParallel
-and without the second name of what is shared.
+State dicts have canonical names; see `fsbench_baselines.released`.
 """
 
-import argparse
 import json
-import re
-import zipfile
 from collections.abc import Mapping
-from os import PathLike
 from pathlib import Path
-from typing import Any
 from typing import Protocol
 from typing import TypeVar
 
@@ -24,31 +18,21 @@ from torch import Tensor
 from fsbench.errors import DataError
 from fsbench.files import write_whole
 from fsbench_baselines.configuration import Configuration
+from fsbench_baselines.released import ALIAS
+from fsbench_baselines.released import first_name
 
 __all__ = [
-    "CheckpointSource",
     "Configured",
     "Model",
     "fill",
-    "first_name",
     "read_checkpoint",
-    "read_released",
     "save_checkpoint",
 ]
 
 Model = TypeVar("Model", bound=nn.Module)
 Config = TypeVar("Config", bound=Configuration)
-# Any: a checkpoint holds the arguments of its training beside the tensors.
-CheckpointSource = str | PathLike[str] | Mapping[str, Any]
-# With box refinement the decoder holds the box heads of the model under a second name.
-_ALIAS = "transformer.decoder.bbox_embed."
-_ALIASED = "bbox_embed."
-# What a state dict may hold too much: a buffer of older transformers, and the counts that `thop` leaves behind.
-_NOT_WEIGHTS = ("text_encoder.embeddings.position_ids", "total_params", "total_ops")
 # What a state dict may lack: an index that follows from the window size, and a count that nothing reads.
 _DISPENSABLE = (".relative_position_index", ".num_batches_tracked")
-# Where training scripts put the state dict: those of this family, and DANet's.
-_PLACES = ("model", "state_dict")
 _MODEL_FILE, _CONFIG_FILE = "model.safetensors", "config.json"
 _VERSION = 1
 
@@ -62,70 +46,6 @@ class Configured(Protocol):
 
     def state_dict(self) -> Mapping[str, Tensor]:
         """Returns its weights."""
-
-
-def read_released(source: CheckpointSource) -> tuple[dict[str, Tensor], str]:
-    """Reads a state dict from a file, or takes it as it is, under canonical names.
-
-    Returns:
-        The state dict, and how to name its origin in messages.
-    Raises:
-        DataError: if there is no state dict, or reading it would mean to run code from the file.
-    """
-    where = "the state dict" if isinstance(source, Mapping) else str(source)
-    content: Any = source if isinstance(source, Mapping) else _read_file(Path(source))  # Any: what a file holds
-    if isinstance(content, Mapping):
-        content = next((content[place] for place in _PLACES if isinstance(content.get(place), Mapping)), content)
-    is_state = isinstance(content, Mapping) and all(isinstance(value, Tensor) for value in content.values())
-    if not is_state or not content or not all(isinstance(name, str) for name in content):
-        raise DataError(
-            f"{where}: there is no state dict in it, neither under 'model' or 'state_dict' nor at the top. "
-            "Pass a checkpoint as the released training scripts save it, or a mapping of names to tensors."
-        )
-    return _canonical(content, where), where
-
-
-def _read_file(path: Path) -> object:
-    """Returns the content of a file, without running any code that it may hold."""
-    if path.is_dir():
-        raise DataError(f"{path} is a folder, not a released checkpoint. Load our own form with load_checkpoint.")
-    if not path.is_file():
-        raise DataError(f"{path}: no such checkpoint file. Check the path, or download the weights first.")
-    with path.open("rb") as stream:
-        is_safetensors = stream.read(9)[8:] == b"{"
-    try:
-        if is_safetensors:
-            return safetensors.torch.load_file(path)
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except Exception as error:  # which kinds a damaged file raises is not documented: OSError to KeyError were seen
-        refused = re.search(r"GLOBAL (\S+)", str(error))
-        if refused:
-            raise DataError(
-                f"{path} asks for {refused[1]} when it is read. A checkpoint needs tensors, numbers and "
-                "argparse.Namespace only; nothing else in it is ever executed. Save the state dict alone instead."
-            ) from error
-        raise DataError(
-            f"{path} is truncated or not a checkpoint ({type(error).__name__}). Download it again."
-        ) from error
-
-
-def _canonical(state: Mapping[str, Tensor], where: str) -> dict[str, Tensor]:
-    """Strips `module.`, and drops what is no weight and second names, which must agree with the first."""
-    prefix = "module." if all(name.startswith("module.") for name in state) else ""
-    named = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-    kept = {name: tensor for name, tensor in named.items() if not name.endswith(_NOT_WEIGHTS)}
-    for alias in [name for name in kept if name.startswith(_ALIAS)]:
-        tensor = kept.pop(alias)
-        first = kept.setdefault(first_name(alias), tensor)
-        if first is not tensor and not torch.equal(first, tensor):
-            raise DataError(f"{where}: {alias} and {first_name(alias)} differ, but are one tensor in the model.")
-    return kept
-
-
-def first_name(name: str) -> str:
-    """Returns the canonical name of a tensor: the same but for what has two names."""
-    return _ALIASED + name.removeprefix(_ALIAS) if name.startswith(_ALIAS) else name
 
 
 def fill(model: Model, state: Mapping[str, Tensor], where: str) -> Model:
@@ -168,7 +88,7 @@ def save_checkpoint(folder: Path, model: Configured, *, half: bool = False) -> N
     tensors = {
         name: _halved(tensor) if half else tensor.detach().cpu().contiguous()
         for name, tensor in model.state_dict().items()
-        if not name.startswith(_ALIAS)
+        if not name.startswith(ALIAS)
     }
     folder = Path(folder)
     # The weights carry their configuration, so that a pair of which only one file is new is found out.

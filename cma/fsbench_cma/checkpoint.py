@@ -9,16 +9,16 @@ from torch import Tensor
 from transformers import RobertaConfig
 
 from fsbench.errors import DataError
-from fsbench_baselines.checkpoints import CheckpointSource
 from fsbench_baselines.checkpoints import fill
-from fsbench_baselines.checkpoints import first_name
 from fsbench_baselines.checkpoints import read_checkpoint
-from fsbench_baselines.checkpoints import read_released
 from fsbench_baselines.checkpoints import save_checkpoint
 from fsbench_baselines.referformer.checkpoint import identify
 from fsbench_baselines.referformer.checkpoint import require
 from fsbench_baselines.referformer.checkpoint import text_settings
 from fsbench_baselines.referformer.config import ModelConfig
+from fsbench_baselines.released import CheckpointSource
+from fsbench_baselines.released import first_name
+from fsbench_baselines.released import read_released
 from fsbench_cma.model import CMA
 
 __all__ = ["Initialisation", "initialise_from_referformer", "load_checkpoint", "load_released", "save_checkpoint"]

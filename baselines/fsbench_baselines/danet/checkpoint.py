@@ -6,13 +6,13 @@ from pathlib import Path
 from torch import Tensor
 
 from fsbench.errors import DataError
-from fsbench_baselines.checkpoints import CheckpointSource
 from fsbench_baselines.checkpoints import fill
 from fsbench_baselines.checkpoints import read_checkpoint
-from fsbench_baselines.checkpoints import read_released
 from fsbench_baselines.checkpoints import save_checkpoint
 from fsbench_baselines.danet.config import DANetConfig
 from fsbench_baselines.danet.model import DANet
+from fsbench_baselines.released import CheckpointSource
+from fsbench_baselines.released import read_released
 
 __all__ = ["initial_state", "load_checkpoint", "load_released", "save_checkpoint"]
 

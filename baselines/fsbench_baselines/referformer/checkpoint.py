@@ -10,12 +10,12 @@ from torch import Tensor
 from transformers import RobertaConfig
 
 from fsbench.errors import DataError
-from fsbench_baselines.checkpoints import CheckpointSource
 from fsbench_baselines.checkpoints import fill
 from fsbench_baselines.checkpoints import read_checkpoint
-from fsbench_baselines.checkpoints import read_released
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_baselines.referformer.model import ReferFormer
+from fsbench_baselines.released import CheckpointSource
+from fsbench_baselines.released import read_released
 
 __all__ = ["ModelTraits", "identify", "load_checkpoint", "load_released", "require", "text_settings"]
 

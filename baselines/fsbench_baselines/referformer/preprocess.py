@@ -6,11 +6,17 @@ from pathlib import Path
 from torch import Tensor
 from transformers import AutoTokenizer
 from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerFast
+from transformers import RobertaTokenizerFast
 
 from fsbench.errors import DataError
 from fsbench_baselines.pixels import plain_sentence
 
 __all__ = ["Tokenizer", "load_tokenizer"]
+
+# RoBERTa's special tokens.
+_SPECIAL = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "cls_token": "<s>"}
+_SPECIAL |= {"sep_token": "</s>", "mask_token": "<mask>"}
 
 
 class Tokenizer:
@@ -36,7 +42,10 @@ class Tokenizer:
         return encoded["input_ids"], encoded["attention_mask"] == 0
 
     def save(self, folder: Path) -> None:
-        """Writes the tokenizer's files to a folder that can be loaded."""
+        """Writes the tokenizer's files to a folder that can be loaded; they do not depend on what it was asked."""
+        if isinstance(self._tokenizer, PreTrainedTokenizerFast):  # else the last call's options would be kept
+            self._tokenizer.backend_tokenizer.no_truncation()
+            self._tokenizer.backend_tokenizer.no_padding()
         self._tokenizer.save_pretrained(str(folder))
 
 
@@ -44,15 +53,33 @@ def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
     """Loads a tokenizer from a folder, or by its name on the hub, such as roberta-base.
 
     Raises:
-        DataError: It is neither.
+        DataError: It is neither, or has no token to pad with.
     """
+    tokenizer = _load(source)
+    known = tokenizer.get_vocab()
+    for kind, token in _SPECIAL.items():  # which files without config.json do not always tell
+        if getattr(tokenizer, kind) is None and token in known:
+            setattr(tokenizer, kind, token)
+    if tokenizer.pad_token is None:
+        raise DataError(
+            f"{source}: this tokenizer has no padding token, and no {_SPECIAL['pad_token']!r}. Name one "
+            "as 'pad_token' in tokenizer_config.json."
+        )
+    return tokenizer
+
+
+def _load(source: str) -> PreTrainedTokenizerBase:
+    folder = Path(source)
     try:
         found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source, local_files_only=True)
         return found
     except (OSError, ValueError) as error:
-        if Path(source).exists():
+        if all((folder / name).is_file() for name in ("vocab.json", "merges.txt")):
+            return _load_vocabulary(folder)
+        if folder.exists():
+            reason = " ".join(str(error).split())
             raise DataError(
-                f"{source}: is no tokenizer ({error}). It needs tokenizer.json, or vocabulary and merges."
+                f"{source}: is no tokenizer ({reason}). It needs tokenizer.json, or vocab.json and merges.txt."
             ) from error
     try:
         downloaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source)
@@ -62,3 +89,12 @@ def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
             f"The tokenizer {source!r} is neither a folder here nor to be had from the hub. Save its files "
             "(tokenizer.json, tokenizer_config.json) in a folder and pass --option tokenizer=FOLDER."
         ) from error
+
+
+def _load_vocabulary(folder: Path) -> PreTrainedTokenizerBase:
+    """Returns RoBERTa's tokenizer with a folder's vocabulary and merges."""
+    try:
+        found: PreTrainedTokenizerBase = RobertaTokenizerFast.from_pretrained(str(folder), local_files_only=True)
+        return found
+    except Exception as error:  # the parts in Rust raise bare exceptions
+        raise DataError(f"{folder}: vocab.json and merges.txt make no tokenizer ({error}). Save them again.") from error
