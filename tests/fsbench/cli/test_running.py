@@ -85,7 +85,9 @@ def test_a_stranger_registers_a_method_by_a_package_of_its_own(data, tmp_path):
         command = [sys.executable, "-c", code, package, *arguments]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
 
-    assert "stranger 1.0" in call("list", "methods")
+    assert "the upper half" in call("list", "methods")
+    (listed,) = [m for m in json.loads(call("list", "methods", "--json")) if m["name"] == "upper-half"]
+    assert listed["from"] == "stranger 1.0"
     call("build-splits", "mini-ref-davis")
     table = call("evaluate", "--method", "upper-half", "--dataset", "mini-ref-davis", "--workers", "1")
     assert "upper-half 3 on mini-ref-davis" in table
