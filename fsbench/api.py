@@ -364,7 +364,7 @@ def load_result(path: str | Path) -> Run | Entry:
         >>> fsbench.load_result("runs/empty").title
         'empty'
     """
-    from fsbench.leaderboard.entries import read_entry
+    from fsbench.leaderboard.shelf import read_entry
     from fsbench.running.runs import load_run
 
     path = Path(path)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Literal
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +10,11 @@ from fsbench.cli.options import described_option
 from fsbench.cli.options import entries_option
 from fsbench.cli.options import json_option
 from fsbench.errors import RunError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fsbench.leaderboard import Entry
 
 __all__ = ["compare", "leaderboard", "submit"]
 
@@ -25,13 +31,20 @@ __all__ = ["compare", "leaderboard", "submit"]
     help="A class that the weights have seen; may be repeated. Novel ones are flagged on the leaderboard.",
 )
 @described_option("what it lets be shown of it goes into the entries.")
+@click.option("--overwrite", is_flag=True, help="Also replace entries of more folds or draws, or of a newer version.")
 def submit(
-    run: Path, entries: Path, links: tuple[str, ...], trained_classes: tuple[str, ...], files: tuple[str, ...]
+    run: Path,
+    entries: Path,
+    links: tuple[str, ...],
+    trained_classes: tuple[str, ...],
+    files: tuple[str, ...],
+    overwrite: bool,
 ) -> None:
     """Turn the finished runs in a folder into leaderboard entries.
 
     RUN is a run's folder, or one that holds several (all folds of a method, or all of runs/). Beside an entry's JSON
-    goes the score of every episode, and of the episodes that the leaderboard shows, every frame's.
+    goes the score of every episode, and of the episodes that the leaderboard shows, every frame's. An entry takes the
+    place of the method's earlier one, but not where that has more: folds, draws, episodes, or a newer version.
 
     \b
     Examples:
@@ -48,7 +61,7 @@ def submit(
     )
     if not found:
         raise RunError(f"{run}: holds no finished run of a whole fold (no result.json). Run 'fsbench evaluate' first.")
-    for path in write_entries(entries, found):
+    for path in write_entries(entries, found, overwrite=overwrite):
         click.echo(path)
 
 
@@ -88,8 +101,8 @@ def compare(one: Path, other: Path, as_json: bool) -> None:
     help="For html: also show pixels and sentences of datasets that are there. Such a site is for yourself alone.",
 )
 @described_option("for html: its pictures are shown as those of a registered one.")
-@click.option("--write", is_flag=True, help="Write README.md beside the entries.")
-@click.option("--check", is_flag=True, help="Fail if README.md beside the entries does not follow from them.")
+@click.option("--write", is_flag=True, help="Write README.md and SHA256SUMS beside the entries, if --check lets them.")
+@click.option("--check", is_flag=True, help="Fail if an entry does not follow from its episodes, or these two from it.")
 def leaderboard(
     entries: Path,
     runs: Path | None,
@@ -112,10 +125,8 @@ def leaderboard(
       fsbench leaderboard --format html --out site
     """
     from fsbench.datasets.catalogue import dataset_spec
-    from fsbench.files import write_whole
     from fsbench.leaderboard import entries_from_runs
     from fsbench.leaderboard import read_entries
-    from fsbench.leaderboard import readme
     from fsbench.leaderboard import render
 
     if style != "html" and (out is not None or data_root is not None or files):
@@ -133,15 +144,29 @@ def leaderboard(
 
         click.echo(write_site(out, make_boards(found, data_root=data_root, described=described)))
         return
-    path = entries.parent / "README.md"
     if (write or check) and runs is not None:
         raise click.UsageError("--write and --check are for entries; submit the runs first.")
-    if write:
-        write_whole(path, readme(found))
-        click.echo(path)
-    elif check:
-        if not path.is_file() or path.read_text(encoding="utf-8") != readme(found):
-            raise RunError(f"{path} does not follow from the entries. Run 'fsbench leaderboard --write'.")
-        click.echo(f"{path}: follows from the {len(found)} entries")
+    if write or check:
+        _commit(entries, found, write=write)
     else:
         click.echo(render(found, style), nl=False)
+
+
+def _commit(folder: Path, entries: "Sequence[Entry]", *, write: bool) -> None:
+    """Checks entries, then writes what lies beside them in a repository, or compares it with what it should be."""
+    from fsbench.files import write_whole
+    from fsbench.leaderboard import readme
+    from fsbench.leaderboard.checking import require_checked
+    from fsbench.leaderboard.checking import seals
+
+    for line in require_checked(folder, entries):
+        click.echo(line, err=True)
+    for name, content in (("README.md", readme(entries)), ("SHA256SUMS", seals(folder, entries))):
+        path = folder.parent / name
+        if write:
+            write_whole(path, content)
+            click.echo(path)
+        elif not path.is_file() or path.read_text(encoding="utf-8") != content:
+            raise RunError(f"{path} does not follow from the entries. Run 'fsbench leaderboard --write'.")
+    if not write:
+        click.echo(f"{folder}: {len(entries)} entries follow from their episodes, README.md and SHA256SUMS from them")

@@ -13,8 +13,8 @@ from fsbench.errors import RunError
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import has_chain
-from fsbench.leaderboard.entries import read_entry
 from fsbench.leaderboard.runs import entries_from_runs
+from fsbench.leaderboard.shelf import read_entry
 from fsbench.running.runs import find_runs
 from fsbench.running.runs import Run
 from fsbench.scores.results import mean_score

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +22,17 @@ from fsbench.running.runs import read_parts
 from fsbench.scores.statistics import episode_table
 from fsbench.splits.ids import parse_episode_id
 
-__all__ = ["EPISODES", "GALLERY", "Details", "details_from_runs", "gallery_episodes", "read_details", "write_details"]
+__all__ = [
+    "EPISODES",
+    "GALLERY",
+    "Details",
+    "clear_details",
+    "detail_paths",
+    "details_from_runs",
+    "gallery_episodes",
+    "read_details",
+    "write_details",
+]
 
 PER_CLASS = 4  # episodes of a class in the gallery
 
@@ -46,6 +57,10 @@ GALLERY = pa.schema(
 """A row for each frame of a few episodes: its scores and, where the entry shows masks, its run-length code of COCO."""
 
 
+_TABLES = {"episodes": EPISODES, "gallery": GALLERY}
+_NAMED = 16  # digits of the digest in the names of the files
+
+
 @dataclass(frozen=True)
 class Details:
     """What an entry's scores are made of.
@@ -58,7 +73,7 @@ class Details:
     episodes: pa.Table
     gallery: pa.Table
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The SHA-256 of the rows, which depends on no version of the Parquet writer."""
         digest = hashlib.sha256()
@@ -140,15 +155,30 @@ def _episode_means(scores: pa.Table) -> pa.Table:
     return pa.table({"episode_id": ids[starts].tolist(), **means}, schema=EPISODES)
 
 
-def detail_paths(entry: Path) -> dict[str, Path]:
-    """Returns the paths of the files beside an entry's, by the name of the table."""
-    return {name: entry.with_suffix(f".{name}.parquet") for name in ("episodes", "gallery")}
+def detail_paths(entry: Path, digest: str | None = None) -> dict[str, Path]:
+    """Returns the paths of the files beside an entry's, by the name of the table.
+
+    Args:
+        entry: The path of its JSON.
+        digest: Of the details; None for the names that these files had before 0.2, the same for any content.
+    """
+    part = "" if digest is None else f".{digest[:_NAMED]}"
+    return {name: entry.with_suffix(f"{part}.{name}.parquet") for name in _TABLES}
 
 
 def write_details(entry: Path, details: Details) -> None:
-    """Writes the files beside an entry's, each whole."""
-    for name, path in detail_paths(entry).items():
+    """Writes the files beside an entry's, each whole, under names of their own: those of other details stay."""
+    for name, path in detail_paths(entry, details.digest).items():
         write_whole(path, partial(pq.write_table, getattr(details, name), compression="zstd", compression_level=19))
+
+
+def clear_details(entry: Path, digest: str | None) -> None:
+    """Deletes the files beside an entry's that are not of its details, which have this digest."""
+    kept = {*detail_paths(entry, digest).values()} if digest else set()
+    ours = re.compile(rf"{re.escape(entry.stem)}(\.[0-9a-f]{{{_NAMED}}})?\.({'|'.join(_TABLES)})\.parquet")
+    for path in sorted(entry.parent.iterdir()):
+        if ours.fullmatch(path.name) and path not in kept:
+            path.unlink(missing_ok=True)
 
 
 def read_details(entry: Path, digest: str | None) -> Details | None:
@@ -166,10 +196,14 @@ def read_details(entry: Path, digest: str | None) -> Details | None:
     """
     if digest is None:
         return None
+    paths = detail_paths(entry, digest)
+    if not any(path.exists() for path in paths.values()):
+        paths = {name: path if path.exists() else paths[name] for name, path in detail_paths(entry).items()}
     tables = {}
-    for name, path in detail_paths(entry).items():
+    for name, path in paths.items():
         try:
-            tables[name] = pq.read_table(path).cast({"episodes": EPISODES, "gallery": GALLERY}[name])
+            # Read as one file: the reader of folders wants to tell Hive partitions from the path.
+            tables[name] = pq.ParquetFile(path).read().cast(_TABLES[name])
         except (OSError, ValueError, pa.ArrowException) as error:
             raise RunError(f"{path}: cannot be read ({error}). Restore it, or submit the run again.") from error
     details = Details(**tables)

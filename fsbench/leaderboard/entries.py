@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from typing import Literal
 
@@ -15,10 +14,7 @@ from pydantic import model_validator
 from pydantic import ValidationError
 
 from fsbench.errors import RunError
-from fsbench.files import write_whole
 from fsbench.leaderboard.details import Details
-from fsbench.leaderboard.details import read_details
-from fsbench.leaderboard.details import write_details
 from fsbench.methods.contract import MethodInfo
 from fsbench.records import first_problem
 from fsbench.records import Record
@@ -43,13 +39,9 @@ __all__ = [
     "Entry",
     "FoldEntry",
     "entry_from_results",
-    "entry_path",
     "has_chain",
+    "intervals_of",
     "mean_over_folds",
-    "read_entries",
-    "read_entry",
-    "write_entries",
-    "write_entry",
 ]
 
 
@@ -245,7 +237,7 @@ def entry_from_results(
             expected_folds=expected,
             folds=folds,
             mean=mean_over_folds(folds, expected),
-            intervals=_intervals(identity, details),
+            intervals=intervals_of(identity.protocol, identity.manifest_digest, details),
             details_sha256=None if details is None else details.digest,
             trained_classes=tuple(sorted(set(trained_classes))),
             links=tuple(links),
@@ -257,99 +249,16 @@ def entry_from_results(
         raise RunError(f"{message} Discard wrong runs with --restart.") from error
 
 
-def entry_path(folder: Path, entry: Entry) -> Path:
-    """Returns where an entry belongs.
-
-    Args:
-        folder: The folder of all entries.
-        entry: The entry.
-
-    Returns:
-        `<folder>/<dataset>/<method>[.<variant>][.<protocol>].json`; the protocol `standard` is left out.
-
-    Raises:
-        RunError: A name is no file name, so that the path might lie elsewhere.
-    """
-    protocol = entry.protocol.split("|", 1)[0]
-    parts = {"method": entry.method.name, "variant": entry.variant, "protocol": protocol}
-    for what, name in {"dataset": entry.dataset, **parts}.items():
-        if what == "variant" and not name:
-            continue
-        if Path(name).name != name or "\\" in name or name.startswith(".") or not name.isprintable() or not name:
-            raise RunError(
-                f"The {what} {name!r} cannot be part of a file name on the leaderboard. Give it another name."
-            )
-    stem = ".".join(name for name in parts.values() if name not in ("", "standard"))
-    return folder / entry.dataset / f"{stem}.json"
-
-
-def write_entry(folder: Path, entry: Entry) -> Path:
-    """Writes an entry, in place of the method's earlier one. Returns, and raises, as `entry_path`."""
-    path = entry_path(folder, entry)
-    if entry.details is not None:
-        write_details(path, entry.details)
-    write_whole(path, entry.model_dump_json(indent=1) + "\n")
-    return path
-
-
-def write_entries(folder: Path, entries: Sequence[Entry]) -> list[Path]:
-    """Writes entries, all or none.
-
-    Raises:
-        RunError: A name is no file name, or two entries (of other options, say) claim the same file.
-    """
-    claims: dict[Path, Entry] = {}
-    for entry in entries:
-        path = entry_path(folder, entry)
-        if path in claims:
-            first, second = claims[path].model_dump(mode="json"), entry.model_dump(mode="json")
-            changed = ", ".join(name for name in first if first[name] != second[name])
-            raise RunError(
-                f"{path}: two entries claim this file; they differ in {changed or 'nothing'}. Keep the runs of one of "
-                "them, or give the variants names of their own."
-            )
-        claims[path] = entry
-    return [write_entry(folder, entry) for entry in claims.values()]
-
-
-def read_entries(folder: Path) -> list[Entry]:
-    """Reads all entries below a folder.
-
-    Args:
-        folder: The folder of all entries; there are none if it does not exist.
-
-    Returns:
-        The entries, sorted by path.
-
-    Raises:
-        RunError: A file is damaged, of a newer schema, or not where its entry belongs; the message names it.
-    """
-    return [read_entry(folder, path) for path in sorted(folder.glob("*/*.json"))]
-
-
-def read_entry(folder: Path, path: Path) -> Entry:
-    """Reads one entry below the folder of all, with its details. Raises as `read_entries`."""
-    try:
-        entry = Entry.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror}).") from error
-    except ValidationError as error:
-        raise RunError(f"{path}: {first_problem(error)}. Restore the file, or make it again from its runs.") from error
-    if (place := entry_path(folder, entry)) != path:
-        raise RunError(f"{path}: holds an entry that belongs at {place}. Move it there.")
-    return entry.model_copy(update={"details": read_details(path, entry.details_sha256)})
-
-
 def has_chain(protocol: str) -> bool:
     """Tells whether a protocol, given by its signature, averages as `fsbench.scores.statistics` does."""
     return protocol.endswith(f"mean={'>'.join(CHAIN)}")
 
 
-def _intervals(identity: RunIdentity, details: Details | None) -> Intervals | None:
+def intervals_of(protocol: str, manifest_digest: str, details: Details | None) -> Intervals | None:
     """Returns the intervals of the means, for protocols that average as `fsbench.scores.statistics` does."""
-    if details is None or not has_chain(identity.protocol):
+    if details is None or not has_chain(protocol):
         return None
-    return intervals(details.table, named_stream(0, "intervals", identity.manifest_digest))
+    return intervals(details.table, named_stream(0, "intervals", manifest_digest))
 
 
 def _fold_entry(result: Result) -> FoldEntry:

@@ -13,7 +13,7 @@ from fsbench.scores.results import summarise
 from fsbench.scores.results import Summary
 from fsbench.splits.manifest import Manifest
 
-__all__ = ["KEYS", "VALUES", "FoldScores", "aggregate", "fold_scores"]
+__all__ = ["KEYS", "VALUES", "FoldScores", "aggregate", "fold_scores", "keyed_scores"]
 
 KEYS = ("fold", "draw", "class", "video", "expression", "frame")
 """The columns that say where a score row belongs, from the outside in."""
@@ -50,12 +50,26 @@ def fold_scores(rows: pd.DataFrame, manifest: Manifest, chain: Sequence[str]) ->
     keyed = rows.merge(episodes, on="episode_id", validate="many_to_one")
     keyed["class"] = keyed["class_id"].map(manifest.class_names)
     keyed = keyed.rename(columns={"video_id": "video", "expression_id": "expression"})[[*KEYS, *VALUES]]
+    return keyed_scores(keyed, chain, list(manifest.class_names.values()))
+
+
+def keyed_scores(keyed: pd.DataFrame, chain: Sequence[str], class_names: Sequence[str]) -> dict[int, FoldScores]:
+    """Averages rows that say themselves where they belong.
+
+    Args:
+        keyed: Columns `VALUES` and those of `KEYS` that the chain names, fold, draw and class among them.
+        chain: The protocol's, or what is left of it where rows are means already.
+        class_names: In class-id order.
+
+    Returns:
+        The scores by fold.
+    """
     by_draw = _scores_by(keyed, chain, ("fold", "draw"))
     by_class = _scores_by(keyed, [level for level in chain if level != "class"], ("fold", "class", "draw"))
     results = {}
     for fold in dict.fromkeys(int(key[0]) for key in by_draw):
         draws = {int(draw): score for (f, draw), score in by_draw.items() if f == fold}
-        classes: dict[str, list[Score]] = {name: [] for name in manifest.class_names.values()}
+        classes: dict[str, list[Score]] = {name: [] for name in class_names}
         for (f, name, _), score in by_class.items():
             if f == fold:
                 classes[str(name)].append(score)

@@ -14,10 +14,11 @@ from fsbench.leaderboard import read_entries
 from fsbench.leaderboard import write_entries
 from fsbench.running.evaluate import evaluate_method
 from fsbench.running.evaluate import Request
-from fsbench.running.fold import read_parts
-from fsbench.running.fold import read_result
 from fsbench.running.fold import RunOptions
 from fsbench.running.identity import differences
+from fsbench.running.runs import read_parts
+from fsbench.running.runs import read_result
+from fsbench.splits.benchmark import open_benchmark
 from fsbench.splits.verify import verify_manifest
 from tests.tiny import write_dataset
 
@@ -42,7 +43,7 @@ def old(tmp_path):
 
 def evaluate(place, out):
     method = "fsbench_baselines.floors:SupportCopy"
-    evaluate_method(Request(method, "mini-ref-davis", place, OLD / "splits", out=out), RunOptions())
+    evaluate_method(Request(method, open_benchmark("mini-ref-davis", place, OLD / "splits"), out=out), RunOptions())
 
 
 def as_of_today(run, place):

@@ -1,3 +1,6 @@
+import json
+
+
 def test_the_whole_way_from_data_to_table(fsbench, data, tmp_path):
     built = fsbench("build-splits", "--draws", 2, "--frames", 2)
     assert built.stdout.endswith("splits/mini-ref-davis/pack-v1\n")
@@ -19,3 +22,14 @@ def test_the_whole_way_from_data_to_table(fsbench, data, tmp_path):
     readme.write_text(readme.read_text().replace("support-copy", "copy-of-support"))
     fsbench("leaderboard", "--check", code=2)
     assert "empty" in fsbench("leaderboard", "--runs", "runs").stdout
+    fsbench("evaluate", "--method", "empty", "--dataset", "mini-ref-davis", "--draws", "0", "--out", "one")
+    assert "draws of fold 0: 2, now 1" in fsbench("submit", "one", code=2).output
+    assert "draws of fold 0: 2, now 1" in fsbench("submit", "one", "--overwrite").output
+    fsbench("leaderboard", "--write")
+    path = tmp_path / "leaderboard/entries/mini-ref-davis/empty.json"
+    entry = json.loads(path.read_text())
+    path.write_text(json.dumps(entry | {"commit": "0" * 40}))
+    assert "SHA256SUMS does not follow" in fsbench("leaderboard", "--check", code=2).output
+    entry["folds"][0]["score"]["mean"]["J"] = 0.99
+    path.write_text(json.dumps(entry | {"mean": None, "expected_folds": [0, 1]}))
+    assert "from the episodes" in fsbench("leaderboard", "--write", code=2).output

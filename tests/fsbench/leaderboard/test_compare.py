@@ -6,7 +6,7 @@ from click.testing import CliRunner
 from fsbench.cli import main
 from fsbench.errors import RunError
 from fsbench.leaderboard.compare import compare
-from fsbench.leaderboard.entries import write_entry
+from fsbench.leaderboard.shelf import write_entry
 from tests.fsbench.leaderboard.samples import detailed
 from tests.fsbench.leaderboard.samples import entry
 

@@ -7,6 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from fsbench.errors import RunError
+from fsbench.leaderboard.details import clear_details
+from fsbench.leaderboard.details import detail_paths
 from fsbench.leaderboard.details import details_from_runs
 from fsbench.leaderboard.details import EPISODES
 from fsbench.leaderboard.details import gallery_episodes
@@ -103,11 +105,11 @@ def test_files_that_are_missing_cut_or_of_others_are_refused(run, tmp_path, name
     details = details_from_runs([run], with_masks=True)
     entry = tmp_path / "copy.json"
     write_details(entry, details)
-    path = tmp_path / f"copy.{name}.parquet"
+    path = detail_paths(entry, details.digest)[name]
     whole = path.read_bytes()
     for content in (whole[:100], b"", whole[:-20]):
         path.write_bytes(content)
-        with pytest.raises(RunError, match=rf"copy\.{name}\.parquet: cannot be read"):
+        with pytest.raises(RunError, match=rf"{name}\.parquet: cannot be read"):
             read_details(entry, details.digest)
     path.unlink()
     with pytest.raises(RunError, match="cannot be read"):
@@ -115,9 +117,27 @@ def test_files_that_are_missing_cut_or_of_others_are_refused(run, tmp_path, name
     pq.write_table(pa.table({"x": [1]}), path)
     with pytest.raises(RunError, match="cannot be read"):
         read_details(entry, details.digest)
-    write_details(entry, details_from_runs([write_run(tmp_path / "other", seed=1)], with_masks=True))
+    other = details_from_runs([write_run(tmp_path / "other", seed=1)], with_masks=True)
+    write_details(entry, other)
+    for table, path in detail_paths(entry, other.digest).items():
+        path.replace(detail_paths(entry, details.digest)[table])
     with pytest.raises(RunError, match="are not those that it was made with"):
         read_details(entry, details.digest)
+
+
+def test_files_under_the_names_that_they_had_before_are_read_until_others_take_their_place(run, tmp_path):
+    details = details_from_runs([run], with_masks=True)
+    entry = tmp_path / "copy.json"
+    write_details(entry, details)
+    for table, path in detail_paths(entry, details.digest).items():
+        path.replace(tmp_path / f"copy.{table}.parquet")
+    assert read_details(entry, details.digest) == details
+    write_details(entry, details)
+    (tmp_path / "copy.v.episodes.parquet").write_bytes(b"")  # of the variant v
+    clear_details(entry, details.digest)
+    kept = {path.name for path in detail_paths(entry, details.digest).values()} | {"copy.v.episodes.parquet"}
+    assert {path.name for path in tmp_path.glob("*.parquet")} == kept
+    assert read_details(entry, details.digest) == details
 
 
 def test_a_run_without_parts_is_an_error(tmp_path):

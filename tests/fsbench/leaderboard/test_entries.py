@@ -1,4 +1,8 @@
 import json
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +14,13 @@ from fsbench.errors import RunError
 from fsbench.leaderboard.details import details_from_runs
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import entry_from_results
-from fsbench.leaderboard.entries import entry_path
-from fsbench.leaderboard.entries import read_entries
-from fsbench.leaderboard.entries import write_entries
-from fsbench.leaderboard.entries import write_entry
 from fsbench.leaderboard.runs import entries_from_runs
 from fsbench.leaderboard.runs import manifest_folds
+from fsbench.leaderboard.shelf import entry_path
+from fsbench.leaderboard.shelf import losses
+from fsbench.leaderboard.shelf import read_entries
+from fsbench.leaderboard.shelf import write_entries
+from fsbench.leaderboard.shelf import write_entry
 from fsbench.running.cost import read_timing
 from fsbench.running.cost import UnitTiming
 from fsbench.running.runs import find_runs
@@ -26,6 +31,7 @@ from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import write_manifest
 from tests.fsbench.leaderboard.samples import board
+from tests.fsbench.leaderboard.samples import detailed
 from tests.fsbench.leaderboard.samples import entry
 from tests.fsbench.leaderboard.samples import identity
 from tests.fsbench.leaderboard.samples import INFO
@@ -70,16 +76,14 @@ def test_details_lie_beside_an_entry_and_are_read_with_it(tmp_path):
     results = [result(fold, scores) for fold, scores in SCORES.items()]
     written = entry_from_results(results, (1, 2), details=details)
     path = write_entry(tmp_path / "entries", written)
-    assert sorted(each.name for each in path.parent.iterdir()) == [
-        "copy.episodes.parquet",
-        "copy.gallery.parquet",
-        "copy.json",
-    ]
+    part = details.digest[:16]
+    names = [f"copy.{part}.episodes.parquet", f"copy.{part}.gallery.parquet", "copy.json"]
+    assert sorted(each.name for each in path.parent.iterdir()) == names
     assert 'details"' not in path.read_text()
     (found,) = read_entries(tmp_path / "entries")
     assert found == written
     assert found.details == details
-    path.with_suffix(".gallery.parquet").unlink()
+    path.with_name(names[1]).unlink()
     with pytest.raises(RunError, match="gallery"):
         read_entries(tmp_path / "entries")
 
@@ -297,6 +301,91 @@ def test_a_new_entry_takes_the_place_of_the_old_one(tmp_path):
     other = entry(SCORES, options={"shots": 1})
     assert write_entry(tmp_path, entry(SCORES)) == write_entry(tmp_path, other) == entry_path(tmp_path, other)
     assert read_entries(tmp_path) == [other]
+
+
+@pytest.mark.parametrize(
+    ("less", "lost"),
+    [
+        (entry({1: SCORES[1]}), "folds: 1 2, now 1"),
+        (entry({1: SCORES[1][:1], 2: SCORES[2][:1]}), "draws of fold 1: 2, now 1; draws of fold 2: 2, now 1"),
+        (entry(SCORES, failed=(2,)), "scored episodes of fold 2: 12, now 11; failed episodes of fold 2: 0, now 1"),
+        (entry(SCORES, method=replace(INFO, version="0.10")), "version of the method: 1.0, now 0.10"),
+        (entry(SCORES, manifest_version="v0"), "version of the manifest: v1, now v0"),
+        (entry(SCORES, packages={"fsbench": "0.0.9"}), "version of fsbench: 0.1.0, now 0.0.9"),
+    ],
+)
+def test_an_entry_of_more_stays_unless_it_is_to_be_overwritten(tmp_path, caplog, less, lost):
+    path = write_entry(tmp_path, entry(SCORES))
+    before = path.read_bytes()
+    after = "none" if less.mean is None else f"{100 * less.mean.mean.JF:.1f}"
+    with pytest.raises(RunError, match=re.escape(f"copy.json: {lost}; mean J&F: 50.0, now {after}.")):
+        write_entries(tmp_path, [entry(SCORES, name="flow"), less])
+    assert path.read_bytes() == before
+    assert not path.with_name("flow.json").exists()
+    write_entry(tmp_path, less, overwrite=True)
+    assert lost in caplog.text
+    assert read_entries(tmp_path) == [less]
+
+
+def test_an_entry_without_details_takes_the_place_of_none_with_them(tmp_path):
+    (told,) = detailed({"copy": 0.0})
+    write_entry(tmp_path, told)
+    with pytest.raises(RunError, match="scores of episodes: 48, now none"):
+        write_entry(tmp_path, told.model_copy(update={"details": None, "details_sha256": None}))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_older"),
+    [
+        ("1", "2", True),
+        ("1.9", "1.10", True),
+        ("v1", "v2", True),
+        ("pack-v1", "v2", False),
+        ("2024a", "2024b", False),
+        ("0.2.0.dev1", "0.2.0", False),
+        ("2", "1", False),
+        ("1", "1", False),
+    ],
+)
+def test_versions_are_compared_where_they_are_numbers(tmp_path, one, other, is_older):
+    found = losses(entry(SCORES, manifest_version=other), entry(SCORES, manifest_version=one))
+    assert found == ([f"version of the manifest: {other}, now {one}"] if is_older else [])
+
+
+def test_what_cannot_be_read_is_replaced_and_it_is_said(tmp_path, caplog):
+    path = write_entry(tmp_path, entry(SCORES))
+    path.write_text("{}")
+    write_entry(tmp_path, entry(SCORES))
+    assert "copy.json" in caplog.text
+    assert read_entries(tmp_path) == [entry(SCORES)]
+
+
+def test_many_at_once_leave_a_whole_entry_and_a_reader_never_sees_half_of_one(tmp_path):
+    entries = [detailed({"copy": shift})[0] for shift in (0.0, 0.01)]
+    write_entry(tmp_path, entries[0])
+    with ThreadPoolExecutor(4) as threads:
+        writes = [threads.submit(write_entry, tmp_path, entries[i % 2]) for i in range(60)]
+        reads = [threads.submit(read_entries, tmp_path) for _ in range(60)]
+        assert all(read.result() in ([entries[0]], [entries[1]]) for read in reads)
+        assert len({write.result() for write in writes}) == 1
+    (left,) = read_entries(tmp_path)
+    assert len(list(tmp_path.rglob("*.parquet"))) == 2
+    assert left in entries
+
+
+def test_pairs_of_processes_at_once_leave_a_whole_entry(tmp_path):
+    # Each process writes the same place over and over, with details of its own.
+    call = "from tests.fsbench.leaderboard.test_entries import write_often; write_often({!r}, {})"
+    commands = [[sys.executable, "-c", call.format(str(tmp_path), shift)] for shift in (0.0, 0.01)]
+    for process in [subprocess.Popen(command, cwd=Path(__file__).parents[3]) for command in commands]:
+        assert process.wait(timeout=120) == 0
+    assert read_entries(tmp_path)[0] in [detailed({"copy": shift})[0] for shift in (0.0, 0.01)]
+
+
+def write_often(folder, shift):
+    (found,) = detailed({"copy": shift})
+    for _ in range(20):
+        write_entry(Path(folder), found)
 
 
 def test_runs_are_found_at_any_depth(tmp_path):
