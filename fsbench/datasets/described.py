@@ -80,6 +80,7 @@ class _Description(_Section):
         root: The dataset's folder, relative to the file; None for the file's own.
         folders: Names that its folder may have beside the file, instead of `root`.
         classes: Names of the classes in class-id order; None for all categories that are found.
+        other_labels: See `DatasetSpec`.
         folds: Class i is tested in fold (i - 1) % folds + 1; 0 puts all into one group, fold 0.
     """
 
@@ -95,6 +96,7 @@ class _Description(_Section):
     rule: _RuleSection = _RuleSection()
     version: _Name = "v1"
     licence: str = ""
+    other_labels: list[_Count] = []
     shows: Literal["nothing", "masks", "pixels"] = "nothing"
     recipe: str | None = None
 
@@ -140,6 +142,7 @@ def read_description(path: Path) -> DatasetSpec:
         rule=BuildRule(**found.rule.model_dump()),
         version=found.version,
         licence=found.licence,
+        other_labels=tuple(found.other_labels),
         shows=found.shows,
         recipe=found.recipe,
     )

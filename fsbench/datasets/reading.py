@@ -1,26 +1,107 @@
-"""Reading some frames of a video with their label maps."""
+"""Reading some frames of a video with their label maps, which must show what the metadata promises.
 
+A mask that is empty because its label map holds other indices than the metadata says would be scored as an object that
+is not there, and an empty answer to it as perfect. So label maps are held against the metadata wherever they are read.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fsbench.datasets.records import Dataset
+from fsbench.datasets.spec import spec_of
 from fsbench.errors import DataError
 from fsbench.memo import Memo
+from fsbench.metrics import labels_present
 
-__all__ = ["read_frames"]
+__all__ = ["Annotated", "LabelCheck", "read_frames"]
+
+Annotated = Mapping[int, Sequence[str]]
+"""The annotated objects of a video: by object id, the names of the frames in which the metadata has it."""
+
+
+class LabelCheck:
+    """Holds the label maps of one video against what its metadata promises."""
+
+    def __init__(self, dataset: Dataset, video_id: str, annotated: Annotated) -> None:
+        """Has seen no label map yet.
+
+        Args:
+            dataset: Has the label maps.
+            video_id: The video.
+            annotated: Its objects.
+        """
+        self._dataset = dataset
+        self._video_id = video_id
+        self._annotated = annotated
+        self._allowed = {0, *annotated, *spec_of(dataset).other_labels}
+        self._looked_at: set[str] = set()
+        self._unseen = {object_id for object_id, frames in annotated.items() if frames}
+
+    def see(self, name: str, label_map: npt.NDArray[np.integer]) -> set[int]:
+        """Looks at a frame's label map.
+
+        Returns:
+            The indices that it holds.
+
+        Raises:
+            DataError: One of them is no object of the video, or it is no label map.
+        """
+        if label_map.ndim != 2 or not label_map.size or not np.issubdtype(label_map.dtype, np.integer):
+            raise self._error(name, f"its label map is {label_map.dtype} {list(label_map.shape)}, not integer [H, W]")
+        present = _indices(label_map)
+        if unknown := sorted(present - self._allowed):
+            raise self._error(
+                name,
+                f"its label map holds index {', '.join(map(str, unknown))}, and the video's annotated objects are "
+                f"{_numbers(self._annotated)}. Save each object as its own id and the rest as 0; an index that means "
+                "no object, such as 255 for void, is named in the dataset's 'other_labels'",
+            )
+        self._looked_at.add(name)
+        self._unseen -= present
+        return present
+
+    def finish(self) -> None:
+        """Looks for the objects that were not seen yet, in the frames that should show them.
+
+        An object may be hidden in some of the frames that list it, not in all of them.
+
+        Raises:
+            DataError: No label map shows an object.
+        """
+        for object_id in sorted(self._unseen):
+            for name in self._annotated[object_id]:
+                if object_id not in self._unseen:
+                    break
+                if name not in self._looked_at:
+                    self.see(name, self._dataset.label_map(self._video_id, name))
+        if self._unseen:
+            object_id = min(self._unseen)
+            frames = self._annotated[object_id]
+            raise self._error(
+                frames[0],
+                f"object {object_id} is annotated here and in {len(frames) - 1} more frames, and none of these "
+                "shows it in its label map. Fetch the video's label maps again",
+            )
+
+    def _error(self, name: str, what: str) -> DataError:
+        return DataError(f"{self._dataset.root}: video {self._video_id!r}, frame {name!r}: {what}.")
 
 
 def read_frames(
-    dataset: Dataset, video_id: str, names: Sequence[str], memo: Memo | None = None
+    dataset: Dataset, video_id: str, annotated: Annotated, names: Sequence[str], memo: Memo | None = None
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.integer]]:
     """Reads frames, each file once, however often it is named.
 
     Args:
         dataset: Has them.
         video_id: The video.
+        annotated: Its objects.
         names: Names of the T frames, at least one.
         memo: Keeps what is read for later calls, by video and name.
 
@@ -28,7 +109,7 @@ def read_frames(
         Frames, uint8 [T, H, W, 3], RGB, and label maps, integer [T, H, W].
 
     Raises:
-        DataError: A file is missing or damaged, or sizes differ.
+        DataError: A file is missing or damaged, sizes differ, or a label map does not show what is promised.
     """
     keep = memo or Memo(0)
     distinct = list(dict.fromkeys(names))
@@ -41,5 +122,17 @@ def read_frames(
                 f"{label_map.shape} (height, width) must both be {frames[0].shape[:2]}, as the video's first picture "
                 "is. Fetch the video again."
             )
+    check = LabelCheck(dataset, video_id, annotated)
+    for name, label_map in zip(distinct, label_maps, strict=True):
+        check.see(name, label_map)
+    keep(("shown", video_id), check.finish)
     places = [distinct.index(name) for name in names]
     return np.stack([frames[i] for i in places]), np.stack([label_maps[i] for i in places])
+
+
+def _indices(label_map: npt.NDArray[Any]) -> set[int]:  # Any: of any integers
+    return set(labels_present(label_map) if label_map.dtype == np.uint8 else np.unique(label_map).tolist())
+
+
+def _numbers(object_ids: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(object_ids))) or "none"

@@ -88,6 +88,7 @@ class DatasetSpec:
         published_videos: Number of videos that the paper counts; None if it is not known.
         published_note: What is known of the difference, for a manifest that has another number.
         licence: Of pixels and annotations; empty if it is not stated.
+        other_labels: Indices in label maps that mean no object, such as 255 for void; they count as background.
         shows: What an entry and a site that everybody sees may show of it, besides scores.
         recipe: Name of the recipe that methods train with on it; None for their own choice.
         generate: Makes it where it is asked for and not there.
@@ -109,6 +110,7 @@ class DatasetSpec:
     published_videos: int | None = None
     published_note: str = ""
     licence: str = ""
+    other_labels: tuple[int, ...] = ()
     shows: Literal["nothing", "masks", "pixels"] = "nothing"
     recipe: str | None = None
     generate: Generate | None = None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
+from fsbench.datasets.reading import Annotated
 from fsbench.errors import ManifestError
 from fsbench.splits.benchmark import Benchmark
 from fsbench.splits.contents import chosen_classes
@@ -22,6 +23,7 @@ class ShotTask(NamedTuple):
     object_ids: tuple[int, ...]
     sentence: str
     frames: tuple[str, ...]
+    annotated: Annotated
 
 
 class SupportTask(NamedTuple):
@@ -50,6 +52,7 @@ class Unit(NamedTuple):
         sentences: N sentences.
         object_ids: For each sentence, the objects that it names.
         draws: The support sets, each with N episode ids.
+        annotated: The objects of the video.
     """
 
     number: int
@@ -59,6 +62,7 @@ class Unit(NamedTuple):
     sentences: tuple[str, ...]
     object_ids: tuple[tuple[int, ...], ...]
     draws: tuple[DrawTask, ...]
+    annotated: Annotated
 
 
 _Row = Mapping[str, Any]  # Any: column values
@@ -93,7 +97,8 @@ def plan_units(
     wanted = set(draws)
     support_rows = [r for r in manifest.rows("supports") if r["fold"] == fold and r["draw"] in wanted]
     _check_draws(manifest, fold, wanted, support_rows)
-    supports = {row["support_id"]: _support_task(row, texts) for row in support_rows}
+    annotated = manifest.annotated()
+    supports = {row["support_id"]: _support_task(row, texts, annotated) for row in support_rows}
     draw_of = {row["support_id"]: row["draw"] for row in support_rows}
     frames_of = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
     queries: dict[tuple[int, str], list[_Row]] = {}
@@ -120,6 +125,7 @@ def plan_units(
                 tuple(texts.of(video_id, expression_id) for expression_id in asked),
                 tuple(asked.values()),
                 tuple(DrawTask(draw_of[s], supports[s], tuple(ids[e] for e in asked)) for s, ids in by_support.items()),
+                annotated[video_id],
             )
         )
     if not units:
@@ -140,9 +146,15 @@ def _check_draws(manifest: Manifest, fold: int, wanted: set[int], supports: Iter
             )
 
 
-def _support_task(row: _Row, texts: Sentences) -> SupportTask:
+def _support_task(row: _Row, texts: Sentences, annotated: Mapping[str, Annotated]) -> SupportTask:
     shots = [
-        ShotTask(s["video_id"], tuple(s["object_ids"]), texts.of(s["video_id"], s["expression_id"]), tuple(s["frames"]))
-        for s in row["shots"]
+        ShotTask(
+            shot["video_id"],
+            tuple(shot["object_ids"]),
+            texts.of(shot["video_id"], shot["expression_id"]),
+            tuple(shot["frames"]),
+            annotated[shot["video_id"]],
+        )
+        for shot in row["shots"]
     ]
     return SupportTask(row["support_id"], tuple(shots))

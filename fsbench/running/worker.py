@@ -163,14 +163,14 @@ class Worker:
         return as_masks(masks, shape, f"Method {info.name!r}, video {unit.video_id!r}:")
 
     def _load_query(self, unit: Unit) -> tuple[Clip, npt.NDArray[np.integer]]:
-        frames, label_maps = read_frames(self._dataset, unit.video_id, unit.frames)
+        frames, label_maps = read_frames(self._dataset, unit.video_id, unit.annotated, unit.frames)
         size = self._setup.protocol.output_size(*label_maps.shape[1:])
         return Clip(frames, size, self._setup.memo_limit), label_maps
 
     def _load_support(self, task: SupportTask) -> Support:
         shots = []
         for shot in task.shots:
-            frames, label_maps = read_frames(self._dataset, shot.video_id, shot.frames)
+            frames, label_maps = read_frames(self._dataset, shot.video_id, shot.annotated, shot.frames)
             masks = np.isin(label_maps, shot.object_ids)
             shots.append(Shot(frames, masks, shot.sentence))
         return Support(tuple(shots))

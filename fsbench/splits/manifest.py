@@ -112,6 +112,13 @@ class Manifest:
         rows: list[dict[str, Any]] = self.tables[table].to_pylist()
         return rows
 
+    def annotated(self) -> dict[str, dict[int, tuple[str, ...]]]:
+        """Returns by video the frames of each annotated object, by object id: what label maps are held against."""
+        found: dict[str, dict[int, tuple[str, ...]]] = {row["video_id"]: {} for row in self.rows("videos")}
+        for row in self.rows("objects"):
+            found[row["video_id"]][row["object_id"]] = tuple(row["frames"])
+        return found
+
     @cached_property
     def class_names(self) -> dict[int, str]:
         """Class name by class id, in id order."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fsbench.datasets.reading import LabelCheck
 from fsbench.errors import ManifestError
 from fsbench.errors import RunError
 from fsbench.protocol import Protocol
@@ -45,6 +46,7 @@ class EpisodeReference:
         self._dataset = benchmark.dataset
         self._object_ids: dict[tuple[str, str], list[int]] = {}
         self.episode_of: dict[SequenceKey, list[str]] = {}
+        self._annotated = manifest.annotated()
         frames_of = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
         if unknown := sorted(set(folds) - set(manifest.folds)):
             raise ManifestError(f"{manifest.path}: there is no fold {unknown[0]}; its folds are {manifest.folds}.")
@@ -70,11 +72,15 @@ class EpisodeReference:
         tables = {}
         for expression in dict.fromkeys(key.expression for key in task.sequences):
             assert expression is not None, "an episode asks about a sentence"
-            table = np.zeros(256, np.uint8)
+            table = np.zeros(2**16, np.uint8)
             table[self._object_ids[task.video, expression]] = 1
             tables[expression] = table
+        check = LabelCheck(self._dataset, task.video, self._annotated[task.video])
         for frame in task.frames:
             labels = self._dataset.label_map(task.video, frame)
+            check.see(frame, labels)
+            if frame == task.frames[-1]:
+                check.finish()
             yield {expression: table[labels] for expression, table in tables.items()}
 
 

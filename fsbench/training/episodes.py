@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fsbench.datasets.reading import Annotated
 from fsbench.datasets.reading import read_frames
 from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import Expression
@@ -162,6 +163,8 @@ class EpisodeSampler:
         self._last_order: tuple[int, Sequence[int]] = (-1, ())  # an epoch and its order
         self._classes = _base_classes(benchmark, fold)
         videos = [video for row in self._classes for video in row.videos]
+        annotated = benchmark.manifest.annotated()
+        self._annotated = {video.video_id: annotated[video.video_id] for video in videos}
         self._texts = {(v.video_id, e.expression_id): e.text for v in videos for e in v.expressions}
 
     def __len__(self) -> int:
@@ -186,6 +189,10 @@ class EpisodeSampler:
     def sentence(self, clip: ClipSpec) -> str:
         """Returns the text of a clip's sentence."""
         return self._texts[clip.video_id, clip.expression_id]
+
+    def annotated(self, clip: ClipSpec) -> Annotated:
+        """Returns the annotated objects of a clip's video."""
+        return self._annotated[clip.video_id]
 
     def sentences(self) -> tuple[str, ...]:
         """Returns the texts of all sentences of the base classes, each once, sorted."""
@@ -302,7 +309,9 @@ class TrainingEpisodes:
         return named_stream(self.sampler.seed, "train", name, *position)
 
     def _read(self, spec: ClipSpec, class_id: int) -> TrainingClip:
-        frames, label_maps = read_frames(self._dataset, spec.video_id, spec.frames, self._memo)
+        frames, label_maps = read_frames(
+            self._dataset, spec.video_id, self.sampler.annotated(spec), spec.frames, self._memo
+        )
         masks = np.isin(label_maps, spec.object_ids)
         boxes, valid = self._boxes_of(masks), np.ones(len(masks), bool)
         return without_vanished(TrainingClip(frames, masks, boxes, valid, self.sampler.sentence(spec), class_id))

@@ -203,9 +203,10 @@ def arrays_within(things):
 def test_no_ground_truth_of_a_query_can_be_reached_from_what_a_method_gets(tmp_path):
     root = write_dataset(tmp_path / "mini-ref-davis", {"dog": 2})
     names = tuple(f"{5 * t:05d}" for t in range(4))
-    shots = (ShotTask("dog-0", (1,), "the left dog", names[:2]),)
+    annotated = {1: names, 2: names[1:]}
+    shots = (ShotTask("dog-0", (1,), "the left dog", names[:2], annotated),)
     draw = DrawTask(0, SupportTask("f0/dog/d0", shots), ("an episode",))
-    unit = Unit(0, "dog", "dog-1", names, ("the right dog",), ((2,),), (draw,))
+    unit = Unit(0, "dog", "dog-1", names, ("the right dog",), ((2,),), (draw,), annotated)
     protocol = named_protocol("standard")
     factory = MethodFactory(f"{__name__}:Watched", "")
     Watched.given.clear()
@@ -240,9 +241,10 @@ class Torchy(Watched):
 def test_frames_reach_torch_without_a_warning_and_what_is_done_to_them_reaches_no_other_draw(tmp_path):
     root = write_dataset(tmp_path / "mini-ref-davis", {"dog": 2})
     names = tuple(f"{5 * t:05d}" for t in range(4))
-    shots = (ShotTask("dog-0", (1,), "the left dog", names[:2]),)
+    annotated = {1: names, 2: names[1:]}
+    shots = (ShotTask("dog-0", (1,), "the left dog", names[:2], annotated),)
     draws = tuple(DrawTask(d, SupportTask(f"f0/dog/d{d}", shots), (f"episode {d}",)) for d in range(3))
-    unit = Unit(0, "dog", "dog-1", names, ("the right dog",), ((2,),), draws)
+    unit = Unit(0, "dog", "dog-1", names, ("the right dog",), ((2,),), draws, annotated)
     protocol = named_protocol("standard")
     factory = MethodFactory(f"{__name__}:Torchy", "")
     Torchy.seen.clear()
