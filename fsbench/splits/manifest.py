@@ -114,9 +114,9 @@ class Manifest:
 
     def annotated(self) -> dict[str, dict[int, tuple[str, ...]]]:
         """Returns by video the frames of each annotated object, by object id: what label maps are held against."""
-        found: dict[str, dict[int, tuple[str, ...]]] = {row["video_id"]: {} for row in self.rows("videos")}
+        found: dict[str, dict[int, tuple[str, ...]]] = {}
         for row in self.rows("objects"):
-            found[row["video_id"]][row["object_id"]] = tuple(row["frames"])
+            found.setdefault(row["video_id"], {})[row["object_id"]] = tuple(row["frames"])
         return found
 
     @cached_property
