@@ -44,7 +44,8 @@ class _Group(click.Group):
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("Stopped. Run the same command again to go on.", err=True)
+            how = " with --resume" if ctx.invoked_subcommand == "train" else ""
+            click.echo(f"Stopped. Run the same command again{how} to go on.", err=True)
             ctx.exit(INTERRUPTED)
 
 

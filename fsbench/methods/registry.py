@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from fsbench.errors import FsbenchError
 from fsbench.errors import PluginError
+from fsbench.errors import RunError
 from fsbench.errors import suggestion
+from fsbench.files import whole_folder
 from fsbench.methods.checking import check_method
 from fsbench.methods.checking import check_names
 from fsbench.methods.contract import Convertible
@@ -224,16 +226,23 @@ class MethodFactory:
 
         Args:
             options: Of the method, resolved.
-            out: Folder.
+            out: Folder, empty or not there yet; it is whole when it appears.
             half: In half precision, half the size.
 
         Raises:
             PluginError: The method has no form of its own.
+            RunError: The folder is, or lies in, the checkpoint, or holds something.
         """
+        checkpoint, out = options.get("checkpoint"), out.resolve()
+        if checkpoint is not None and Path(checkpoint).resolve() in (out, *out.parents):
+            raise RunError(f"{out}: is the checkpoint that is to be converted, or lies in it. Give another folder.")
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise RunError(f"{out}: is there already. Give a folder that is empty or not there.")
         method = self.create(options)
         if not isinstance(method, Convertible):
             raise PluginError(f"Method {self.info.name!r} has no checkpoints of its own form.")
-        method.convert(out, half=half)
+        with whole_folder(out) as fresh:
+            method.convert(fresh, half=half)
 
 
 def registered_methods(found: Iterable[EntryPoint] | None = None) -> dict[str, MethodFactory]:

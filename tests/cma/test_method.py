@@ -224,6 +224,40 @@ def test_half_a_checkpoint_keeps_its_tokenizer_and_nearly_its_masks(files, metho
     torch.testing.assert_close(one, two, rtol=0.02, atol=0.02)
 
 
+def test_a_conversion_touches_nothing_that_is_there(files, tmp_path):
+    text = ("--option", f"text_config={files / 'text.json'}")
+    own, link = tmp_path / "own", tmp_path / "link"
+    convert(files / "checkpoint.pth", own, *text)
+    link.symlink_to(own)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("mine")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for source, out in (
+        (own, own),
+        (own, link),
+        (link, own),
+        (own, own / "half"),
+        (own, tmp_path / "full"),
+        (files / "checkpoint.pth", own),
+    ):
+        result = CliRunner().invoke(main, ["convert", str(source), str(out), *text])
+        assert result.exit_code == 2, result.output
+        assert "Give a" in result.stderr
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_conversion_that_fails_leaves_no_folder(files, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise DataError("no space")
+
+    monkeypatch.setattr("fsbench_baselines.referformer.method.save_checkpoint", full)
+    text = ("--option", f"text_config={files / 'text.json'}")
+    result = CliRunner().invoke(main, ["convert", str(files / "checkpoint.pth"), str(tmp_path / "out"), *text])
+    assert result.exit_code == 3
+    assert not list(tmp_path.iterdir())
+
+
 def convert(source, out, *more):
     result = CliRunner().invoke(main, ["convert", str(source), str(out), *more])
     assert result.exit_code == 0, result.output

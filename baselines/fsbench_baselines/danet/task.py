@@ -29,6 +29,7 @@ from fsbench_baselines.danet.model import DANet
 from fsbench_baselines.danet.recipes import RECIPES
 from fsbench_baselines.training.job import job_episodes
 from fsbench_baselines.training.job import loop_settings
+from fsbench_baselines.training.job import require_weights
 from fsbench_baselines.training.loop import run_training
 from fsbench_baselines.training.pretraining import load_backbone
 from fsbench_baselines.training.pretraining import pretrain_backbone
@@ -126,6 +127,7 @@ def train_danet(job: TrainingJob) -> Path:
     """
     chosen = job.recipe or spec_of(job.benchmark.dataset).recipe or "released"
     recipe = load_recipe(chosen, job.overrides, recipes=RECIPES, base="released")
+    require_weights(job, recipe, () if recipe.pretraining is None else ("encoder",))
     episodes = job_episodes(job, recipe)
     model = build_model(recipe, job.seed)
     if job.init is not None:

@@ -28,11 +28,11 @@ from fsbench_baselines.referformer.task import padded_frames
 from fsbench_baselines.training.pretraining import class_loss
 from fsbench_baselines.training.pretraining import OFF
 
-__all__ = ["NamingTask", "load_named"]
+__all__ = ["LEARNT", "NamingTask", "load_named"]
 
 _FILE = "named.safetensors"
 _STRIDES = (8, 16, 32)  # of the levels that are read
-_LEARNT = ("backbone.", "input_proj.", "text_encoder.", "resizer.", "fusion_module.")
+LEARNT = ("backbone", "input_proj", "text_encoder", "resizer", "fusion_module")
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class NamingTask:
             torch.manual_seed(seed)
             self.model = _Namer(reader, len(names))
         for name, parameter in reader.named_parameters():
-            parameter.requires_grad_(parameter.requires_grad and name.startswith(_LEARNT))
+            parameter.requires_grad_(parameter.requires_grad and name.startswith(LEARNT))
         self.collate = _Collate(tokens, names)
 
     def count(self, batch: _Batch) -> float:
@@ -136,9 +136,7 @@ class NamingTask:
     def save(self, folder: Path) -> None:
         """Writes what was learnt but for the readings; `load_named` reads it."""
         state = self.model.reader.state_dict()
-        learnt = {
-            name: tensor.detach().cpu().contiguous() for name, tensor in state.items() if name.startswith(_LEARNT)
-        }
+        learnt = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items() if name.startswith(LEARNT)}
         write_whole(folder / _FILE, safetensors.torch.save(learnt))
 
 

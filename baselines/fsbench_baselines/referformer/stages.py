@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fsbench.datasets.spec import spec_of
 from fsbench.training.job import TrainingJob
+from fsbench_baselines.referformer.naming import LEARNT
 from fsbench_baselines.referformer.naming import load_named
 from fsbench_baselines.referformer.naming import NamingTask
 from fsbench_baselines.referformer.recipes import RECIPES
@@ -15,6 +16,7 @@ from fsbench_baselines.referformer.task import Start
 from fsbench_baselines.training.job import base_classes
 from fsbench_baselines.training.job import job_episodes
 from fsbench_baselines.training.job import loop_settings
+from fsbench_baselines.training.job import require_weights
 from fsbench_baselines.training.loop import run_training
 from fsbench_baselines.training.pretraining import load_backbone
 from fsbench_baselines.training.pretraining import pretrain_backbone
@@ -43,6 +45,8 @@ def train_family(job: TrainingJob, start: Start, build: Callable[[Recipe, Start]
     """
     chosen = job.recipe or spec_of(job.benchmark.dataset).recipe or "corrected"
     recipe = load_recipe(chosen, job.overrides, recipes=RECIPES, base="corrected")
+    learnt = () if recipe.naming is None else LEARNT
+    require_weights(job, recipe, learnt if recipe.pretraining is None else ("backbone", *learnt))
     episodes = job_episodes(job, recipe)
     start = replace(start, sentences=episodes.sampler.sentences(), seed=job.seed, init=job.init)
     task = build(recipe, start)

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset
 
+from fsbench.processes import WorkerContext
 from fsbench.training import TrainingEpisode
 from fsbench.training import TrainingEpisodes
 
@@ -66,8 +67,7 @@ def load_batches(
         batch_sampler=[course.share(step, process) for step in range(start, course.steps)],
         collate_fn=collate,
         num_workers=workers,
-        # A fork of a process that has computed with torch's threads may hang.
-        multiprocessing_context="forkserver" if workers else None,
+        multiprocessing_context=WorkerContext(workers) if workers else None,
     )
     return iter(loader)
 

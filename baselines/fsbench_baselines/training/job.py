@@ -1,7 +1,9 @@
 """From what a method is told when it is to be trained to what the loop takes."""
 
+from collections.abc import Collection
 from pathlib import Path
 
+from fsbench.errors import RunError
 from fsbench.files import content_digest
 from fsbench.training import EpisodeSampler
 from fsbench.training import TrainingEpisodes
@@ -9,7 +11,7 @@ from fsbench.training.job import TrainingJob
 from fsbench_baselines.training.loop import LoopSettings
 from fsbench_baselines.training.recipe import Recipe
 
-__all__ = ["base_classes", "job_episodes", "loop_settings"]
+__all__ = ["base_classes", "job_episodes", "loop_settings", "require_weights"]
 
 
 def base_classes(job: TrainingJob) -> dict[int, str]:
@@ -34,6 +36,23 @@ def job_episodes(job: TrainingJob, recipe: Recipe) -> TrainingEpisodes:
         target=recipe.target,
     )
     return TrainingEpisodes(sampler, job.benchmark.dataset, recipe.augmentation, swapped_clamp=recipe.swapped_clamp)
+
+
+def require_weights(job: TrainingJob, recipe: Recipe, learnt: Collection[str] = ()) -> None:
+    """Raises RunError if parts of the model would keep random values for ever.
+
+    Args:
+        job: Which may bring weights.
+        recipe: Which may freeze parts of the model.
+        learnt: Prefixes of what is trained before.
+    """
+    random = [prefix for prefix in recipe.frozen if not prefix.startswith(tuple(learnt))]
+    if job.init is None and random:
+        raise RunError(
+            f"Recipe {recipe.name!r} does not train {', '.join(random)}, which would keep random values: there are no "
+            "weights to start from. Pass --init with released or pretrained weights (the README says which), or train "
+            "all of it with --set 'frozen=[]'."
+        )
 
 
 def loop_settings(job: TrainingJob, out: Path) -> LoopSettings:

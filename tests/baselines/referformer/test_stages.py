@@ -144,3 +144,30 @@ def test_a_training_is_not_overwritten(place):
 def test_a_method_without_training_says_so(place, tmp_path):
     with pytest.raises(PluginError, match="'full-frame' cannot be trained"):
         train(place, "full-frame", tmp_path)
+
+
+@pytest.mark.parametrize(("method", "recipe"), [("cma", "corrected"), ("cma", "released"), ("danet", "released")])
+def test_random_weights_are_never_frozen(place, tmp_path, method, recipe):
+    with pytest.raises(
+        RunError, match=r"(backbone, text_encoder|encoder), which would keep random values.*Pass --init"
+    ):
+        train(place, method, tmp_path / "out", recipe=recipe)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_stage_teaches_may_be_frozen_after_it(place, tmp_path):
+    overrides = {**TINY, "frozen": "[backbone]"}
+    with pytest.raises(RunError, match="does not train backbone, which"):
+        train(place, "referformer", tmp_path / "out", overrides={**overrides, "pretraining": "null", "naming": "null"})
+    train(place, "referformer", tmp_path / "out", overrides={**overrides, "pretraining": STAGE, "naming": "null"})
+
+
+def test_an_interrupted_training_says_how_to_go_on(place, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fsbench.training.request.train_method", interrupted)
+    line = ["train", "--method", "cma", "--fold", "2", "--dataset", "mini-ref-shapes", "--data-root", str(place)]
+    result = CliRunner().invoke(main, [*line, "--splits", str(place / "splits"), "--out", str(tmp_path)])
+    assert result.exit_code == 130
+    assert "Run the same command again with --resume to go on" in result.stderr

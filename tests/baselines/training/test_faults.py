@@ -9,6 +9,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from PIL import Image
@@ -101,6 +102,20 @@ def test_the_state_at_any_step_leads_to_the_same_weights(tmp_path: Path) -> None
             train(out, LONG, episodes=episodes, state_every=0)
         assert not step or torch.load(out / "state.pt")["step"] == step
         _assert_equal(train(out, LONG, resume=True), whole)
+
+
+def test_loaders_die_with_their_training(tmp_path: Path) -> None:
+    ends = {"kill": tmp_path / "one", "terminate": tmp_path / "two"}
+    trainings = {how: _start(out, LONG, {}, {"pause": 0.5}, workers=1) for how, out in ends.items()}
+    for how, process in trainings.items():
+        deadline = time.monotonic() + 60
+        while not _steps(ends[how]) and process.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        loaders = psutil.Process(process.pid).children(recursive=True)
+        getattr(process, how)()
+        process.join()
+        assert loaders
+        assert not psutil.wait_procs(loaders, timeout=10)[1], how
 
 
 def _two_processes(out: Path, recipe: Recipe, **settings: Any) -> list[ForkServerProcess]:
