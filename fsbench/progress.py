@@ -9,6 +9,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextlib import suppress
 from typing import TypeVar
 
 from fsbench.text import duration
@@ -93,8 +94,9 @@ class _Log:
         ends = self._done == self._total and now - self._started >= EVERY_SECONDS
         if now - self._written >= EVERY_SECONDS or ends:
             self._written = now
-            sys.stderr.write(f"{self._line(now - self._started, note)}\n")
-            sys.stderr.flush()
+            with suppress(OSError):  # a log on a full disk
+                sys.stderr.write(f"{self._line(now - self._started, note)}\n")
+                sys.stderr.flush()
 
     def _line(self, seconds: float, note: str) -> str:
         left = (self._total - self._done) * seconds / (self._done - self._first)

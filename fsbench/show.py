@@ -2,7 +2,6 @@
 
 import base64
 import difflib
-import tempfile
 from collections.abc import Iterable
 from collections.abc import Sequence
 from io import BytesIO
@@ -17,6 +16,7 @@ from fsbench.datasets.catalogue import choose_spec
 from fsbench.errors import DataError
 from fsbench.errors import RunError
 from fsbench.errors import suggestion
+from fsbench.files import scratch_folder
 from fsbench.files import write_whole
 from fsbench.leaderboard.site.environment import InlineAssets
 from fsbench.leaderboard.site.episodes import standalone_page
@@ -161,8 +161,8 @@ def _write_video(out: Path, frames: Iterable[npt.NDArray[np.uint8]]) -> None:
     """Writes frames, uint8 RGB [H, W, 3], as MPEG-4."""
     import cv2  # here alone: a sheet does without
 
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "video.mp4"  # OpenCV tells the form from the ending
+    with scratch_folder("video") as scratch:
+        path = scratch / "video.mp4"  # OpenCV tells the form from the ending
         writer = None
         for frame in frames:
             if writer is None:

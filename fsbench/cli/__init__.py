@@ -6,6 +6,7 @@ than click before its command runs, so `fsbench --help` answers at once.
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -25,28 +26,64 @@ from fsbench.cli.scoring import score
 from fsbench.cli.scoring import validate
 from fsbench.cli.starting import demo
 from fsbench.cli.starting import new
+from fsbench.cli.stopping import stoppable
+from fsbench.cli.stopping import Stopped
+from fsbench.cli.streams import described
+from fsbench.cli.streams import settle_output
+from fsbench.cli.streams import settle_streams
 from fsbench.cli.training import convert
 from fsbench.cli.training import train
 from fsbench.errors import FsbenchError
 
 __all__ = ["main"]
 
-INTERRUPTED = 130
+logger = logging.getLogger(__name__)
+
+UNUSABLE_FILE = 3
 
 
 class _Group(click.Group):
-    """Turns errors into messages and exit codes."""
+    """Turns errors and signals into messages and exit codes."""
 
     def invoke(self, ctx: click.Context) -> Any:  # Any: as click declares it
         try:
-            return super().invoke(ctx)
+            with stoppable():
+                value = super().invoke(ctx)
+                settle_output()  # here, where a full disk is still an error like others
+                return value
         except FsbenchError as error:
-            click.echo(f"Error: {error}", err=True)
+            _say(f"Error: {error}")
             ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
+        except click.ClickException as error:
+            with suppress(OSError):
+                error.show()
+            ctx.exit(error.exit_code)
+        except OSError as error:
+            _say_refused(error)
+            ctx.exit(UNUSABLE_FILE)
+        except Stopped as stop:
             how = " with --resume" if ctx.invoked_subcommand == "train" else ""
-            click.echo(f"Stopped. Run the same command again{how} to go on.", err=True)
-            ctx.exit(INTERRUPTED)
+            _say(f"Stopped. Run the same command again{how} to go on.")
+            ctx.exit(128 + stop.signal)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # Any: as click declares it
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:  # of this group's own --help
+            _say_refused(error)
+            sys.exit(UNUSABLE_FILE)
+        finally:
+            settle_streams()
+
+
+def _say_refused(error: OSError) -> None:
+    logger.info("Where it arose:", exc_info=True)  # with --verbose
+    _say(f"Error: {described(error)}")
+
+
+def _say(message: str) -> None:
+    with suppress(OSError):  # stderr may be the file that cannot be written
+        click.echo(message, err=True)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -60,7 +97,8 @@ def main(verbose: bool) -> None:
     Run a method on real data:    fsbench evaluate --method colour-prototype --dataset mini-ref-davis --data-root DIR
 
     Results go to stdout, progress and messages to stderr. Exit codes: 0 fine, 1 internal error, 2 wrong usage,
-    3 wrong data or manifest, 4 wrong submission, 5 finished with failed episodes.
+    3 wrong data or manifest, or a file that cannot be read or written, 4 wrong submission, 5 finished with failed
+    episodes.
     """
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO if verbose else logging.WARNING, format="%(message)s", force=True

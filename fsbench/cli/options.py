@@ -33,6 +33,9 @@ __all__ = [
     "terminal_width",
 ]
 
+_DIGITS = 4
+"""Of a fold or a draw: no benchmark has more, and a range of a billion takes all memory."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])  # Any: a click command's parameters
 
 
@@ -61,13 +64,13 @@ def _beginning(names: Iterable[str], begun: str) -> list[CompletionItem]:
 
 def method_option(name: str = "method", about: str = "", default: str | None = None) -> Callable[[Command], Command]:
     """Returns the option `--method`, which is handed on under `name` and required unless it has a default."""
+    given: dict[str, Any] = {} if default is None else {"default": default, "show_default": True}  # None is a default
     return click.option(
         "--method",
         name,
         metavar="NAME",
         required=default is None,
-        default=default,
-        show_default=default is not None,
+        **given,
         shell_complete=complete_methods,
         help=about or "A registered method, module:attr, or FILE.py:Class.",
     )
@@ -185,8 +188,10 @@ def integers(text: str, option: str = "--draws") -> tuple[int, ...]:
     numbers: set[int] = set()
     for part in text.split(","):
         first, _, last = part.partition("-")
-        if not (first.isdigit() and (last or first).isdigit()):
+        if not all(end.isascii() and end.isdecimal() for end in (first, last or first)):
             raise click.BadParameter(f"{text!r} is not a list like 0-4 or 0,2.", param_hint=option)
+        if max(len(first), len(last)) > _DIGITS:
+            raise click.BadParameter(f"{text[:40]!r} names a number of more than {_DIGITS} digits.", param_hint=option)
         numbers.update(range(int(first), int(last or first) + 1))
     if not numbers:
         raise click.BadParameter(f"{text!r} names none.", param_hint=option)
@@ -195,5 +200,5 @@ def integers(text: str, option: str = "--draws") -> tuple[int, ...]:
 
 def terminal_width() -> int | None:
     """Returns the columns of the terminal that stdout is; None where it is none, and `COLUMNS` does not say."""
-    is_known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    is_known = (sys.stdout is not None and sys.stdout.isatty()) or "COLUMNS" in os.environ
     return shutil.get_terminal_size().columns if is_known else None

@@ -4,7 +4,6 @@ An engine yields results in any order; what they come to does not depend on it.
 """
 
 import pickle
-import tempfile
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 from fsbench.errors import RunError
 from fsbench.errors import suggestion
+from fsbench.files import scratch_folder
 from fsbench.processes import worker_pool
 from fsbench.running.plan import Unit
 from fsbench.running.worker import UnitResult
@@ -51,8 +51,8 @@ def open_engine(name: str, workers: int) -> Iterator[RunUnits]:
     elif workers == 1:
         yield partial(_here, _Desk())
     else:
-        with tempfile.TemporaryDirectory(prefix="fsbench-") as scratch, worker_pool(workers) as pool:
-            yield partial(_in_pool, pool, Path(scratch))
+        with scratch_folder("run") as scratch, worker_pool(workers) as pool:
+            yield partial(_in_pool, pool, scratch)
 
 
 def _here(desk: "_Desk", setup: WorkerSetup, units: Sequence[Unit]) -> Iterator[UnitResult]:

@@ -1,17 +1,33 @@
+import errno
+import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import text
 
+from fsbench.errors import DataError
 from fsbench.errors import RunError
+from fsbench.files import clear_leftovers
 from fsbench.files import locked
+from fsbench.files import path_part
+from fsbench.files import scratch_folder
 from fsbench.files import whole_folder
 from fsbench.files import write_files
+from fsbench.files import write_whole
 
 HOLD = """
 import sys
+from contextlib import suppress
+from pathlib import Path
 from pathlib import Path
 from fsbench.files import locked
+from fsbench.files import path_part
+from fsbench.files import scratch_folder
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -96,3 +112,150 @@ def test_an_empty_folder_gives_way(tmp_path):
     with whole_folder(tmp_path / "out") as fresh:
         write_files(fresh, [("new", "")])
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["new"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from fsbench.files import scratch_folder, whole_folder, write_whole
+
+place = Path(sys.argv[1])
+
+def die(stream):
+    stream.write(b"half")
+    stream.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[2] == "file":
+    write_whole(place / "file", die)
+elif sys.argv[2] == "folder":
+    with whole_folder(place / "out") as fresh:
+        (fresh / "half").mkdir()
+        os.kill(os.getpid(), signal.SIGKILL)
+elif sys.argv[2] == "scratch":
+    with scratch_folder("run", place) as scratch:
+        os.kill(os.getpid(), signal.SIGKILL)
+else:
+    rename = Path.rename
+    Path.rename = lambda path, target: (rename(path, target), os.kill(os.getpid(), signal.SIGKILL))
+    with whole_folder(place / "out", replaces=True) as fresh:
+        pass
+"""
+
+
+def killed(place, what):
+    """Has a process killed while it writes; returns what it left."""
+    before = set(place.iterdir())
+    assert subprocess.run([sys.executable, "-c", KILLED, place, what]).returncode == -signal.SIGKILL
+    left = set(place.iterdir()) - before
+    assert len(left) == 1
+    return left.pop()
+
+
+@pytest.mark.parametrize("what", ["file", "folder", "scratch"])
+def test_the_next_process_clears_what_a_killed_one_was_writing(tmp_path, what):
+    left = killed(tmp_path, what)
+    write_whole(tmp_path / "another", "text")
+    assert not left.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["another"]
+
+
+def test_a_folder_that_was_just_to_be_replaced_when_the_process_was_killed_is_put_back(tmp_path):
+    write_files(tmp_path / "out", [("old", "")])
+    left = killed(tmp_path, "replacing")
+    assert not (tmp_path / "out").exists()
+    clear_leftovers(tmp_path)
+    assert (tmp_path / "out/old").exists()
+    assert not left.exists()
+
+
+def test_a_run_that_goes_on_clears_what_was_left_in_its_folders(tmp_path):
+    (tmp_path / "scores").mkdir()
+    left = killed(tmp_path / "scores", "file")
+    with locked(tmp_path):
+        assert not left.exists()
+
+
+def test_what_a_living_process_writes_and_what_is_not_ours_stays(tmp_path):
+    others = [tmp_path / name for name in (".file.abcdefgh.tmp", "fsbench-abcdefgh.tmp", ".fsbench-a.tmp", "x.tmp")]
+    for path in others:
+        path.write_text("precious")
+    with whole_folder(tmp_path / "out") as fresh, scratch_folder("run", tmp_path) as scratch:
+
+        def write(stream):
+            (tmp_path / "out.txt").write_text("")
+            clear_leftovers(tmp_path)
+            stream.write(b"whole")
+
+        write_whole(tmp_path / "file", write)
+        assert fresh.is_dir()
+        assert scratch.is_dir()
+    assert (tmp_path / "file").read_text() == "whole"
+    assert all(path.read_text() == "precious" for path in others)
+
+
+def test_a_link_named_like_a_leftover_leads_nowhere(tmp_path):
+    write_files(tmp_path / "theirs", [("precious", "")])
+    (tmp_path / ".out.fsbench-abcdefgh.tmp").symlink_to(tmp_path / "theirs")
+    clear_leftovers(tmp_path)
+    assert (tmp_path / "theirs/precious").exists()
+
+
+def test_a_folder_may_be_the_one_that_one_is_in(tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    with whole_folder(Path()) as fresh:
+        write_files(fresh, [("new", "")])
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["new"]
+
+
+def test_an_error_of_the_system_names_the_file_that_was_to_be_written(tmp_path):
+    def full(stream):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_whole(tmp_path / "result.json", full)
+    assert caught.value.filename == str(tmp_path / "result.json")
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(OSError, match="taken") as caught:
+        write_whole(tmp_path / "taken" / "result.json", "")
+    assert caught.value.filename == str(tmp_path / "taken" / "result.json")
+
+
+@pytest.mark.parametrize("name", ["v1", "cma-self", "a b", "V.2", "Ähre", "x" * 200, "-x", "a'b\"c"])
+def test_a_name_that_stays_in_its_folder_is_returned(name):
+    assert path_part(name, "version") == name
+
+
+WRONG = [
+    "",
+    " ",
+    ".",
+    "..",
+    "../x",
+    "/tmp/x",
+    "a/b",
+    "a\\b",
+    "v1\n",
+    "\x1b[31m",
+    "a\0b",
+    ".x",
+    "x" * 201,
+    "\ud800",
+    "é" * 101,
+]
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_name_that_might_leave_its_folder_is_refused(name):
+    with pytest.raises(RunError, match=r"The version '.*' cannot be a file name: .*\. Give it another name\."):
+        path_part(name, "version", RunError)
+
+
+@given(text())
+def test_a_name_that_is_taken_is_one_part_of_a_path(name):
+    with suppress(DataError):
+        path = Path("/above") / path_part(name, "version")
+        assert path.parent == Path("/above")
+        assert path.name == name
+        assert os.path.normpath(path) == str(path)

@@ -1,0 +1,75 @@
+import signal
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys, time
+import click
+from fsbench.cli import main
+
+@main.command()
+@click.option("--stubborn", is_flag=True)
+def wait(stubborn):
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    finally:
+        if stubborn:
+            print("busy", flush=True)
+            time.sleep(60)
+
+main()
+"""
+
+
+@pytest.fixture
+def waiting():
+    """Starts a command that waits, and cleans up for long if it is stubborn."""
+    started = []
+
+    def start(*arguments):
+        command = [sys.executable, "-c", PROGRAM, "wait", *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_command_with_a_line(waiting, number):
+    process = waiting()
+    process.send_signal(number)
+    error = process.communicate(timeout=30)[1]
+    assert process.returncode == 128 + number
+    assert error == "Stopped. Run the same command again to go on.\n"
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_waits_for_nothing(waiting, first, second):
+    process = waiting("--stubborn")
+    process.send_signal(first)
+    assert process.stdout.readline() == "busy\n"
+    process.send_signal(second)
+    assert process.communicate(timeout=30)[1] == ""
+    assert process.returncode == -second
+
+
+def test_signals_that_the_caller_ignores_stay_ignored():
+    code = PROGRAM.replace("time.sleep(60)", "import os, signal; os.kill(os.getpid(), signal.SIGINT)", 1)
+    handler = lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)  # noqa: E731 - as nohup and "&" have it
+    done = subprocess.run([sys.executable, "-c", code, "wait"], preexec_fn=handler, capture_output=True)
+    assert done.returncode == 0
+
+
+def test_handlers_are_as_before_after_a_command(fsbench):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    fsbench("list", "protocols")
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
