@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from fsbench.splits.benchmark import Benchmark
     from fsbench.splits.build import BuildOptions
     from fsbench.submissions.forms.arrays import Arrays
-    from fsbench.submissions.problems import Problem
+    from fsbench.submissions.problems import Findings
     from fsbench.submissions.reference import Truth
+    from fsbench.submissions.reference import Videos
     from fsbench.submissions.report import Scores
 
 __all__ = [
@@ -226,6 +227,9 @@ def score(
     protocol: str | Protocol = "standard",
     folds: Sequence[int] = (),
     draws: Sequence[int] = (),
+    videos: Sequence[str] | None = None,
+    only_predicted: bool = False,
+    void: str | None = None,
     missing_is_empty: bool = False,
     ignore_extra: bool = False,
     uint8_decay: bool = False,
@@ -239,7 +243,10 @@ def score(
             bool [T, H, W]; clips by video; or masks by video and sentence.
         truth: Likewise; or a benchmark, whose episodes the predictions answer.
         protocol: How masks are scored and averaged.
-        folds, draws: Of the benchmark; empty for all.
+        folds, draws: Of the benchmark; empty for those that the predictions are of.
+        videos: Which to score; None for all of the truth. The signature says so.
+        only_predicted: Score the videos of which there are predictions, and say so in the signature.
+        void: What index 255 of label maps is: "object", or None for what the protocol takes it for.
         missing_is_empty: A mask that is not there counts as empty, instead of being a problem.
         ignore_extra: A mask that nobody asked for is ignored, instead of being a problem.
         uint8_decay: Wrap frame ids in decay at 8 bits, as davis2017-evaluation does.
@@ -266,7 +273,8 @@ def score(
 
     options = PassOptions(missing_is_empty, ignore_extra, workers=workers, progress=progress)
     held = _truth(truth, folds, draws)
-    return score(_masks(predictions), held, _protocol(protocol), options, uint8_decay=uint8_decay)
+    chosen, how = _chosen(videos, only_predicted), _protocol(protocol, void)
+    return score(_masks(predictions), held, how, options, videos=chosen, uint8_decay=uint8_decay)
 
 
 def validate(
@@ -276,12 +284,15 @@ def validate(
     protocol: str | Protocol = "standard",
     folds: Sequence[int] = (),
     draws: Sequence[int] = (),
+    videos: Sequence[str] | None = None,
+    only_predicted: bool = False,
+    void: str | None = None,
     missing_is_empty: bool = False,
     ignore_extra: bool = False,
     workers: int = 1,
     progress: bool = False,
-) -> list[Problem]:
-    """Returns everything that is wrong with masks, without scoring them. Takes what `score` takes.
+) -> Findings:
+    """Returns everything that is wrong with masks, as a list with notes, without scoring them; see `score`.
 
     Example:
         >>> truth = np.zeros((4, 40, 60), np.uint8)
@@ -293,11 +304,22 @@ def validate(
     from fsbench.submissions.score import validate
 
     options = PassOptions(missing_is_empty, ignore_extra, workers=workers, progress=progress)
-    return validate(_masks(predictions), _truth(truth, folds, draws), _protocol(protocol), options)
+    held = _truth(truth, folds, draws)
+    chosen, how = _chosen(videos, only_predicted), _protocol(protocol, void)
+    return validate(_masks(predictions), held, how, options, videos=chosen)
 
 
-def _protocol(protocol: str | Protocol) -> Protocol:
-    return named_protocol(protocol) if isinstance(protocol, str) else protocol
+def _protocol(protocol: str | Protocol, void: str | None) -> Protocol:
+    named = named_protocol(protocol) if isinstance(protocol, str) else protocol
+    return named if void is None else named.with_void(void)
+
+
+def _chosen(videos: Sequence[str] | None, only_predicted: bool) -> Videos | None:
+    from fsbench.submissions.reference import Videos
+
+    if videos is not None and only_predicted:
+        raise SubmissionError("Give either the videos to score, or those of which there are predictions.")
+    return Videos(videos) if videos is not None or only_predicted else None
 
 
 def _masks(predictions: str | Path | Run | Arrays) -> Path | Arrays:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Literal
 
 from fsbench.errors import RunError
@@ -30,7 +31,9 @@ class Protocol:
             its first frame, gaps included; or every id from the frame on in which truth or prediction first has it.
         matching: Which predicted object answers for a true one: that of the same id, or the best assignment.
         void: What index 255 of the truth is: background, left out of the comparison, or an object like any other.
+        truth_folder: Which of the folders Annotations, Annotations_unsupervised ... of a dataset holds the truth.
         has_decay: Whether recall and decay are part of it.
+        extras: What the signature says besides, of a protocol that was changed.
         differs: Where its numbers differ from the tool's that it is named after, and why; empty if nowhere.
     """
 
@@ -44,7 +47,9 @@ class Protocol:
     objects: Literal["in-truth", "first-frame", "from-first-seen"] = "in-truth"
     matching: Literal["id", "assignment"] = "id"
     void: Literal["background", "excluded", "object"] = "background"
+    truth_folder: str = "Annotations"
     has_decay: bool = False
+    extras: tuple[str, ...] = ()
     differs: str = ""
 
     @property
@@ -56,7 +61,17 @@ class Protocol:
         """Returns the signature with another chain, and with what else a score was made to depend on."""
         size = "native" if self.short_side is None else f"short{self.short_side}"
         parts = [self.name, f"size={size}", f"tolerance={self.tolerance:.3f}", f"frames={self.frames}"]
-        return "|".join([*parts, f"mean={'>'.join(chain)}", *extras])
+        return "|".join([*parts, f"mean={'>'.join(chain)}", *self.extras, *extras])
+
+    def with_void(self, void: str) -> "Protocol":
+        """Returns the protocol with index 255 of label maps as an object; its signature says so, if that is a change.
+
+        Raises:
+            RunError: `void` is anything but "object".
+        """
+        if void != "object":
+            raise RunError(f"Index 255 can be made an object (void='object'), not {void!r}.")
+        return self if self.void == "object" else replace(self, void="object", extras=(*self.extras, "void=object"))
 
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         """Returns the (height, width) at which masks of a video of this native size are compared."""
@@ -101,6 +116,7 @@ DAVIS_2017_UNSUPERVISED = Protocol(
     "davis2017-evaluation, unsupervised (Ref-DAVIS): all frames, best assignment, void left out",
     objects="first-frame",
     matching="assignment",
+    truth_folder="Annotations_unsupervised",
     void="excluded",
     has_decay=True,
     differs="Objects are named by their id in the truth, in the tool by the place of the matched proposal; "
@@ -113,8 +129,8 @@ VOS_BENCHMARK = Protocol(
     frames="inner",
     objects="from-first-seen",
     void="object",
-    differs="Scores are in [0, 1], not per cent; an object that neither a truth nor a predicted frame shows "
-    "is not scored, as there.",
+    differs="An object that no frame of the truth that counts shows is not scored; SA-V's evaluator fails on one in "
+    "its own layout.",
 )
 
 MEVIS = Protocol(

@@ -51,7 +51,7 @@ __all__ = ["build_splits", "verify"]
 )
 @click.option(
     "--videos",
-    type=click.File(),
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A list of video ids, one a line: every one of them is used, instead of the rule.",
 )
 @click.option(
@@ -69,7 +69,7 @@ def build_splits(
     data_root: Path,
     out: Path,
     version_name: str | None,
-    videos: Any,  # Any: an open text file
+    videos: Path | None,
     supersedes: str | None,
     overwrite: bool,
     as_json: bool,
@@ -88,10 +88,11 @@ def build_splits(
       fsbench build-splits my-set.yaml
     """
     from fsbench import api
+    from fsbench.lists import read_ids
     from fsbench.splits.build import BuildOptions
     from fsbench.splits.report import summary_text
 
-    listed = None if videos is None else tuple(dict.fromkeys(videos.read().split()))
+    listed = None if videos is None else read_ids(videos)
     options = BuildOptions(version=version_name, videos=listed, use_author_groups=author_groups, **rule)
     benchmark = api.build_splits(
         dataset, data_root, out=out, options=options, supersedes=supersedes, overwrite=overwrite, progress=True

@@ -36,6 +36,25 @@ def _target(command: Command) -> Command:
         draws_option,
         protocol_option,
         click.option(
+            "--videos",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="Score these videos alone: a list of ids, one a line (the signature then says so).",
+        ),
+        click.option(
+            "--videos-of",
+            type=click.Choice(["truth", "predictions"]),
+            default="truth",
+            show_default=True,
+            help="Score the videos of the truth, or those of which there are predictions (the signature then says so).",
+        ),
+        click.option(
+            "--void",
+            type=click.Choice(["protocol", "object"]),
+            default="protocol",
+            show_default=True,
+            help="What index 255 of label maps is: what the protocol takes it for, or an object, as in DAVIS-2016.",
+        ),
+        click.option(
             "--missing",
             type=click.Choice(["refuse", "empty"]),
             default="refuse",
@@ -66,17 +85,26 @@ def _asked(
     folds: tuple[int, ...],
     draws: str | None,
     protocol: str,
+    videos: Path | None,
+    videos_of: str,
+    void: str,
     missing: str,
     extra: str,
     workers: int | None,
 ) -> dict[str, Any]:  # Any: what `fsbench.score` takes
     from fsbench import api
+    from fsbench.lists import read_ids
 
+    if videos is not None and videos_of == "predictions":
+        raise click.UsageError("Give either --videos or --videos-of predictions.")
     return {
         "truth": api.open_benchmark(dataset, data_root, splits, progress=True) if truth is None else truth,
         "protocol": protocol,
         "folds": folds,
         "draws": () if draws is None else integers(draws),
+        "videos": None if videos is None else read_ids(videos),
+        "only_predicted": videos_of == "predictions",
+        "void": None if void == "protocol" else void,
         "missing_is_empty": missing == "empty",
         "ignore_extra": extra == "ignore",
         "workers": workers or os.cpu_count() or 1,
@@ -98,11 +126,12 @@ def score(predictions: Path, uint8_decay: bool, out: Path | None, as_json: bool,
 
     PREDICTIONS is a run, a folder or zip of PNG masks (<video>/<frame>.png or <video>/<expression>/<frame>.png, if you
     like below Annotations/, and below draw-<d>/ for several support draws), or COCO run-length codes as .json or
-    .parquet. It is refused, with all its problems, if 'fsbench validate' finds any.
+    .parquet. It is refused, with all its problems, if 'fsbench validate' finds any. Without --fold and --draws it is
+    scored by the folds and draws that it has masks of.
 
     \b
     Examples:
-      fsbench score results/ --truth DAVIS/Annotations/480p --protocol davis-2017
+      fsbench score results/ --truth DAVIS --protocol davis-2017 --videos DAVIS/ImageSets/2017/val.txt
       fsbench score predictions.zip --dataset mini-ref-youtube-vos --data-root ~/data --fold 2 --json
       fsbench score runs/mini-ref-davis/cma --dataset mini-ref-davis --data-root ~/data --protocol standard
     """
@@ -127,13 +156,12 @@ def validate(predictions: Path, as_json: bool, **asked: Any) -> None:
     from fsbench import api
     from fsbench.errors import SubmissionError
     from fsbench.submissions.problems import as_json as problems_json
-    from fsbench.submissions.problems import report
 
     problems = api.validate(predictions, **_asked(**asked))
     if as_json:
         click.echo(json.dumps(problems_json(problems), indent=1))
     else:
-        click.echo(report(problems) if problems else f"{predictions}: no problems")
+        click.echo("\n".join([*([] if problems else [f"{predictions}: no problems"]), *filter(None, [str(problems)])]))
     if problems:
         raise SubmissionError(f"{predictions}: {len(problems)} problems.")
 

@@ -33,6 +33,7 @@ __all__ = [
     "NotLabelsError",
     "decode_label_map",
     "label_map_size",
+    "label_palette",
     "read_label_map",
     "read_label_map_size",
 ]
@@ -127,6 +128,19 @@ def label_map_size(data: bytes, name: str) -> tuple[int, int]:
     """
     header = _read_header(data, name)
     return header.height, header.width
+
+
+def label_palette(data: bytes) -> bytes:
+    """Returns the colours of a PNG's indices, three bytes each, in order; none where it has no palette."""
+    start = HEADER_BYTES
+    while start + _CHUNK.size <= len(data):
+        length, kind = _CHUNK.unpack_from(data, start)
+        if kind == b"PLTE":
+            return data[start + 8 : start + 8 + length]
+        if kind == b"IDAT":  # the palette comes before
+            break
+        start += 12 + length
+    return b""
 
 
 def _read(path: Path, count: int = -1) -> bytes:

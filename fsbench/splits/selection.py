@@ -1,5 +1,6 @@
 """Which videos a benchmark takes, and which class and fold each belongs to."""
 
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import numpy as np
 
 from fsbench.datasets.records import ObjectTrack
 from fsbench.errors import ManifestError
+from fsbench.lists import listed_at
 from fsbench.streams import named_stream
 
 __all__ = ["ClassRow", "LeftOut", "Selection", "SelectionRule", "select", "single_category_videos"]
@@ -76,7 +78,7 @@ def select(
     objects: Sequence[ObjectTrack],
     rule: SelectionRule,
     *,
-    videos: Iterable[str] | None = None,
+    videos: Collection[str] | None = None,
     fold_of: Mapping[str, int] | None = None,
 ) -> Selection:
     """Applies the rule.
@@ -93,7 +95,7 @@ def select(
     candidates = single_category_videos(objects)
     left_out: list[LeftOut] = []
     if videos is not None:
-        candidates, left_out = _restrict(candidates, set(videos), {track.video_id for track in objects})
+        candidates, left_out = _restrict(candidates, videos, {track.video_id for track in objects})
     names = rule.categories if rule.categories is not None else tuple(candidates)
     classes: list[ClassRow] = []
     class_of: dict[str, str] = {}
@@ -115,12 +117,14 @@ def select(
 
 
 def _restrict(
-    candidates: dict[str, list[str]], wanted: set[str], known: set[str]
+    candidates: dict[str, list[str]], listed: Collection[str], known: set[str]
 ) -> tuple[dict[str, list[str]], list[LeftOut]]:
+    wanted = set(listed)
     if unknown := sorted(wanted - known):
+        where = listed_at(listed, unknown[0])
         raise ManifestError(
-            f"{len(unknown)} listed videos are not in the dataset, the first is {unknown[0]!r}. "
-            "Check the list, or point --data-root at the release that it was made from."
+            f"{where}{len(unknown)} listed videos are not in the dataset, the first is {unknown[0]!r}. "
+            "Give one id a line, or point --data-root at the release that it was made from."
         )
     kept = {name: [v for v in found if v in wanted] for name, found in candidates.items()}
     mixed = wanted - {video_id for found in candidates.values() for video_id in found}

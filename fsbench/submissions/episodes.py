@@ -1,10 +1,11 @@
 """The episodes of a manifest as truth for masks that came from outside, and their means."""
 
-import logging
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,48 +18,78 @@ from fsbench.scores.aggregation import fold_scores
 from fsbench.scores.results import mean_score
 from fsbench.scores.results import Score
 from fsbench.splits.benchmark import Benchmark
+from fsbench.submissions.inventory import sequence_name
+from fsbench.submissions.problems import Problem
 from fsbench.submissions.reference import EpisodeTruth
-from fsbench.submissions.reference import Labels
 from fsbench.submissions.reference import SequenceKey
+from fsbench.submissions.reference import signed_subset
+from fsbench.submissions.reference import TrueMask
+from fsbench.submissions.reference import Videos
 from fsbench.submissions.reference import VideoTask
 from fsbench.submissions.tally import ObjectScores
 
 __all__ = ["EpisodeReference", "episode_means", "open_reference"]
 
-logger = logging.getLogger(__name__)
+SUPPORT_REMEDY = "Leave the draw's support videos out, or pass such masks over with --extra ignore."
 
 
 class EpisodeReference:
     """The episodes of a manifest's folds, with the masks of the local dataset."""
 
-    def __init__(self, benchmark: Benchmark, folds: Sequence[int], draws: Sequence[int | None]) -> None:
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        folds: Sequence[int],
+        draws: Sequence[int],
+        videos: Videos | None = None,
+        *,
+        predicted: Collection[SequenceKey] = (),
+    ) -> None:
         """Lists the sequences.
 
         Args:
             benchmark: The episodes and their masks.
-            folds: Folds to score.
-            draws: Draws to score; (None,) for a submission whose masks do not depend on the support.
+            folds, draws: Which to score; empty for those that the predictions are of.
+            videos: Which to score; None for all.
+            predicted: What there are predictions of. Where none has a draw, they count for every draw.
 
         Raises:
-            ManifestError: There is no such fold or draw.
+            ManifestError: There is no such fold or draw, or nothing is asked in them.
+            SubmissionError: There is no such video.
         """
         self.manifest = manifest = benchmark.manifest
         self._dataset = benchmark.dataset
+        self.notes: list[str] = []
+        for what, asked, known in (("fold", folds, benchmark.folds), ("draw", draws, benchmark.draws)):
+            if unknown := sorted(set(asked) - set(known)):
+                listed = ", ".join(map(str, known))
+                raise ManifestError(f"{manifest.path}: there is no {what} {unknown[0]}; its {what}s are {listed}.")
+        episodes = [_Episode(**{name: row[name] for name in _Episode._fields}) for row in manifest.rows("episodes")]
+        has_draws = any(key.draw is not None for key in predicted) or not predicted
+        chosen_folds = folds or _folds_of(predicted, episodes) or benchmark.folds
+        episodes = [episode for episode in episodes if episode.fold in chosen_folds]
+        chosen_draws = draws or _draws_of(predicted, episodes) or benchmark.draws
+        episodes = [episode for episode in episodes if episode.draw in chosen_draws]
+        self._tell("fold", folds, chosen_folds, benchmark.folds)
+        self._tell("draw", draws, chosen_draws, benchmark.draws)
+        if not has_draws and len(chosen_draws) > 1:
+            self.notes.append("The predictions have no draw-<d> level: the same masks count for every support draw.")
+        if not episodes:
+            raise ManifestError(f"{manifest.path}: nothing is asked in folds {chosen_folds} and draws {chosen_draws}.")
+        known_videos = {episode.video_id for episode in episodes}
+        chosen = known_videos if videos is None else videos.among(known_videos, {key.video for key in predicted})
+        self.signature = signed_subset(chosen, known_videos)
+        self.left_out = known_videos - chosen
+        self._draws = chosen_draws
+        self._supports = _support_videos(benchmark)
         self._object_ids: dict[tuple[str, str], list[int]] = {}
         self.episode_of: dict[SequenceKey, list[str]] = {}
         self._annotated = manifest.annotated()
+        for episode in (episode for episode in episodes if episode.video_id in chosen):
+            key = SequenceKey(episode.draw if has_draws else None, episode.video_id, episode.expression_id)
+            self.episode_of.setdefault(key, []).append(episode.episode_id)
+            self._object_ids[episode.video_id, episode.expression_id] = episode.object_ids
         frames_of = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
-        if unknown := sorted(set(folds) - set(manifest.folds)):
-            raise ManifestError(f"{manifest.path}: there is no fold {unknown[0]}; its folds are {manifest.folds}.")
-        for row in manifest.rows("episodes"):
-            draw = None if None in draws else row["draw"]
-            if row["fold"] in folds and draw in draws:
-                key = SequenceKey(draw, row["video_id"], row["expression_id"])
-                self.episode_of.setdefault(key, []).append(row["episode_id"])
-                self._object_ids[row["video_id"], row["expression_id"]] = row["object_ids"]
-        found = {key.draw for key in self.episode_of}
-        if missing := [draw for draw in draws if draw not in found]:
-            raise ManifestError(f"{manifest.path}: there is no draw {missing[0]}.")
         by_video: dict[str, list[SequenceKey]] = {}
         for key in self.episode_of:
             by_video.setdefault(key.video, []).append(key)
@@ -67,7 +98,17 @@ class EpisodeReference:
             for video, keys in sorted(by_video.items())
         )
 
-    def truth(self, task: VideoTask) -> Iterator[Mapping[str | None, Labels]]:
+    def _tell(self, what: str, asked: Sequence[int], chosen: Sequence[int], known: Sequence[int]) -> None:
+        """Notes that the predictions are of some folds or draws alone, where the user did not say which."""
+        if not asked and len(chosen) < len(known):
+            listed = ", ".join(map(str, chosen))
+            option = {"fold": "--fold", "draw": "--draws"}[what]
+            self.notes.append(
+                f"Of {what} {listed} alone, as the predictions are; the benchmark has {len(known)} {what}s. "
+                f"{option} asks for others."
+            )
+
+    def truth(self, task: VideoTask) -> Iterator[Mapping[str | None, TrueMask]]:
         """Yields for each frame the truth by expression, as 0 and 1."""
         tables = {}
         for expression in dict.fromkeys(key.expression for key in task.sequences):
@@ -81,31 +122,68 @@ class EpisodeReference:
             check.see(frame, labels)
             if frame == task.frames[-1]:
                 check.finish()
-            yield {expression: table[labels] for expression, table in tables.items()}
+            yield {expression: TrueMask(table[labels]) for expression, table in tables.items()}
+
+    def explain(self, key: SequenceKey) -> Problem | None:
+        """Returns that a video belongs to the draw's support set, if it does."""
+        draws = self._draws if key.draw is None else [key.draw]
+        if any((draw, key.video) not in self._supports for draw in draws):
+            return None
+        listed = ", ".join(map(str, draws))
+        what = f"the video belongs to the support set of draw {listed}, so nobody asks for it there"
+        return Problem("extra-sentence", sequence_name(key), what, SUPPORT_REMEDY)
+
+
+class _Episode(NamedTuple):
+    """A row of the manifest's table of episodes."""
+
+    episode_id: str
+    fold: int
+    draw: int
+    video_id: str
+    expression_id: str
+    object_ids: list[int]
+
+
+def _folds_of(predicted: Collection[SequenceKey], episodes: Sequence[_Episode]) -> tuple[int, ...]:
+    """Returns the folds that ask for anything that was predicted."""
+    answered = {(key.video, key.expression) for key in predicted}
+    return tuple(sorted({e.fold for e in episodes if (e.video_id, e.expression_id) in answered}))
+
+
+def _draws_of(predicted: Collection[SequenceKey], episodes: Sequence[_Episode]) -> tuple[int, ...]:
+    """Returns the draws that predictions are of: those that they name, or else those that ask for just these masks."""
+    by_draw: dict[int, set[tuple[str, str | None]]] = {}
+    for episode in episodes:
+        by_draw.setdefault(episode.draw, set()).add((episode.video_id, episode.expression_id))
+    named = {key.draw for key in predicted if key.draw is not None}
+    if not named:
+        # A video that supports one draw is asked for in others, so the masks of a draw are not those of all.
+        answered = {(key.video, key.expression) for key in predicted}
+        return tuple(sorted(draw for draw, asked in by_draw.items() if asked == answered))
+    return tuple(sorted(named & by_draw.keys()))
+
+
+def _support_videos(benchmark: Benchmark) -> set[tuple[int | None, str]]:
+    rows = benchmark.manifest.rows("supports")
+    return {(row["draw"], shot["video_id"]) for row in rows for shot in row["shots"]}
 
 
 def _none_first(key: SequenceKey) -> tuple[int, str, str]:
     return -1 if key.draw is None else key.draw, key.video, key.expression or ""
 
 
-def open_reference(truth: EpisodeTruth, protocol: Protocol, has_draws: bool) -> EpisodeReference:
-    """Opens the episodes that a user means.
-
-    Args:
-        truth: What the user said.
-        protocol: Must score episodes.
-        has_draws: Whether the predictions tell support draws apart; otherwise they count for every draw.
+def open_reference(
+    truth: EpisodeTruth, protocol: Protocol, predicted: Collection[SequenceKey], videos: Videos | None
+) -> EpisodeReference:
+    """Opens the episodes that a user means; see `EpisodeReference`.
 
     Raises:
         FsbenchError: Something is not there, or the protocol scores folders alone.
     """
     if protocol.chain is None:
         raise RunError(f"Protocol {protocol.name!r} scores folders of masks, not episodes. Give --truth DIR.")
-    draws: Sequence[int | None] = truth.draws or truth.benchmark.draws
-    if not has_draws:
-        logger.warning("The predictions have no draw-<d> level: the same masks count for every support draw.")
-        draws = (None,)
-    return EpisodeReference(truth.benchmark, truth.folds or truth.benchmark.folds, draws)
+    return EpisodeReference(truth.benchmark, truth.folds, truth.draws, videos, predicted=predicted)
 
 
 def episode_means(objects: Sequence[ObjectScores], reference: EpisodeReference, protocol: Protocol) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def export_run(run_folder: Path, out: Path, *, draw: int | None = None) -> None:
     if unfinished := [folder for folder in folders if not (folder / "result.json").is_file()]:
         raise RunError(f"{unfinished[0]}: the run has not finished. Go on with the same 'fsbench evaluate' command.")
     if out.exists() and (out.is_file() or any(out.iterdir())):
-        raise RunError(f"{out}: is there already. Give another --out, or remove it.")
+        raise RunError(f"{out}: is there already. Name another folder or zip, or remove it.")
     with open_submission(run_folder) as run:
         if run.problems:
             raise RunError(f"{run_folder}: the run is damaged. Run it again with --restart.\n{report(run.problems)}")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from fsbench.progress import track
 from fsbench.protocol import Protocol
 from fsbench.submissions.forms import MaskKey
 from fsbench.submissions.forms import Submission
+from fsbench.submissions.inventory import extra_masks
+from fsbench.submissions.inventory import missing_masks
+from fsbench.submissions.inventory import sequence_name
 from fsbench.submissions.problems import Problem
 from fsbench.submissions.reference import Reference
 from fsbench.submissions.reference import SequenceKey
@@ -46,11 +50,21 @@ class PassOptions:
 
 @dataclass
 class Scored:
-    """What a pass found: scores of every object, every problem, and frames that are easily misread."""
+    """What a pass found.
+
+    Attributes:
+        objects: Scores of every object.
+        problems: Every problem.
+        full_frames: Masks whose score is easily misread, see `_notes`.
+        recoloured: What shows an index in another colour than the truth does, one line each.
+        is_void: Whether the truth shows index 255, which the protocol takes for void, and no object.
+    """
 
     objects: list[ObjectScores] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     full_frames: int = 0
+    recoloured: list[str] = field(default_factory=list)
+    is_void: bool = False
 
 
 def score_submission(
@@ -72,53 +86,42 @@ def score_submission(
         DataError: A video has no frame that counts, or a file of the truth cannot be read.
     """
     for task in reference.tasks:
-        if not task.frames[protocol.counted(len(task.frames))]:
-            raise DataError(
-                f"Video {task.video!r} has {len(task.frames)} frames, and protocol {protocol.name!r} leaves out the "
-                "first and the last. Score it with another protocol, or remove the video from the truth."
-            )
-    scored = Scored(problems=[*submission.problems, *_inventory(submission, reference, protocol, options)])
+        for key in task.sequences:
+            if not task.counted(key, protocol):
+                raise DataError(
+                    f"Video {task.video!r} has {len(task.frames_of(key))} frames, and protocol {protocol.name!r} "
+                    "leaves out the first and the last. Score it with another protocol, or leave the video out with "
+                    "--videos."
+                )
+    scored = Scored(problems=list(_opened(submission, options)))
+    if not options.missing_is_empty:
+        scored.problems += missing_masks(submission, reference, protocol)
+    if not options.ignore_extra:
+        scored.problems += extra_masks(submission, reference)
+    # Where something is missing there is nothing to score, but what else is wrong is to be said all the same.
+    options = replace(options, count=options.count and not scored.problems)
+    void = []
     with ThreadPoolExecutor(options.workers) as pool:
         work = pool.map(lambda task: _score_video(task, submission, reference, protocol, options), reference.tasks)
         for video in track(work, "score", len(reference.tasks), unit="video", show=options.progress):
             scored.objects += video.objects
             scored.problems += video.problems
             scored.full_frames += video.full_frames
+            scored.recoloured += video.recoloured
+            void.append(video.is_void)
+    if void and all(void):
+        raise DataError(
+            f"The truth shows nothing but index 255, which protocol {protocol.name!r} takes for void: there is no "
+            "object to score. Where 255 is the object, as in DAVIS-2016, say so with --void object, or save it as 1."
+        )
     return scored
 
 
-def _inventory(
-    submission: Submission, reference: Reference, protocol: Protocol, options: PassOptions
-) -> Iterator[Problem]:
-    """Yields what is missing and what is there in excess, each at the highest level that explains it."""
-    there = set(submission.keys())
-    videos = {key.video for key in there}
-    sequences = {SequenceKey(key.draw, key.video, key.expression) for key in there}
-    wanted = {key: task for task in reference.tasks for key in task.sequences}
-    if not options.missing_is_empty:
-        for task in reference.tasks:
-            if task.video not in videos:
-                yield Problem("missing-video", task.video, f"all {len(task.frames)} frames are missing")
-                continue
-            for key in task.sequences:
-                if key not in sequences:
-                    yield Problem("missing-sentence", _name(key), "no mask of it")
-                    continue
-                names = task.frames[protocol.counted(len(task.frames))]
-                if absent := [name for name in names if MaskKey(*key, name) not in there]:
-                    yield Problem("missing-frame", _name(key), f"{len(absent)} of {len(names)}, e.g. {absent[0]}")
-    if not options.ignore_extra:
-        known_videos = {task.video for task in reference.tasks}
-        for video in sorted(videos - known_videos):
-            yield Problem("extra-video", video, "nobody asks for it")
-        for sequence in sorted(sequences - set(wanted), key=_name):
-            if sequence.video in known_videos:
-                yield Problem("extra-sentence", _name(sequence), "nobody asks for it")
-        frames = {key: set(task.frames) for key, task in wanted.items()}
-        for mask in sorted(there, key=lambda mask: (_name(SequenceKey(*mask[:3])), mask.frame)):
-            names_of = frames.get(SequenceKey(*mask[:3]))
-            if names_of is not None and mask.frame not in names_of:
-                yield Problem("extra-frame", submission.name(mask), "the truth has no such frame")
+def _opened(submission: Submission, options: PassOptions) -> Iterator[Problem]:
+    """Yields what was found when the submission was opened, less what is ignored."""
+    for problem in submission.problems:
+        if not (options.ignore_extra and problem.kind in ("stray", "nested-archive")):
+            yield problem
 
 
 def _score_video(
@@ -127,32 +130,32 @@ def _score_video(
     scored = Scored()
     there = submission.keys()
     tallies = {key: Tally(key, protocol) for key in task.sequences}
-    counted = range(len(task.frames))[protocol.counted(len(task.frames))]
-    for index, truths in enumerate(reference.truth(task)):
-        for key in task.sequences:
-            truth = truths[key.expression]
-            if index == 0:
-                tallies[key].see_first(truth)
-            mask = MaskKey(*key, task.frames[index])
-            if index not in counted or (mask not in there and not options.missing_is_empty):
+    counted = {key: frozenset(task.counted(key, protocol)) for key in task.sequences}
+    begun: set[SequenceKey] = set()
+    for frame, truths in zip(task.frames, reference.truth(task), strict=True):
+        for key, tally in tallies.items():
+            if (truth := truths.get(key.expression)) is None:
+                continue
+            if key not in begun:
+                tally.see_first(truth.labels)
+                begun.add(key)
+            mask = MaskKey(*key, frame)
+            if frame not in counted[key] or (mask not in there and not options.missing_is_empty):
                 continue
             try:
-                pred = submission.read(mask) if mask in there else np.zeros_like(truth)
-                tallies[key].add(pred, truth, submission.name(mask) if mask in there else "", options.count)
+                pred = submission.read(mask) if mask in there else np.zeros_like(truth.labels)
+                tally.add(pred, truth, submission.name(mask) if mask in there else "", options.count)
             except Refused as refused:
-                scored.problems.append(Problem(refused.kind, submission.name(mask), refused.what))
+                scored.problems.append(Problem(refused.kind, submission.name(mask), refused.what, refused.remedy))
             except NotLabelsError as error:
                 scored.problems.append(Problem("not-labels", submission.name(mask), str(error)))
             except FsbenchError as error:
                 scored.problems.append(Problem("unreadable", submission.name(mask), str(error)))
     for key, tally in tallies.items():
-        scored.problems += [Problem("unknown-id", _name(key), what) for what in tally.unknown_ids()]
+        scored.problems += [Problem("unknown-id", sequence_name(key), *what) for what in tally.unknown_ids()]
         if options.count and not scored.problems:
             scored.objects += tally.scores()
         scored.full_frames += tally.full_frames
+        scored.recoloured += tally.recoloured
+    scored.is_void = all(tally.is_void for tally in tallies.values())
     return scored
-
-
-def _name(key: SequenceKey) -> str:
-    parts = ["" if key.draw is None else f"draw-{key.draw}", key.video, key.expression or ""]
-    return "/".join(filter(None, parts))

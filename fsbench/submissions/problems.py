@@ -1,11 +1,12 @@
 """What can be wrong with predictions that were handed in, and how to tell their owner."""
 
 from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import get_args
 from typing import Literal
 from typing import NamedTuple
 
-__all__ = ["REMEDIES", "Kind", "Problem", "as_json", "printable", "report"]
+__all__ = ["REMEDIES", "Findings", "Kind", "Problem", "as_json", "printable", "report"]
 
 Kind = Literal[
     "missing-draw",
@@ -32,23 +33,23 @@ Kind = Literal[
 ]
 
 REMEDIES: dict[Kind, str] = {
-    "missing-draw": "Hand in every support draw that is scored, each in a folder 'draw-<d>'.",
-    "extra-draw": "Remove the draw, or ask for it with --draws.",
-    "missing-video": "Predict every query video; where nothing is found, write empty masks.",
-    "extra-video": "Remove the video, or check that the predictions belong to this split and fold.",
-    "missing-sentence": "Predict every sentence of the video; where nothing is found, write empty masks.",
-    "extra-sentence": "Remove the sentence, or check that folders are named by expression id.",
-    "missing-frame": "Write a mask for every frame; where nothing is found, an empty one.",
-    "extra-frame": "Remove the frame, or name the file as the dataset names the frame.",
+    "missing-draw": "Hand in every draw that is scored, in a folder 'draw-<d>', or say which to score with --draws.",
+    "extra-draw": "Remove the draw, ask for it with --draws, or pass it over with --extra ignore.",
+    "missing-video": "Predict every video; or count it as empty with --missing empty, or score a subset with --videos.",
+    "extra-video": "Check that the predictions are of this split and fold; pass the video over with --extra ignore.",
+    "missing-sentence": "Predict every sentence of the video, or count it as empty with --missing empty.",
+    "extra-sentence": "Check that folders are named by expression id; pass the sentence over with --extra ignore.",
+    "missing-frame": "Write a mask for every frame, or count it as empty with --missing empty.",
+    "extra-frame": "Name files as the dataset names the frames; pass the frame over with --extra ignore.",
     "wrong-size": "Write masks at the size of the ground truth; resize with nearest neighbour.",
     "not-binary": "Save 0 for background and one other value for the object.",
     "not-labels": "Save a palette or grey PNG whose values are object ids, not colours (Pillow: mode 'P').",
-    "unknown-id": "Use the object ids of the first annotated frame only.",
+    "unknown-id": "Use the object ids of the truth.",
     "unreadable": "Write the file again; it is damaged, not a PNG, or not to be read by this user.",
     "wrong-row": "Give each row video, expression and frame (text), size and COCO counts, and a draw if it has one.",
     "nesting": "Lay masks out as [draw-<d>/][Annotations/]<video>/[<expression>/]<frame>.png.",
     "duplicate": "Hand in each mask once; the first one was read.",
-    "stray": "Remove what is no PNG mask.",
+    "stray": "Save masks as PNG, and remove what is none, or pass it over with --extra ignore.",
     "nested-archive": "Unpack it and hand in the masks themselves.",
     "unsafe": "Write plain files under plain names inside the folder; links and such names are never followed.",
     "encrypted": "Pack the zip without a password.",
@@ -77,11 +78,27 @@ class Problem(NamedTuple):
     remedy: str = ""
 
 
-def report(problems: Iterable[Problem], limit: int = 5) -> str:
+class Findings(list[Problem]):
+    """What a check of predictions found: a list of the problems.
+
+    Attributes:
+        notes: What was understood in another way than written, though nothing is wrong with it.
+    """
+
+    def __init__(self, problems: Iterable[Problem], notes: Sequence[str] = ()) -> None:
+        super().__init__(problems)
+        self.notes = notes
+
+    def __str__(self) -> str:
+        return report(self, self.notes)
+
+
+def report(problems: Iterable[Problem], notes: Iterable[str] = (), *, limit: int = 5) -> str:
     """Returns problems as text: grouped by kind and counted, some examples of each, and every remedy once.
 
     Args:
         problems: The problems, in the order in which examples are picked.
+        notes: What to say below them.
         limit: Examples of a kind.
     """
     groups: dict[Kind, list[Problem]] = {}
@@ -95,20 +112,21 @@ def report(problems: Iterable[Problem], limit: int = 5) -> str:
         lines += [f"  ... and {len(group) - limit} more"] if len(group) > limit else []
         remedies = dict.fromkeys(problem.remedy or REMEDIES[kind] for problem in group)
         lines += [f"  {remedy}" for remedy in remedies]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"note: {note}" for note in notes)])
 
 
-def as_json(problems: Iterable[Problem]) -> list[dict[str, str]]:
-    """Returns all problems, each with its remedy, as what `json.dumps` takes."""
-    return [
+def as_json(findings: Findings) -> dict[str, list[str] | list[dict[str, str]]]:
+    """Returns all problems, each with its remedy, and the notes, as what `json.dumps` takes."""
+    problems = [
         {
             "kind": problem.kind,
             "where": printable(problem.where),
             "what": printable(problem.what),
             "remedy": problem.remedy or REMEDIES[problem.kind],
         }
-        for problem in problems
+        for problem in findings
     ]
+    return {"problems": problems, "notes": list(findings.notes)}
 
 
 def printable(text: str) -> str:

@@ -1,9 +1,12 @@
 """The truth that a submission is held against, and a folder of masks as such; see `episodes` for manifests."""
 
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 from typing import Protocol
@@ -12,17 +15,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from fsbench.errors import DataError
 from fsbench.errors import SubmissionError
+from fsbench.lists import listed_at
 from fsbench.masks.labels import decode_label_map
+from fsbench.masks.labels import label_palette
 from fsbench.masks.rle import Rle
+from fsbench.protocol import Protocol as ScoringProtocol
 from fsbench.submissions.forms import Arrays
 from fsbench.submissions.forms import MaskKey
 from fsbench.submissions.forms import Submission
+from fsbench.submissions.problems import Problem
 
 if TYPE_CHECKING:
     from fsbench.splits.benchmark import Benchmark  # pyarrow, which a folder of truth does without
 
-__all__ = ["EpisodeTruth", "FolderReference", "Labels", "Reference", "SequenceKey", "Truth", "VideoTask"]
+__all__ = [
+    "EpisodeTruth",
+    "FolderReference",
+    "Labels",
+    "Reference",
+    "SequenceKey",
+    "TrueMask",
+    "Truth",
+    "VideoTask",
+    "Videos",
+    "signed_subset",
+]
 
 Labels = npt.NDArray[np.unsignedinteger]
 
@@ -35,6 +54,18 @@ class SequenceKey(NamedTuple):
     expression: str | None
 
 
+class TrueMask(NamedTuple):
+    """The truth of a frame.
+
+    Attributes:
+        labels: A label map [H, W], or 0 and 1 where there are sentences.
+        palette: The colours of a label map's indices, three bytes each; none where it has no palette.
+    """
+
+    labels: Labels
+    palette: bytes = b""
+
+
 @dataclass(frozen=True)
 class VideoTask:
     """A video and all that is asked about it.
@@ -43,11 +74,53 @@ class VideoTask:
         video: Its id.
         frames: Names of its frames, in time order.
         sequences: What is asked, sorted.
+        own_frames: Frames of the sequences that do not have all.
     """
 
     video: str
     frames: tuple[str, ...]
     sequences: tuple[SequenceKey, ...]
+    own_frames: Mapping[SequenceKey, tuple[str, ...]] = field(default_factory=dict)
+
+    def frames_of(self, key: SequenceKey) -> tuple[str, ...]:
+        """Returns the names of a sequence's frames, in time order."""
+        return self.own_frames.get(key, self.frames)
+
+    def counted(self, key: SequenceKey, protocol: ScoringProtocol) -> tuple[str, ...]:
+        """Returns the names of those frames of a sequence that count."""
+        names = self.frames_of(key)
+        return names[protocol.counted(len(names))]
+
+
+@dataclass(frozen=True)
+class Videos:
+    """The videos to score, where these are not all.
+
+    Attributes:
+        ids: Their ids, perhaps as a file lists them; None for those of which there is a prediction.
+    """
+
+    ids: Collection[str] | None
+
+    def among(self, known: Collection[str], predicted: Collection[str]) -> set[str]:
+        """Returns which of the truth's videos are meant. Raises FsbenchError if the truth lacks one, or all."""
+        if self.ids is None:
+            if not (both := set(known) & set(predicted)):
+                raise SubmissionError("The predictions are of none of the truth's videos.")
+            return both
+        if unknown := [video for video in self.ids if video not in known]:
+            raise DataError(
+                f"{listed_at(self.ids, unknown[0])}{unknown[0]!r} is no video of the truth. Name one a line."
+            )
+        return set(self.ids)
+
+
+def signed_subset(chosen: Collection[str], known: Collection[str]) -> tuple[str, ...]:
+    """Returns what a signature says of the videos that are scored: nothing where they are all."""
+    if len(chosen) == len(known):
+        return ()
+    digest = sha256("\n".join(sorted(chosen)).encode()).hexdigest()[:12]
+    return (f"videos={len(chosen)} of {len(known)}", f"videos-sha256={digest}")
 
 
 @dataclass(frozen=True)
@@ -56,7 +129,7 @@ class EpisodeTruth:
 
     Attributes:
         benchmark: The episodes and their masks.
-        folds, draws: Which of them; empty for all.
+        folds, draws: Which of them; empty for those that the predictions are of.
     """
 
     benchmark: "Benchmark"
@@ -72,53 +145,107 @@ class Reference(Protocol):
     """Truth, video by video. Safe to use from several threads, each at another video."""
 
     @property
-    def tasks(self) -> Sequence[VideoTask]:
-        """All videos, sorted."""
+    def notes(self) -> Sequence[str]:
+        """What a reader should know of it."""
 
-    def truth(self, task: VideoTask) -> Iterator[Mapping[str | None, Labels]]:
-        """Yields for each frame, in order, the truth by expression: a label map, or 0 and 1 where there are sentences.
+    @property
+    def signature(self) -> Sequence[str]:
+        """What a signature says of it."""
+
+    @property
+    def left_out(self) -> Collection[str]:
+        """Its videos that are not asked for; predictions of them are passed over."""
+
+    @property
+    def tasks(self) -> Sequence[VideoTask]:
+        """All videos that are asked for, sorted."""
+
+    def truth(self, task: VideoTask) -> Iterator[Mapping[str | None, TrueMask]]:
+        """Yields for each frame, in order, the truth by expression, of those that have it.
 
         Raises:
             DataError: A file cannot be read.
         """
 
+    def explain(self, key: SequenceKey) -> Problem | None:
+        """Returns why a sequence of a video that is asked for is not, if there is more to say than that."""
+
 
 class FolderReference:
     """A folder or zip of truth in the field's form, itself read as a submission is."""
 
-    def __init__(self, source: Submission) -> None:
+    def __init__(
+        self,
+        source: Submission,
+        protocol: ScoringProtocol,
+        videos: Videos | None = None,
+        predicted: Collection[SequenceKey] = (),
+    ) -> None:
+        """Lists the sequences.
+
+        Args:
+            source: The masks.
+            protocol: Says whether sentences may have frames of their own.
+            videos: Which to score; None for all.
+            predicted: What there are predictions of.
+
+        Raises:
+            SubmissionError: The truth is not whole, or of no use as such.
+        """
         if source.problems:
             first = source.problems[0]
             raise SubmissionError(
-                f"The truth has {len(source.problems)} problems, the first: {first.where}: {first.what}"
+                f"{source.path}: the truth has {len(source.problems)} problems, the first: {first.where}: {first.what}."
             )
+        if source.has_draws:
+            raise SubmissionError(f"{source.path}: the truth has support draws ('draw-<d>'). Give the masks of one.")
+        draws = sorted({key.draw for key in predicted if key.draw is not None})
+        if len(draws) > 1:
+            raise SubmissionError(
+                f"The truth in {source.path} knows no support draws, and the predictions have draws "
+                f"{', '.join(map(str, draws))}. Score one at a time, or against the episodes of a dataset."
+            )
+        draw = draws[0] if draws else None
         self._source = source
+        self._has_own_frames = protocol.objects == "from-first-seen"
+        self.notes = [f"Truth: {note}" for note in source.notes]
         sequences: dict[str, dict[SequenceKey, list[str]]] = {}
-        for key in sorted(source.keys()):
-            sequence = SequenceKey(None, key.video, key.expression)
+        for key in sorted(source.keys(), key=MaskKey.order):
+            sequence = SequenceKey(draw, key.video, key.expression)
             sequences.setdefault(key.video, {}).setdefault(sequence, []).append(key.frame)
-        if not sequences:
-            raise SubmissionError("The truth holds no mask <video>/<frame>.png or <video>/<expression>/<frame>.png.")
-        self.tasks = tuple(self._task(video, found) for video, found in sequences.items())
+        chosen = sequences.keys() if videos is None else videos.among(sequences, {key.video for key in predicted})
+        self.signature = signed_subset(chosen, sequences)
+        self.left_out = sequences.keys() - chosen
+        self.tasks = tuple(self._task(video, found) for video, found in sequences.items() if video in chosen)
 
-    @staticmethod
-    def _task(video: str, found: Mapping[SequenceKey, Sequence[str]]) -> VideoTask:
-        frames = next(iter(found.values()))
-        for key, names in found.items():
-            if names != frames:
-                raise SubmissionError(f"The truth of video {video!r} has other frames for sentence {key.expression!r}.")
-        return VideoTask(video, tuple(frames), tuple(sorted(found)))
+    def _task(self, video: str, found: Mapping[SequenceKey, Sequence[str]]) -> VideoTask:
+        frames = tuple(sorted({name for names in found.values() for name in names}))
+        own = {key: tuple(names) for key, names in found.items() if len(names) < len(frames)}
+        if own and not self._has_own_frames:
+            key = min(own)
+            raise SubmissionError(
+                f"{self._source.path}: the truth of video {video!r} has other frames for sentence {key.expression!r}."
+            )
+        return VideoTask(video, frames, tuple(sorted(found)), own)
 
-    def truth(self, task: VideoTask) -> Iterator[Mapping[str | None, Labels]]:
+    def truth(self, task: VideoTask) -> Iterator[Mapping[str | None, TrueMask]]:
         """Yields for each frame the truth by expression."""
+        frames_of = {key: frozenset(task.frames_of(key)) for key in task.sequences}
         for frame in task.frames:
             yield {
-                key.expression: self._read(MaskKey(None, key.video, key.expression, frame)) for key in task.sequences
+                key.expression: self._read(MaskKey(None, key.video, key.expression, frame))
+                for key, frames in frames_of.items()
+                if frame in frames
             }
 
-    def _read(self, key: MaskKey) -> Labels:
+    def explain(self, key: SequenceKey) -> None:
+        """Returns None: a folder has no more to say."""
+
+    def _read(self, key: MaskKey) -> TrueMask:
         content = self._source.read(key)
         if isinstance(content, Rle):
             raise SubmissionError("Truth as run-length codes is not supported. Give a folder or zip of PNG masks.")
-        labels = decode_label_map(content, self._source.name(key)) if isinstance(content, bytes) else content
-        return labels if key.expression is None else (labels != 0).view(np.uint8)
+        palette = b""
+        if isinstance(content, bytes):
+            palette, content = label_palette(content), decode_label_map(content, self._source.name(key))
+        return TrueMask(content, palette) if key.expression is None else TrueMask((content != 0).view(np.uint8))

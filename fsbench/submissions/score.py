@@ -17,17 +17,22 @@ from fsbench.metrics import recall
 from fsbench.protocol import Level
 from fsbench.protocol import Protocol
 from fsbench.submissions.forms import Arrays
+from fsbench.submissions.forms import Known
 from fsbench.submissions.forms import open_submission
+from fsbench.submissions.forms import open_truth
 from fsbench.submissions.forms import Submission
 from fsbench.submissions.passing import PassOptions
 from fsbench.submissions.passing import score_submission
 from fsbench.submissions.passing import Scored
-from fsbench.submissions.problems import Problem
+from fsbench.submissions.problems import Findings
+from fsbench.submissions.problems import printable
 from fsbench.submissions.problems import report
 from fsbench.submissions.reference import EpisodeTruth
 from fsbench.submissions.reference import FolderReference
 from fsbench.submissions.reference import Reference
+from fsbench.submissions.reference import SequenceKey
 from fsbench.submissions.reference import Truth
+from fsbench.submissions.reference import Videos
 from fsbench.submissions.report import Scores
 from fsbench.submissions.tally import ObjectScores
 
@@ -35,7 +40,13 @@ __all__ = ["score", "validate"]
 
 
 def score(
-    predictions: Path | Arrays, truth: Truth, protocol: Protocol, options: PassOptions, *, uint8_decay: bool = False
+    predictions: Path | Arrays,
+    truth: Truth,
+    protocol: Protocol,
+    options: PassOptions,
+    *,
+    videos: Videos | None = None,
+    uint8_decay: bool = False,
 ) -> Scores:
     """Scores predictions.
 
@@ -44,6 +55,7 @@ def score(
         truth: What they are held against.
         protocol: How.
         options: How to go over them.
+        videos: Which to score; None for all.
         uint8_decay: Wrap the frame ids at the edges of decay's bins at 8 bits, as davis2017-evaluation does.
 
     Raises:
@@ -51,16 +63,18 @@ def score(
         FsbenchError: The truth cannot be read.
     """
     with ExitStack() as stack:
-        submission, reference = _open(stack, predictions, truth, protocol)
+        submission, reference = _open(stack, predictions, truth, protocol, videos)
         scored = score_submission(submission, reference, protocol, options)
+    notes = _notes(submission, reference, scored, protocol)
     if scored.problems:
-        raise SubmissionError(f"{submission.path}: not scored.\n{report(scored.problems)}")
+        raise SubmissionError(f"{submission.path}: not scored.\n{report(scored.problems, notes)}")
     if not scored.objects:
         where = f"{truth}: " if isinstance(truth, Path) else ""
         raise DataError(f"{where}no label map of the truth shows an object that counts. Is it the right one?")
-    extras = ["missing=empty"] if options.missing_is_empty else []
+    extras = [*reference.signature]
+    extras += ["missing=empty"] if options.missing_is_empty else []
     extras += ["decay=uint8"] if uint8_decay and protocol.has_decay else []
-    notes = _notes(scored, protocol)
+    notes += [protocol.differs] if protocol.differs else []
     rows = [_row(scores, protocol, uint8_decay) for scores in scored.objects]
     if not isinstance(truth, EpisodeTruth):
         chain = protocol.folder_chain
@@ -73,22 +87,46 @@ def score(
     return Scores(protocol.signed(protocol.chain or (), *extras), rows, means, notes)
 
 
-def validate(predictions: Path | Arrays, truth: Truth, protocol: Protocol, options: PassOptions) -> list[Problem]:
-    """Returns everything that is wrong with predictions, without scoring them."""
+def validate(
+    predictions: Path | Arrays,
+    truth: Truth,
+    protocol: Protocol,
+    options: PassOptions,
+    *,
+    videos: Videos | None = None,
+) -> Findings:
+    """Returns everything that is wrong with predictions, without scoring them; see `score`."""
     with ExitStack() as stack:
-        submission, reference = _open(stack, predictions, truth, protocol)
-        return score_submission(submission, reference, protocol, replace(options, count=False)).problems
+        submission, reference = _open(stack, predictions, truth, protocol, videos)
+        scored = score_submission(submission, reference, protocol, replace(options, count=False))
+    return Findings(scored.problems, _notes(submission, reference, scored, protocol))
 
 
 def _open(
-    stack: ExitStack, predictions: Path | Arrays, truth: Truth, protocol: Protocol
+    stack: ExitStack, predictions: Path | Arrays, truth: Truth, protocol: Protocol, videos: Videos | None
 ) -> tuple[Submission, Reference]:
-    submission = stack.enter_context(open_submission(predictions))
-    if not isinstance(truth, EpisodeTruth):
-        return submission, FolderReference(stack.enter_context(open_submission(truth)))
-    from fsbench.submissions.episodes import open_reference  # pandas and pyarrow, which a folder of truth does without
+    """Opens both sides. What each is known to hold says where in a folder or zip its masks lie."""
+    if isinstance(truth, EpisodeTruth):
+        from fsbench.submissions.episodes import open_reference  # pandas, pyarrow: a folder of truth does without
 
-    return submission, open_reference(truth, protocol, submission.has_draws)
+        asked = frozenset(row["video_id"] for row in truth.benchmark.manifest.rows("videos"))
+        submission = stack.enter_context(open_submission(predictions, Known(asked, levels=2)))
+        return submission, open_reference(truth, protocol, _sequences(submission), videos)
+
+    def named() -> set[str]:
+        with open_submission(predictions) as plain:
+            return {part for key in _sequences(plain) for part in (key.video, key.expression) if part}
+
+    source = stack.enter_context(open_truth(truth, protocol.truth_folder, named))
+    held = _sequences(source)
+    known = Known({key.video for key in held}, 1 if all(key.expression is None for key in held) else 2)
+    submission = stack.enter_context(open_submission(predictions, known))
+    return submission, FolderReference(source, protocol, videos, _sequences(submission))
+
+
+def _sequences(submission: Submission) -> set[SequenceKey]:
+    keys = submission.keys()
+    return {SequenceKey(key.draw, key.video, key.expression) for key in keys}
 
 
 def _row(scores: ObjectScores, protocol: Protocol, uint8_decay: bool) -> dict[str, Any]:
@@ -127,8 +165,17 @@ def _means(
     return {"J&F": (means["J_mean"] + means["F_mean"]) / 2, **means}
 
 
-def _notes(scored: Scored, protocol: Protocol) -> list[str]:
-    notes = [protocol.differs] if protocol.differs else []
+def _notes(submission: Submission, reference: Reference, scored: Scored, protocol: Protocol) -> list[str]:
+    """Returns what a reader of scores or problems should know besides."""
+    notes = [*submission.notes, *reference.notes]
+    if reference.left_out:
+        notes.append(f"{len(reference.left_out)} videos of the truth are left out, as asked.")
+    if scored.recoloured:
+        notes.append(
+            f"{len(scored.recoloured)} label maps paint an index otherwise than the truth, e.g. "
+            f"{printable(scored.recoloured[0])}. If scores are near 0, an optimiser or a conversion may have "
+            "renumbered the objects: indices count here, colours do not."
+        )
     if scored.full_frames:
         notes.append(
             f"{scored.full_frames} masks have J = 0 and F = 1: one side fills the frame, the other is empty, and "

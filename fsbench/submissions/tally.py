@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco
 
+from fsbench.errors import DataError
 from fsbench.masks.labels import decode_label_map
+from fsbench.masks.labels import label_palette
 from fsbench.masks.resize import at_size
 from fsbench.masks.rle import Rle
 from fsbench.metrics import f_measure
@@ -23,11 +25,16 @@ from fsbench.protocol import Protocol
 from fsbench.submissions.problems import Kind
 from fsbench.submissions.reference import Labels
 from fsbench.submissions.reference import SequenceKey
+from fsbench.submissions.reference import TrueMask
 
-__all__ = ["MOST_PROPOSALS", "NOTHING", "VOID", "ObjectScores", "Refused", "Tally"]
+__all__ = ["MOST_PROPOSALS", "NOTHING", "VOID", "VOID_REMEDY", "ObjectScores", "Refused", "Tally"]
 
 VOID = 255
 MOST_PROPOSALS = 20  # davis2017-evaluation's limit
+VOID_REMEDY = (
+    "Index 255 of this truth is taken for void, not for an object. Where it is the object, as in DAVIS-2016, say so "
+    "with --void object."
+)
 NOTHING = PairCounts(0, 0, 0, 0, 0, 0)
 
 
@@ -49,10 +56,11 @@ class ObjectScores(NamedTuple):
 class Refused(Exception):  # noqa: N818 - never leaves this module
     """A mask that cannot be scored."""
 
-    def __init__(self, kind: Kind, what: str) -> None:
+    def __init__(self, kind: Kind, what: str, remedy: str = "") -> None:
         super().__init__(what)
         self.kind = kind
         self.what = what
+        self.remedy = remedy
 
 
 class Tally:
@@ -61,20 +69,36 @@ class Tally:
     def __init__(self, key: SequenceKey, protocol: Protocol) -> None:
         self.key = key
         self.full_frames = 0
+        self.has_void = False
+        self.recoloured: list[str] = []
         self._protocol = protocol
-        self._num_objects = 0
+        self._objects: tuple[int, ...] = ()
+        self._is_shown = False
         self._frames: list[dict[tuple[int, int], PairCounts]] = []
         self._truth_ids: set[int] = set()
         self._pred_ids: set[int] = set()
 
     def see_first(self, truth: Labels) -> None:
-        """Takes note of the truth's first frame, whether or not it counts."""
+        """Takes note of the truth's first frame, whether or not it counts.
+
+        Raises:
+            DataError: The protocol counts objects up to the largest id, and that is beyond any such benchmark.
+        """
         if self.key.expression is None and self._protocol.objects == "first-frame":
             ids = self._ids(truth)
-            self._num_objects = max((i for i in ids if i != VOID), default=0)
+            largest = max(ids - {VOID}, default=0)
+            if largest > VOID:
+                raise DataError(
+                    f"Video {self.key.video!r} of the truth has an object {largest}, and protocol "
+                    f"{self._protocol.name!r} counts one for every id up to it. Number the objects from 1, or score "
+                    "with another protocol."
+                )
+            is_object = self._protocol.void == "object" and VOID in ids
+            self._objects = (*range(1, largest + 1), *([VOID] if is_object else []))
 
-    def add(self, content: bytes | Rle | Labels, truth: Labels, name: str, count: bool) -> None:
+    def add(self, content: bytes | Rle | Labels, true: TrueMask, name: str, count: bool) -> None:
         """Counts a frame. Raises Refused or FsbenchError if the prediction cannot be used."""
+        truth = true.labels
         if self.key.expression is not None:
             self._add_binary(content, truth, name, count)
             return
@@ -82,12 +106,23 @@ class Tally:
             raise Refused("not-labels", "a run-length code has no object ids; the truth has label maps")
         pred = decode_label_map(content, name) if isinstance(content, bytes) else content
         self._check_size(pred.shape, truth.shape)
-        if pred.dtype != np.uint8 or truth.dtype != np.uint8:
-            raise Refused("unknown-id", "ids above 255")
-        if self._protocol.void == "excluded" and VOID in self._ids(truth):
+        if true.palette and isinstance(content, bytes):
+            self._compare_colours(label_palette(content), true.palette, self._ids(pred) | self._ids(truth), name)
+        self.has_void = self.has_void or (self._protocol.void != "object" and VOID in self._ids(truth))
+        if self._protocol.void == "excluded" and self.has_void:
             void = truth == VOID
             pred, truth = np.where(void, np.uint8(0), pred), np.where(void, np.uint8(0), truth)
         self._add_labels(pred, truth, count)
+
+    def _compare_colours(self, pred: bytes, truth: bytes, ids: set[int], name: str) -> None:
+        """Takes note of a file that paints an id otherwise than the truth, as after an optimiser that renumbers."""
+        if pred == truth:
+            return
+        for i in sorted(ids):
+            ours, theirs = pred[3 * i : 3 * i + 3], truth[3 * i : 3 * i + 3]
+            if len(ours) == len(theirs) == 3 and ours != theirs:
+                self.recoloured.append(f"index {i} in {name} is {tuple(ours)}, in the truth {tuple(theirs)}")
+                return
 
     def _add_labels(self, pred: Labels, truth: Labels, count: bool) -> None:
         truth_ids, pred_ids = self._ids(truth), self._ids(pred)
@@ -104,19 +139,21 @@ class Tally:
             sized = [(i, at_size(pred == i, size), at_size(truth == i, size)) for i in ids]
             self._keep({(i, i): label_counts(p, t, [(1, 1)], radius)[0] for i, p, t in sized})
             return
+        pred, truth, coded = _in_eight_bits(pred, truth, self._objects)
         if self._protocol.matching == "id":
-            pairs = {(i, i): (i, i) for i in sorted(truth_ids | pred_ids)}
+            pairs = {(i, i): (coded[i], coded[i]) for i in sorted(truth_ids | pred_ids)}
         else:  # every proposal against every object; 0 stands for a proposal that this frame does not show
-            absent = next(i for i in range(VOID, -1, -1) if i not in pred_ids)
-            proposals = {0: absent, **{i: i for i in sorted(pred_ids) if i <= MOST_PROPOSALS}}
-            objects = range(1, self._num_objects + 1)
-            pairs = {(name, t): (label, t) for name, label in proposals.items() for t in objects}
+            there = {coded[i] for i in pred_ids}
+            absent = next(code for code in range(255, -1, -1) if code not in there)
+            proposals = {0: absent, **{i: coded[i] for i in sorted(pred_ids) if i <= MOST_PROPOSALS}}
+            pairs = {(name, t): (code, coded[t]) for name, code in proposals.items() for t in self._objects}
         counts = label_counts(pred, truth, list(pairs.values()), radius)
         self._keep(dict(zip(pairs, counts, strict=True)))
 
     def _add_binary(self, content: bytes | Rle | Labels, truth: Labels, name: str, count: bool) -> None:
         height, width = self._protocol.output_size(*truth.shape)
         radius = radius_px(self._protocol.tolerance, height, width)
+        self._is_shown = self._is_shown or bool(truth.any())
         if isinstance(content, Rle):
             if (content.height, content.width) == truth.shape == (height, width):
                 if count:
@@ -159,28 +196,36 @@ class Tally:
         found = labels_present(labels) if labels.dtype == np.uint8 else np.unique(labels).tolist()
         return set(found) - {0}
 
-    def unknown_ids(self) -> Iterator[str]:
-        """Yields what is wrong with the ids of the predictions."""
+    @property
+    def is_void(self) -> bool:
+        """Whether the truth shows index 255, which the protocol takes for void, and no object."""
+        return self.has_void and not (self._truth_ids or self._objects)
+
+    def unknown_ids(self) -> Iterator[tuple[str, str]]:
+        """Yields what is wrong with the ids of the predictions, and what to do; see `Problem`."""
         if self.key.expression is not None or self._protocol.objects == "from-first-seen":
             return
         if self._protocol.matching == "assignment":
             if max(self._pred_ids, default=0) > MOST_PROPOSALS:
-                yield f"id {max(self._pred_ids)}; at most {MOST_PROPOSALS} proposals are allowed"
+                yield f"id {max(self._pred_ids)}; at most {MOST_PROPOSALS} proposals are allowed", ""
             return
         known = self._truth_ids
         if self._protocol.objects == "first-frame":
-            known = set(range(1, self._num_objects + 1))
+            known = set(self._objects)
         if unknown := sorted(self._pred_ids - known):
-            yield f"ids {unknown}, the truth has {sorted(known)}"
+            remedy = VOID_REMEDY if VOID in unknown and self.has_void else ""
+            yield f"ids {unknown}, the truth has {sorted(known)}", remedy
 
     def scores(self) -> list[ObjectScores]:
         """Returns J and F of every object."""
         if self.key.expression is not None:
-            return [self._object(None, [frame[1, 1] for frame in self._frames])]
+            if self._protocol.objects == "from-first-seen" and not self._is_shown:
+                return []
+            return [self._object(None, self._since_seen([frame[1, 1] for frame in self._frames]))]
         if self._protocol.matching == "assignment":
             return self._assigned()
         if self._protocol.objects == "first-frame":
-            ids: Sequence[int] = range(1, self._num_objects + 1)
+            ids: Sequence[int] = self._objects
         else:
             ids = sorted(self._truth_ids)
         return [self._object(i, self._since_seen([frame.get((i, i)) for frame in self._frames])) for i in ids]
@@ -188,15 +233,15 @@ class Tally:
     def _since_seen(self, counts: Sequence[PairCounts | None]) -> list[PairCounts]:
         first = 0
         if self._protocol.objects == "from-first-seen":
-            first = next(t for t, c in enumerate(counts) if c is not None)
+            first = next(t for t, c in enumerate(counts) if c is not None and c.union)
         return [NOTHING if c is None else c for c in counts[first:]]
 
     def _assigned(self) -> list[ObjectScores]:
         from scipy.optimize import linear_sum_assignment
 
-        num_proposals = max(max(self._pred_ids, default=0), self._num_objects)
+        num_proposals = max(max(self._pred_ids, default=0), len(self._objects))
         candidates = [
-            [self._object(t, [_pair(frame, p, t) for frame in self._frames]) for t in range(1, self._num_objects + 1)]
+            [self._object(t, [_pair(frame, p, t) for frame in self._frames]) for t in self._objects]
             for p in range(1, num_proposals + 1)
         ]
         quality = np.array([[(np.mean(c.J) + np.mean(c.F)) / 2 for c in row] for row in candidates])
@@ -210,6 +255,27 @@ class Tally:
         region = np.array([jaccard(c) for c in counts], dtype=np.float64)
         contour = np.array([f_measure(c) for c in counts], dtype=np.float64)
         return ObjectScores(self.key, object_id, region, contour)
+
+
+def _in_eight_bits(
+    pred: Labels, truth: Labels, objects: Sequence[int]
+) -> tuple[Labels, Labels, Sequence[int] | Mapping[int, int]]:
+    """Returns two label maps in 8 bits, as the kernel counts them, and the code in which each id stands there.
+
+    Args:
+        pred, truth: Unsigned [H, W].
+        objects: Ids that have a code whether or not they are shown.
+
+    Raises:
+        Refused: They show more than 254 objects together.
+    """
+    if pred.dtype == truth.dtype == np.uint8:
+        return pred, truth, range(256)
+    ids = np.unique(np.concatenate([[0], objects, np.unique(pred), np.unique(truth)]).astype(np.int64))
+    if len(ids) > 255:  # one code stays free
+        raise Refused("unknown-id", f"it and the truth have {len(ids) - 1} ids", "Hand in at most 254 objects a frame.")
+    coded = [np.searchsorted(ids, labels).astype(np.uint8) for labels in (pred, truth)]
+    return coded[0], coded[1], {int(i): code for code, i in enumerate(ids)}
 
 
 def _pair(frame: Mapping[tuple[int, int], PairCounts], pred_id: int, truth_id: int) -> PairCounts:

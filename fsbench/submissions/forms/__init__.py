@@ -1,16 +1,19 @@
 """Predictions that come from outside: a folder, a zip, COCO run-length codes in JSON or Parquet, or a run.
 
 Everything here is written by strangers. Opening lists the masks that are there, without unpacking or decoding any, and
-says what else it found; reading returns one mask. Nothing is ever written, no link or path of a stranger is followed,
-and what is read at a time is limited. What is known of a mask besides its bytes (its key) is all that stays in memory.
+says what else it found; reading returns one mask. Nothing is ever written, no link or path in a zip is followed (links
+in a folder are its owner's), and what is read at a time is limited. What is known of a mask besides its bytes (its key)
+is all that stays in memory.
 
-Folder and zip: `[draw-<d>/][Annotations/[480p/]]<video>/[<expression>/]<frame>.png`, in the whole perhaps below one
-more folder. JSON: a list of rows, or an object whose `masks` is that list. A row has `video`, `expression` (optional),
+Folder and zip: `[draw-<d>/][Annotations/[480p/]]<video>/[<expression>/]<frame>.png`, in the whole perhaps below more
+folders. JSON: a list of rows, or an object whose `masks` is that list. A row has `video`, `expression` (optional),
 `frame`, `draw` (optional), `size` ([height, width]) and `counts`, compressed (text) or not (a list of numbers).
-`video_id` and `expression_id` are understood as well. Parquet: the same rows with the columns `height` and `width`, or
-rows of `predictions.SCHEMA`.
+`video_id` and `expression_id` are understood as well, ids that are numbers, and whole numbers with a point. Parquet:
+the same rows, with `size` or the columns `height` and `width`, or rows of `predictions.SCHEMA`.
 """
 
+from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,15 +23,26 @@ from fsbench.submissions.forms.arrays import Arrays
 from fsbench.submissions.forms.arrays import ArraySubmission
 from fsbench.submissions.forms.codes import JsonSubmission
 from fsbench.submissions.forms.contract import FORMS
+from fsbench.submissions.forms.contract import Known
 from fsbench.submissions.forms.contract import MaskKey
+from fsbench.submissions.forms.contract import NOTHING_KNOWN
 from fsbench.submissions.forms.contract import Submission
 from fsbench.submissions.forms.folder import FolderSubmission
 
-__all__ = ["Arrays", "MaskKey", "Submission", "open_submission", "run_parts"]
+__all__ = ["Arrays", "Known", "MaskKey", "Submission", "open_submission", "open_truth", "run_parts"]
 
 
-def open_submission(source: Path | Arrays) -> Submission:
+def open_truth(source: Path | Arrays, annotations: str, named: Callable[[], Collection[str]]) -> Submission:
+    """Opens masks as truth; see `Known` for the arguments. Raises SubmissionError as `open_submission` does."""
+    return open_submission(source, Known(is_truth=True, annotations=annotations, named=named))
+
+
+def open_submission(source: Path | Arrays, known: Known = NOTHING_KNOWN) -> Submission:
     """Opens predictions of any form, which is told from their content.
+
+    Args:
+        source: The folder, file or arrays.
+        known: What is known of them beforehand.
 
     Raises:
         SubmissionError: They are of no known form, damaged as a whole, or hold no mask.
@@ -39,13 +53,13 @@ def open_submission(source: Path | Arrays) -> Submission:
     try:
         if path.is_dir():
             parts = run_parts(path)
-            return _open_parquet(path, parts) if parts else FolderSubmission(path)
+            return _open_parquet(path, parts) if parts else FolderSubmission(path, known)
         if not path.is_file():
             raise SubmissionError(f"{path}: is not there. {FORMS}")
         with path.open("rb") as stream:
             head = stream.read(64)
         if head.startswith(b"PK"):
-            return ZipSubmission(path)
+            return ZipSubmission(path, known)
         if head.startswith(b"PAR1"):
             return _open_parquet(path, [path])
         if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):

@@ -1,5 +1,6 @@
 """Masks in a zip, which is never unpacked as a whole."""
 
+import bz2
 import os
 import re
 import stat
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 from fsbench.errors import SubmissionError
 from fsbench.submissions.forms.contract import Found
+from fsbench.submissions.forms.contract import Known
 from fsbench.submissions.forms.contract import MaskKey
 from fsbench.submissions.forms.contract import MAX_MASK_BYTES
 from fsbench.submissions.forms.contract import MAX_MASKS
@@ -28,6 +30,8 @@ MAX_TOTAL_BYTES = 64 << 30
 MAX_RATIO = 200
 """Unpacked to packed bytes of a member of a zip larger than `RATIO_FREE_BYTES`. (PNGs barely shrink again.)"""
 RATIO_FREE_BYTES = 1 << 20
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+"""Those that unpack within bounds."""
 MAX_DIRECTORY_BYTES = 512 << 20
 """Of the table of contents of a zip."""
 
@@ -47,11 +51,11 @@ class _Member(NamedTuple):
 class ZipSubmission(Submission):
     """Reads members by itself, at an offset: many threads at once, and never more than was declared."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, known: Known) -> None:
         with ExitStack() as stack:
             stream = stack.enter_context(path.open("rb"))
-            found = Found()
-            take_files(found, {member.name: member for member in _members(stream, path, found)})
+            found = Found(known)
+            take_files(found, {_slashed(member.name): member for member in _members(stream, path, found)}, known)
             super().__init__(path, found)
             stack.pop_all()
         self._stream = stream
@@ -74,7 +78,11 @@ class ZipSubmission(Submission):
 
 
 def _unpack(file: int, member: _Member) -> bytes:
-    """Returns a member's bytes. Raises OSError, struct.error or zlib.error if they are not what was declared."""
+    """Returns a member's bytes, and never more than were declared.
+
+    Raises:
+        OSError, struct.error, zlib.error: They are not what was declared.
+    """
     header = os.pread(file, 30, member.offset)
     raw_name = member.name.encode("utf-8" if member.is_utf8 else "cp437")
     signature, name_length, extra_length = struct.unpack("<4s22xHH", header)
@@ -84,6 +92,8 @@ def _unpack(file: int, member: _Member) -> bytes:
     content = os.pread(file, member.packed, start)
     if member.method == zipfile.ZIP_DEFLATED:
         content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, member.size + 1)
+    elif member.method == zipfile.ZIP_BZIP2:
+        content = bz2.BZ2Decompressor().decompress(content, member.size + 1)
     if len(content) != member.size or zlib.crc32(content) != member.crc:
         raise OSError("its size or checksum is not the declared one")
     return content
@@ -100,20 +110,21 @@ def _members(stream: BinaryIO, path: Path, found: Found) -> Iterator[_Member]:
         name = info.orig_filename
         if wrong := _wrong_name(info):
             found.problem("unsafe", name, wrong)
-        elif name.endswith("/"):
+        elif _slashed(name).endswith("/"):
             continue
         elif info.flag_bits & 0x2041:  # encrypted; strongly; with its table of contents
             found.problem("encrypted", name, "is encrypted")
-        elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            found.problem("unreadable", name, f"is packed by method {info.compress_type}, not stored or deflated")
+        elif info.compress_type not in _METHODS:
+            what = f"is packed by method {info.compress_type}, not stored, deflated or by bzip2"
+            found.problem("unreadable", name, what, "Pack the zip with its usual method, deflate.")
         elif info.header_offset < 0 or info.header_offset + 30 + len(name) + info.compress_size > limit:
             found.problem("unsafe", name, "overlaps with what follows it")
         elif is_mask(name) and (wrong := _too_large(info, total)):
             found.problem("too-large", name, wrong)
-        elif name in names:
+        elif _slashed(name) in names:
             found.problem("duplicate", name, "is there more than once")
         else:
-            names.add(name)
+            names.add(_slashed(name))
             total += info.file_size
             is_utf8 = bool(info.flag_bits & 0x800)
             offset, packed, size = info.header_offset, info.compress_size, info.file_size
@@ -158,14 +169,17 @@ def _check_directory(stream: BinaryIO, path: Path) -> None:
         raise SubmissionError(f"{path}: has more than {MAX_MASKS} members. Hand in one fold at a time.")
 
 
+def _slashed(name: str) -> str:
+    """Returns a name with the slashes that a zip should have; some programs on Windows write backslashes."""
+    return name.replace("\\", "/")
+
+
 def _wrong_name(info: zipfile.ZipInfo) -> str | None:
-    name, file_type = info.orig_filename, stat.S_IFMT(info.external_attr >> 16)
+    name, file_type = _slashed(info.orig_filename), stat.S_IFMT(info.external_attr >> 16)
     if name.startswith("/") or re.match(r"[A-Za-z]:", name):
         return "is an absolute path"
     if ".." in name.split("/"):
         return "leads out of the folder"
-    if "\\" in name:
-        return "has backslashes"
     if not name.isprintable():
         return "has control characters"
     if file_type == stat.S_IFLNK:

@@ -1,16 +1,16 @@
-"""Run-length codes: whether they are valid, and masks that are handed in as such in JSON."""
+"""Masks that are handed in as run-length codes in JSON."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from fsbench.errors import SubmissionError
-from fsbench.masks.rle import _is_int
 from fsbench.masks.rle import Rle
-from fsbench.masks.rle import valid_code
 from fsbench.submissions.forms.contract import Found
 from fsbench.submissions.forms.contract import MaskKey
 from fsbench.submissions.forms.contract import Submission
+from fsbench.submissions.forms.rows import row_code
+from fsbench.submissions.forms.rows import row_key
 from fsbench.submissions.problems import printable
 
 __all__ = ["JsonSubmission"]
@@ -61,14 +61,13 @@ def _json_mask(row: object) -> tuple[MaskKey, Rle]:
     """Returns the mask of a row. Raises ValueError if the row is none."""
     if not isinstance(row, dict):
         raise ValueError("is no object with fields")
-    video = row.get("video", row.get("video_id"))
-    expression = row.get("expression", row.get("expression_id"))
-    frame, draw, size = row.get("frame"), row.get("draw"), row.get("size")
-    video, expression = (str(value) if _is_int(value) else value for value in (video, expression))
-    if not (isinstance(video, str) and isinstance(frame, str) and isinstance(expression, str | None)):
-        raise ValueError("video, frame or expression is missing or no text")
-    if draw is not None and not (_is_int(draw) and 0 <= draw < 10**6):
-        raise ValueError("draw is no number from 0 on")
+    key = row_key(
+        row.get("draw"),
+        row.get("video", row.get("video_id")),
+        row.get("expression", row.get("expression_id")),
+        row.get("frame"),
+    )
+    size = row.get("size", [row.get("height"), row.get("width")])
     if not (isinstance(size, list) and len(size) == 2):
         raise ValueError("size is not [height, width]")
-    return MaskKey(draw, video, expression, frame), valid_code(size[0], size[1], row.get("counts"))
+    return key, row_code(size[0], size[1], row.get("counts"))

@@ -3,9 +3,11 @@
 import re
 from abc import ABC
 from abc import abstractmethod
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from typing import NamedTuple
@@ -21,7 +23,7 @@ from fsbench.submissions.problems import printable
 from fsbench.submissions.problems import Problem
 from fsbench.submissions.problems import report
 
-__all__ = ["FORMS", "MAX_MASKS", "MAX_MASK_BYTES", "Found", "MaskKey", "Submission"]
+__all__ = ["FORMS", "MAX_MASKS", "MAX_MASK_BYTES", "NOTHING_KNOWN", "Found", "Known", "MaskKey", "Submission"]
 
 MAX_MASKS = 2_000_000
 """Files, members or rows of a submission."""
@@ -31,6 +33,10 @@ MAX_MASK_BYTES = 64 << 20
 FORMS = (
     "Hand in a folder or zip of [draw-<d>/][Annotations/]<video>/[<expression>/]<frame>.png, COCO run-length codes in "
     "JSON or Parquet, or the folder of a run."
+)
+
+TRUTH_FORMS = (
+    "Truth is a folder or zip of [Annotations/[480p/]]<video>/[<expression>/]<frame>.png, or a root that has it."
 )
 
 
@@ -48,22 +54,55 @@ class MaskKey(NamedTuple):
         return (-1 if self.draw is None else self.draw, self.video, self.expression or "", self.frame)
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of masks before they are opened; it says where in a folder or zip they lie.
+
+    Attributes:
+        videos: The ids that are asked for.
+        levels: 1 for label maps, 2 for sentences; None if it is not known.
+        is_truth: They are the truth, which may lie among other files, as in a dataset's root.
+        annotations: Which of its folders `Annotations`, `Annotations_unsupervised` ... is meant.
+        named: Videos and sentences of the predictions, asked for only where a truth can be read in two ways.
+    """
+
+    videos: Collection[str] = ()
+    levels: int | None = None
+    is_truth: bool = False
+    annotations: str = "Annotations"
+    named: Callable[[], Collection[str]] = tuple
+
+    def holds(self, outer: str, inner: Collection[str]) -> bool:
+        """Tells whether a folder is one of videos rather than a video, by what the other side has."""
+        if not self.is_truth:
+            return False
+        named = self.named()
+        return outer not in named and any(name in named for name in inner)
+
+
+NOTHING_KNOWN = Known()
+
+
 class Found:
     """Collects the masks of a submission while it is opened.
+
+    Args:
+        known: What is known beforehand.
 
     Attributes:
         places: Where each mask is, in whatever way its submission says so.
         problems, notes: See Submission.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: Known = NOTHING_KNOWN) -> None:
+        self.known = known
         self.places: dict[MaskKey, Any] = {}
         self.problems: list[Problem] = []
         self.notes: list[str] = []
 
-    def problem(self, kind: Kind, where: str, what: str) -> None:
+    def problem(self, kind: Kind, where: str, what: str, remedy: str = "") -> None:
         """Takes a problem; see Problem."""
-        self.problems.append(Problem(kind, where, what))
+        self.problems.append(Problem(kind, where, what, remedy))
 
     def mask(self, key: MaskKey, place: object, where: str) -> None:
         """Takes a mask, unless there is such a one or its key is no plain name."""
@@ -91,7 +130,8 @@ class Submission(ABC):
     def __init__(self, path: Path, found: Found) -> None:
         if not found.places:
             listed = f" It has:\n{report(found.problems)}" if found.problems else ""
-            raise SubmissionError(f"{path}: there are no masks in it. {FORMS}{listed}")
+            forms = TRUTH_FORMS if found.known.is_truth else FORMS
+            raise SubmissionError(f"{path}: there are no masks in it. {forms}{listed}")
         self.path = path
         self.problems: Sequence[Problem] = (*found.problems, *_mixed(found.places))
         self.notes: Sequence[str] = found.notes

@@ -1,11 +1,13 @@
 """Masks in a folder."""
 
 import os
+from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 
 from fsbench.errors import SubmissionError
 from fsbench.submissions.forms.contract import Found
+from fsbench.submissions.forms.contract import Known
 from fsbench.submissions.forms.contract import MaskKey
 from fsbench.submissions.forms.contract import MAX_MASK_BYTES
 from fsbench.submissions.forms.contract import MAX_MASKS
@@ -18,22 +20,22 @@ __all__ = ["FolderSubmission"]
 
 
 class FolderSubmission(Submission):
-    """Reads files as they are, one at a time, and holds none open."""
+    """Reads files as they are, one at a time, and holds none open. Links are followed: the folder is its owner's."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, known: Known) -> None:
         self._root = path.resolve()
-        found = Found()
+        found = Found(known)
         files: dict[str, object] = {}
         for name, entry in _walk(self._root, found):
             if len(files) >= MAX_MASKS:
                 raise SubmissionError(f"{path}: there are more than {MAX_MASKS} files. Hand in one fold at a time.")
-            if entry.is_symlink() and not _stays(entry, self._root):
-                found.problem("unsafe", name, "is a link that leaves the folder, or leads nowhere")
-            elif not entry.is_file():
-                found.problem("unsafe", name, "is a link to a folder" if entry.is_dir() else "is no plain file")
-            else:
+            if _is(entry.is_file):
                 files[name] = name
-        take_files(found, files)
+            else:
+                found.problem(
+                    "unsafe", name, "is a link that leads nowhere" if entry.is_symlink() else "is no plain file"
+                )
+        take_files(found, files, known)
         super().__init__(path, found)
 
     def name(self, key: MaskKey) -> str:
@@ -55,30 +57,35 @@ class FolderSubmission(Submission):
 
 
 def _walk(root: Path, found: Found) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yields all that is no folder, and links to folders; enters no link, and nothing deeper than any form is."""
-    todo = [""]
+    """Yields all that is no folder. Goes no deeper than any form is, and not into a folder that it is in already."""
+    todo: list[tuple[str, frozenset[tuple[int, int]]]] = [("", frozenset())]
     while todo:
-        folder = todo.pop()
+        folder, above = todo.pop()
         try:
+            place = (root / folder).stat()
             with os.scandir(root / folder) as entries:
                 listed = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
             found.problem("unreadable", folder or ".", f"cannot be listed ({error.strerror})")
             continue
+        if (place.st_dev, place.st_ino) in above:
+            found.problem("unsafe", folder, "is a link to a folder that it lies in")
+            continue
+        inside = above | {(place.st_dev, place.st_ino)}
         for entry in listed:
             name = f"{folder}/{entry.name}" if folder else entry.name
             if is_hidden(entry.name):
                 continue
-            if not entry.is_dir(follow_symlinks=False):
+            if not _is(entry.is_dir):
                 yield name, entry
             elif name.count("/") < DEEPEST:
-                todo.append(name)
+                todo.append((name, inside))
             else:
                 found.problem("nesting", name, f"is a folder more than {DEEPEST} folders deep")
 
 
-def _stays(entry: os.DirEntry[str], root: Path) -> bool:
+def _is(kind: Callable[[], bool]) -> bool:
     try:
-        return Path(entry.path).resolve(strict=True).is_relative_to(root)
-    except (OSError, RuntimeError):  # RuntimeError: a loop of links
+        return kind()
+    except OSError:  # a loop of links
         return False

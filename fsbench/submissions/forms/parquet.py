@@ -3,8 +3,10 @@
 import threading
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -12,9 +14,7 @@ import pyarrow.parquet as pq
 
 from fsbench.errors import RunError
 from fsbench.errors import SubmissionError
-from fsbench.masks.predictions import SCHEMA
 from fsbench.masks.rle import Rle
-from fsbench.masks.rle import valid_code
 from fsbench.splits.ids import EpisodeKey
 from fsbench.splits.ids import parse_episode_id
 from fsbench.submissions.forms.contract import FORMS
@@ -22,6 +22,8 @@ from fsbench.submissions.forms.contract import Found
 from fsbench.submissions.forms.contract import MaskKey
 from fsbench.submissions.forms.contract import MAX_MASKS
 from fsbench.submissions.forms.contract import Submission
+from fsbench.submissions.forms.rows import row_code
+from fsbench.submissions.forms.rows import row_key
 from fsbench.submissions.problems import printable
 
 __all__ = ["ParquetSubmission"]
@@ -29,7 +31,20 @@ __all__ = ["ParquetSubmission"]
 MAX_GROUP_BYTES = 256 << 20
 """Of a row group of a Parquet file, which is what is read at a time."""
 
-_TEXT_COLUMNS = ("episode_id", "video", "expression", "frame", "counts")
+_OTHER_NAMES = {"video": ("video_id",), "expression": ("expression_id",)}
+_SORTS = {
+    "episode_id": {"text"},
+    "video": {"text", "number"},
+    "expression": {"text", "number", "null"},
+    "draw": {"number", "null"},
+    "frame": {"text"},
+    "size": {"numbers"},
+    "height": {"number"},
+    "width": {"number"},
+    "counts": {"text", "byte", "numbers"},
+}
+"""What the column of each field may hold."""
+_CODE = ("size", "height", "width", "counts")
 
 
 class _Row(NamedTuple):
@@ -46,13 +61,13 @@ class ParquetSubmission(Submission):
 
     def __init__(self, path: Path, files: Sequence[Path]) -> None:
         self._files = [(file, str(file.relative_to(path)) if file != path else "") for file in files]
+        self._columns: list[Mapping[str, str]] = []
         self._last = threading.local()
         found = Found()
         for number, (file, name) in enumerate(self._files):
             try:
-                if not file.resolve().is_relative_to(path.resolve()):
-                    raise ValueError("is a link that leaves the folder")
-                _index(file, number, name, found)
+                self._columns.append({})
+                self._columns[-1] = _index(file, number, name, found)
             except (OSError, pa.ArrowException, ValueError) as error:
                 what = printable(f"cannot be read ({error})")
                 if file == path:
@@ -70,16 +85,19 @@ class ParquetSubmission(Submission):
         place: _Row = self._places[key]
         try:
             group = self._group(place.file, place.group)
-            height, width, counts = (group[column][place.row].as_py() for column in ("height", "width", "counts"))
-            return valid_code(height, width, counts)
+            columns = self._columns[place.file]
+            values = {field: group[columns[field]][place.row].as_py() for field in _CODE if field in columns}
+            height, width = values.get("size") or (values.get("height"), values.get("width"))
+            return row_code(height, width, values["counts"])
         except (OSError, pa.ArrowException, ValueError, IndexError) as error:
             raise self._error(key, f"cannot be read ({error})") from error
 
     def _group(self, file: int, group: int) -> pa.Table:
         if getattr(self._last, "place", None) != (file, group):
             self._last.place = self._last.table = None
+            names = [name for field, name in self._columns[file].items() if field in _CODE]
             with _parquet(self._files[file][0]) as parquet:
-                self._last.table = parquet.read_row_group(group, ["height", "width", "counts"], use_threads=False)
+                self._last.table = parquet.read_row_group(group, names, use_threads=False)
             self._last.place = (file, group)
         return self._last.table
 
@@ -91,15 +109,20 @@ def _row_name(file: str, row: int) -> str:
 def _parquet(path: Path) -> pq.ParquetFile:
     metadata = pq.read_metadata(path)
     columns = map(metadata.schema.column, range(metadata.num_columns))
-    texts = [c.path for c in columns if c.path in _TEXT_COLUMNS and c.physical_type == "BYTE_ARRAY"]
+    texts = [c.path for c in columns if c.physical_type == "BYTE_ARRAY"]
     # Read as dictionaries, a text that a small file repeats a million times stays small.
     return pq.ParquetFile(path, metadata=metadata, read_dictionary=texts)
 
 
-def _index(path: Path, file: int, name: str, found: Found) -> None:
-    """Takes the masks of a file. Raises OSError, pa.ArrowException or ValueError if it cannot be read."""
+def _index(path: Path, file: int, name: str, found: Found) -> Mapping[str, str]:
+    """Takes the masks of a file, and returns its columns by field.
+
+    Raises:
+        OSError, pa.ArrowException, ValueError: It cannot be read.
+    """
     with _parquet(path) as parquet:
-        columns = _key_columns(parquet.schema_arrow)
+        columns = _columns(parquet.schema_arrow)
+        of_key = [column for field, column in columns.items() if field not in _CODE]
         if len(found.places) + parquet.metadata.num_rows > MAX_MASKS:
             raise ValueError(f"with it there are more than {MAX_MASKS} rows")
         first = 0
@@ -109,49 +132,71 @@ def _index(path: Path, file: int, name: str, found: Found) -> None:
                 what = f"begins a row group of {about.total_byte_size} bytes, more than {MAX_GROUP_BYTES}"
                 found.problem("too-large", _row_name(name, first), what)
             else:
-                table = parquet.read_row_group(group, columns, use_threads=False)
-                for row, key in enumerate(_row_keys(table)):
+                table = parquet.read_row_group(group, of_key, use_threads=False)
+                for row, key in enumerate(_row_keys(table, columns)):
                     where = _row_name(name, first + row)
                     if isinstance(key, str):
                         found.problem("wrong-row", where, key)
                     else:
                         found.mask(key, _Row(file, group, row, first + row), where)
             first += about.num_rows
+        return columns
 
 
-def _key_columns(schema: pa.Schema) -> list[str]:
-    """Returns the columns that say what a row is of. Raises ValueError if it lacks any, or one is of another type."""
-    needed = SCHEMA.names if "episode_id" in schema.names else ["video", *SCHEMA.names[1:]]
-    optional = [] if "episode_id" in schema.names else ["draw", "expression"]
-    if missing := [name for name in needed if name not in schema.names]:
+def _columns(schema: pa.Schema) -> dict[str, str]:
+    """Returns the column of each field that a row has; `size`, or `height` and `width`.
+
+    Raises:
+        ValueError: It lacks any, or one is of a type that cannot hold it.
+    """
+    there = {}
+    for field in _SORTS:
+        names = [name for name in (field, *_OTHER_NAMES.get(field, ())) if name in schema.names]
+        if names:
+            there[field] = names[0]
+    sizes = ["size"] if "size" in there else ["height", "width"]
+    key = ["episode_id"] if "episode_id" in there else ["video"]
+    if missing := [field for field in (*key, "frame", *sizes, "counts") if field not in there]:
         raise ValueError(f"it lacks the columns {', '.join(missing)}")
-    there = [*needed, *(name for name in optional if name in schema.names)]
-    for name in there:
+    unused = ("video", "expression", "draw") if "episode_id" in there else ()
+    unused = (*unused, *(("height", "width") if "size" in there else ()))
+    there = {field: name for field, name in there.items() if field not in unused}
+    for field, name in there.items():
         kind = schema.field(name).type
-        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-        is_bytes = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
-        if not (
-            (pa.types.is_integer(kind) if name not in _TEXT_COLUMNS else is_text or (is_bytes and name == "counts"))
-            or (pa.types.is_null(kind) and name in optional)
-        ):
+        if not _can_hold(field, kind.value_type if pa.types.is_dictionary(kind) else kind):
             raise ValueError(f"its column {name} is of type {kind}")
-    return [name for name in there if name not in ("height", "width", "counts")]
+    return there
 
 
-def _row_keys(table: pa.Table) -> Iterable[MaskKey | str]:
+def _can_hold(field: str, kind: pa.DataType) -> bool:
+    """Tells whether a column of a type can hold a field, as JSON can: see `rows`."""
+    inner = kind.value_type if pa.types.is_list(kind) or pa.types.is_large_list(kind) else None
+    return _sort(kind if inner is None else inner) + ("s" if inner is not None else "") in _SORTS[field]
+
+
+def _sort(kind: pa.DataType) -> str:
+    types = pa.types
+    if types.is_string(kind) or types.is_large_string(kind):
+        return "text"
+    if types.is_binary(kind) or types.is_large_binary(kind):
+        return "byte"
+    if types.is_integer(kind) or types.is_floating(kind):
+        return "number"
+    return "null" if types.is_null(kind) else "other"
+
+
+def _row_keys(table: pa.Table, columns: Mapping[str, str]) -> Iterable[MaskKey | str]:
     """Returns each row's key, or what is wrong with it."""
-    texts = {name: _texts(table[name]) for name in table.column_names if name != "draw"}
-    if "episode_id" in texts:
-        return map(_episode_keys(), texts["episode_id"], texts["frame"])
     nothing = [None] * table.num_rows
-    draws = table["draw"].to_pylist() if "draw" in table.column_names else nothing
-    return map(_parquet_key, draws, texts["video"], texts.get("expression", nothing), texts["frame"])
+    values = {field: _values(table[name]) for field, name in columns.items() if name in table.column_names}
+    if "episode_id" in values:
+        return map(_episode_keys(), values["episode_id"], values["frame"])
+    return map(_parquet_key, *(values.get(field, nothing) for field in MaskKey._fields))
 
 
-def _texts(column: pa.ChunkedArray) -> list[str | None]:
+def _values(column: pa.ChunkedArray) -> list[Any]:  # Any: text, numbers or None
     """Returns a column's values, each text once in memory however often it comes."""
-    values: list[str | None] = []
+    values: list[Any] = []
     for chunk in column.chunks:
         if pa.types.is_dictionary(chunk.type):
             known = chunk.dictionary.to_pylist()
@@ -179,9 +224,8 @@ def _episode_keys() -> Callable[[str | None, str | None], MaskKey | str]:
     return key
 
 
-def _parquet_key(draw: int | None, video: str | None, expression: str | None, frame: str | None) -> MaskKey | str:
-    if video is None or frame is None:
-        return f"{'video' if video is None else 'frame'} is missing"
-    if draw is not None and not 0 <= draw < 10**6:
-        return "draw is no number from 0 on"
-    return MaskKey(draw, video, expression, frame)
+def _parquet_key(draw: object, video: object, expression: object, frame: object) -> MaskKey | str:
+    try:
+        return row_key(draw, video, expression, frame)
+    except ValueError as error:
+        return str(error)

@@ -1,6 +1,8 @@
 import json
 
+from fsbench.cli.scoring import score
 from fsbench.submissions.problems import as_json
+from fsbench.submissions.problems import Findings
 from fsbench.submissions.problems import Problem
 from fsbench.submissions.problems import REMEDIES
 from fsbench.submissions.problems import report
@@ -11,7 +13,7 @@ SIZE = Problem("wrong-size", "bear/00000.png", "is 3 x 4, not 6 x 8")
 
 def test_no_problems_make_no_report():
     assert report([]) == ""
-    assert as_json([]) == []
+    assert as_json(Findings([])) == {"problems": [], "notes": []}
 
 
 def test_problems_are_grouped_and_counted_with_examples_and_one_remedy():
@@ -31,17 +33,32 @@ def test_problems_are_grouped_and_counted_with_examples_and_one_remedy():
 def test_a_problem_may_have_its_own_remedy():
     own = SIZE._replace(remedy="Turn it.")
     assert report([own, own]).splitlines()[-1] == "  Turn it."
-    assert [problem["remedy"] for problem in as_json([own, SIZE])] == ["Turn it.", REMEDIES["wrong-size"]]
+    assert [problem["remedy"] for problem in as_json(Findings([own, SIZE]))["problems"]] == [
+        "Turn it.",
+        REMEDIES["wrong-size"],
+    ]
 
 
 def test_json_lists_every_problem():
-    listed = json.loads(json.dumps(as_json([SIZE, *FRAMES])))
-    assert len(listed) == 8
-    assert listed[0] == {**SIZE._asdict(), "remedy": REMEDIES["wrong-size"]}
+    listed = json.loads(json.dumps(as_json(Findings([SIZE, *FRAMES], ["as it is"]))))
+    assert len(listed["problems"]) == 8
+    assert listed["notes"] == ["as it is"]
+    assert listed["problems"][0] == {**SIZE._asdict(), "remedy": REMEDIES["wrong-size"]}
 
 
 def test_foreign_names_cannot_command_the_terminal_or_flood_it():
     text = report([Problem("stray", "\x1b[2J\n\ud800", "x" * 100_000)])
     assert "\\x1b[2J\\n\\ud800" in text
     assert len(text) < 1000
-    json.dumps(as_json([Problem("stray", "\ud800", "")])).encode()
+    json.dumps(as_json(Findings([Problem("stray", "\ud800", "")]))).encode()
+
+
+def test_notes_stand_below_the_problems():
+    assert str(Findings([SIZE], ["as it is"])).splitlines()[-1] == "note: as it is"
+    assert str(Findings([], ["as it is"])) == "note: as it is"
+
+
+def test_every_option_that_a_remedy_names_is_one_of_the_command():
+    options = {option for parameter in score.params for option in parameter.opts}
+    named = {word.strip(".,;") for remedy in REMEDIES.values() for word in remedy.split() if word.startswith("--")}
+    assert {"--missing", "--extra", "--draws", "--videos"} <= named <= options

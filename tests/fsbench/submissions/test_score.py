@@ -287,7 +287,7 @@ def plant_everything(root):
     Image.new("P", SIZE[::-1]).save(root / "three/00000.png")
     image = Image.fromarray(np.full(SIZE, 77, np.uint8))
     image.save(root / "two/00003.png")
-    (root / "notes.txt").write_text("stray")
+    (root / "one/00000.jpg").write_text("stray")
     return {
         "missing-frame": "one",
         "unreadable": "one/00002.png",
@@ -296,7 +296,7 @@ def plant_everything(root):
         "extra-frame": "one/00099.png",
         "extra-video": "three",
         "unknown-id": "two",
-        "stray": "notes.txt",
+        "stray": "one/00000.jpg",
     }
 
 
@@ -394,4 +394,231 @@ def test_validate_exits_with_4_and_prints_the_report(tmp_path):
     assert result.exit_code == 4
     assert "missing-frame: 1" in result.stdout
     listed = json.loads(CliRunner().invoke(main, [*call, "--json"]).stdout)
-    assert [problem["kind"] for problem in listed] == ["missing-frame"]
+    assert [problem["kind"] for problem in listed["problems"]] == ["missing-frame"]
+
+
+# ---- as people have them ----
+
+
+def test_a_missing_video_is_a_report_under_every_protocol(tmp_path):
+    truth, preds = random_videos(2, ids=(1, 2), late=False)
+    root, target = write_masks(tmp_path / "pred", {"one": preds["one"]}), write_masks(tmp_path / "truth", truth)
+    for name in ("standard", "released", "davis-2017", "davis-2017-unsupervised", "vos-benchmark"):
+        for protocol in (named_protocol(name), named_protocol(name).with_void("object")):
+            assert [p.kind for p in validate(root, target, protocol, PassOptions())] == ["missing-video"]
+            with pytest.raises(SubmissionError, match="missing-video: 1"):
+                score(root, target, protocol, PassOptions())
+
+
+def sav(videos, ids, first=None):
+    """Returns masks of 0 and 1 by video and object, as SA-V has them; those of `first` from some frame on alone."""
+    return {
+        f"{name}/{i:03d}": [(m == i).astype(np.uint8) for m in maps[(first or {}).get(i, 0) :]]
+        for name, maps in videos.items()
+        for i in ids
+    }
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_vos_benchmark_gives_the_same_numbers_in_sav_layout_as_of_label_maps(tmp_path, seed):
+    truth, preds = random_videos(seed)
+    maps = scored(tmp_path / "maps", truth, preds, "vos-benchmark")
+    masks = scored(tmp_path / "masks", sav(truth, (1, 2, 4)), sav(preds, (1, 2, 4)), "vos-benchmark")
+    found = {(row["video"], int(row["expression"])): (row["J_mean"], row["F_mean"]) for row in masks.objects}
+    assert found == means(maps)
+    assert masks.mean == maps.mean
+
+
+def test_objects_in_sav_layout_may_have_frames_of_their_own_and_never_be_shown(tmp_path):
+    truth, preds = random_videos(1, late=False)
+    for maps in truth.values():
+        for labels in maps:
+            labels[labels == 4] = 0
+    whole = scored(tmp_path / "whole", sav(truth, (1, 2)), sav(preds, (1, 2)), "vos-benchmark")
+    cut = scored(tmp_path / "cut", sav(truth, (1, 2, 4), {2: 2}), sav(preds, (1, 2, 4), {2: 2}), "vos-benchmark")
+    assert [row["expression"] for row in cut.objects] == ["001", "002"] * 2
+    assert cut.objects[0] == whole.objects[0]
+    assert [row["frames"] for row in cut.objects] == [4, 2] * 2
+    with pytest.raises(SubmissionError, match="other frames"):
+        scored(tmp_path / "mevis", sav(truth, (1, 2), {2: 2}), sav(preds, (1, 2), {2: 2}), "mevis")
+
+
+def wide(videos, number_of):
+    """Returns label maps in 16 bits with other ids."""
+    return {name: [number_of[m].astype(np.uint16) for m in maps] for name, maps in videos.items()}
+
+
+@pytest.mark.parametrize("protocol", ["standard", "davis-2017", "davis-2017-unsupervised", "vos-benchmark", "released"])
+def test_label_maps_of_16_bits_score_as_those_of_8(tmp_path, protocol):
+    truth, preds = random_videos(3, ids=(1, 2), late=False)
+    narrow = score(preds_in_memory(preds), preds_in_memory(truth), named_protocol(protocol), PassOptions())
+    same = np.arange(256)
+    one = wide(preds, same), wide(truth, same)
+    assert score(*map(preds_in_memory, one), named_protocol(protocol), PassOptions()) == narrow
+
+
+def preds_in_memory(videos):
+    return {name: np.stack(maps) for name, maps in videos.items()}
+
+
+@pytest.mark.parametrize("protocol", ["standard", "vos-benchmark", "released"])
+def test_ids_above_255_score_as_small_ones(tmp_path, protocol):
+    truth, preds = random_videos(3, ids=(1, 2), late=False)
+    number_of = np.arange(256)
+    number_of[[1, 2]] = 300, 60_000
+    narrow = score(preds_in_memory(preds), preds_in_memory(truth), named_protocol(protocol), PassOptions())
+    large = wide(preds, number_of), wide(truth, number_of)
+    found = score(*map(preds_in_memory, large), named_protocol(protocol), PassOptions())
+    assert found.mean == narrow.mean
+    assert {row["object_id"] for row in found.objects} == {300, 60_000}
+    with pytest.raises(DataError, match="Number the objects from 1"):
+        score(*map(preds_in_memory, large), named_protocol("davis-2017"), PassOptions())
+
+
+def test_files_of_16_bits_are_read(tmp_path):
+    truth, preds = random_videos(3, ids=(1, 2), late=False)
+    for name, videos in (("pred", preds), ("truth", truth)):
+        for video, maps in videos.items():
+            (tmp_path / name / video).mkdir(parents=True)
+            for t, labels in enumerate(maps):
+                Image.fromarray(labels.astype(np.uint16)).save(tmp_path / name / video / f"{t:05d}.png")
+    wide_scores = score(tmp_path / "pred", tmp_path / "truth", named_protocol("standard"), PassOptions())
+    assert wide_scores.mean == scored(tmp_path / "narrow", truth, preds, "standard").mean
+
+
+@pytest.mark.parametrize("protocol", ["standard", "davis-2017", "released"])
+def test_a_truth_of_0_and_255_is_void_unless_the_user_says_that_it_is_the_object(protocol):
+    truth, preds = random_videos(4, ids=(1,), late=False)
+    as_object = np.arange(256)
+    as_object[1] = 255
+    grey = wide(preds, as_object), wide(truth, as_object)
+    with pytest.raises(DataError, match=r"takes for void.*--void object"):
+        score(*map(preds_in_memory, grey), named_protocol(protocol), PassOptions())
+    found = score(*map(preds_in_memory, grey), named_protocol(protocol).with_void("object"), PassOptions())
+    usual = score(preds_in_memory(preds), preds_in_memory(truth), named_protocol(protocol), PassOptions())
+    assert found.mean == usual.mean
+    assert found.protocol == f"{usual.protocol}|void=object"
+
+
+def test_a_prediction_of_255_against_void_is_told_how_255_becomes_the_object():
+    truth, preds = random_videos(4, ids=(1,), void=True, late=False)
+    preds = {name: [m * 255 for m in maps] for name, maps in preds.items()}
+    found = validate(preds_in_memory(preds), preds_in_memory(truth), named_protocol("standard"), PassOptions())
+    assert {(p.kind, "--void object" in p.remedy) for p in found} == {("unknown-id", True)}
+
+
+def test_palettes_that_disagree_are_one_note(tmp_path):
+    truth, preds = random_videos(4, ids=(1, 2), late=False)
+    root, target = write_masks(tmp_path / "pred", preds), write_masks(tmp_path / "truth", truth)
+    assert not score(root, target, named_protocol("standard"), PassOptions()).notes
+    for path in (root / "one").iterdir():
+        with Image.open(path) as image:
+            other = image.copy()
+        colours = other.getpalette()
+        other.putpalette([*colours[:3], *colours[6:9], *colours[3:6], *colours[9:]])
+        other.save(path)
+    for found in (
+        score(root, target, named_protocol("standard"), PassOptions()).notes,
+        validate(root, target, named_protocol("standard"), PassOptions()).notes,
+    ):
+        (note,) = found
+        assert note.startswith("6 label maps paint an index otherwise than the truth, e.g. index 1 in one/0000")
+
+
+def test_notes_of_a_submission_are_shown_by_score_and_validate(tmp_path):
+    truth, preds = random_videos(4)
+    write_masks(tmp_path / "pred/top", preds)
+    target = write_masks(tmp_path / "truth", truth)
+    (tmp_path / "pred/readme.txt").touch()
+    call = [str(tmp_path / "pred"), "--truth", str(target)]
+    for command in ("score", "validate"):
+        text = CliRunner().invoke(main, [command, *call])
+        assert text.exit_code == 0
+        assert "note: The masks lie below 'top'" in text.stdout
+        notes = json.loads(CliRunner().invoke(main, [command, *call, "--json"]).stdout)["notes"]
+        assert [note.split()[0] for note in notes] == ["The", "Passed"]
+    (tmp_path / "pred/top/one/00003.png").unlink()
+    for command in ("score", "validate"):
+        refused = CliRunner().invoke(main, [command, *call])
+        assert refused.exit_code == 4
+        assert "note: The masks lie below 'top'" in refused.output
+
+
+# ---- subsets ----
+
+
+def test_a_list_of_videos_or_those_predicted_are_scored_alone_and_signed(tmp_path):
+    truth, preds = random_videos(4)
+    root, target = write_masks(tmp_path / "pred", {"one": preds["one"]}), write_masks(tmp_path / "truth", truth)
+    alone = score(
+        root, write_masks(tmp_path / "alone", {"one": truth["one"]}), named_protocol("standard"), PassOptions()
+    )
+    listed = tmp_path / "val.txt"
+    listed.write_text("one\n\n")
+    call = ["score", str(root), "--truth", str(target), "--json"]
+    for option in (["--videos", str(listed)], ["--videos-of", "predictions"]):
+        found = json.loads(CliRunner().invoke(main, [*call, *option]).stdout)
+        assert found["mean"] == alone.mean
+        signature = found["protocol"].split("|")
+        assert "videos=1 of 2" in signature
+        assert any(part.startswith("videos-sha256=") for part in signature)
+    write_masks(root, {"two": preds["two"]})
+    found = json.loads(CliRunner().invoke(main, [*call, "--videos", str(listed)]).stdout)
+    assert found["mean"] == alone.mean
+    whole = json.loads(CliRunner().invoke(main, [*call, "--videos-of", "predictions"]).stdout)
+    assert whole["protocol"] == alone.protocol
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("one\nthree\n", "line 2: 'three'"),
+        ("one\ntwo 3\n", "line 2: 'two 3'"),
+        ("one\ttwo\n", "line 1: has more"),
+        ("\n", "lists nothing"),
+    ],
+)
+def test_a_list_that_does_not_fit_is_refused_by_its_line(tmp_path, text, message):
+    truth, preds = random_videos(4)
+    root, target = write_masks(tmp_path / "pred", preds), write_masks(tmp_path / "truth", truth)
+    (tmp_path / "val.txt").write_text(text)
+    result = CliRunner().invoke(
+        main, ["score", str(root), "--truth", str(target), "--videos", str(tmp_path / "val.txt")]
+    )
+    assert result.exit_code == 3
+    assert f"val.txt, {message}" in result.output or f"val.txt: {message}" in result.output
+
+
+# ---- folds and draws ----
+
+
+@pytest.mark.parametrize("draw", [0, 1])
+def test_a_run_and_an_export_of_one_draw_are_scored_by_that_draw(source, tmp_path, draw):  # noqa: F811
+    run = evaluate_method(run_request(source, tmp_path / "run", draws=(draw,)), RunOptions())
+    (result,) = run.results.values()
+    export_run(tmp_path / "run", tmp_path / "masks")
+    for predictions in (tmp_path / "run", tmp_path / "masks"):
+        assert not validate(predictions, manifest_target(source), named_protocol("standard"), PassOptions())
+        scores = score(predictions, manifest_target(source), named_protocol("standard"), PassOptions())
+        assert scores.mean["J_mean"] == result.score.mean.J
+        assert any(f"Of draw {draw} alone" in note for note in scores.notes)
+    asked = manifest_target(source, draws=(0, 1))
+    problems = validate(tmp_path / "run", asked, named_protocol("standard"), PassOptions())
+    assert {(p.kind, p.where) for p in problems} == {("missing-draw", f"draw-{1 - draw}")}
+
+
+def test_a_draw_that_is_not_asked_for_and_a_support_video_are_named_as_such(source, tmp_path):  # noqa: F811
+    evaluate_method(run_request(source, tmp_path / "run"), RunOptions())
+    export_run(tmp_path / "run", tmp_path / "masks")
+    asked = manifest_target(source, draws=(0,))
+    problems = validate(tmp_path / "masks", asked, named_protocol("standard"), PassOptions())
+    assert {(p.kind, p.where) for p in problems} == {("extra-draw", "draw-1")}
+    assert not validate(tmp_path / "masks", asked, named_protocol("standard"), PassOptions(ignore_extra=True))
+    draws = tmp_path / "masks"
+    videos = [{path.name for path in (draws / f"draw-{d}/Annotations").iterdir()} for d in (0, 1)]
+    supporting = min(videos[1] - videos[0])
+    (draws / "draw-0/Annotations" / supporting).symlink_to(draws / "draw-1/Annotations" / supporting)
+    problems = validate(draws, manifest_target(source), named_protocol("standard"), PassOptions())
+    assert {p.kind for p in problems} == {"extra-sentence"}
+    assert all("support set of draw 0" in p.what and "--extra ignore" in p.remedy for p in problems)
+    assert not validate(draws, manifest_target(source), named_protocol("standard"), PassOptions(ignore_extra=True))

@@ -59,13 +59,30 @@ def test_the_first_of_duplicates_in_a_zip_is_read(tmp_path, second):
     check(submission, [GOOD])
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_methods_that_unpack_without_bounds_are_problems(tmp_path, method):
-    submission = open_submission(
-        write_zip(tmp_path / "masks.zip", [(entry(compress_type=method), png()), (PLAIN, png())])
-    )
+def test_a_method_that_unpacks_without_bounds_is_a_problem(tmp_path):
+    packed = entry(compress_type=zipfile.ZIP_LZMA)
+    submission = open_submission(write_zip(tmp_path / "masks.zip", [(packed, png()), (PLAIN, png())]))
     assert kinds(submission) == ["unreadable"]
     check(submission, [GOOD])
+
+
+def test_backslashes_of_windows_part_folders(tmp_path):
+    files = {path_of(key).replace("/", "\\"): png(key) for key in SENTENCES}
+    submission = open_submission(write_zip(tmp_path / "masks.zip", files))
+    assert not submission.problems
+    check(submission, SENTENCES)
+
+
+def test_bzip2_is_unpacked_up_to_the_size_that_was_declared(tmp_path):
+    files = {path_of(LABELS[0]): bytes(5000), PLAIN: png()}
+    path = write_zip(tmp_path / "masks.zip", files, zipfile.ZIP_BZIP2)
+    with open_submission(path) as submission:
+        assert submission.read(GOOD) == png()
+        assert submission.read(LABELS[0]) == bytes(5000)
+    with open_submission(patched(path, 24, "<I", 4999)) as submission:
+        with pytest.raises(SubmissionError, match="cannot be unpacked"):
+            submission.read(LABELS[0])
+        assert submission.read(GOOD) == png()
 
 
 def test_a_bomb_by_ratio_is_a_problem(tmp_path):

@@ -4,6 +4,7 @@ import pytest
 
 from fsbench.errors import SubmissionError
 from fsbench.submissions.forms import folder
+from fsbench.submissions.forms import MaskKey
 from fsbench.submissions.forms import open_submission
 from tests.fsbench.submissions.forms.helpers import check
 from tests.fsbench.submissions.forms.helpers import GOOD
@@ -15,18 +16,28 @@ from tests.fsbench.submissions.forms.helpers import SENTENCES
 from tests.fsbench.submissions.forms.helpers import write_folder
 
 
-def test_links_that_leave_the_folder_are_not_followed(tmp_path):
-    secret = write_folder(tmp_path / "secret", {"0/00000.png": b"secret"})
+def test_links_to_files_and_folders_are_followed(tmp_path):
+    store = write_folder(tmp_path / "store", {"0/00000.png": png(), "f.png": png()})
+    folder = write_folder(tmp_path / "masks", {"bear/1/00000.png": png()})
+    (folder / "bear/0").symlink_to(store / "0")
+    (folder / "bear/1/00005.png").symlink_to(store / "f.png")
+    (folder / "cow").symlink_to(folder / "bear")
+    submission = open_submission(folder)
+    assert not submission.problems
+    found = [("0", "00000"), ("1", "00000"), ("1", "00005")]
+    check(submission, [MaskKey(None, v, e, f) for v in ("bear", "cow") for e, f in found], lambda key: png())
+
+
+def test_links_that_lead_nowhere_or_round_and_what_is_no_file_are_problems(tmp_path):
     folder = write_folder(tmp_path / "masks", {PLAIN: png()})
-    (folder / "Annotations/bear/0/00005.png").symlink_to("00000.png")
-    (folder / "Annotations/bear/0/00010.png").symlink_to(secret / "0/00000.png")
     (folder / "Annotations/bear/0/00015.png").symlink_to("00015.png")
-    (folder / "Annotations/bear/1").symlink_to(secret / "0")
-    (folder / "Annotations/cow").symlink_to(folder / "Annotations/bear")
+    (folder / "Annotations/bear/0/00016.png").symlink_to("missing.png")
+    (folder / "Annotations/bear/0/up").symlink_to("..")
+    (folder / "Annotations/round").symlink_to(folder)
     os.mkfifo(folder / "Annotations/bear/0/00020.png")
     submission = open_submission(folder)
     assert kinds(submission) == ["unsafe"] * 5
-    check(submission, [GOOD, GOOD._replace(frame="00005")], lambda key: png())
+    check(submission, [GOOD])
 
 
 def test_a_file_that_turns_into_a_pipe_or_goes_away_stops_nothing(tmp_path):
@@ -51,7 +62,7 @@ def test_a_huge_file_is_not_read(tmp_path, monkeypatch):
 def test_endless_folders_are_not_entered(tmp_path):
     folder = write_folder(tmp_path / "masks", {PLAIN: png(), "/".join("abcdefghijk") + "/0.png": b""})
     submission = open_submission(folder)
-    assert [(problem.kind, problem.where) for problem in submission.problems] == [("nesting", "a/b/c/d/e/f/g")]
+    assert [(problem.kind, problem.where) for problem in submission.problems] == [("nesting", "a/b/c/d/e/f/g/h/i")]
     check(submission, [GOOD])
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from fsbench.errors import SubmissionError
 from fsbench.masks.predictions import prediction_table
+from fsbench.masks.rle import Rle
+from fsbench.masks.rle import run_lengths
 from fsbench.submissions.forms import MaskKey
 from fsbench.submissions.forms import open_submission
 from fsbench.submissions.forms import parquet
@@ -18,6 +20,7 @@ from tests.fsbench.submissions.forms.helpers import kinds
 from tests.fsbench.submissions.forms.helpers import LABELS
 from tests.fsbench.submissions.forms.helpers import rle
 from tests.fsbench.submissions.forms.helpers import SENTENCES
+from tests.fsbench.submissions.forms.helpers import write_json
 from tests.fsbench.submissions.forms.helpers import write_parquet
 
 
@@ -50,7 +53,7 @@ BAD_TABLES = {
     "numbers as frames": columns(SENTENCES).set_column(3, "frame", pa.array(range(len(SENTENCES)))),
     "text as draw": columns(SENTENCES).set_column(0, "draw", pa.array(["0"] * len(SENTENCES))),
     "lists as video": columns(SENTENCES).set_column(1, "video", pa.array([["a"]] * len(SENTENCES))),
-    "fractions as height": columns(SENTENCES).set_column(4, "height", pa.array([6.0] * len(SENTENCES))),
+    "text as height": columns(SENTENCES).set_column(4, "height", pa.array(["6"] * len(SENTENCES))),
 }
 
 
@@ -124,12 +127,9 @@ def test_a_damaged_part_of_a_run_does_not_hide_the_others(tmp_path):
     for number in range(2):
         write_parquet(folder / f"part-{number:05d}.parquet", episodes(SENTENCES[number::2]))
     (folder / "part-00000.parquet").write_bytes(b"PAR1")
-    outside = write_parquet(tmp_path / "part-00002.parquet", episodes(SENTENCES[::2]))
-    (folder / "part-00002.parquet").symlink_to(outside)
     submission = open_submission(tmp_path / "run")
     assert [(problem.kind, Path(problem.where).name) for problem in submission.problems] == [
         ("unreadable", "part-00000.parquet"),
-        ("unreadable", "part-00002.parquet"),
     ]
     check(submission, SENTENCES[1::2], rle)
 
@@ -139,3 +139,33 @@ def test_too_many_rows_are_refused(tmp_path, monkeypatch):
     submission = write_parquet(tmp_path / "masks.parquet", columns(SENTENCES))
     with pytest.raises(SubmissionError, match="more than 3"):
         open_submission(submission)
+
+
+def test_parquet_understands_what_json_does(tmp_path):
+    """Ids that are numbers, columns made fractions by a gap, other names, sizes, lists of counts."""
+    keys = [MaskKey(0, "12", "0", f"{t:05d}") for t in range(3)]
+    codes = {key: Rle(6, 9, rle().counts) for key in keys}
+    texts = {"frame": [key.frame for key in keys], "counts": [code.counts.decode() for code in codes.values()]}
+    sizes = {"height": [6.0] * 3, "width": [9] * 3}
+    tables = [
+        {**texts, **sizes, "video": [12] * 3, "expression": [0] * 3, "draw": [0.0] * 3},
+        {**texts, **sizes, "video_id": ["12"] * 3, "expression_id": [0.0] * 3, "draw": [0] * 3},
+        {**texts, "size": [[6, 9]] * 3, "video": [12.0] * 3, "expression": ["0"] * 3, "draw": [0] * 3},
+        {**texts, **sizes, "counts": [run_lengths(rle().counts).tolist()] * 3, "video": [12] * 3, "expression": [0] * 3}
+        | {"draw": [0] * 3},
+    ]
+    for number, table in enumerate(tables):
+        submission = open_submission(write_parquet(tmp_path / f"{number}.parquet", pa.table(table)))
+        assert not submission.problems
+        check(submission, keys, codes.__getitem__)
+        rows = [{name: column[i] for name, column in table.items()} for i in range(3)]
+        rows = [{**row, "size": row.get("size", [6.0, 9])} for row in rows]
+        check(open_submission(write_json(tmp_path / f"{number}.json", rows)), keys, codes.__getitem__)
+
+
+def test_a_gap_in_a_column_of_fractions_is_no_draw_and_a_fraction_none_at_all(tmp_path):
+    table = columns(LABELS).set_column(0, "draw", pa.array([float("nan"), None, 0.5, None]))
+    submission = open_submission(write_parquet(tmp_path / "masks.parquet", table))
+    assert [(problem.where, problem.kind) for problem in submission.problems] == [("row 2", "wrong-row")]
+    assert not submission.has_draws
+    assert len(submission.keys()) == 3
