@@ -1,6 +1,6 @@
 """`python -m fsbench`."""
 
-from fsbench.cli import main
+from fsbench.cli import run
 
 if __name__ == "__main__":
-    main(prog_name="fsbench")
+    run()

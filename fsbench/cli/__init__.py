@@ -5,7 +5,9 @@ than click before its command runs, so `fsbench --help` answers at once.
 """
 
 import logging
+import os
 import sys
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -35,7 +37,7 @@ from fsbench.cli.training import convert
 from fsbench.cli.training import train
 from fsbench.errors import FsbenchError
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
 
 logger = logging.getLogger(__name__)
 
@@ -124,3 +126,16 @@ for command in (
     verify,
 ):
     main.add_command(command)
+
+
+def run() -> None:
+    """Runs the command line as a program; a thread that a method has left behind does not keep it from ending."""
+    try:
+        main(prog_name="fsbench")
+    except SystemExit as ended:
+        others = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
+        if not others:
+            raise
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ended.code if isinstance(ended.code, int) else int(ended.code is not None))

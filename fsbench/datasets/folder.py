@@ -85,6 +85,14 @@ class FolderDataset:
         path = min(folder.glob("*.png"), default=None)
         return None if path is None else read_label_map_size(path)
 
+    def fingerprint(self, video_id: str, names: Sequence[str]) -> str:
+        """Returns the SHA-256 of the files of some frames: of pictures and label maps, undecoded."""
+        digest = hashlib.sha256()
+        for name in names:
+            for path in (self._frame_path(video_id, name), self._mask_path(video_id, name)):
+                digest.update(hashlib.sha256(read_bytes(path)).digest())
+        return digest.hexdigest()
+
     def sources(self) -> Mapping[str, str]:
         """Returns the SHA-256 of each metadata file, by its path below the root."""
         names = (self._layout.metadata, self._layout.expressions)

@@ -86,6 +86,12 @@ class Dataset(MinimalDataset, Protocol):
     def sources(self) -> Mapping[str, str]:
         """Returns the SHA-256 of each metadata file, by its path below the root."""
 
+    def fingerprint(self, video_id: str, names: Sequence[str]) -> str:
+        """Returns a SHA-256 of frames and their label maps, which changes when one of them does; cheap beside reading.
+
+        Raises DataError if one is not there.
+        """
+
 
 class DrawnVideo(Protocol):
     """A video that was drawn, not read: what a page shows of a set that is generated."""

@@ -48,6 +48,9 @@ __all__ = [
 PER_FOLD = ("fold", "checkpoint_sha256")
 """In what the runs of one entry may differ."""
 
+_NOT_IN_ENTRIES = ("schema_version", "draws", "limit", "classes", "files", "source_sha256")
+"""What of a run's identity an entry does not show."""
+
 
 class FoldEntry(Record):
     """The scores of one fold; see `Result`.
@@ -232,7 +235,7 @@ def entry_from_results(
         return Entry(
             **{
                 name: getattr(identity, name)
-                for name in RunIdentity.model_fields.keys() - {"schema_version", "draws", "limit", "classes", *PER_FOLD}
+                for name in RunIdentity.model_fields.keys() - {*_NOT_IN_ENTRIES, *PER_FOLD}
             },
             expected_folds=expected,
             folds=folds,

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,6 +32,7 @@ from fsbench.running.identity import extends
 from fsbench.running.identity import FoldRun
 from fsbench.running.parts import keep
 from fsbench.running.parts import read_failures
+from fsbench.running.parts import read_pixels
 from fsbench.running.parts import remaining
 from fsbench.running.plan import plan_units
 from fsbench.running.plan import Unit
@@ -103,11 +105,12 @@ def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUn
         failures = read_failures(folder)
         todo = {unit.number: left for unit in units if (left := remaining(folder, unit))}
         by_number = {unit.number: unit for unit in units}
-        done = len(units) - len(todo)
-        logger.info("%s: %d of %d videos are done.", folder, done, len(units))
+        done = [unit for unit in units if unit.number not in todo]
+        _check_pixels(folder, task, [unit for unit in units if todo.get(unit.number) is not unit], run.progress)
+        _say_what_is_reused(folder, done, len(units))
         results = run_units(setup, list(todo.values()))
         title = f"{folder.parent.name}/{folder.name}"
-        for found in track(results, title, len(units), unit="video", done=done, show=run.progress):
+        for found in track(results, title, len(units), unit="video", done=len(done), show=run.progress):
             keep(folder, by_number[found.number], todo[found.number], found, failures)
         result = _result(folder, task, identity, units, failures)
         write_whole(folder / "result.json", _json(result))
@@ -117,7 +120,7 @@ def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUn
 def _claim(folder: Path, identity: RunIdentity, restart: bool) -> None:
     """Makes the folder this run's, or raises RunError if it is another's."""
     path = folder / "run.json"
-    if restart:
+    if restart or (path.is_file() and not any(folder.glob("scores/part-*.parquet"))):  # nothing finished is no run yet
         _clear(folder)
     if path.is_file():
         try:
@@ -137,6 +140,36 @@ def _claim(folder: Path, identity: RunIdentity, restart: bool) -> None:
     if any((folder / name).is_dir() for name in ("predictions", "scores")):
         raise RunError(f"{folder}: holds parts of a run without run.json. Discard them with --restart.")
     write_whole(path, _json(identity))
+
+
+def _check_pixels(folder: Path, task: FoldRun, units: Sequence[Unit], show: bool) -> None:
+    """Raises RunError if the pixels that parts were made from are no longer those of the dataset."""
+    dataset, changed = task.benchmark.dataset, []
+    noted = {unit.number: pixels for unit in units if (pixels := read_pixels(folder, unit))}
+    held = [unit for unit in units if unit.number in noted]
+    for unit in track(held, "pixels", len(held), unit="video", show=show and bool(held)):
+        now = unit.pixels(dataset)
+        changed += [unit.video_id for key, value in noted[unit.number].items() if now.get(key, value) != value][:1]
+    if changed:
+        raise RunError(
+            f"{folder}: frames or label maps of {len(changed)} videos, or of their support sets, have changed since "
+            f"they were scored, e.g. {changed[0]!r}. Give another --out, or discard the run there with --restart."
+        )
+
+
+def _say_what_is_reused(folder: Path, units: Sequence[Unit], total: int) -> None:
+    if units:
+        times = [part_path(folder, "scores", unit.number).stat().st_mtime for unit in units]
+        days = dict.fromkeys(datetime.fromtimestamp(time).date().isoformat() for time in (min(times), max(times)))
+        episodes = sum(len(task.episode_ids) for unit in units for task in unit.draws)
+        logger.warning(
+            "%s: %d episodes of %d of %d videos are taken from %s; --restart runs anew.",
+            folder,
+            episodes,
+            len(units),
+            total,
+            " to ".join(days),
+        )
 
 
 def _clear(folder: Path) -> None:

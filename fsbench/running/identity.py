@@ -1,5 +1,6 @@
 """What is run, and who it is: what makes two runs the same."""
 
+import hashlib
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import fsbench
 from fsbench.files import content_digest
 from fsbench.methods.registry import MethodFactory
+from fsbench.methods.sources import source_digest
 from fsbench.protocol import Protocol
 from fsbench.scores.results import RunIdentity
 from fsbench.splits.benchmark import Benchmark
@@ -18,15 +20,23 @@ from fsbench.splits.benchmark import Benchmark
 __all__ = ["FoldRun", "differences", "extends"]
 
 _PACKAGES = (
+    "accelerate",
+    "kernels",
     "numpy",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+    "opencv-python",
     "opencv-python-headless",
     "pillow",
     "pycocotools",
     "scikit-image",
     "scipy",
+    "tokenizers",
     "torch",
+    "torchvision",
     "transformers",
 )
+"""Packages that masks or scores may depend on; some people have another OpenCV than the one that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +66,10 @@ class FoldRun:
 
     def identity(self) -> RunIdentity:
         """Returns who the run is. Raises DataError if the checkpoint cannot be read."""
-        checkpoint = self.options.get("checkpoint")
         info = self.benchmark.manifest.info
+        paths = {key: path for key, value in self.options.items() if (path := _path(value))}
+        checkpoint = paths.pop("checkpoint", None)
+        hidden = {"checkpoint"} if checkpoint or self.options.get("checkpoint") is None else set()
         return RunIdentity(
             dataset=info.dataset,
             fold=self.fold,
@@ -69,26 +81,47 @@ class FoldRun:
             variant=self.variant,
             limit=self.limit,
             classes=self.classes,
-            options={key: _portable(value) for key, value in self.options.items() if key != "checkpoint"},
-            checkpoint_sha256=content_digest(checkpoint) if isinstance(checkpoint, Path) else None,
+            options={key: _portable(value) for key, value in self.options.items() if key not in hidden},
+            files={key: content_digest(path) for key, path in paths.items()},
+            checkpoint_sha256=content_digest(checkpoint) if checkpoint else None,
+            source_sha256=source_digest(self.method.factory),
             distribution=self.method.distribution,
             packages={"fsbench": fsbench.__version__, **{name: v for name in _PACKAGES if (v := _version(name))}},
             commit=_commit(),
         )
 
 
+def _path(value: object) -> Path | None:
+    """Returns the file or folder that an option names, whatever its type; None if it names none that is there."""
+    if not isinstance(value, str | Path) or not str(value):
+        return None
+    try:
+        path = Path(value).expanduser()
+        return path if path.exists() else None
+    except (OSError, ValueError):  # too long for a name, or with a zero byte
+        return None
+
+
 def _portable(value: object) -> object:
     """Returns an option as JSON has it, and of a path its name alone: where a file lies is nobody's business."""
     if isinstance(value, bool | int | float | None):
         return value
-    return value.name if isinstance(value, Path) else str(value)
+    path = value if isinstance(value, Path) else _path(value)
+    return str(value) if path is None else path.name
 
 
 def differences(one: RunIdentity, other: RunIdentity) -> list[str]:
-    """Returns what two identities differ in, as "field: one, other"."""
+    """Returns what two identities differ in, as "field: one, now other"; of a field with keys those that differ."""
     first, second = one.model_dump(mode="json"), other.model_dump(mode="json")
-    pairs = {key: (first.get(key), second.get(key)) for key in (*first, *second)}
-    return [f"{key}: {_brief(was)}, now {_brief(now)}" for key, (was, now) in pairs.items() if was != now]
+    found = []
+    for key in dict.fromkeys((*first, *second)):
+        was, now = first.get(key), second.get(key)
+        if isinstance(was, dict) and isinstance(now, dict):
+            inner = dict.fromkeys((*was, *now))
+            found += [f"{key}.{k}: {was.get(k)}, now {now.get(k)}" for k in inner if was.get(k) != now.get(k)]
+        elif was != now:
+            found.append(f"{key}: {was}, now {now}")
+    return found
 
 
 def extends(one: RunIdentity, other: RunIdentity) -> bool:
@@ -104,22 +137,24 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
+    """Returns the checkout's commit, with a digest of what its code has beside it; None outside of a checkout."""
     package = Path(fsbench.__file__).resolve().parent
     if not (package.parent / ".git").exists():
         return None
     code = [name for name in ("fsbench", "baselines", "cma") if (package.parent / name).is_dir()]
     try:
         head = _git(package.parent, "rev-parse", "HEAD").stdout.strip()
-        changed = _git(package.parent, "status", "--porcelain", "--", *code).stdout.strip()
+        changes = hashlib.sha256(_git(package.parent, "diff", "HEAD", "--", *code).stdout.encode())
+        others = _git(package.parent, "ls-files", "--others", "--exclude-standard", "-z", "--", *code).stdout
+        for name in sorted(filter(None, others.split("\0"))):
+            changes.update(f"{name}\0".encode() + (package.parent / name).read_bytes())
     except OSError:
         return None
-    return (head + ("+changes" if changed else "")) or None
+    is_clean = changes.hexdigest() == hashlib.sha256().hexdigest()
+    return (head if is_clean else f"{head}+{changes.hexdigest()[:12]}") or None
 
 
 def _git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
-
-
-def _brief(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, errors="replace", check=False
+    )

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from fsbench.errors import RunError
 from fsbench.files import write_whole
 from fsbench.running.cost import UnitTiming
 from fsbench.running.plan import Unit
@@ -21,7 +22,9 @@ from fsbench.running.runs import part_path
 from fsbench.running.runs import read_part
 from fsbench.running.worker import UnitResult
 
-__all__ = ["keep", "read_failures", "remaining"]
+__all__ = ["keep", "read_failures", "read_pixels", "remaining"]
+
+_PIXELS = b"fsbench.pixels"  # in the metadata of a part of scores
 
 
 def remaining(folder: Path, unit: Unit) -> Unit | None:
@@ -57,10 +60,15 @@ def keep(folder: Path, unit: Unit, asked: Unit, result: UnitResult, failures: di
         failures[result.number] = dict(result.failures)
         _write_failures(folder, failures)
     before = [task for task in unit.draws if task not in asked.draws]
+    pixels = {**(read_pixels(folder, unit) if before else {}), **result.pixels}
     for kind, table in (("predictions", result.predictions), ("scores", result.scores)):
         path = part_path(folder, kind, result.number)
         if before:
             table = _joined(read_part(path), table, unit, [key for task in before for key in task.episode_ids])
+        if kind == "scores" and pixels:
+            table = table.replace_schema_metadata(
+                {**(table.schema.metadata or {}), _PIXELS: json.dumps(pixels, sort_keys=True)}
+            )
         # In one chunk the bytes do not tell how the rows came together.
         write_whole(path, partial(pq.write_table, table.combine_chunks(), compression="zstd"))
     scored = set(pc.unique(result.scores["episode_id"]).to_pylist())
@@ -77,6 +85,21 @@ def keep(folder: Path, unit: Unit, asked: Unit, result: UnitResult, failures: di
         stream.write(timing.model_dump_json() + "\n")
     if not result.failures and failures.pop(result.number, {}):
         _write_failures(folder, failures)
+
+
+def read_pixels(folder: Path, unit: Unit) -> dict[str, str]:
+    """Returns what `Unit.pixels` was when the rows of a unit's part were made; empty if there is no part or no note."""
+    path = part_path(folder, "scores", unit.number)
+    if not path.is_file():
+        return {}
+    noted = (read_part(path).schema.metadata or {}).get(_PIXELS, b"{}")
+    try:
+        pixels: dict[str, str] = json.loads(noted)
+    except ValueError as error:
+        raise RunError(
+            f"{path}: its note of pixels cannot be read. Delete it and run the same command again."
+        ) from error
+    return pixels
 
 
 def _joined(present: pa.Table, new: pa.Table, unit: Unit, kept: Iterable[str]) -> pa.Table:

@@ -7,6 +7,7 @@ from typing import Any
 from typing import NamedTuple
 
 from fsbench.datasets.reading import Annotated
+from fsbench.datasets.records import Dataset
 from fsbench.errors import ManifestError
 from fsbench.splits.benchmark import Benchmark
 from fsbench.splits.contents import chosen_classes
@@ -63,6 +64,14 @@ class Unit(NamedTuple):
     object_ids: tuple[tuple[int, ...], ...]
     draws: tuple[DrawTask, ...]
     annotated: Annotated
+
+    def pixels(self, dataset: Dataset) -> dict[str, str]:
+        """Returns fingerprints of all that the unit's scores depend on in a dataset: by video id and by support id."""
+        found = {self.video_id: dataset.fingerprint(self.video_id, self.frames)}
+        for task in self.draws:
+            shots = [dataset.fingerprint(shot.video_id, shot.frames) for shot in task.support.shots]
+            found[task.support.support_id] = " ".join(shots)
+        return found
 
 
 _Row = Mapping[str, Any]  # Any: column values

@@ -17,8 +17,10 @@ from fsbench.errors import FsbenchError
 from fsbench.masks.predictions import prediction_table
 from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Fold
+from fsbench.methods.contract import HasParameters
 from fsbench.methods.contract import Shot
 from fsbench.methods.contract import Support
+from fsbench.methods.guard import guarded
 from fsbench.methods.outcome import as_masks
 from fsbench.methods.registry import MethodFactory
 from fsbench.protocol import Protocol
@@ -65,6 +67,7 @@ class UnitResult:
 
     Attributes:
         number: The unit's number.
+        pixels: See `Unit.pixels`; of a unit of which nothing could be read, empty.
         predictions, scores: Rows of all episodes that did not fail.
         failures: Message by episode id, for those that did.
         seconds: Time spent in the method.
@@ -75,6 +78,7 @@ class UnitResult:
     """
 
     number: int
+    pixels: Mapping[str, str]
     predictions: pa.Table
     scores: pa.Table
     failures: Mapping[str, str]
@@ -91,8 +95,9 @@ class Worker:
     def __init__(self, setup: WorkerSetup) -> None:
         self._setup = setup
         self._dataset = setup.dataset
-        self._method = setup.method.create(setup.options)
-        self._method.prepare(setup.fold)
+        with guarded(setup.method.who):
+            self._method = setup.method.create(setup.options)
+            self._method.prepare(setup.fold)
         self._hardware = describe_hardware()
         self._adapted: dict[str, Any] = {}  # Any: what the method's `adapt` returns
         self._class_name = ""
@@ -115,9 +120,18 @@ class Worker:
         scores = pa.concat_tables([p[1] for p in parts]) if parts else score_table((), (), (), (), self._setup.protocol)
         frames = len(unit.frames) * len(unit.sentences) * len(parts)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
-        parameters = getattr(self._method, "num_parameters", None)
+        parameters = self._method.num_parameters if isinstance(self._method, HasParameters) else None
         return UnitResult(
-            unit.number, predictions, scores, failures, self._seconds, frames, peak, self._hardware, parameters
+            unit.number,
+            unit.pixels(self._dataset) if parts else {},
+            predictions,
+            scores,
+            failures,
+            self._seconds,
+            frames,
+            peak,
+            self._hardware,
+            parameters,
         )
 
     def _all_draws(self, unit: Unit) -> tuple[list[tuple[pa.Table, pa.Table]], dict[str, str]]:
@@ -149,9 +163,10 @@ class Worker:
         support = None if support_id in self._adapted else self._load_support(draw.support)
         started = time.perf_counter()
         try:
-            if support is not None:
-                self._adapted[support_id] = self._method.adapt(support)
-            masks = self._method.segment(self._adapted[support_id], clip, unit.sentences)
+            with guarded(f"Method {info.name!r}"):
+                if support is not None:
+                    self._adapted[support_id] = self._method.adapt(support)
+                masks = self._method.segment(self._adapted[support_id], clip, unit.sentences)
         except FsbenchError:
             raise
         except Exception as error:

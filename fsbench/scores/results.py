@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 from pydantic import model_serializer
 from pydantic import SerializerFunctionWrapHandler
 
@@ -111,11 +112,13 @@ class RunIdentity(Record):
         variant: The user's name for this way of running the method; empty for the usual one.
         limit: Query videos that were taken, the first of the plan; None, and not in the JSON, for all.
         classes: Names of the classes that were taken, sorted; None, and not in the JSON, for all.
-        options: All its options but `checkpoint`, the defaults included.
+        options: All its options, the defaults included; of a path its name. A checkpoint on disk is not among them.
+        files: SHA-256 of what options name that is a file or folder, but for the checkpoint, by option.
         checkpoint_sha256: Of the file, or of the files in the folder, that the option `checkpoint` names.
+        source_sha256: Of the method's code, see `fsbench.methods.sources`; None for a run of before fsbench 0.2.
         distribution: The package that registers the method.
         packages: Versions of the packages that a score may depend on.
-        commit: Of the checkout that fsbench runs from, with "+changes" if its code is not the commit's.
+        commit: Of the checkout that fsbench runs from, with "+" and a digest of the changes if its code has any.
     """
 
     schema_version: int = 1
@@ -130,7 +133,9 @@ class RunIdentity(Record):
     limit: int | None = None
     classes: tuple[str, ...] | None = None
     options: dict[str, Any]  # Any: JSON scalars
+    files: dict[str, str] = Field(default_factory=dict)
     checkpoint_sha256: str | None
+    source_sha256: str | None = None
     distribution: str
     packages: dict[str, str]
     commit: str | None
@@ -144,7 +149,9 @@ class RunIdentity(Record):
 
     @model_serializer(mode="wrap")
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:  # Any: JSON
-        unused = [name for name in ("limit", "classes") if getattr(self, name) is None]
+        # So a run of before these fields were there keeps its bytes.
+        unused = [name for name in ("limit", "classes", "source_sha256") if getattr(self, name) is None]
+        unused += [] if self.files else ["files"]
         return {name: value for name, value in handler(self).items() if name not in unused}
 
 

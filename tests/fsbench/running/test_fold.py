@@ -204,12 +204,8 @@ class Counting(Reddish):
 
     info = MethodInfo(name="counting", version="1", summary="what it did")
 
-    def __init__(self, threshold: int = 100, log: Path | None = None) -> None:
-        super().__init__(threshold)
-        self.log = log
-
     def segment(self, adapted, clip, expressions):
-        with self.log.open("a") as stream:
+        with Path(os.environ["SEGMENTED"]).open("a") as stream:
             stream.write("one\n")
         return super().segment(adapted, clip, expressions)
 
@@ -226,9 +222,10 @@ def test_a_run_with_more_draws_extends_to_the_bytes_of_one_with_all_at_once(sour
         assert contents(grown) == contents(tmp_path / "whole")
 
 
-def test_draws_that_are_done_are_not_done_again(source, tmp_path):
+def test_draws_that_are_done_are_not_done_again(source, tmp_path, monkeypatch):
     log = tmp_path / "log"
-    settings = {"method": "tests.fsbench.running.test_fold:Counting", "options": {"log": str(log)}}
+    monkeypatch.setenv("SEGMENTED", str(log))
+    settings = {"method": "tests.fsbench.running.test_fold:Counting"}
     evaluate(source, tmp_path / "whole", **settings)
     at_once = len(log.read_text().splitlines())
     log.unlink()
