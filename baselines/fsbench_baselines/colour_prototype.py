@@ -87,6 +87,7 @@ class ColourPrototype:
         "1",
         "Support colours and places against the query's border, then GrabCut.",
         licence="Apache-2.0",
+        trained_on=(),
     )
 
     def __init__(self, working_size: int = 144, iterations: int = 1) -> None:

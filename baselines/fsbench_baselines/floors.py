@@ -25,7 +25,9 @@ def _repeat(mask: npt.NDArray[np.bool_], clip: Clip, expressions: Sequence[str])
 class Empty:
     """Finds nothing, ever."""
 
-    info = MethodInfo("empty", "1", "No pixel of any frame: the score of an absent object.", licence="Apache-2.0")
+    info = MethodInfo(
+        "empty", "1", "No pixel of any frame: the score of an absent object.", licence="Apache-2.0", trained_on=()
+    )
 
     def prepare(self, fold: Fold) -> None:
         """Needs nothing."""
@@ -41,7 +43,9 @@ class Empty:
 class FullFrame:
     """Takes everything for the object."""
 
-    info = MethodInfo("full-frame", "1", "Every pixel of every frame: the object's share of it.", licence="Apache-2.0")
+    info = MethodInfo(
+        "full-frame", "1", "Every pixel of every frame: the object's share of it.", licence="Apache-2.0", trained_on=()
+    )
 
     def prepare(self, fold: Fold) -> None:
         """Needs nothing."""
@@ -60,7 +64,9 @@ class SupportCopy:
     What it scores is what the objects of a class have in common in place, size and shape.
     """
 
-    info = MethodInfo("support-copy", "1", "The support masks' mean shape on every frame.", licence="Apache-2.0")
+    info = MethodInfo(
+        "support-copy", "1", "The support masks' mean shape on every frame.", licence="Apache-2.0", trained_on=()
+    )
 
     def prepare(self, fold: Fold) -> None:
         """Needs nothing."""

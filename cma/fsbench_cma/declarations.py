@@ -44,8 +44,7 @@ class _Shipping(Declaration):
 
 def _declare(name: str, summary: str, code: str) -> Declaration:
     licence = "Apache-2.0 (this code); weights have their authors' terms"
-    declared = ("as the checkpoint's authors declare",)
-    info = MethodInfo(name, "1", summary, paper=_PAPER, licence=licence, trained_on=declared)
+    info = MethodInfo(name, "1", summary, paper=_PAPER, licence=licence)
     return _Shipping(info, CMAOptions, f"fsbench_cma.method:{code}")
 
 

@@ -5,17 +5,26 @@ import re
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import Any
 from typing import Literal
 
 from pydantic import ConfigDict
 from pydantic import Field
+from pydantic import model_serializer
 from pydantic import model_validator
+from pydantic import SerializerFunctionWrapHandler
 from pydantic import ValidationError
 
 from fsbench.errors import RunError
 from fsbench.leaderboard.details import Details
+from fsbench.leaderboard.names import name_problems
+from fsbench.leaderboard.names import text_problems
+from fsbench.leaderboard.seen import seen_classes
+from fsbench.leaderboard.seen import training_text
 from fsbench.methods.contract import MethodInfo
+from fsbench.methods.contract import Weights
 from fsbench.records import first_problem
 from fsbench.records import Record
 from fsbench.running.cost import total_cost
@@ -45,7 +54,7 @@ __all__ = [
 ]
 
 
-PER_FOLD = ("fold", "checkpoint_sha256")
+PER_FOLD = ("fold", "checkpoint_sha256", "weights")
 """In what the runs of one entry may differ."""
 
 _NOT_IN_ENTRIES = ("schema_version", "draws", "limit", "classes", "files", "source_sha256")
@@ -57,13 +66,14 @@ class FoldEntry(Record):
 
     Attributes:
         fold: The fold.
-        checkpoint_sha256: As in the run's identity; a method may have weights of its own for each fold.
+        checkpoint_sha256, weights: As in the run's identity; a method may have weights of its own for each fold.
         score, draws, classes, episodes, frames: As in the run's result.
         failed: How many episodes failed; the scores stand for the others only.
     """
 
     fold: int
     checkpoint_sha256: str | None
+    weights: Weights | None = None
     score: Summary
     draws: tuple[DrawResult, ...] = Field(min_length=1)
     classes: tuple[ClassResult, ...]
@@ -71,12 +81,16 @@ class FoldEntry(Record):
     frames: int
     failed: int
 
+    @model_serializer(mode="wrap")
+    def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:  # Any: JSON
+        return {name: value for name, value in handler(self).items() if name != "weights" or value is not None}
+
 
 class Entry(Record):
     """A method's place on the leaderboard of one dataset, manifest and protocol.
 
     It is refused if the folds are not in order, each once and expected, if a score is not in [0, 1], if `mean` is not
-    what follows from the folds, or if a link is no web address.
+    what follows from the folds, if a name cannot be shown (see `name_problems`), or if a link is no web address.
 
     Attributes:
         schema_version: Of this record.
@@ -140,10 +154,25 @@ class Entry(Record):
         return f"{self.method.name} ({self.variant})" if self.variant else self.method.name
 
     @property
-    def seen_novel(self) -> tuple[str, ...]:
-        """Novel classes of the entry's folds that the weights have seen, by what the method or its submitter says."""
-        seen = {*self.trained_classes, *self.method.trained_on}
-        return tuple(found.name for fold in self.folds for found in fold.classes if found.name in seen)
+    def training(self) -> str:
+        """What was trained on, by what the method and its weights say."""
+        by_weights = training_text(fold.weights for fold in self.folds)
+        if by_weights and not self.method.trained_on:
+            return by_weights
+        # Before 0.2 nothing was also what a method said that said nothing, unless it came with fsbench.
+        is_old = self.packages.get("fsbench", "").startswith("0.1.")
+        if is_old and not self.method.trained_on and not re.fullmatch(r"fsbench \S+", self.distribution):
+            return replace(self.method, trained_on=None).training
+        return "; ".join(text for text in (self.method.training, by_weights) if text)
+
+    @property
+    def seen_novel(self) -> dict[str, str]:
+        """Novel classes of the entry's folds that the weights have seen, each with where; see `seen_classes`."""
+        declared = (*self.trained_classes, *(self.method.trained_on or ()))
+        found: dict[str, str] = {}
+        for fold in self.folds:
+            found |= seen_classes([each.name for each in fold.classes], declared, fold.weights)
+        return found
 
     @property
     def clean_mean(self) -> Score | None:
@@ -153,11 +182,18 @@ class Entry(Record):
         """
         if not self.seen_novel or self.mean is None:
             return None
-        clean = [[c.score.mean for c in fold.classes if c.name not in self.seen_novel] for fold in self.folds]
+        seen = self.seen_novel
+        clean = [[c.score.mean for c in fold.classes if c.name not in seen] for fold in self.folds]
         return mean_score([mean_score(scores) for scores in clean]) if all(clean) else None
 
     @model_validator(mode="after")
     def _check(self) -> "Entry":
+        names = {"dataset": self.dataset, "method": self.method.name, "protocol": self.protocol.split("|", 1)[0]}
+        names |= {"method's version": self.method.version, "manifest's version": self.manifest_version}
+        names |= {"variant": self.variant} if self.variant else {}
+        record = self.model_dump(mode="json")
+        if problem := next(chain(name_problems(names), text_problems(record)), None):
+            raise ValueError(problem)
         folds = [fold.fold for fold in self.folds]
         for name, numbers in (("expected_folds", self.expected_folds), ("folds", folds)):
             if list(numbers) != sorted(set(numbers)):
@@ -167,7 +203,7 @@ class Entry(Record):
         if not all(0 <= value <= 1 for fold in self.folds for value in _values(fold)):
             raise ValueError("folds: a score is not in [0, 1]")
         for link in self.links:
-            if not re.fullmatch(r"https?://[^\s\"'<>\\]+", link):
+            if not re.fullmatch(r"https?://[^\s\"'<>\\|]+", link):
                 raise ValueError(f"links: {link!r} is not the address of a web page (http:// or https://)")
         if self.details is not None and self.details.digest != self.details_sha256:
             raise ValueError("details_sha256: is not the digest of the details")
@@ -268,6 +304,7 @@ def _fold_entry(result: Result) -> FoldEntry:
     return FoldEntry(
         fold=result.identity.fold,
         checkpoint_sha256=result.identity.checkpoint_sha256,
+        weights=result.identity.weights,
         score=result.score,
         draws=result.draws,
         classes=result.classes,

@@ -233,12 +233,14 @@ def _latex_cell(cell: Cell) -> str:
 
 def _methods(entries: Sequence[Entry]) -> str:
     """Returns a Markdown table of the methods, each version once."""
-    infos = sorted({entry.method for entry in entries}, key=dataclasses.astuple)
+    infos = sorted(
+        {entry.method for entry in entries}, key=lambda info: (dataclasses.astuple(info)[:-1], info.training)
+    )
     head = ["Method", "Version", "Summary", "Paper", "Licence", "Trained on", "Seconds per frame"]
     rows = [
         [
             *(_md(text) or _MISSING for text in (info.name, info.version, info.summary, info.paper, info.licence)),
-            _md(", ".join(info.trained_on)) or "nothing",
+            _md("; ".join(dict.fromkeys(entry.training for entry in entries if entry.method == info))),
             _seconds([e.seconds_per_frame for e in entries if e.method == info and e.seconds_per_frame is not None]),
         ]
         for info in infos

@@ -238,11 +238,10 @@ def _seeds(entry: Entry, entries: Sequence[Entry]) -> list[float]:
 
 def _notes(entry: Entry, most_draws: int, seeds: Sequence[float]) -> list[str]:
     notes = []
-    if entry.seen_novel:
+    if seen := entry.seen_novel:
+        names = ", ".join(f"{name}: {where}" if where else name for name, where in seen.items())
         clean = f"it scores {100 * entry.clean_mean.JF:.1f} J&F" if entry.clean_mean else "nothing is left"
-        notes.append(
-            f"Its weights have seen classes under test ({', '.join(entry.seen_novel)}); on the others {clean}."
-        )
+        notes.append(f"Its weights have seen classes under test ({names}); on the others {clean}.")
     if (deviation := spread(seeds)) is not None:
         mean = 100 * sum(seeds) / len(seeds)
         notes.append(f"Over {len(seeds)} training seeds: {mean:.1f} J&F, standard deviation {100 * deviation:.1f}.")

@@ -33,6 +33,7 @@ __all__ = [
     "HasNeeds",
     "HasParameters",
     "KnowsMissing",
+    "KnowsWeights",
     "Method",
     "MethodInfo",
     "Pins",
@@ -40,6 +41,8 @@ __all__ = [
     "Shot",
     "Support",
     "Trainable",
+    "Training",
+    "Weights",
 ]
 
 T = TypeVar("T")
@@ -55,7 +58,8 @@ class MethodInfo:
         summary: One line for `fsbench list methods`.
         paper: Reference or link; empty if there is none.
         licence: Licence of code and weights.
-        trained_on: Everything that its weights have seen, as the authors declare it; empty for a training-free method.
+        trained_on: Everything that its weights have seen, as the authors declare it: corpora, classes. Empty for a
+            method that was trained on nothing; None, which says nothing, is shown as "not declared".
     """
 
     name: str
@@ -63,7 +67,49 @@ class MethodInfo:
     summary: str
     paper: str = ""
     licence: str = ""
-    trained_on: tuple[str, ...] = ()
+    trained_on: tuple[str, ...] | None = None
+
+    @property
+    def training(self) -> str:
+        """What the method was trained on, as a leaderboard shows it."""
+        return "not declared" if self.trained_on is None else ", ".join(self.trained_on) or "nothing"
+
+
+@dataclass(frozen=True)
+class Training:
+    """How weights were made by `fsbench train`.
+
+    Attributes:
+        dataset, manifest_version, manifest_digest, fold: Whose base classes they have seen.
+        classes: Names of these, in class-id order.
+        recipe: All of it, as JSON has it.
+        seed: Of random weights, episodes, augmentation and dropout.
+        init: SHA-256 of the weights that it started from; None for random ones.
+        of_init: How those were made, as far as they say.
+    """
+
+    dataset: str
+    manifest_version: str
+    manifest_digest: str
+    fold: int
+    classes: tuple[str, ...]
+    recipe: dict[str, Any]  # Any: JSON
+    seed: int
+    init: str | None = None
+    of_init: "Training | None" = None
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a checkpoint says of itself.
+
+    Attributes:
+        configuration: Of the model, as JSON has it.
+        training: How it was made; None if it does not say.
+    """
+
+    configuration: dict[str, Any]  # Any: JSON
+    training: Training | None = None
 
 
 @dataclass(frozen=True)
@@ -163,8 +209,9 @@ class Method(Protocol):
     docstring says of an option under `Args:` is shown by `fsbench describe`.
 
     More is found if it is there, under the names of the protocols below: of the factory `HasNeeds`, `KnowsMissing`,
-    `ShipsCheckpoint` and `Pins`, of the method `Trainable`, `Convertible` and `HasParameters`. A method with the option
-    `checkpoint` that states no needs counts as one that needs weights. A name that is nearly one of these is an error.
+    `ShipsCheckpoint`, `KnowsWeights` and `Pins`, of the method `Trainable`, `Convertible` and `HasParameters`. A method
+    with the option `checkpoint` that states no needs counts as one that needs weights. A name that is nearly one of
+    these is an error.
     """
 
     info: MethodInfo
@@ -220,6 +267,14 @@ class Pins(Protocol):
 
 
 @runtime_checkable
+class KnowsWeights(Protocol):
+    """A factory that can tell what a checkpoint is without loading it."""
+
+    def describe_checkpoint(self, checkpoint: Path) -> Weights | None:
+        """Returns what a checkpoint says of itself; None if it says nothing."""
+
+
+@runtime_checkable
 class Trainable(Protocol):
     """A method that can be trained."""
 
@@ -248,6 +303,7 @@ OPTIONAL: Mapping[str, bool] = {
     "missing": True,
     "shipped_checkpoint": True,
     "pin": True,
+    "describe_checkpoint": True,
     "train": True,
     "convert": True,
     "num_parameters": False,

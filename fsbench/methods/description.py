@@ -28,7 +28,7 @@ def describe(method: MethodFactory, dataset: str) -> dict[str, Any]:  # Any: JSO
         "summary": info.summary,
         "paper": info.paper,
         "licence": info.licence,
-        "trained_on": list(info.trained_on),
+        "trained_on": None if info.trained_on is None else list(info.trained_on),
         "target": method.target,
         "from": method.distribution,
         "needs": list(method.needs),
@@ -62,13 +62,17 @@ def description_text(described: Mapping[str, Any], width: int | None = None) -> 
         ("what it is", described["summary"]),
         ("paper", described["paper"]),
         ("licence", described["licence"]),
-        ("trained on", "; ".join(described["trained_on"])),
+        ("trained on", _trained(described["trained_on"])),
         ("from", f"{described['from']} ({described['target']})" if described["from"] else described["target"]),
         ("needs", "; ".join(described["needs"])),
         (f"runs now on {described['dataset']}", runs),
     ]
     head = columns([("method", described["name"]), *((key, value or "-") for key, value in facts)], width)
     return f"{head}\n\n{_options_text(described['options'], width)}"
+
+
+def _trained(declared: Sequence[str] | None) -> str:
+    return "not declared" if declared is None else "; ".join(declared) or "nothing"
 
 
 def _options_text(options: Sequence[Mapping[str, Any]], width: int | None) -> str:  # Any: JSON

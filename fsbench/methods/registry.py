@@ -21,11 +21,13 @@ from fsbench.methods.checking import check_names
 from fsbench.methods.contract import Convertible
 from fsbench.methods.contract import HasNeeds
 from fsbench.methods.contract import KnowsMissing
+from fsbench.methods.contract import KnowsWeights
 from fsbench.methods.contract import Method
 from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Pins
 from fsbench.methods.contract import ShipsCheckpoint
 from fsbench.methods.contract import Trainable
+from fsbench.methods.contract import Weights
 from fsbench.methods.devices import real_device
 from fsbench.methods.handed import Handed
 from fsbench.methods.loading import absolute
@@ -206,6 +208,10 @@ class MethodFactory:
         if self.is_made or not isinstance(self.factory, ShipsCheckpoint):
             return None
         return self.factory.shipped_checkpoint(dataset, fold)
+
+    def describe_checkpoint(self, checkpoint: Path) -> Weights | None:
+        """Returns what a checkpoint says of itself; None if the factory cannot tell, or it says nothing."""
+        return self.factory.describe_checkpoint(checkpoint) if isinstance(self.factory, KnowsWeights) else None
 
     def train(self, options: Mapping[str, Any], job: "TrainingJob") -> Path:  # Any: see `resolve`
         """Trains the method: its method `train(job)`.

@@ -84,6 +84,7 @@ class FoldRun:
             options={key: _portable(value) for key, value in self.options.items() if key not in hidden},
             files={key: content_digest(path) for key, path in paths.items()},
             checkpoint_sha256=content_digest(checkpoint) if checkpoint else None,
+            weights=self.method.describe_checkpoint(checkpoint) if checkpoint else None,
             source_sha256=source_digest(self.method.factory),
             distribution=self.method.distribution,
             packages={"fsbench": fsbench.__version__, **{name: v for name in _PACKAGES if (v := _version(name))}},

@@ -9,6 +9,7 @@ from pydantic import model_serializer
 from pydantic import SerializerFunctionWrapHandler
 
 from fsbench.methods.contract import MethodInfo
+from fsbench.methods.contract import Weights
 from fsbench.records import Record
 
 __all__ = [
@@ -116,6 +117,7 @@ class RunIdentity(Record):
         files: SHA-256 of what options name that is a file or folder, but for the checkpoint, by option.
         checkpoint_sha256: Of the file, or of the files in the folder, that the option `checkpoint` names.
         source_sha256: Of the method's code, see `fsbench.methods.sources`; None for a run of before fsbench 0.2.
+        weights: What the checkpoint says of itself; None, and not in the JSON, if it says nothing.
         distribution: The package that registers the method.
         packages: Versions of the packages that a score may depend on.
         commit: Of the checkout that fsbench runs from, with "+" and a digest of the changes if its code has any.
@@ -136,6 +138,7 @@ class RunIdentity(Record):
     files: dict[str, str] = Field(default_factory=dict)
     checkpoint_sha256: str | None
     source_sha256: str | None = None
+    weights: Weights | None = None
     distribution: str
     packages: dict[str, str]
     commit: str | None
@@ -150,7 +153,7 @@ class RunIdentity(Record):
     @model_serializer(mode="wrap")
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:  # Any: JSON
         # So a run of before these fields were there keeps its bytes.
-        unused = [name for name in ("limit", "classes", "source_sha256") if getattr(self, name) is None]
+        unused = [name for name in ("limit", "classes", "weights", "source_sha256") if getattr(self, name) is None]
         unused += [] if self.files else ["files"]
         return {name: value for name, value in handler(self).items() if name not in unused}
 

@@ -46,7 +46,6 @@ DANET = Declaration(
         summary="DANet (Chen et al.): few-shot video object segmentation, which reads no sentence.",
         paper="Chen et al., Delving Deep into Many-to-many Attention for Few-shot Video Object Segmentation, CVPR 2021",
         licence="Apache-2.0 (this code); weights have their authors' terms",
-        trained_on=("as the checkpoint's authors declare",),
     ),
     DANetOptions,
     "fsbench_baselines.danet.method:DANetMethod",

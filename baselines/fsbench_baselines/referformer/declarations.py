@@ -12,7 +12,6 @@ __all__ = ["REFERFORMER", "REFERFORMER_FINETUNE", "FamilyOptions", "FinetuneOpti
 
 _PAPER = "Wu et al., Language as Queries for Referring Video Object Segmentation, CVPR 2022"
 _LICENCE = "Apache-2.0 (this code); weights have their authors' terms"
-_DECLARED = ("as the checkpoint's authors declare",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +79,6 @@ REFERFORMER = Declaration(
         summary="ReferFormer (Wu et al.), zero-shot: the support is ignored.",
         paper=_PAPER,
         licence=_LICENCE,
-        trained_on=_DECLARED,
     ),
     ReferFormerOptions,
     "fsbench_baselines.referformer.method:ReferFormerMethod",
@@ -93,7 +91,6 @@ REFERFORMER_FINETUNE = Declaration(
         summary="ReferFormer (Wu et al.), fine-tuned on each support set.",
         paper=_PAPER,
         licence=_LICENCE,
-        trained_on=_DECLARED,
     ),
     FinetuneOptions,
     "fsbench_baselines.referformer.finetune:FinetuneMethod",

@@ -72,7 +72,8 @@ def _row(row: Row, folds: Sequence[int]) -> _Json:
             "text": seconds(entry),
             "key": "" if entry.seconds_per_frame is None else repr(entry.seconds_per_frame),
         },
-        "trained_on": ", ".join(entry.method.trained_on),
+        "trained_on": entry.training,
+        "is_trained": entry.training != "nothing",
     }
 
 

@@ -37,7 +37,15 @@ def method_page_text(title: str, places: Sequence[tuple[Board, int]]) -> str:
     }
     entry = places[-1][0].table.rows[places[-1][1]].entry
     return render_page(
-        "method", LinkedAssets(_ROOT), _ROOT, data, title=title, info=entry.method, parts=parts, links=entry.links
+        "method",
+        LinkedAssets(_ROOT),
+        _ROOT,
+        data,
+        title=title,
+        info=entry.method,
+        training=entry.training,
+        parts=parts,
+        links=entry.links,
     )
 
 
@@ -107,12 +115,20 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         ("Hardware", "; ".join(entry.hardware) or "not known"),
         ("Parameters", "not known" if entry.parameters is None else f"{entry.parameters:,}"),
         ("Classes that the weights have seen", ", ".join(entry.trained_classes) or "none declared"),
+        ("Model", _models(entry)),
         ("Options", ", ".join(f"{key}={value}" for key, value in entry.options.items()) or "none"),
         ("Checkpoints (SHA-256)", ", ".join(checkpoints) or "none"),
         ("Package", entry.distribution),
         ("Commit", entry.commit or "not known"),
         ("Versions", ", ".join(f"{key} {value}" for key, value in entry.packages.items())),
     ]
+
+
+def _models(entry: Entry) -> str:
+    """Returns the configuration of the model, by what its weights say."""
+    said = [fold.weights.configuration for fold in entry.folds if fold.weights]
+    texts = (", ".join(f"{key}={value}" for key, value in each.items()) for each in said)
+    return "; ".join(dict.fromkeys(texts)) or "not known"
 
 
 def _only(line: _Json, *names: str) -> _Json:

@@ -21,6 +21,8 @@ from fsbench.leaderboard.shelf import losses
 from fsbench.leaderboard.shelf import read_entries
 from fsbench.leaderboard.shelf import write_entries
 from fsbench.leaderboard.shelf import write_entry
+from fsbench.methods.contract import Training
+from fsbench.methods.contract import Weights
 from fsbench.running.cost import read_timing
 from fsbench.running.cost import UnitTiming
 from fsbench.running.runs import find_runs
@@ -94,19 +96,82 @@ def test_a_link_is_the_address_of_a_web_page(link):
         entry_from_results([result(1)], (1,), links=["https://example.org/code?x=1#y", link])
 
 
+def test_nothing_is_said_of_a_training_where_nothing_was_declared():
+    def shown(trained_on, **changes):
+        return entry(SCORES, method=replace(INFO, trained_on=trained_on), **changes).training
+
+    now = {"packages": {"fsbench": "0.2.0"}, "distribution": "mine 1.0"}
+    assert [shown(each, **now) for each in (None, (), ("COCO",))] == ["not declared", "nothing", "COCO"]
+    # What fsbench 0.1 wrote of a method that says nothing.
+    old = now | {"packages": {"fsbench": "0.1.0"}}
+    assert [shown(each, **old) for each in ((), ("COCO",))] == ["not declared", "COCO"]
+    assert shown((), **old | {"distribution": "fsbench 0.1.0"}) == "nothing"
+
+
+SEEN = Training("shapes", "v1", "0" * 64, 1, ("ape", "dog"), {"name": "usual", "steps": 9}, 3)
+
+
+def test_weights_say_what_they_were_trained_on_and_the_entry_with_them(tmp_path):
+    own = {1: Weights({"width": 64}, SEEN), 2: Weights({"width": 64}, replace(SEEN, fold=2, seed=4, init="f" * 64))}
+    bare = replace(INFO, trained_on=None)
+    found = entry_from_results([result(fold, weights=each, method=bare) for fold, each in own.items()], (1, 2))
+    text = "base classes of shapes v1 (recipe usual, seed 3)"
+    later = "base classes of shapes v1 (recipe usual, seed 4), from weights that do not say how they were made"
+    assert found.training == f"{text}; {later}"
+    path = write_entry(tmp_path, found)
+    assert read_entries(tmp_path) == [found]
+    assert json.loads(path.read_bytes())["folds"][0]["weights"]["training"]["classes"] == ["ape", "dog"]
+    assert "weights" not in write_entry(tmp_path / "other", entry(SCORES)).read_text()
+    # A class that is a base class of another fold, or of another dataset, under any name.
+    novel = replace(SEEN, classes=("Mouse",), of_init=SEEN)
+    other = entry_from_results([result(1, weights=Weights({}, novel), method=bare)], (1,))
+    assert other.seen_novel == {"mouse": "shapes v1"}
+    assert other.training == f"{text}, from {text}"
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1", "+a", "-a", "@a", "a|b", "a<b", "a\tb", "a ", " a", "a\u202eb", 'a"b', "`a`", "a\\"]
+)
+@pytest.mark.parametrize("field", ["name", "variant", "dataset", "manifest_version", "version"])
+def test_a_name_that_breaks_a_table_or_begins_a_formula_is_refused(name, field):
+    of_method = {"method": replace(INFO, version=name)}
+    with pytest.raises(RunError, match="cannot be part of a file name, a table and a spreadsheet"):
+        entry(SCORES, **(of_method if field == "version" else {field: name}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method": replace(INFO, summary="a\n| b")},
+        {"method": replace(INFO, trained_on=("\u202eCOCO",))},
+        {"options": {"a\x1b[0m": 1}},
+        {"options": {"a": "b\0"}},
+        {"distribution": "a\r"},
+    ],
+)
+def test_a_text_with_what_is_not_to_be_seen_is_refused(changes):
+    with pytest.raises(RunError, match="is not to be seen"):
+        entry(SCORES, **changes)
+
+
+@pytest.mark.parametrize("name", ["prototype", "cma-add", "SAM 2.1 (large)", "CLIPSeg+", "Präzise", "v0.2_b", "8bit"])
+def test_usual_names_are_names(name):
+    assert entry(SCORES, name=name).method.name == name
+
+
 def test_a_method_that_has_seen_novel_classes_is_found_out_and_scored_on_the_others():
     def scored(name, value):
         return ClassResult(name=name, score=summarise([Score(J=value, F=value, JF=value)] * 2))
 
-    first, second = (result(fold) for fold in (1, 2))
+    first, second = (result(fold, method=replace(INFO, trained_on=())) for fold in (1, 2))
     first = first.model_copy(update={"classes": (scored("mouse", 0.9), scored("cat", 0.5), scored("ant", 0.3))})
     second = second.model_copy(update={"classes": (scored("dog", 0.2),)})
     clean = entry_from_results([first, second], (1, 2), trained_classes=["zebra"])
-    assert clean.seen_novel == ()
+    assert clean.seen_novel == {}
     assert clean.clean_mean is None
     flagged = entry_from_results([first, second], (1, 2), trained_classes=["mouse", "zebra", "mouse"])
     assert flagged.trained_classes == ("mouse", "zebra")
-    assert flagged.seen_novel == ("mouse",)
+    assert flagged.seen_novel == {"mouse": ""}
     assert pytest.approx(((0.5 + 0.3) / 2 + 0.2) / 2) == flagged.clean_mean.J
     # Of fold 2 nothing is left.
     assert entry_from_results([first, second], (1, 2), trained_classes=["mouse", "dog"]).clean_mean is None
@@ -114,7 +179,11 @@ def test_a_method_that_has_seen_novel_classes_is_found_out_and_scored_on_the_oth
         each.model_copy(update={"identity": identity(n, name="copy", method=DECLARED)})
         for n, each in enumerate((first, second), 1)
     ]
-    assert entry_from_results(told, (1, 2)).seen_novel == ("cat",)
+    assert entry_from_results(told, (1, 2)).seen_novel == {
+        "cat": "",
+        "ant": "ImageNet-1k",
+        "dog": "ImageNet-1k",
+    }
 
 
 def test_written_entries_read_back_the_same(tmp_path):

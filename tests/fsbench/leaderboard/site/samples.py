@@ -72,9 +72,12 @@ def plain_entry(name, dataset="mini-ref-elsewhere", class_name="dog", **info):
 def hostile_entries():
     """An entry on the embedded set, and one on a dataset of a bad name, whose every text wants to run a script."""
     bad = {"summary": HOSTILE, "paper": HOSTILE, "licence": HOSTILE, "trained_on": (HOSTILE,)}
+    shapes = shapes_entry("hostile", 9, **bad)
+    plain = plain_entry("hostile", class_name=HOSTILE.replace("/", ""), **bad)
+    # Such names are let in by no entry; the site stands by itself.
     return [
-        shapes_entry(HOSTILE, 9, **bad),
-        plain_entry(HOSTILE, dataset=HOSTILE.replace("/", ""), class_name=HOSTILE.replace("/", ""), **bad),
+        shapes.model_copy(update={"method": replace(shapes.method, name=HOSTILE)}),
+        plain.model_copy(update={"method": replace(plain.method, name=HOSTILE), "dataset": HOSTILE.replace("/", "")}),
     ]
 
 
