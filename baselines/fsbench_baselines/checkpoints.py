@@ -84,7 +84,7 @@ def save_checkpoint(folder: Path, model: Configured, *, half: bool = False) -> N
         model: A ReferFormer, a CMA, or another model with a configuration.
         half: Store float16, half the size, where that does not overflow; loading gives float32 again.
     """
-    config = json.dumps({"version": _VERSION, "config": json.loads(model.config.to_json())}, indent=2) + "\n"
+    config = json.dumps({"version": _VERSION, "config": model.config.to_record()}, indent=2) + "\n"
     tensors = {
         name: _halved(tensor) if half else tensor.detach().cpu().contiguous()
         for name, tensor in model.state_dict().items()

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from dataclasses import dataclass
+from typing import Any
 from typing import Self
 
 __all__ = ["Configuration"]
@@ -15,6 +16,11 @@ class Configuration:
     def to_json(self) -> str:
         """Returns the configuration as a JSON object, one entry per field."""
         return json.dumps(dataclasses.asdict(self), indent=2)
+
+    def to_record(self) -> dict[str, Any]:  # Any: JSON
+        """Returns the same as values."""
+        record: dict[str, Any] = json.loads(self.to_json())
+        return record
 
     @classmethod
     def from_json(cls, text: str) -> Self:

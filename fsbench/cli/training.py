@@ -55,7 +55,8 @@ def train(
 
     OUT holds the checkpoint (model/), the loss of every step (metrics.jsonl), a picture of it (curve.png), what it was
     made from (training.json) and the state to go on from (state.pt). A training that was stopped, however it was, goes
-    on with --resume and ends in the same weights. Needs: pip install 'fsbench[train]'.
+    on with --resume and ends in the same weights; another one in its folder is refused. Needs:
+    pip install 'fsbench[train]'.
 
     \b
     Examples:

@@ -46,11 +46,15 @@ class TrainingJob(TrainingOptions):
     """One training on the base classes of a fold.
 
     Attributes:
+        method: The name of what is trained.
+        options: What it was made with; an option that names a file or folder is the SHA-256 of that.
         benchmark: Frames, masks and sentences; its manifest says which classes are base classes.
         fold: The fold that the checkpoint is for.
         out: Folder of the training.
     """
 
+    method: str
+    options: Mapping[str, str | int | float | bool | None]
     benchmark: Benchmark
     fold: Fold
     out: Path

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
+from fsbench.files import content_digest
 from fsbench.files import for_fold
 from fsbench.methods.registry import find_method
 from fsbench.splits.benchmark import Benchmark
@@ -57,9 +59,23 @@ def train_method(request: TrainingRequest) -> Path:
     place = Path(benchmark.name) / method.info.name / f"seed-{request.seed}" / f"fold-{request.fold}"
     chosen = {entry.name: getattr(request, entry.name) for entry in fields(TrainingOptions)}
     job = TrainingJob(
+        method=method.info.name,
+        options={name: _by_content(value) for name, value in options.items()},
         benchmark=benchmark,
         fold=fold,
         out=request.out or Path("trainings") / place,
         **{**chosen, "init": init},
     )
     return method.train(options, job)
+
+
+def _by_content(value: Any) -> str | int | float | bool | None:  # Any: whatever the method's annotations say
+    """Returns an option's value: of a path, whether it is annotated as one or not, the digest of what lies there."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = str(value)
+    try:
+        is_there = bool(text) and Path(text).exists()
+    except OSError:  # longer than any name
+        is_there = False
+    return content_digest(Path(text)) if is_there else text

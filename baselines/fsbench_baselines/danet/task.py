@@ -30,6 +30,7 @@ from fsbench_baselines.danet.recipes import RECIPES
 from fsbench_baselines.training.job import job_episodes
 from fsbench_baselines.training.job import loop_settings
 from fsbench_baselines.training.job import require_weights
+from fsbench_baselines.training.loop import has_begun
 from fsbench_baselines.training.loop import run_training
 from fsbench_baselines.training.pretraining import load_backbone
 from fsbench_baselines.training.pretraining import pretrain_backbone
@@ -85,6 +86,7 @@ class DANetTask:
     def __init__(self, model: DANet, recipe: Recipe) -> None:
         """Takes the model with its initial weights, and what of it the recipe freezes."""
         self.model = model
+        self.configuration = model.config.to_record()
         self.recipe = recipe
         self.collate = Collate(model.config.size)
 
@@ -130,13 +132,14 @@ def train_danet(job: TrainingJob) -> Path:
     require_weights(job, recipe, () if recipe.pretraining is None else ("encoder",))
     episodes = job_episodes(job, recipe)
     model = build_model(recipe, job.seed)
+    settings = loop_settings(job, job.out)
     if job.init is not None:
         fill(model, initial_state(job.init, model), str(job.init))
-    elif recipe.pretraining is not None:
+    elif recipe.pretraining is not None and not has_begun(DANetTask(model, recipe), recipe, settings):
         body = SmallResNet()
         load_backbone(pretrain_backbone(job, recipe.pretraining, model.config.backbone), body)
         model.encoder = small_encoder(body)
-    run_training(DANetTask(model, recipe), episodes, recipe, loop_settings(job, job.out))
+    run_training(DANetTask(model, recipe), episodes, recipe, settings)
     return job.out / "model"
 
 

@@ -27,6 +27,7 @@ from fsbench_baselines.referformer.preprocess import Tokenizer
 from fsbench_baselines.referformer.task import padded_frames
 from fsbench_baselines.training.pretraining import class_loss
 from fsbench_baselines.training.pretraining import OFF
+from fsbench_baselines.training.state import read_learnt
 
 __all__ = ["LEARNT", "NamingTask", "load_named"]
 
@@ -112,6 +113,7 @@ class NamingTask:
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(seed)
             self.model = _Namer(reader, len(names))
+        self.configuration = {**reader.config.to_record(), "classes": sorted(names)}
         for name, parameter in reader.named_parameters():
             parameter.requires_grad_(parameter.requires_grad and name.startswith(LEARNT))
         self.collate = _Collate(tokens, names)
@@ -142,4 +144,4 @@ class NamingTask:
 
 def load_named(folder: Path, model: FamilyModel) -> None:
     """Puts the weights that `NamingTask.save` wrote into a model of the same configuration."""
-    model.load_state_dict({**model.state_dict(), **safetensors.torch.load_file(folder / _FILE)})
+    model.load_state_dict({**model.state_dict(), **read_learnt(folder / _FILE)})

@@ -17,6 +17,7 @@ from fsbench_baselines.training.job import base_classes
 from fsbench_baselines.training.job import job_episodes
 from fsbench_baselines.training.job import loop_settings
 from fsbench_baselines.training.job import require_weights
+from fsbench_baselines.training.loop import has_begun
 from fsbench_baselines.training.loop import run_training
 from fsbench_baselines.training.pretraining import load_backbone
 from fsbench_baselines.training.pretraining import pretrain_backbone
@@ -50,9 +51,10 @@ def train_family(job: TrainingJob, start: Start, build: Callable[[Recipe, Start]
     episodes = job_episodes(job, recipe)
     start = replace(start, sentences=episodes.sampler.sentences(), seed=job.seed, init=job.init)
     task = build(recipe, start)
-    if job.init is None:
+    settings = loop_settings(job, job.out)
+    if job.init is None and not has_begun(task, recipe, settings):
         _pretrain(job, recipe, task)
-    run_training(task, episodes, recipe, loop_settings(job, job.out))
+    run_training(task, episodes, recipe, settings)
     return job.out / "model"
 
 
@@ -64,5 +66,5 @@ def _pretrain(job: TrainingJob, recipe: Recipe, task: FamilyTask) -> None:
     if recipe.naming is not None:
         folder = job.out / "naming"
         naming = NamingTask(deepcopy(task.model), task.tokens, base_classes(job), job.seed)
-        run_training(naming, job_episodes(job, recipe.naming), recipe.naming, loop_settings(job, folder))
+        run_training(naming, job_episodes(job, recipe.naming), recipe.naming, loop_settings(job, folder, "naming"))
         load_named(folder / "model", task.model)

@@ -143,6 +143,7 @@ class FamilyTask:
             criterion: Makes losses.
         """
         self.model = model
+        self.configuration = model.config.to_record()
         self.tokens = tokens
         self.recipe = recipe
         self.collate = collate

@@ -55,10 +55,19 @@ def require_weights(job: TrainingJob, recipe: Recipe, learnt: Collection[str] = 
         )
 
 
-def loop_settings(job: TrainingJob, out: Path) -> LoopSettings:
-    """Returns how and where the job runs, with `out` as its folder."""
+def loop_settings(job: TrainingJob, out: Path, stage: str = "") -> LoopSettings:
+    """Returns how and where the job runs, or a stage of it.
+
+    Args:
+        job: The job.
+        out: The folder.
+        stage: The entry of the job's recipe that is the stage's; "" for the job itself.
+    """
     return LoopSettings(
         out=out,
+        stage=stage,
+        method=job.method,
+        options=job.options,
         seed=job.seed,
         manifest_digest=job.benchmark.manifest.info.digest,
         about={

@@ -8,6 +8,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic import ValidationError
+
+from fsbench.errors import RunError
 from fsbench.files import write_whole
 
 __all__ = ["Journal", "draw_curve", "read_journal"]
@@ -23,7 +27,7 @@ class Journal:
 
     def __init__(self, path: Path, steps: int) -> None:
         """Opens a journal and cuts it back to the first `steps` steps; what a kill left of a line goes, too."""
-        kept = [line for line in read_journal(path) if line["step"] < steps] if path.exists() else []
+        kept = [line for line in read_journal(path, steps) if line["step"] < steps] if path.exists() else []
         write_whole(path, "".join(map(_line, kept)))
         # Without a buffer each line is one write, so that no reader finds the half of one.
         self._stream = path.open("ab", buffering=0)
@@ -48,16 +52,38 @@ def _line(record: Mapping[str, Any]) -> str:
     return json.dumps(finite, allow_nan=False) + "\n"
 
 
-def read_journal(path: Path) -> list[dict[str, Any]]:
-    """Returns the lines of a journal as far as they are whole."""
-    records = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+class _Step(BaseModel):
+    """What is read of a line again; a null stands for a number that was not finite."""
+
+    step: int
+    epoch: int
+    losses: dict[str, float]
+    lr: float
+    seconds: float | None = None
+
+
+def read_journal(path: Path, steps: float = math.inf) -> list[dict[str, Any]]:
+    """Returns the lines of a journal; what a kill left of a last one is none.
+
+    Args:
+        path: The file.
+        steps: Read no further than the first so many steps are there.
+
+    Raises:
+        RunError: A line is damaged.
+    """
+    records: list[dict[str, Any]] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1], 1):
+        if (records and records[-1]["step"] + 1 >= steps) or not steps:
+            break
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-        if not line.endswith("\n"):
-            break
+            _Step.model_validate_json(line).losses["total"]
+        except (ValidationError, KeyError) as error:
+            raise RunError(
+                f"{path}, line {number}: is no record of a step. Delete the line and go on with --resume: the "
+                "weights do not depend on it."
+            ) from error
+        records.append(json.loads(line))
     return records
 
 

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from fsbench.errors import RunError
+from fsbench.files import content_digest
 from fsbench.files import write_whole
 from fsbench.progress import open_progress
 from fsbench.streams import named_stream
@@ -51,7 +52,7 @@ from fsbench_baselines.training.task import Task
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-__all__ = ["LoopSettings", "run_training"]
+__all__ = ["LoopSettings", "has_begun", "run_training"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -63,9 +64,12 @@ class LoopSettings:
     Attributes:
         out: Its folder, which all processes see. It gets `model/` (the checkpoint), `training.json`, `metrics.jsonl`
             and `curve.png`, and while it runs `state.pt`.
+        stage: The entry of a whole recipe that is the recipe here; "" if it is the whole.
+        method: The name of what is trained.
+        options: What it was made with, files by content.
         seed: Of dropout and whatever else the task draws; and for the record that of weights and episodes.
         manifest_digest: Of the splits.
-        about: What else makes this training what it is, such as method, fold and initial weights; goes into the record,
+        about: What else makes this training what it is, such as fold and initial weights; goes into the record,
             and a resume refuses another.
         resume: Go on with what is in `out`, if anything; without it a folder that holds a training is refused.
         workers: Processes that read episodes, for each training process; 0 reads them there.
@@ -79,6 +83,9 @@ class LoopSettings:
     out: Path
     seed: int
     manifest_digest: str
+    stage: str = ""
+    method: str | None = None
+    options: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
     about: Mapping[str, str | int | None] = field(default_factory=dict)
     resume: bool = False
     workers: int = 0
@@ -106,7 +113,33 @@ def run_training(task: Task, episodes: TrainingEpisodes, recipe: Recipe, setting
             finite.
     """
     accelerator = start_accelerator(settings.device, settings.precision, recipe)
-    identity = TrainingIdentity(
+    identity = _identity(task, recipe, settings, accelerator)
+    with held(settings.out) if accelerator.is_main_process else nullcontext():
+        if not _is_finished(settings, identity):
+            _Training(task, episodes, recipe, settings, identity, accelerator).run()
+        accelerator.wait_for_everyone()
+
+
+def has_begun(task: Task, recipe: Recipe, settings: LoopSettings) -> bool:
+    """Returns whether `run_training` goes on from something, so that what comes before has done its part.
+
+    Args:
+        task: As `run_training` takes it, with whatever weights.
+        recipe: As there.
+        settings: As there.
+
+    Raises:
+        RunError: The folder is not for this training.
+    """
+    accelerator = start_accelerator(settings.device, settings.precision, recipe)
+    return _require_own(settings, _identity(task, recipe, settings, accelerator))
+
+
+def _identity(task: Task, recipe: Recipe, settings: LoopSettings, accelerator: "Accelerator") -> TrainingIdentity:
+    return TrainingIdentity(
+        method=settings.method,
+        options=dict(settings.options),
+        model=dict(task.configuration),
         recipe=recipe.to_json(),
         seed=settings.seed,
         manifest_digest=settings.manifest_digest,
@@ -114,22 +147,37 @@ def run_training(task: Task, episodes: TrainingEpisodes, recipe: Recipe, setting
         precision=settings.precision,
         about=dict(settings.about),
     )
-    with held(settings.out) if accelerator.is_main_process else nullcontext():
-        if not _is_finished(settings, identity):
-            _Training(task, episodes, recipe, settings, identity, accelerator).run()
-        accelerator.wait_for_everyone()
+
+
+def _require_own(settings: LoopSettings, identity: TrainingIdentity) -> bool:
+    """Returns whether a folder holds this training. Raises RunError if it may not go on there."""
+    out, record, state = settings.out, settings.out / "training.json", settings.out / "state.pt"
+    if record.exists():
+        identity.require_same(read_record(record).identity, record)
+    elif state.exists():
+        read_state(state, identity, mapped=True)
+    elif (out / "model").exists():
+        raise RunError(f"{out}: holds a training already, without what it could go on from. Give another --out.")
+    has_any = record.exists() or state.exists()
+    if has_any and not settings.resume:
+        raise RunError(f"{out}: holds a training already. Go on with --resume, or give another --out.")
+    return has_any
 
 
 def _is_finished(settings: LoopSettings, identity: TrainingIdentity) -> bool:
     """Returns whether there is nothing to do. Raises RunError if the folder is not for this training."""
-    record, state = settings.out / "training.json", settings.out / "state.pt"
-    if not settings.resume:
-        if record.exists() or state.exists() or (settings.out / "model").exists():
-            raise RunError(f"{settings.out}: holds a training already. Go on with --resume, or give another --out.")
+    record, model, state = (settings.out / name for name in ("training.json", "model", "state.pt"))
+    if not _require_own(settings, identity) or not record.exists():
         return False
-    if record.exists():
-        identity.require_same(read_record(record).identity, record)
-    return record.exists()
+    if read_record(record).describes(model):
+        return True
+    if not state.exists():
+        raise RunError(
+            f"{model}: is not what the training left, and without {state.name} it cannot be written again. Bring it "
+            "back from a copy, or train anew with another --out."
+        )
+    _LOG.warning("%s: is not what the training left; it is written again from %s.", model, state.name)
+    return False
 
 
 class _Training:
@@ -229,6 +277,7 @@ class _Training:
         self.optimizer.step()
         # As in the released code, what is in no group keeps its gradients, and the next ones are added to them.
         self.optimizer.zero_grad()
+        self._require_finite()
         seconds = time.monotonic() - started
         return {
             "step": self.step,
@@ -251,7 +300,7 @@ class _Training:
         everywhere = self.accelerator.gather(values[None]).cpu()
         wrong = [process for process, row in enumerate(everywhere) if not row.isfinite().all()]
         if wrong:
-            self._stop("the loss", wrong)
+            self._stop("the loss is", wrong)
         return dict(zip(losses, everywhere.mean(0).tolist(), strict=True))
 
     def _clip(self) -> float:
@@ -260,15 +309,24 @@ class _Training:
         norm = float(self.accelerator.clip_grad_norm_(parameters, self.recipe.clip or float("inf")))
         # The scaler of fp16 finds its scale by such steps, and skips them.
         if self.accelerator.scaler is None and not norm < float("inf"):
-            self._stop("the gradient", range(self.course.processes))
+            self._stop("the gradient is", range(self.course.processes))
         return norm
+
+    def _require_finite(self) -> None:
+        """Raises RunError if the step left weights that are not finite, before anything is saved."""
+        changed: list[Tensor] = [parameter for parameter in self.task.model.parameters() if parameter.requires_grad]
+        changed += [buffer for buffer in self.task.model.buffers() if buffer.is_floating_point()]
+        if not torch.stack([tensor.detach().isfinite().all() for tensor in changed]).all():
+            self._stop("the weights are", range(self.course.processes))
 
     def _stop(self, what: str, processes: Iterable[int]) -> None:
         keys = [key for process in processes for key in self.course.share(self.step, process)]
         specs = "; ".join(str(self.episodes.sampler.spec(*key)) for key in keys)
+        key = f"{self.settings.stage}.lr" if self.settings.stage else "lr"
         raise RunError(
-            f"{self.settings.out}: at step {self.step} {what} is not finite, with {specs}. What was reached before "
-            "is kept in state.pt, if an epoch or some minutes were over; a smaller lr or clip in the recipe may help."
+            f"{self.settings.out}: at step {self.step} {what} not finite, with {specs}. The same command with --resume "
+            f"would come to the same step: look at these episodes, or train anew with another --out and a smaller "
+            f"learning rate, such as --set {key}={self.recipe.lr / 10:g}."
         )
 
     def _write_state(self) -> None:
@@ -290,6 +348,7 @@ class _Training:
             packages=package_versions(),
             steps=self.course.steps,
             episodes=self.course.steps * self.course.batch * self.course.processes,
-            seconds=sum(line["seconds"] for line in read_journal(journal)),
+            seconds=sum(line["seconds"] or 0.0 for line in read_journal(journal)),
+            checkpoint_sha256=content_digest(self.settings.out / "model"),
         )
         write_whole(self.settings.out / "training.json", record.model_dump_json(indent=2) + "\n")

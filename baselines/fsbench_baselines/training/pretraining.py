@@ -28,6 +28,7 @@ from fsbench_baselines.training.job import job_episodes
 from fsbench_baselines.training.job import loop_settings
 from fsbench_baselines.training.loop import run_training
 from fsbench_baselines.training.recipe import Recipe
+from fsbench_baselines.training.state import read_learnt
 
 __all__ = ["OFF", "BackboneTask", "class_loss", "load_backbone", "pretrain_backbone"]
 
@@ -94,6 +95,7 @@ class BackboneTask:
         with torch.random.fork_rng(devices=()):
             torch.manual_seed(seed)
             self.model = _Classifier(build_backbone(backbone), len(class_ids))
+        self.configuration = {"backbone": backbone, "classes": sorted(class_ids)}
         self.collate = _Collate({class_id: index for index, class_id in enumerate(sorted(class_ids))})
 
     def count(self, batch: _Batch) -> float:
@@ -134,13 +136,13 @@ def pretrain_backbone(job: TrainingJob, recipe: Recipe, name: str) -> Path:
     """
     folder = job.out / "backbone"
     task = BackboneTask(name, list(base_classes(job)), job.seed)
-    run_training(task, job_episodes(job, recipe), recipe, loop_settings(job, folder))
+    run_training(task, job_episodes(job, recipe), recipe, loop_settings(job, folder, "pretraining"))
     return folder / "model"
 
 
 def load_backbone(folder: Path, body: nn.Module) -> None:
     """Puts the weights that `BackboneTask.save` wrote into a backbone."""
-    body.load_state_dict(safetensors.torch.load_file(folder / _FILE))
+    body.load_state_dict(read_learnt(folder / _FILE))
 
 
 def class_loss(scores: Tensor, classes: Tensor, stride: int) -> Tensor:

@@ -7,13 +7,18 @@ from contextlib import contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
+from typing import IO
 
+import safetensors
+import safetensors.torch
 import torch
+from pydantic import Field
 from pydantic import ValidationError
 from torch import nn
 from torch import Tensor
 
 from fsbench.errors import RunError
+from fsbench.files import content_digest
 from fsbench.files import locked
 from fsbench.files import whole_folder
 from fsbench.files import write_whole
@@ -27,6 +32,7 @@ __all__ = [
     "held",
     "load_weights",
     "package_versions",
+    "read_learnt",
     "read_record",
     "read_state",
     "save_model",
@@ -41,6 +47,9 @@ class TrainingIdentity(Record):
     """What makes two trainings the same. None goes on with the state of another.
 
     Attributes:
+        method: The name of what is trained.
+        options: What it was made with, files by content.
+        model: What its model is built from, as JSON has it.
         recipe: The recipe, as JSON has it.
         seed: Of weights, episodes, augmentation and dropout.
         manifest_digest: Of the splits.
@@ -49,6 +58,10 @@ class TrainingIdentity(Record):
         about: What else there is to say, such as method and fold.
     """
 
+    # Trainings of version 0.1 recorded none of these three, and so are other trainings.
+    method: str | None = None
+    options: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+    model: dict[str, Any] = Field(default_factory=dict)  # Any: JSON
     recipe: dict[str, Any]  # Any: JSON
     seed: int
     manifest_digest: str
@@ -87,6 +100,7 @@ class TrainingRecord(Record):
         steps: All steps.
         episodes: All episodes, each as often as it was seen.
         seconds: All steps together.
+        checkpoint_sha256: Of the checkpoint's folder; None where version 0.1 wrote the record.
     """
 
     schema_version: int = _VERSION
@@ -95,6 +109,13 @@ class TrainingRecord(Record):
     steps: int
     episodes: int
     seconds: float
+    checkpoint_sha256: str | None = None
+
+    def describes(self, model: Path) -> bool:
+        """Returns whether a checkpoint is there as it was written."""
+        if self.checkpoint_sha256 is None:
+            return model.is_dir() and any(model.iterdir())
+        return model.is_dir() and content_digest(model) == self.checkpoint_sha256
 
 
 def package_versions() -> dict[str, str]:
@@ -119,17 +140,31 @@ def write_state(path: Path, identity: TrainingIdentity, content: Mapping[str, An
         content: Tensors, numbers and strings in dictionaries and lists.
     """
     state = {"version": _VERSION, "identity": identity.model_dump_json(), **content}
-    write_whole(path, lambda stream: torch.save(state, stream))
+
+    def save(stream: IO[bytes]) -> None:
+        try:
+            torch.save(state, stream)
+        except RuntimeError as error:  # torch hides behind it what a full disk said
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
+
+    write_whole(path, save)
 
 
-def read_state(path: Path, identity: TrainingIdentity) -> dict[str, Any]:
+def read_state(path: Path, identity: TrainingIdentity, *, mapped: bool = False) -> dict[str, Any]:
     """Reads a state on the CPU, without running any code that may be in it.
+
+    Args:
+        path: The file.
+        identity: Whose state it has to be.
+        mapped: Read no tensors before they are used; for as long as the file is not replaced.
 
     Raises:
         RunError: It cannot be read, or is of another training.
     """
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
         found = TrainingIdentity.model_validate_json(state["identity"])
     except Exception as error:  # which kinds a damaged file raises is not documented
         raise RunError(
@@ -147,6 +182,17 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], where: Path) -
     except RuntimeError as error:
         problem = " ".join(str(error).split())[:300]
         raise RunError(f"{where}: is the state of another model ({problem}). Give another --out.") from error
+
+
+def read_learnt(path: Path) -> dict[str, Tensor]:
+    """Returns the tensors that a stage left. Raises RunError if they are gone or damaged."""
+    try:
+        return safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise RunError(
+            f"{path}: what was learnt before cannot be read ({error}). Bring it back from a copy, or train anew with "
+            "another --out."
+        ) from error
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What a method gives to the training loop."""
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,10 @@ class Task(Protocol):
     @property
     def model(self) -> nn.Module:
         """Returns the model."""
+
+    @property
+    def configuration(self) -> Mapping[str, Any]:  # Any: JSON
+        """Returns what the model is built from; a training goes on with the same alone."""
 
     @property
     def collate(self) -> Callable[[Sequence[TrainingEpisode]], Any]:  # Any: a batch is the task's own business

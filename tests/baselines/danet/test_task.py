@@ -171,7 +171,7 @@ def test_a_second_training_goes_on_from_the_first(place, tmp_path):
 def test_recipes_are_the_method_s_own_and_initial_weights_must_fit(place, tmp_path):
     with pytest.raises(RunError, match=r"no recipe 'corrected'.*released"):
         train(place, tmp_path / "a", recipe="corrected")
-    (tmp_path / "mine.yaml").write_text("epochs: 1\nmodel: {nonsense: 1}\n")
+    (tmp_path / "mine.yaml").write_text("epochs: 1\nfrozen: []\nmodel: {nonsense: 1}\n")
     with pytest.raises(RunError, match="nonsense"):
         train(place, tmp_path / "b", recipe=str(tmp_path / "mine.yaml"))
     save_checkpoint(tmp_path / "wide", small_model(width=16))

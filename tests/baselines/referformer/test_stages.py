@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -171,3 +172,47 @@ def test_an_interrupted_training_says_how_to_go_on(place, tmp_path, monkeypatch)
     result = CliRunner().invoke(main, [*line, "--splits", str(place / "splits"), "--out", str(tmp_path)])
     assert result.exit_code == 130
     assert "Run the same command again with --resume to go on" in result.stderr
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_another_method_or_model_is_another_training(place, tmp_path, resume):
+    settings = {"recipe": "shapes-meta", "overrides": TINY}
+    train(place, "cma-add", tmp_path, **settings)
+    with pytest.raises(RunError, match=r"method: cma-add, now cma-self; model\.affinity: add, now self\)"):
+        train(place, "cma-self", tmp_path, resume=resume, **settings)
+    with pytest.raises(RunError, match=r"\(options\.dab: None, now True\)"):
+        train(place, "cma-add", tmp_path, resume=resume, options={"dab": "true"}, **settings)
+    (tmp_path / "words").mkdir()
+    for text in ("one", "two"):
+        (tmp_path / "words" / "text").write_text(text)
+        with pytest.raises(RunError, match=r"options\.tokenizer: roberta-base, now [0-9a-f]{64}\)"):
+            train(place, "cma-add", tmp_path, resume=resume, options={"tokenizer": str(tmp_path / "words")}, **settings)
+
+
+def test_stages_serve_their_own_training_alone_and_are_mended_from_their_states(place, tmp_path):
+    out, settings = tmp_path / "out", {"overrides": {**TINY, "pretraining": STAGE, "naming": STAGE}, "resume": True}
+    whole = (place / "start" / "model" / "model.safetensors").read_bytes()
+    shutil.copytree(place / "start", out)
+    for name in ("training.json", "state.pt"):
+        (out / name).unlink()
+    shutil.rmtree(out / "model")
+    with pytest.raises(RunError, match=r"backbone/training\.json: is of another training \(method: referformer, now"):
+        train(place, "cma", out, **settings)
+    shutil.rmtree(out / "backbone" / "model")
+    (out / "naming" / "model" / "named.safetensors").write_bytes(b"cut")
+    train(place, "referformer", out, **settings)
+    assert (out / "model" / "model.safetensors").read_bytes() == whole
+    for path in (place / "start" / "model" / "tokenizer").iterdir():
+        assert (out / "model" / "tokenizer" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_training_that_has_begun_needs_its_stages_no_more(place, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(place / "start", out)
+    for name in ("backbone", "naming", "model"):
+        shutil.rmtree(out / name)
+    train(place, "referformer", out, overrides={**TINY, "pretraining": STAGE, "naming": STAGE}, resume=True)
+    assert (out / "model" / "model.safetensors").read_bytes() == (
+        place / "start" / "model" / "model.safetensors"
+    ).read_bytes()
+    assert not (out / "backbone").exists()

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from fsbench.errors import RunError
 from fsbench_baselines.training.journal import draw_curve
 from fsbench_baselines.training.journal import Journal
 from fsbench_baselines.training.journal import read_journal
@@ -34,8 +35,21 @@ def test_a_journal_goes_on_from_a_position(end: str, steps: int, tmp_path: Path)
     path.write_text("".join(json.dumps(_record(step)) + "\n" for step in range(5)) + end)
     with Journal(path, steps) as journal:
         journal.add(_record(steps))
-    kept = min(steps, 6 if end == '{"step": 5}' else 5)
-    assert _steps(path) == [*range(kept), steps]
+    assert _steps(path) == [*range(min(steps, 5)), steps]
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "5", "[]", "{}", '{"step": 2', '{"step": 2, "epoch": 0, "losses": {}, "lr": 0}']
+)
+def test_a_damaged_line_is_an_error_that_names_it_where_it_is_needed(damage: str, tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    lines = [damage if step == 2 else json.dumps(_record(step)) for step in range(5)]
+    path.write_text("".join(line + "\n" for line in lines))
+    with pytest.raises(RunError, match=r"metrics\.jsonl, line 3: is no record of a step"):
+        Journal(path, 4)
+    with Journal(path, 2) as journal:  # what comes after the state is written anew
+        journal.add(_record(2))
+    assert _steps(path) == [0, 1, 2]
 
 
 def test_a_number_that_is_not_finite_is_null(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 import ctypes
+import errno
+import io
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +15,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import nn
 from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from fsbench.errors import PluginError
 from fsbench.errors import RunError
@@ -159,8 +163,9 @@ def test_a_folder_that_holds_a_training_is_refused_without_resume(tmp_path: Path
         with pytest.raises(RunError, match=r"holds a training already\. Go on with --resume, or give another --out"):
             train(tmp_path)
         (tmp_path / left).unlink()
-    with pytest.raises(RunError, match="holds a training already"):
-        train(tmp_path)
+    for resume in (False, True):  # a checkpoint of unknown origin is not replaced
+        with pytest.raises(RunError, match=r"holds a training already, without .*another --out"):
+            train(tmp_path, resume=resume)
 
 
 def test_a_finished_training_is_left_as_it_is(tmp_path: Path) -> None:
@@ -170,6 +175,77 @@ def test_a_finished_training_is_left_as_it_is(tmp_path: Path) -> None:
     train(tmp_path, task=task, resume=True, workers=1)
     assert {path: path.stat().st_mtime_ns for path in times} == times
     assert task.epochs == 0
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda model: shutil.rmtree(model),
+        lambda model: (model / "weights.pt").unlink(),
+        lambda model: _cut(model / "weights.pt"),
+        lambda model: (model / "more").write_text("more"),
+    ],
+)
+def test_a_finished_checkpoint_that_is_gone_or_changed_is_written_again_or_refused(damage: Any, tmp_path: Path) -> None:
+    weights = train(tmp_path)
+    content = (tmp_path / "model" / "weights.pt").read_bytes()
+    damage(tmp_path / "model")
+    task = ToyTask()
+    again = train(tmp_path, task=task, resume=True)
+    assert task.epochs == 0
+    assert all(torch.equal(weights[name], again[name]) for name in weights)
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["weights.pt"]
+    assert (tmp_path / "model" / "weights.pt").read_bytes() == content
+    damage(tmp_path / "model")
+    (tmp_path / "state.pt").unlink()
+    with pytest.raises(RunError, match=r"model: is not what the training left, and without state\.pt"):
+        train(tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("step", [2, 3, 11])
+def test_a_step_that_leaves_weights_that_are_not_finite_is_never_saved(step: int, tmp_path: Path) -> None:
+    task, steps = ToyTask(), []
+
+    def spoil(*_: object) -> None:
+        steps.append(1)
+        if len(steps) == step + 1:
+            task.model.head.weight.data[0, 0] = torch.nan
+
+    hook = register_optimizer_step_post_hook(spoil)
+    try:
+        with pytest.raises(RunError, match=rf"at step {step} the weights are not finite.*--set lr=0\.001"):
+            train(tmp_path, task=task, state_every=0)
+    finally:
+        hook.remove()
+    assert not (tmp_path / "model").exists()
+    state = torch.load(tmp_path / "state.pt")
+    assert state["step"] == step
+    assert all(tensor.isfinite().all() for tensor in state["model"].values())
+
+
+def test_advice_for_a_stage_names_its_own_learning_rate(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"another --out and .*--set pretraining\.lr=0\.001"):
+        train(tmp_path, episodes=ToyEpisodes(8, broken=[(0, 1)]), stage="pretraining")
+
+
+@pytest.mark.parametrize("writes", [0, 3, 6])
+def test_a_full_disk_is_an_error_of_the_system(writes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Filling(io.BytesIO):
+        left = writes
+
+        def write(self, content: Any) -> int:
+            self.left -= 1
+            if self.left < 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(content)
+
+    monkeypatch.setattr("fsbench_baselines.training.state.write_whole", lambda path, content: content(Filling()))
+    with pytest.raises(OSError, match="No space left on device"):
+        train(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -195,14 +271,20 @@ def test_a_training_killed_at_its_very_end_is_finished(lost: list[str], tmp_path
 
 
 @pytest.mark.parametrize("finished", [False, True])
-def test_a_resume_refuses_another_training_by_name(finished: bool, tmp_path: Path) -> None:
-    train(tmp_path, about={"fold": 1})
+@pytest.mark.parametrize("resume", [False, True])
+def test_another_training_is_refused_by_name(resume: bool, finished: bool, tmp_path: Path) -> None:
+    train(tmp_path, about={"fold": 1}, method="one", options={"size": 3, "words": "ab"})
     if not finished:
         (tmp_path / "training.json").unlink()
     recipe = toy_recipe(lr=0.02, augmentation=replace(toy_recipe().augmentation, flip=0.5), rates={})
+    other = {"seed": 4, "manifest_digest": "d1", "about": {"fold": 2}, "method": "other", "options": {"size": 4}}
     with pytest.raises(RunError) as caught:
-        train(tmp_path, recipe, resume=True, seed=4, manifest_digest="d1", about={"fold": 2})
+        train(tmp_path, recipe, ToyTask(dropout=0.25), resume=resume, **other)
     for change in (
+        "method: one, now other",
+        "options.size: 3, now 4",
+        "options.words: ab, now None",
+        "model.dropout: 0.5, now 0.25",
         "recipe.lr: 0.01, now 0.02",
         "recipe.augmentation.flip: 0.0, now 0.5",
         "recipe.rates.backbone.0: 0.005, now None",

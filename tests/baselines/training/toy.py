@@ -117,6 +117,7 @@ class ToyTask:
 
     def __init__(self, dropout: float = 0.5, pause: float = 0.0) -> None:
         self.model = ToyModel(dropout)
+        self.configuration = {"dropout": dropout}
         self.collate = collate
         self.pause = pause
         self.epochs = 0
