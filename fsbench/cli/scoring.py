@@ -163,7 +163,7 @@ def validate(predictions: Path, as_json: bool, **asked: Any) -> None:
     else:
         click.echo("\n".join([*([] if problems else [f"{predictions}: no problems"]), *filter(None, [str(problems)])]))
     if problems:
-        raise SubmissionError(f"{predictions}: {len(problems)} problems.")
+        raise SubmissionError(f"{predictions}: {len(problems)} problem{'s' * (len(problems) > 1)}.")
 
 
 @click.command()

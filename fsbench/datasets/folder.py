@@ -82,7 +82,7 @@ class FolderDataset:
     def frame_size(self, video_id: str) -> tuple[int, int] | None:
         """Returns (height, width) of a video's first label map, or None if it has none on disk."""
         folder = self.root / self._layout.annotations / _safe(video_id)
-        path = min(folder.glob("*.png"), default=None)
+        path = min((path for ending in _endings([".png"]) for path in folder.glob(f"*{ending}")), default=None)
         return None if path is None else read_label_map_size(path)
 
     def fingerprint(self, video_id: str, names: Sequence[str]) -> str:
@@ -122,12 +122,10 @@ class FolderDataset:
         return next((folder for folder in folders if folder.is_dir()), folders[0])
 
     def _frame_path(self, video_id: str, name: str) -> Path:
-        stem = self._image_folder / _safe(video_id) / _safe(name)
-        paths = [stem.with_name(stem.name + suffix) for suffix in self._layout.suffixes]
-        return next((path for path in paths if path.is_file()), paths[0])
+        return _existing(self._image_folder / _safe(video_id), _safe(name), self._layout.suffixes)
 
     def _mask_path(self, video_id: str, name: str) -> Path:
-        return self.root / self._layout.annotations / _safe(video_id) / f"{_safe(name)}.png"
+        return _existing(self.root / self._layout.annotations / _safe(video_id), _safe(name), [".png"])
 
 
 def _by_id(items: dict[str, _Item]) -> list[tuple[str, _Item]]:
@@ -135,6 +133,19 @@ def _by_id(items: dict[str, _Item]) -> list[tuple[str, _Item]]:
     if len(items) < 2:
         return list(items.items())
     return sorted(items.items(), key=lambda item: (len(item[0]), item[0]) if item[0].isdigit() else (1 << 30, item[0]))
+
+
+def _existing(folder: Path, name: str, suffixes: Sequence[str]) -> Path:
+    """Returns the path of a file by its name and how it may end; that of the first ending if there is none."""
+    paths = (folder / f"{name}{ending}" for ending in _endings(suffixes))
+    return next((path for path in paths if path.is_file()), folder / f"{name}{suffixes[0]}")
+
+
+def _endings(suffixes: Sequence[str]) -> Iterator[str]:
+    """Yields endings, and then their other spellings: '.jpeg' for '.jpg', and capitals."""
+    yield from suffixes
+    spelt = [*suffixes, *([".jpeg"] if ".jpg" in suffixes else [])]
+    yield from (ending for ending in (*spelt[len(suffixes) :], *map(str.upper, spelt)) if ending not in suffixes)
 
 
 @contextmanager

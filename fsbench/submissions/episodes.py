@@ -5,19 +5,18 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from fsbench.datasets.reading import LabelCheck
-from fsbench.errors import ManifestError
 from fsbench.errors import RunError
 from fsbench.protocol import Protocol
 from fsbench.scores.aggregation import fold_scores
 from fsbench.scores.results import mean_score
 from fsbench.scores.results import Score
 from fsbench.splits.benchmark import Benchmark
+from fsbench.submissions.asked import asked_episodes
 from fsbench.submissions.inventory import sequence_name
 from fsbench.submissions.problems import Problem
 from fsbench.submissions.reference import EpisodeTruth
@@ -59,34 +58,19 @@ class EpisodeReference:
         """
         self.manifest = manifest = benchmark.manifest
         self._dataset = benchmark.dataset
-        self.notes: list[str] = []
-        for what, asked, known in (("fold", folds, benchmark.folds), ("draw", draws, benchmark.draws)):
-            if unknown := sorted(set(asked) - set(known)):
-                listed = ", ".join(map(str, known))
-                raise ManifestError(f"{manifest.path}: there is no {what} {unknown[0]}; its {what}s are {listed}.")
-        episodes = [_Episode(**{name: row[name] for name in _Episode._fields}) for row in manifest.rows("episodes")]
-        has_draws = any(key.draw is not None for key in predicted) or not predicted
-        chosen_folds = folds or _folds_of(predicted, episodes) or benchmark.folds
-        episodes = [episode for episode in episodes if episode.fold in chosen_folds]
-        chosen_draws = draws or _draws_of(predicted, episodes) or benchmark.draws
-        episodes = [episode for episode in episodes if episode.draw in chosen_draws]
-        self._tell("fold", folds, chosen_folds, benchmark.folds)
-        self._tell("draw", draws, chosen_draws, benchmark.draws)
-        if not has_draws and len(chosen_draws) > 1:
-            self.notes.append("The predictions have no draw-<d> level: the same masks count for every support draw.")
-        if not episodes:
-            raise ManifestError(f"{manifest.path}: nothing is asked in folds {chosen_folds} and draws {chosen_draws}.")
+        asked = asked_episodes(benchmark, folds, draws, predicted)
+        self.notes, self._draws = asked.notes, asked.draws
+        episodes = asked.episodes
         known_videos = {episode.video_id for episode in episodes}
         chosen = known_videos if videos is None else videos.among(known_videos, {key.video for key in predicted})
         self.signature = signed_subset(chosen, known_videos)
         self.left_out = known_videos - chosen
-        self._draws = chosen_draws
         self._supports = _support_videos(benchmark)
         self._object_ids: dict[tuple[str, str], list[int]] = {}
         self.episode_of: dict[SequenceKey, list[str]] = {}
         self._annotated = manifest.annotated()
         for episode in (episode for episode in episodes if episode.video_id in chosen):
-            key = SequenceKey(episode.draw if has_draws else None, episode.video_id, episode.expression_id)
+            key = SequenceKey(episode.draw if asked.tells_draws else None, episode.video_id, episode.expression_id)
             self.episode_of.setdefault(key, []).append(episode.episode_id)
             self._object_ids[episode.video_id, episode.expression_id] = episode.object_ids
         frames_of = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
@@ -97,16 +81,6 @@ class EpisodeReference:
             VideoTask(video, frames_of[video], tuple(sorted(keys, key=_none_first)))
             for video, keys in sorted(by_video.items())
         )
-
-    def _tell(self, what: str, asked: Sequence[int], chosen: Sequence[int], known: Sequence[int]) -> None:
-        """Notes that the predictions are of some folds or draws alone, where the user did not say which."""
-        if not asked and len(chosen) < len(known):
-            listed = ", ".join(map(str, chosen))
-            option = {"fold": "--fold", "draw": "--draws"}[what]
-            self.notes.append(
-                f"Of {what} {listed} alone, as the predictions are; the benchmark has {len(known)} {what}s. "
-                f"{option} asks for others."
-            )
 
     def truth(self, task: VideoTask) -> Iterator[Mapping[str | None, TrueMask]]:
         """Yields for each frame the truth by expression, as 0 and 1."""
@@ -132,36 +106,6 @@ class EpisodeReference:
         listed = ", ".join(map(str, draws))
         what = f"the video belongs to the support set of draw {listed}, so nobody asks for it there"
         return Problem("extra-sentence", sequence_name(key), what, SUPPORT_REMEDY)
-
-
-class _Episode(NamedTuple):
-    """A row of the manifest's table of episodes."""
-
-    episode_id: str
-    fold: int
-    draw: int
-    video_id: str
-    expression_id: str
-    object_ids: list[int]
-
-
-def _folds_of(predicted: Collection[SequenceKey], episodes: Sequence[_Episode]) -> tuple[int, ...]:
-    """Returns the folds that ask for anything that was predicted."""
-    answered = {(key.video, key.expression) for key in predicted}
-    return tuple(sorted({e.fold for e in episodes if (e.video_id, e.expression_id) in answered}))
-
-
-def _draws_of(predicted: Collection[SequenceKey], episodes: Sequence[_Episode]) -> tuple[int, ...]:
-    """Returns the draws that predictions are of: those that they name, or else those that ask for just these masks."""
-    by_draw: dict[int, set[tuple[str, str | None]]] = {}
-    for episode in episodes:
-        by_draw.setdefault(episode.draw, set()).add((episode.video_id, episode.expression_id))
-    named = {key.draw for key in predicted if key.draw is not None}
-    if not named:
-        # A video that supports one draw is asked for in others, so the masks of a draw are not those of all.
-        answered = {(key.video, key.expression) for key in predicted}
-        return tuple(sorted(draw for draw, asked in by_draw.items() if asked == answered))
-    return tuple(sorted(named & by_draw.keys()))
 
 
 def _support_videos(benchmark: Benchmark) -> set[tuple[int | None, str]]:

@@ -54,6 +54,19 @@ def test_sail_vos_is_read_with_either_image_folder(tmp_path, images, suffix):
     assert dataset.missing_files("dog-0", "00000") == []
 
 
+@pytest.mark.parametrize("ending", [".jpeg", ".JPG", ".JPEG", ".png", ".PNG"])
+def test_endings_may_be_spelt_otherwise(tiny, ending):
+    frame, labels = tiny / "train/JPEGImages/dog-0/00000.jpg", tiny / "train/Annotations/dog-0/00000.png"
+    expected = open_dataset("mini-ref-youtube-vos", tiny).label_map("dog-0", "00000")
+    frame.rename(frame.with_suffix(ending))
+    labels.rename(labels.with_suffix(".PNG"))
+    dataset = open_dataset("mini-ref-youtube-vos", tiny)
+    assert dataset.frame("dog-0", "00000").shape == (*expected.shape, 3)
+    assert np.array_equal(dataset.label_map("dog-0", "00000"), expected)
+    assert not dataset.missing_files("dog-0", "00000")
+    assert dataset.frame_size("dog-0") == expected.shape
+
+
 def test_opening_reads_no_frame(tmp_path):
     root = write_dataset(tmp_path, {"dog": 2}, with_frames=False)
     dataset = open_dataset("mini-ref-youtube-vos", root)
