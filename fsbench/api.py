@@ -119,6 +119,7 @@ def build_splits(
     from fsbench.splits.benchmark import Benchmark
     from fsbench.splits.build import build_manifest
     from fsbench.splits.build import BuildOptions
+    from fsbench.splits.manifest import manifest_folder
     from fsbench.splits.manifest import mark_superseded
     from fsbench.splits.manifest import read_manifest
     from fsbench.splits.manifest import write_manifest
@@ -127,8 +128,8 @@ def build_splits(
     info, rows = build_manifest(opened, options or BuildOptions())
     write_manifest(Path(out), info, rows, overwrite=overwrite)
     if supersedes:
-        mark_superseded(Path(out) / info.dataset / supersedes, info.version)
-    return Benchmark(opened, read_manifest(Path(out) / info.dataset / info.version))
+        mark_superseded(manifest_folder(Path(out), info.dataset, supersedes), info.version)
+    return Benchmark(opened, read_manifest(manifest_folder(Path(out), info.dataset, info.version)))
 
 
 def evaluate(

@@ -30,6 +30,7 @@ __all__ = [
     "content_digest",
     "for_fold",
     "locked",
+    "named_errors",
     "path_part",
     "scratch_folder",
     "whole_folder",
@@ -72,7 +73,7 @@ def write_whole(path: Path, content: bytes | str | Callable[[IO[bytes]], object]
         path: The file; its folder is made if it is not there.
         content: Bytes, text (written as UTF-8), or a function that writes to a binary stream.
     """
-    with _named_errors(path):
+    with named_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _clear_once(path.parent)
         stream, temporary = _claimed_file(path.parent, path.name)
@@ -215,20 +216,26 @@ def _holds(stream: IO[bytes], path: Path) -> bool:
 
 
 @contextmanager
-def _named_errors(path: Path) -> Iterator[None]:
+def named_errors(path: Path) -> Iterator[None]:
     """Lets an OSError name the file that was to be written: a full disk names none, others the temporary one."""
     try:
         yield
     except OSError as error:
-        error.filename, error.filename2 = str(path), None
+        if error.errno:  # a library's own has no place for a name
+            error.filename = str(path)
+            del error.filename2
         raise
 
 
 def write_files(folder: Path, files: Iterable[tuple[str, bytes | str]]) -> None:
-    """Writes files below a folder, given each one's path from there with "/", and its bytes or its text (UTF-8)."""
+    """Writes files below a folder, given each one's path from there with "/", and its bytes or its text (UTF-8).
+
+    Raises:
+        DataError: A path leads out of the folder.
+    """
     for name, content in files:
-        path = folder / name
-        with _named_errors(path):
+        path = folder.joinpath(*(path_part(part, "file") for part in name.split("/")))
+        with named_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from PIL import UnidentifiedImageError
 
 from fsbench.datasets.metadata import read_bytes
 from fsbench.datasets.metadata import read_objects
@@ -23,11 +24,15 @@ from fsbench.datasets.records import Video
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.datasets.spec import Layout
 from fsbench.errors import DataError
+from fsbench.errors import FsbenchError
+from fsbench.files import path_part
+from fsbench.masks.labels import MAX_PIXELS
 from fsbench.masks.labels import read_label_map
 from fsbench.masks.labels import read_label_map_size
 
 __all__ = ["FolderDataset"]
 
+_FORMATS = ("JPEG", "PNG", "BMP")  # Pillow knows more, some of which run another program
 _Item = TypeVar("_Item")
 _Records = tuple[list[Video], list[ObjectTrack], list[Expression]]
 
@@ -81,7 +86,7 @@ class FolderDataset:
 
     def frame_size(self, video_id: str) -> tuple[int, int] | None:
         """Returns (height, width) of a video's first label map, or None if it has none on disk."""
-        folder = self.root / self._layout.annotations / _safe(video_id)
+        folder = self.root / self._layout.annotations / path_part(video_id, "video")
         path = min((path for ending in _endings([".png"]) for path in folder.glob(f"*{ending}")), default=None)
         return None if path is None else read_label_map_size(path)
 
@@ -122,10 +127,14 @@ class FolderDataset:
         return next((folder for folder in folders if folder.is_dir()), folders[0])
 
     def _frame_path(self, video_id: str, name: str) -> Path:
-        return _existing(self._image_folder / _safe(video_id), _safe(name), self._layout.suffixes)
+        return _existing(
+            self._image_folder / path_part(video_id, "video"), path_part(name, "frame"), self._layout.suffixes
+        )
 
     def _mask_path(self, video_id: str, name: str) -> Path:
-        return _existing(self.root / self._layout.annotations / _safe(video_id), _safe(name), [".png"])
+        return _existing(
+            self.root / self._layout.annotations / path_part(video_id, "video"), path_part(name, "frame"), [".png"]
+        )
 
 
 def _by_id(items: dict[str, _Item]) -> list[tuple[str, _Item]]:
@@ -151,16 +160,22 @@ def _endings(suffixes: Sequence[str]) -> Iterator[str]:
 @contextmanager
 def _open_image(path: Path) -> Iterator[Image.Image]:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DataError(
+                    f"{path}: {image.width} x {image.height} pixels are declared, more than the {MAX_PIXELS} that a "
+                    "frame may have. Write it in the size of the video."
+                )
             yield image
     except FileNotFoundError as error:
         raise DataError(f"{path}: missing. Fetch the dataset's frames, or check --data-root.") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"{path}: cannot be decoded as {', '.join(_FORMATS)}. Fetch it again, or convert it."
+        ) from error
+    except FsbenchError:
+        raise
+    except Exception as error:  # Pillow lets through whatever its decoders meet in a damaged file
+        if isinstance(error, OSError) and error.strerror:
+            raise DataError(f"{path}: cannot be read ({error.strerror}). Check who may, and --data-root.") from error
         raise DataError(f"{path}: cannot be decoded ({error}). The file is damaged; fetch it again.") from error
-
-
-def _safe(name: str) -> str:
-    """Returns the name if it stays in its folder: ids come from files, and a file may lie."""
-    if not name or name in {".", ".."} or "/" in name or "\\" in name or "\0" in name:
-        raise DataError(f"{name!r} cannot be a video or frame name: it would leave the dataset's folder.")
-    return name

@@ -13,6 +13,7 @@ from filelock import Timeout
 from pydantic import ValidationError
 
 from fsbench.errors import RunError
+from fsbench.files import path_part
 from fsbench.files import write_whole
 from fsbench.leaderboard.details import clear_details
 from fsbench.leaderboard.details import read_details
@@ -43,14 +44,10 @@ def entry_path(folder: Path, entry: Entry) -> Path:
     protocol = entry.protocol.split("|", 1)[0]
     parts = {"method": entry.method.name, "variant": entry.variant, "protocol": protocol}
     for what, name in {"dataset": entry.dataset, **parts}.items():
-        if what == "variant" and not name:
-            continue
-        if Path(name).name != name or "\\" in name or name.startswith(".") or not name.isprintable() or not name:
-            raise RunError(
-                f"The {what} {name!r} cannot be part of a file name on the leaderboard. Give it another name."
-            )
+        if name or what != "variant":
+            path_part(name, what, RunError)
     stem = ".".join(name for name in parts.values() if name not in ("", "standard"))
-    return folder / entry.dataset / f"{stem}.json"
+    return folder / entry.dataset / f"{path_part(stem, 'entry', RunError)}.json"
 
 
 def write_entry(folder: Path, entry: Entry, *, overwrite: bool = False) -> Path:

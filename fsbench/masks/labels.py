@@ -41,7 +41,7 @@ __all__ = [
 LabelMap = npt.NDArray[np.uint8 | np.uint16]
 
 MAX_PIXELS = 2**26
-"""Label maps of more pixels are refused: eight times the area of a 4K frame."""
+"""Label maps and frames of more pixels are refused: eight times the area of a 4K frame."""
 
 HEADER_BYTES = 33
 """The size is in this many first bytes of a file: signature and chunk IHDR."""

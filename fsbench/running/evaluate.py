@@ -10,6 +10,7 @@ from pathlib import Path
 from fsbench.errors import DataError
 from fsbench.errors import RunError
 from fsbench.files import for_fold
+from fsbench.files import path_part
 from fsbench.methods.contract import Method
 from fsbench.methods.registry import find_method
 from fsbench.methods.registry import MethodFactory
@@ -78,7 +79,7 @@ def evaluate_method(request: Request, run: RunOptions) -> Run:
         raise RunError(f"The variant {request.variant!r} becomes part of file names: use letters, digits, - and _.")
     benchmark = request.benchmark
     draws = benchmark.draws if request.draws is None else tuple(sorted(set(request.draws)))
-    out = request.out or Path("runs") / benchmark.name / _folder_name(method.info.name, request)
+    out = request.out or _default_folder(method.info.name, request)
     classes = _classes(request)
     folds = list(classes)
     options = {fold: method.pin(method.resolve(_given(request, method, fold))) for fold in folds}
@@ -92,10 +93,12 @@ def evaluate_method(request: Request, run: RunOptions) -> Run:
     return Run(results)
 
 
-def _folder_name(method: str, request: Request) -> str:
+def _default_folder(method: str, request: Request) -> Path:
     classes = re.sub(r"[^\w-]", "_", "-".join(["class", *sorted(request.classes)])) if request.classes else ""
     limit = f"limit-{request.limit}" if request.limit is not None else ""
-    return ".".join(part for part in (method, request.variant, classes, limit) if part)
+    name = ".".join(part for part in (path_part(method, "method", RunError), request.variant, classes, limit) if part)
+    dataset = path_part(request.benchmark.name, "dataset", RunError)
+    return Path("runs") / dataset / path_part(name, "folder of the run", RunError)
 
 
 def _classes(request: Request) -> dict[int, tuple[str, ...] | None]:

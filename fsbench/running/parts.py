@@ -13,9 +13,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter
+from pydantic import ValidationError
 
 from fsbench.errors import RunError
+from fsbench.files import named_errors
 from fsbench.files import write_whole
+from fsbench.records import first_problem
 from fsbench.running.cost import UnitTiming
 from fsbench.running.plan import Unit
 from fsbench.running.runs import part_path
@@ -25,6 +29,8 @@ from fsbench.running.worker import UnitResult
 __all__ = ["keep", "read_failures", "read_pixels", "remaining"]
 
 _PIXELS = b"fsbench.pixels"  # in the metadata of a part of scores
+
+_FAILURES = TypeAdapter(dict[int, dict[str, str]])
 
 
 def remaining(folder: Path, unit: Unit) -> Unit | None:
@@ -81,7 +87,7 @@ def keep(folder: Path, unit: Unit, asked: Unit, result: UnitResult, failures: di
         hardware=result.hardware,
         parameters=result.parameters,
     )
-    with (folder / "timing.jsonl").open("a") as stream:
+    with named_errors(folder / "timing.jsonl"), (folder / "timing.jsonl").open("a") as stream:
         stream.write(timing.model_dump_json() + "\n")
     if not result.failures and failures.pop(result.number, {}):
         _write_failures(folder, failures)
@@ -115,8 +121,14 @@ def _write_failures(folder: Path, failures: Mapping[int, Mapping[str, str]]) -> 
 
 
 def read_failures(folder: Path) -> dict[int, dict[str, str]]:
-    """Returns the messages of the units that failed, by number and episode."""
+    """Returns the messages of the units that failed, by number and episode. Raises RunError if they are damaged."""
     path = folder / "failures.json"
     if not path.is_file():
         return {}
-    return {int(number): messages for number, messages in json.loads(path.read_bytes()).items()}
+    try:
+        return _FAILURES.validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise RunError(
+            f"{path}: cannot be read ({first_problem(error)}). Delete it and run the same command again: what failed "
+            "is tried once more."
+        ) from error

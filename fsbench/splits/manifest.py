@@ -18,6 +18,7 @@ from pydantic import ValidationError
 import fsbench
 from fsbench.errors import ManifestError
 from fsbench.errors import suggestion
+from fsbench.files import path_part
 from fsbench.files import whole_folder
 from fsbench.files import write_whole
 from fsbench.records import first_problem
@@ -35,6 +36,7 @@ __all__ = [
     "ManifestInfo",
     "Rows",
     "find_manifest",
+    "manifest_folder",
     "manifest_of_digest",
     "overall_digest",
     "read_manifest",
@@ -149,9 +151,9 @@ def write_manifest(out: Path, info: ManifestInfo, rows: Mapping[str, Rows], *, o
         False if the same manifest was there already (nothing is touched then).
 
     Raises:
-        ManifestError: Another manifest of this version is there.
+        ManifestError: Another manifest of this version is there, or something that is none, or a name is no folder's.
     """
-    folder = out / info.dataset / info.version
+    folder = manifest_folder(out, info.dataset, info.version)
     if (folder / "manifest.json").is_file() and not overwrite:
         present = read_manifest(folder).info
         if present.digest == info.digest and present.superseded_by == info.superseded_by:
@@ -161,12 +163,32 @@ def write_manifest(out: Path, info: ManifestInfo, rows: Mapping[str, Rows], *, o
             f"{folder}: holds other episodes (digest {present.digest[:12]}, now {info.digest[:12]}). A version is "
             "frozen: choose another name with --version, or replace it with --overwrite."
         )
+    _check_replaceable(folder)
     with whole_folder(folder, replaces=True) as fresh:
         for name in TABLES:
             table = make_table(name, rows[name])
             write_whole(fresh / f"{name}.parquet", partial(pq.write_table, table, compression="zstd"))
         _write_info(fresh, info)
     return True
+
+
+def manifest_folder(out: Path, dataset: str, version: str) -> Path:
+    """Returns where a manifest lies below a folder of splits. Raises ManifestError if a name is no folder's."""
+    return out / path_part(dataset, "dataset", ManifestError) / path_part(version, "version", ManifestError)
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Raises ManifestError if a folder holds something else than a manifest, which nobody else may remove."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    remedy = "Give another --version or --out, or remove it yourself."
+    try:
+        read_info(folder)
+    except ManifestError as error:
+        raise ManifestError(f"{folder}: holds something that is no manifest ({error}). {remedy}") from error
+    strange = sorted(path.name for path in folder.iterdir() if path.suffix not in (".json", ".parquet"))
+    if strange:
+        raise ManifestError(f"{folder}: holds {strange[0]!r} beside a manifest. {remedy}")
 
 
 def mark_superseded(folder: Path, successor: str) -> None:
@@ -241,7 +263,7 @@ def find_manifest(dataset: str, splits: Path | None = None) -> Path:
         return splits
     places = [splits] if splits is not None else [Path("splits"), *_shipped()]
     for place in places:
-        versions = sorted(path.parent for path in (place / dataset).glob("*/manifest.json"))
+        versions = sorted(path.parent for path in (place / path_part(dataset, "dataset")).glob("*/manifest.json"))
         current = [folder for folder in versions if read_info(folder).superseded_by is None]
         if current:
             return current[-1]

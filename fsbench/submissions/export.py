@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from fsbench.errors import RunError
+from fsbench.files import path_part
 from fsbench.files import whole_folder
 from fsbench.files import write_files
 from fsbench.files import write_whole
@@ -87,7 +88,9 @@ def _files(run: Submission, keys: Collection[MaskKey], title: str) -> Iterator[t
 
 def _file_name(key: MaskKey, with_draws: bool) -> str:
     top = f"draw-{key.draw}/" if with_draws else ""
-    return f"{top}Annotations/{key.video}/{key.expression}/{key.frame}.png"
+    assert key.expression is not None, "a run's masks are of sentences"
+    video, expression = path_part(key.video, "video"), path_part(key.expression, "sentence's id")
+    return f"{top}Annotations/{video}/{expression}/{path_part(key.frame, 'frame')}.png"
 
 
 def _png(mask: npt.NDArray[np.bool_]) -> bytes:

@@ -9,8 +9,10 @@ from typing import Any
 
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
+from fsbench.errors import RunError
 from fsbench.files import content_digest
 from fsbench.files import for_fold
+from fsbench.files import path_part
 from fsbench.methods.registry import find_method
 from fsbench.splits.benchmark import Benchmark
 from fsbench.training.job import TrainingJob
@@ -56,7 +58,8 @@ def train_method(request: TrainingRequest) -> Path:
     fold = benchmark.fold(request.fold)
     if not fold.base:
         raise ManifestError(f"{benchmark.manifest.path}: fold {request.fold} has no base classes to train on.")
-    place = Path(benchmark.name) / method.info.name / f"seed-{request.seed}" / f"fold-{request.fold}"
+    dataset, name = path_part(benchmark.name, "dataset", RunError), path_part(method.info.name, "method", RunError)
+    place = Path(dataset) / name / f"seed-{request.seed}" / f"fold-{request.fold}"
     chosen = {entry.name: getattr(request, entry.name) for entry in fields(TrainingOptions)}
     job = TrainingJob(
         method=method.info.name,

@@ -111,7 +111,7 @@ class RenderedPictures:
 
     def frame(self, video_id: str, frame: str) -> npt.NDArray[np.uint8]:
         """Returns a frame as uint8 [H, W, 3], RGB, as read from the set on disk."""
-        with Image.open(BytesIO(self.jpeg(video_id, frame))) as image:
+        with Image.open(BytesIO(self.jpeg(video_id, frame)), formats=("JPEG",)) as image:
             return np.asarray(image.convert("RGB"))
 
     def label_map(self, video_id: str, frame: str) -> npt.NDArray[np.integer]:

@@ -259,3 +259,11 @@ def test_a_name_that_is_taken_is_one_part_of_a_path(name):
         assert path.parent == Path("/above")
         assert path.name == name
         assert os.path.normpath(path) == str(path)
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "a//b", "a/./b", ""])
+def test_files_that_lie_outside_a_folder_are_not_written(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError, match="cannot be a file name"):
+        write_files(tmp_path / "folder", [(name, "")])
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder"]

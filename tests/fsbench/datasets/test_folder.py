@@ -8,6 +8,7 @@ from PIL import Image
 from fsbench.datasets import open_dataset
 from fsbench.datasets.catalogue import resolve_dataset
 from fsbench.errors import DataError
+from fsbench.masks.labels import MAX_PIXELS
 from tests.tiny import write_dataset
 
 
@@ -86,6 +87,43 @@ def test_an_unreadable_picture_is_an_error_that_names_the_file(tiny, what):
         open_dataset("mini-ref-youtube-vos", tiny).frame("dog-0", "00000")
 
 
+@pytest.mark.parametrize("form", ["jpeg", "png", "bmp"])
+def test_a_frame_is_read_in_the_forms_that_datasets_have(tiny, form):
+    Image.new("RGB", (32, 24), (255, 0, 0)).save(tiny / "train/JPEGImages/dog-0/00000.jpg", form)
+    frame = open_dataset("mini-ref-youtube-vos", tiny).frame("dog-0", "00000")
+    assert frame.shape == (24, 32, 3)
+
+
+@pytest.mark.parametrize("form", ["gif", "tiff", "eps", "webp", "ppm", "ico"])
+def test_a_picture_of_another_form_is_refused_whatever_its_name(tiny, form):
+    Image.new("RGB", (32, 24)).save(tiny / "train/JPEGImages/dog-0/00000.jpg", form)
+    with pytest.raises(DataError, match=r"00000\.jpg: cannot be decoded as JPEG, PNG, BMP\."):
+        open_dataset("mini-ref-youtube-vos", tiny).frame("dog-0", "00000")
+
+
+def test_a_frame_of_more_pixels_than_any_video_has_is_refused_before_it_is_decoded(tiny, monkeypatch):
+    dataset = open_dataset("mini-ref-youtube-vos", tiny)
+    monkeypatch.setattr("fsbench.datasets.folder.MAX_PIXELS", 32 * 24)
+    assert dataset.frame("dog-0", "00000").shape == (24, 32, 3)
+    monkeypatch.setattr("fsbench.datasets.folder.MAX_PIXELS", 32 * 24 - 1)
+    monkeypatch.setattr(Image.Image, "convert", lambda *arguments: pytest.fail("decoded"))
+    with pytest.raises(DataError, match="32 x 24 pixels are declared"):
+        dataset.frame("dog-0", "00000")
+
+
+def test_a_frame_of_the_largest_videos_may_be_read():
+    assert 3 * 3840 * 2160 < 7680 * 4320 < MAX_PIXELS
+
+
+def test_a_frame_that_the_system_does_not_let_us_read_is_not_called_damaged(tiny, monkeypatch):
+    def refuse(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Image, "open", refuse)
+    with pytest.raises(DataError, match=r"00000\.jpg: cannot be read \(Permission denied\)"):
+        open_dataset("mini-ref-youtube-vos", tiny).frame("dog-0", "00000")
+
+
 def test_a_truncated_label_map_is_an_error_that_names_the_file(tiny):
     path = tiny / "train/Annotations/dog-0/00000.png"
     path.write_bytes(path.read_bytes()[:-30])
@@ -99,7 +137,7 @@ def test_a_colour_picture_is_no_label_map(tiny):
         open_dataset("mini-ref-youtube-vos", tiny).label_map("dog-0", "00000")
 
 
-@pytest.mark.parametrize("name", ["../secret", "a/b", "..", "", "a\\b"])
+@pytest.mark.parametrize("name", ["../secret", "a/b", "..", "", "a\\b", ".x", "a\n"])
 def test_ids_from_metadata_never_leave_the_folder(tiny, name):
     dataset = open_dataset("mini-ref-youtube-vos", tiny)
     with pytest.raises(DataError):

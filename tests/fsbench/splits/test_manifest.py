@@ -125,6 +125,35 @@ def test_adding_a_class_moves_no_other(dataset, tmp_path):
     assert rows == [row for row in more if "bear" not in row["support_id"]]
 
 
+@pytest.mark.parametrize("version", ["", ".", "..", "../..", "../../victim", "a/b", "v1\n", "/tmp/x"])
+def test_a_version_that_is_no_folder_s_name_touches_nothing(dataset, tmp_path, version):
+    splits = tmp_path / "splits"
+    build(dataset, splits)
+    (splits / "precious.txt").write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    info, rows = build_manifest(dataset, OPTIONS)
+    with pytest.raises(ManifestError, match=r"version .* cannot be a file name"):
+        write_manifest(splits, info.model_copy(update={"version": version}), rows, overwrite=True)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "content", [{"thesis.tex": ""}, {"manifest.json": "{}"}, {"manifest.json": None, "notes.md": ""}]
+)
+def test_a_folder_is_replaced_only_if_it_is_a_manifest_and_nothing_else(dataset, tmp_path, content):
+    info, rows = build_manifest(dataset, OPTIONS)
+    folder = tmp_path / info.dataset / info.version
+    if content.get("manifest.json", "") is None:
+        write_manifest(tmp_path, info, rows)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in content.items():
+        if text is not None:
+            (folder / name).write_text(text)
+    with pytest.raises(ManifestError, match="or remove it yourself"):
+        write_manifest(tmp_path, info, rows, overwrite=True)
+    assert all((folder / name).exists() for name in content)
+
+
 def test_a_frozen_version_is_not_replaced_by_other_episodes(dataset, tmp_path):
     folder = build(dataset, tmp_path)
     info, rows = build_manifest(dataset, OPTIONS)
