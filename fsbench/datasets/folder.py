@@ -56,7 +56,8 @@ class FolderDataset:
 
     def __getstate__(self) -> dict[str, Any]:  # Any: the fields
         # Another process reads frames; what metadata says it is told in units of work.
-        return {key: value for key, value in vars(self).items() if key != "_records"}
+        kept = {key: value for key, value in vars(self).items() if key != "_records"}
+        return {**kept, "root": self.root.absolute()}  # it may be at work in another folder
 
     def videos(self) -> Sequence[Video]:
         """Returns all videos."""
