@@ -34,7 +34,7 @@ def missing_masks(submission: Submission, reference: Reference, protocol: Protoc
             continue
         for key in asked:
             if key not in sequences:
-                yield Problem("missing-sentence", sequence_name(key), "no mask of it")
+                yield Problem("missing-sentence", sequence_name(key), "no mask of it", _other_form(key, sequences))
                 continue
             names = task.counted(key, protocol)
             if absent := [name for name in names if MaskKey(*key, name) not in there]:
@@ -67,6 +67,15 @@ def extra_masks(submission: Submission, reference: Reference) -> Iterator[Proble
 
 def _sequences(keys: Iterable[MaskKey]) -> set[SequenceKey]:
     return {SequenceKey(key.draw, key.video, key.expression) for key in keys}
+
+
+def _other_form(key: SequenceKey, there: set[SequenceKey]) -> str:
+    """Returns what to do where the predictions are label maps and the truth is masks of sentences, or the other way."""
+    is_map = key.expression is None
+    if any(is_map == (other.expression is None) for other in there):
+        return ""
+    wanted = "label maps <video>/<frame>.png" if is_map else "masks of sentences, <video>/<expression>/<frame>.png"
+    return f"Hand in what the truth has: {wanted}."
 
 
 def _none_first(draw: int | None) -> int:

@@ -213,7 +213,9 @@ class Tally:
         if self._protocol.objects == "first-frame":
             known = set(self._objects)
         if unknown := sorted(self._pred_ids - known):
-            remedy = VOID_REMEDY if VOID in unknown and self.has_void else ""
+            remedy = ""
+            if VOID in unknown:
+                remedy = VOID_REMEDY if self.has_void else "Save each object as its id in the truth, not as 255."
             yield f"ids {unknown}, the truth has {sorted(known)}", remedy
 
     def scores(self) -> list[ObjectScores]:

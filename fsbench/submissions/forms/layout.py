@@ -56,9 +56,9 @@ def take_files(found: Found, files: Mapping[str, object], known: Known) -> None:
     if known.is_truth:  # what lies beside it may be as it likes
         found.problems = [p for p in found.problems if _is_inside(p.where.split("/"), top, layers)]
     if passed_over:
-        found.notes.append(
-            f"Passed over: {len(passed_over)} files that are no masks, e.g. {printable(passed_over[0])}."
-        )
+        what = "file" if len(passed_over) == 1 else "files"
+        example = printable(passed_over[0])
+        found.notes.append(f"Passed over: {len(passed_over)} {what} besides the masks, e.g. {example}.")
 
 
 def is_hidden(part: str) -> bool:

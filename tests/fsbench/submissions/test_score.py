@@ -333,6 +333,22 @@ def test_sentence_masks_must_be_binary_and_complete(tmp_path):
     assert {(p.kind, p.where) for p in problems} == {("not-binary", "one/0/00002.png"), ("missing-sentence", "two/1")}
 
 
+def test_label_maps_for_sentences_and_the_other_way_are_told_what_the_truth_has(tmp_path):
+    truth, _ = random_videos(1)
+    for pred, target, wanted in (
+        (truth, sentences(truth), "masks of sentences"),
+        (sentences(truth), truth, "label maps"),
+    ):
+        folder = tmp_path / wanted
+        found = validate(
+            write_masks(folder / "pred", pred),
+            write_masks(folder / "truth", target),
+            named_protocol("standard"),
+            PassOptions(),
+        )
+        assert {p.remedy.split(": ")[1].startswith(wanted) for p in found if p.kind == "missing-sentence"} == {True}
+
+
 def test_missing_masks_count_as_empty_on_request_and_the_signature_says_so(tmp_path):
     truth, preds = random_videos(2)
     root = write_masks(tmp_path / "pred", preds)
@@ -363,7 +379,7 @@ def test_full_frames_against_nothing_are_said(tmp_path):
 def test_0_255_masks_do_not_become_255_objects(tmp_path):
     truth, preds = random_videos(2, ids=(1,))
     preds = {name: [m * 255 for m in maps] for name, maps in preds.items()}
-    with pytest.raises(SubmissionError, match=r"unknown-id: 2"):
+    with pytest.raises(SubmissionError, match=r"(?s)unknown-id: 2.*not as 255"):
         scored(tmp_path, truth, preds, "davis-2017")
 
 

@@ -118,7 +118,7 @@ def test_texts_and_tables_beside_the_masks_are_a_note(tmp_path, form):
     write = write_folder if form == "folder" else write_zip
     submission = open_submission(write(tmp_path / f"masks.{form}", files))
     assert not submission.problems
-    assert "2 files that are no masks" in submission.notes[0]
+    assert "2 files besides the masks" in submission.notes[0]
     check(submission, [GOOD])
 
 
