@@ -5,6 +5,7 @@ State dicts have canonical names; see `fsbench_baselines.released`.
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 from typing import TypeVar
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from fsbench.errors import DataError
 from fsbench.files import write_whole
+from fsbench.methods.contract import Training
 from fsbench_baselines.configuration import Configuration
 from fsbench_baselines.released import ALIAS
 from fsbench_baselines.released import first_name
@@ -76,15 +78,18 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def save_checkpoint(folder: Path, model: Configured, *, half: bool = False) -> None:
+def save_checkpoint(folder: Path, model: Configured, *, half: bool = False, training: Training | None = None) -> None:
     """Writes a model in our own form.
 
     Args:
         folder: Where to; made if it is not there.
         model: A ReferFormer, a CMA, or another model with a configuration.
         half: Store float16, half the size, where that does not overflow; loading gives float32 again.
+        training: How the weights were made, if it is known.
     """
-    config = json.dumps({"version": _VERSION, "config": model.config.to_record()}, indent=2) + "\n"
+    record = {"version": _VERSION, "config": model.config.to_record()}
+    record |= {} if training is None else {"training": asdict(training)}
+    config = json.dumps(record, indent=2) + "\n"
     tensors = {
         name: _halved(tensor) if half else tensor.detach().cpu().contiguous()
         for name, tensor in model.state_dict().items()

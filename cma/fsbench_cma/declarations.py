@@ -6,6 +6,7 @@ from typing import Literal
 
 from fsbench.methods import MethodInfo
 from fsbench_baselines.declaration import Declaration
+from fsbench_baselines.declaration import OwnForm
 from fsbench_baselines.referformer.declarations import ReferFormerOptions
 
 __all__ = ["CMA", "CMA_ADD", "CMA_SELF", "CMAOptions"]
@@ -33,7 +34,7 @@ class CMAOptions(ReferFormerOptions):
     mask_support: Literal["zero", "exclude"] | None = None
 
 
-class _Shipping(Declaration):
+class _Shipping(OwnForm):
     """A method for which this package has weights, for some folds."""
 
     def shipped_checkpoint(self, dataset: str, fold: int) -> Path | None:

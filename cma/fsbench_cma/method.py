@@ -64,7 +64,8 @@ class CMAMethod(FamilyMethod[CMA]):
                 dab=self.dab,
                 text_config=self.text_settings(),
             )
-        return _with_config(model, replace(model.config, **self.deviations)) if self.deviations else model
+        config = replace(model.config, **self.deviations)
+        return model if config == model.config else _with_config(model, config)
 
     def build_task(self, recipe: Recipe, start: Start) -> FamilyTask:
         """Returns how the model learns."""

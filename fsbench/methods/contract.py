@@ -84,7 +84,7 @@ class Training:
         classes: Names of these, in class-id order.
         recipe: All of it, as JSON has it.
         seed: Of random weights, episodes, augmentation and dropout.
-        init: SHA-256 of the weights that it started from; None for random ones.
+        init: SHA-256 of the weights that it started from, or what is known of them; None for random ones.
         of_init: How those were made, as far as they say.
     """
 

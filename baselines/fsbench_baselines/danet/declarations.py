@@ -5,8 +5,8 @@ from pathlib import Path
 
 from fsbench.methods import MethodInfo
 from fsbench_baselines.danet.config import OnlineLearning
-from fsbench_baselines.declaration import Declaration
 from fsbench_baselines.declaration import Dtype
+from fsbench_baselines.declaration import OwnForm
 
 __all__ = ["DANET", "DANetOptions"]
 
@@ -39,7 +39,7 @@ class DANetOptions:
     online_enough: float = OnlineLearning.enough
 
 
-DANET = Declaration(
+DANET = OwnForm(
     MethodInfo(
         name="danet",
         version="1",

@@ -29,6 +29,7 @@ from fsbench_baselines.danet.model import QueryMaps
 from fsbench_baselines.danet.model import SupportMaps
 from fsbench_baselines.danet.online import learn_support
 from fsbench_baselines.danet.task import train_danet
+from fsbench_baselines.declaration import described_weights
 from fsbench_baselines.devices import DTYPES
 from fsbench_baselines.devices import pick_device
 
@@ -97,7 +98,8 @@ class DANetMethod:
     def convert(self, out: Path, *, half: bool) -> None:
         """Writes the weights of `checkpoint` to a folder as safetensors and a configuration; see `save_checkpoint`."""
         assert self.checkpoint is not None, "the command line gives one"
-        save_checkpoint(out, self._load(self.checkpoint), half=half)
+        told = described_weights(self.checkpoint)
+        save_checkpoint(out, self._load(self.checkpoint), half=half, training=told.training if told else None)
 
     @torch.no_grad()
     def adapt(self, support: Support) -> Any:  # Any: an _Adapted

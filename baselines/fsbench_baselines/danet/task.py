@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fsbench.datasets.spec import spec_of
 from fsbench.errors import RunError
+from fsbench.methods.contract import Training
 from fsbench.training import TrainingClip
 from fsbench.training import TrainingEpisode
 from fsbench.training.job import TrainingJob
@@ -29,6 +30,7 @@ from fsbench_baselines.danet.model import DANet
 from fsbench_baselines.danet.recipes import RECIPES
 from fsbench_baselines.training.job import job_episodes
 from fsbench_baselines.training.job import loop_settings
+from fsbench_baselines.training.job import made_by
 from fsbench_baselines.training.job import require_weights
 from fsbench_baselines.training.loop import has_begun
 from fsbench_baselines.training.loop import run_training
@@ -83,10 +85,11 @@ class Collate:
 class DANetTask:
     """A DANet that learns; see `fsbench_baselines.training.task.Task`."""
 
-    def __init__(self, model: DANet, recipe: Recipe) -> None:
-        """Takes the model with its initial weights, and what of it the recipe freezes."""
+    def __init__(self, model: DANet, recipe: Recipe, training: Training | None = None) -> None:
+        """Takes the model with its initial weights, what of it the recipe freezes, and what its checkpoint will say."""
         self.model = model
         self.configuration = model.config.to_record()
+        self.training = training
         self.recipe = recipe
         self.collate = Collate(model.config.size)
 
@@ -114,7 +117,7 @@ class DANetTask:
 
     def save(self, folder: Path) -> None:
         """Writes the model."""
-        save_checkpoint(folder, self.model)
+        save_checkpoint(folder, self.model, training=self.training)
 
 
 def train_danet(job: TrainingJob) -> Path:
@@ -139,7 +142,7 @@ def train_danet(job: TrainingJob) -> Path:
         body = SmallResNet()
         load_backbone(pretrain_backbone(job, recipe.pretraining, model.config.backbone), body)
         model.encoder = small_encoder(body)
-    run_training(DANetTask(model, recipe), episodes, recipe, settings)
+    run_training(DANetTask(model, recipe, made_by(job, recipe)), episodes, recipe, settings)
     return job.out / "model"
 
 

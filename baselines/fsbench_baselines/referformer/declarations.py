@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from fsbench.methods import MethodInfo
-from fsbench_baselines.declaration import Declaration
 from fsbench_baselines.declaration import Dtype
+from fsbench_baselines.declaration import OwnForm
 
 __all__ = ["REFERFORMER", "REFERFORMER_FINETUNE", "FamilyOptions", "FinetuneOptions", "ReferFormerOptions"]
 
@@ -72,7 +72,7 @@ class FinetuneOptions(FamilyOptions):
     seed: int = 0
 
 
-REFERFORMER = Declaration(
+REFERFORMER = OwnForm(
     MethodInfo(
         name="referformer",
         version="1",
@@ -84,7 +84,7 @@ REFERFORMER = Declaration(
     "fsbench_baselines.referformer.method:ReferFormerMethod",
 )
 
-REFERFORMER_FINETUNE = Declaration(
+REFERFORMER_FINETUNE = OwnForm(
     MethodInfo(
         name="referformer-finetune",
         version="1",

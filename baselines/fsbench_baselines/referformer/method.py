@@ -27,6 +27,7 @@ from fsbench.protocol import short_side_size
 from fsbench.training.job import TrainingJob
 from fsbench_baselines.backbones import fold_batch_norm
 from fsbench_baselines.checkpoints import save_checkpoint
+from fsbench_baselines.declaration import described_weights
 from fsbench_baselines.devices import DTYPES
 from fsbench_baselines.devices import pick_device
 from fsbench_baselines.pixels import normalised_frames
@@ -98,7 +99,8 @@ class FamilyMethod(Generic[Model]):
             half: Store float16; see `save_checkpoint`.
         """
         assert self.checkpoint is not None, "the command line gives one"
-        save_checkpoint(out, self.load(self.checkpoint), half=half)
+        told = described_weights(self.checkpoint)
+        save_checkpoint(out, self.load(self.checkpoint), half=half, training=told.training if told else None)
         if (own := self._own_tokenizer()) is not None:
             shutil.copytree(own, out / "tokenizer", dirs_exist_ok=True)
 

@@ -16,6 +16,7 @@ from fsbench_baselines.referformer.task import Start
 from fsbench_baselines.training.job import base_classes
 from fsbench_baselines.training.job import job_episodes
 from fsbench_baselines.training.job import loop_settings
+from fsbench_baselines.training.job import made_by
 from fsbench_baselines.training.job import require_weights
 from fsbench_baselines.training.loop import has_begun
 from fsbench_baselines.training.loop import run_training
@@ -51,6 +52,7 @@ def train_family(job: TrainingJob, start: Start, build: Callable[[Recipe, Start]
     episodes = job_episodes(job, recipe)
     start = replace(start, sentences=episodes.sampler.sentences(), seed=job.seed, init=job.init)
     task = build(recipe, start)
+    task.training = made_by(job, recipe)
     settings = loop_settings(job, job.out)
     if job.init is None and not has_begun(task, recipe, settings):
         _pretrain(job, recipe, task)

@@ -19,6 +19,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers import RobertaConfig
 
 from fsbench.errors import RunError
+from fsbench.methods.contract import Training
 from fsbench.training import TrainingClip
 from fsbench.training import TrainingEpisode
 from fsbench_baselines.checkpoints import fill
@@ -125,6 +126,8 @@ def _target(clip: TrainingClip) -> Target:
 class FamilyTask:
     """A model of the family and how it learns; see `fsbench_baselines.training.task.Task`."""
 
+    training: Training | None = None  # what the checkpoint will say of itself
+
     def __init__(
         self,
         model: FamilyModel,
@@ -178,7 +181,7 @@ class FamilyTask:
 
     def save(self, folder: Path) -> None:
         """Writes model and tokenizer."""
-        save_checkpoint(folder, self.model)
+        save_checkpoint(folder, self.model, training=self.training)
         self.tokens.save(folder / "tokenizer")
 
 

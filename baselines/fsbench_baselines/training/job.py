@@ -1,17 +1,21 @@
 """From what a method is told when it is to be trained to what the loop takes."""
 
+import json
 from collections.abc import Collection
+from dataclasses import asdict
 from pathlib import Path
 
 from fsbench.errors import RunError
 from fsbench.files import content_digest
+from fsbench.methods.contract import Training
 from fsbench.training import EpisodeSampler
 from fsbench.training import TrainingEpisodes
 from fsbench.training.job import TrainingJob
+from fsbench_baselines.declaration import described_weights
 from fsbench_baselines.training.loop import LoopSettings
 from fsbench_baselines.training.recipe import Recipe
 
-__all__ = ["base_classes", "job_episodes", "loop_settings", "require_weights"]
+__all__ = ["base_classes", "job_episodes", "loop_settings", "made_by", "require_weights"]
 
 
 def base_classes(job: TrainingJob) -> dict[int, str]:
@@ -53,6 +57,23 @@ def require_weights(job: TrainingJob, recipe: Recipe, learnt: Collection[str] = 
             "weights to start from. Pass --init with released or pretrained weights (the README says which), or train "
             "all of it with --set 'frozen=[]'."
         )
+
+
+def made_by(job: TrainingJob, recipe: Recipe) -> Training:
+    """Returns what the weights that a job makes will say of themselves."""
+    before = described_weights(job.init) if job.init else None
+    info = job.benchmark.manifest.info
+    return Training(
+        dataset=info.dataset,
+        manifest_version=info.version,
+        manifest_digest=info.digest,
+        fold=job.fold.index,
+        classes=tuple(name for _, name in sorted(base_classes(job).items())),
+        recipe=json.loads(json.dumps(asdict(recipe))),
+        seed=job.seed,
+        init=content_digest(job.init) if job.init else None,
+        of_init=before.training if before else None,
+    )
 
 
 def loop_settings(job: TrainingJob, out: Path, stage: str = "") -> LoopSettings:
