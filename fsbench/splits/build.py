@@ -11,6 +11,7 @@ from typing import Any
 
 import fsbench
 from fsbench.datasets.completing import complete
+from fsbench.datasets.joins import check_records
 from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import MinimalDataset
@@ -31,12 +32,12 @@ from fsbench.splits.manifest import overall_digest
 from fsbench.splits.manifest import Rows
 from fsbench.splits.schema import table_digest
 from fsbench.splits.schema import TABLES
+from fsbench.splits.schema import text_digest
 from fsbench.splits.selection import ClassRow
 from fsbench.splits.selection import LeftOut
 from fsbench.splits.selection import select
 from fsbench.splits.selection import Selection
 from fsbench.splits.selection import SelectionRule
-from fsbench.splits.sentences import text_digest
 
 __all__ = ["BuildOptions", "build_manifest"]
 
@@ -96,6 +97,7 @@ def build_manifest(data: MinimalDataset, options: BuildOptions) -> tuple[Manifes
     fold_of = _author_folds(dataset) if options.use_author_groups and spec.has_author_groups else {}
     videos, origin = _explicit_videos(dataset, spec, options, fold_of)
     selection_rule = SelectionRule(spec.categories, spec.num_folds, rule.minimum, rule.cap or None, rule.seed)
+    check_records(dataset)
     selection = select(dataset.objects(), selection_rule, videos=videos, fold_of=fold_of or None)
     queries = rule.queries or None
     support_rule = SupportRule(rule.shots, rule.frames, rule.draws, rule.seed, queries, rule.draws_from)

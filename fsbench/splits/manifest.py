@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +24,10 @@ from fsbench.files import whole_folder
 from fsbench.files import write_whole
 from fsbench.records import first_problem
 from fsbench.records import Record
+from fsbench.splits.relations import Flaw
+from fsbench.splits.relations import relation_flaws
 from fsbench.splits.schema import make_table
+from fsbench.splits.schema import NULLABLE
 from fsbench.splits.schema import SCHEMA_VERSION
 from fsbench.splits.schema import SCHEMAS
 from fsbench.splits.schema import table_digest
@@ -215,26 +219,40 @@ def read_info(folder: Path) -> ManifestInfo:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Reads a manifest and checks its digests.
+    """Reads a manifest and checks its digests, and that its tables fit one another.
 
     Raises:
-        ManifestError: A file is missing or damaged, a table has other columns, or a digest differs.
+        ManifestError: A file is missing or damaged, a table has other columns, a digest differs, or the rows of one
+            table do not hold against those of another.
     """
     info = read_info(folder)
     manifest = Manifest(info, {name: read_table(folder, name) for name in TABLES}, folder)
-    for name in TABLES:
-        if table_digest(name, manifest.rows(name)) != info.digests.get(name):
-            raise ManifestError(
-                f"{folder / f'{name}.parquet'}: its rows do not have the digest in manifest.json. Build the split "
-                f"again, or run 'fsbench verify {folder}' for the full list."
-            )
-    if overall_digest(info.digests) != info.digest:
-        raise ManifestError(f"{folder / 'manifest.json'}: 'digest' does not follow from 'digests'. Build it again.")
+    if flaws := table_flaws(info, {name: manifest.rows(name) for name in TABLES}):
+        more = f" (and {len(flaws) - 1} problems more)" if len(flaws) > 1 else ""
+        raise ManifestError(
+            f"{folder / flaws[0].where}: {flaws[0].what}{more}. Build the split again, or run 'fsbench verify "
+            f"{folder}' for the full list."
+        )
     return manifest
 
 
+def table_flaws(info: ManifestInfo, rows: Mapping[str, Rows]) -> list[Flaw]:
+    """Returns all that is wrong with the rows of the tables: digests, counts, and what holds between them."""
+    return [*_digest_flaws(info, rows), *relation_flaws(rows, info.rule.get("queries"))]
+
+
+def _digest_flaws(info: ManifestInfo, rows: Mapping[str, Rows]) -> Iterator[Flaw]:
+    for name in TABLES:
+        if table_digest(name, rows[name]) != info.digests.get(name):
+            yield Flaw(f"{name}.parquet", "its rows do not have the digest in manifest.json")
+        if len(rows[name]) != info.counts.get(name):
+            yield Flaw(f"{name}.parquet", f"{len(rows[name])} rows, manifest.json counts {info.counts.get(name)}")
+    if set(info.digests) != set(TABLES) or overall_digest(info.digests) != info.digest:
+        yield Flaw("manifest.json", "'digest' does not follow from 'digests'")
+
+
 def read_table(folder: Path, name: str) -> pa.Table:
-    """Reads one table. Raises ManifestError if it cannot be read or has other columns."""
+    """Reads one table. Raises ManifestError if it cannot be read, has other columns, or a value is missing."""
     path = folder / f"{name}.parquet"
     try:
         table = pq.read_table(path)
@@ -242,7 +260,19 @@ def read_table(folder: Path, name: str) -> pa.Table:
         raise ManifestError(f"{path}: cannot be read ({error}). Build the split again.") from error
     if not table.schema.equals(SCHEMAS[name]):
         raise ManifestError(f"{path}: columns {table.schema.names}, expected {SCHEMAS[name].names} of the same types.")
+    for column in set(table.schema.names) - NULLABLE:
+        if any(map(_has_null, table.column(column).chunks)):
+            raise ManifestError(f"{path}: a value in column {column!r} is missing. Build the split again.")
     return table
+
+
+def _has_null(values: pa.Array) -> bool:
+    """Tells whether a value is null, or one inside it."""
+    if values.null_count:
+        return True
+    if pa.types.is_list(values.type):
+        return _has_null(values.flatten())
+    return pa.types.is_struct(values.type) and any(map(_has_null, values.flatten()))
 
 
 def find_manifest(dataset: str, splits: Path | None = None) -> Path:

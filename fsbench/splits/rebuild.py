@@ -5,8 +5,8 @@ from fsbench.datasets.spec import ALL_VIDEOS
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import Manifest
+from fsbench.splits.relations import Flaw
 from fsbench.splits.schema import TABLES
-from fsbench.splits.verify import Flaw
 
 __all__ = ["rebuild_flaws", "recorded_options"]
 

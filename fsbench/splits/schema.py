@@ -4,11 +4,12 @@ import hashlib
 import json
 from collections.abc import Iterable
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
 
-__all__ = ["KEYS", "SCHEMAS", "SCHEMA_VERSION", "TABLES", "make_table", "table_digest"]
+__all__ = ["KEYS", "NULLABLE", "SCHEMAS", "SCHEMA_VERSION", "TABLES", "make_table", "table_digest", "text_digest"]
 
 SCHEMA_VERSION = 1
 
@@ -78,13 +79,15 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 }
 """What identifies a row of each table."""
 
-_NOT_DIGESTED = frozenset({"text", "height", "width"})
+NULLABLE = frozenset({"text", "height", "width"})
 """Columns that may be absent: a manifest made without text or frames has the digests of one made with them."""
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:  # Any: column values
     """Returns rows as a table of the manifest, sorted by key; columns that a row lacks are null."""
-    ordered = sorted(rows, key=lambda row: tuple(row[key] for key in KEYS[name]))
+    ordered = sorted(rows, key=itemgetter(*KEYS[name]))
     return pa.Table.from_pylist(ordered, schema=SCHEMAS[name])
 
 
@@ -95,8 +98,12 @@ def table_digest(name: str, rows: Iterable[Mapping[str, Any]]) -> str:  # Any: c
     on neither the order of rows nor the version of the Parquet writer.
     """
     digest = hashlib.sha256()
-    for row in sorted(rows, key=lambda row: tuple(row[key] for key in KEYS[name])):
-        canonical = {key: value for key, value in row.items() if key not in _NOT_DIGESTED}
-        line = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        digest.update(line.encode("utf-8") + b"\n")
+    for row in sorted(rows, key=itemgetter(*KEYS[name])):
+        canonical = row if NULLABLE.isdisjoint(row) else {k: v for k, v in row.items() if k not in NULLABLE}
+        digest.update(_CANONICAL.encode(canonical).encode("utf-8") + b"\n")
     return digest.hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """Returns the SHA-256 of a sentence as UTF-8, exactly as the dataset has it."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

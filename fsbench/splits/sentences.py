@@ -1,17 +1,11 @@
 """The sentences that a manifest means and holds by their digests."""
 
-import hashlib
-
 from fsbench.datasets.records import Dataset
 from fsbench.errors import ManifestError
 from fsbench.splits.manifest import Manifest
+from fsbench.splits.schema import text_digest
 
-__all__ = ["Sentences", "text_digest"]
-
-
-def text_digest(text: str) -> str:
-    """Returns the SHA-256 of a sentence as UTF-8, exactly as the dataset has it."""
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+__all__ = ["Sentences"]
 
 
 class Sentences:

@@ -1,43 +1,37 @@
 """Whether a manifest holds what it promises: every problem, not the first."""
 
-from collections import Counter
+import logging
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from typing import NamedTuple
 
-import numpy as np
-
+from fsbench.datasets.reading import Annotated
+from fsbench.datasets.reading import LabelCheck
 from fsbench.datasets.records import Dataset
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
 from fsbench.progress import track
-from fsbench.splits.manifest import ManifestInfo
-from fsbench.splits.manifest import overall_digest
 from fsbench.splits.manifest import read_info
 from fsbench.splits.manifest import read_table
-from fsbench.splits.schema import KEYS
-from fsbench.splits.schema import table_digest
+from fsbench.splits.manifest import table_flaws
+from fsbench.splits.pixels import PixelDigest
+from fsbench.splits.pixels import read_pixels
+from fsbench.splits.pixels import VideoPixels
+from fsbench.splits.pixels import write_pixels
+from fsbench.splits.relations import Flaw
 from fsbench.splits.schema import TABLES
-from fsbench.splits.sentences import text_digest
+from fsbench.splits.schema import text_digest
 
-__all__ = ["Flaw", "frames_on_disk", "verify_manifest"]
+__all__ = ["frames_on_disk", "verify_manifest"]
 
-_Rows = dict[str, list[dict[str, Any]]]  # Any: column values
+logger = logging.getLogger(__name__)
 
-
-class Flaw(NamedTuple):
-    """Something that is wrong with a manifest.
-
-    Attributes:
-        where: The file, frame or folder.
-        what: What is wrong there.
-    """
-
-    where: str
-    what: str
+_Row = Mapping[str, Any]  # Any: column values
+_Rows = dict[str, list[dict[str, Any]]]
 
 
 def verify_manifest(
@@ -46,10 +40,11 @@ def verify_manifest(
     """Checks a manifest against its own promises and, if one is given, against a dataset on disk.
 
     Args:
-        folder: The manifest's folder.
-        dataset: Local data: every referenced video, frame, object and sentence must be there. Its frames are looked
-            at only if `frames_on_disk` says that there are any.
-        pixels: Also decode every label map and look for the objects that the manifest lists in it.
+        folder: The manifest's folder. If all is sound and every pixel was looked at, `pixels.json` is written there,
+            against which later calls hold the pixels.
+        dataset: Local data: the videos of the manifest must have its frames, objects and sentences, and no others. Its
+            frames are looked at only if `frames_on_disk` says that there are any.
+        pixels: Also decode every frame and label map; otherwise it is enough that they are there.
         progress: Show a progress bar.
 
     Returns:
@@ -68,15 +63,16 @@ def verify_manifest(
             problems.append(Flaw(f"{name}.parquet", str(error)))
     if problems:
         return problems
-    problems += _digests(info, rows)
-    problems += _keys(rows)
-    if not any(problem.what.startswith("duplicate") for problem in problems):
-        problems += _folds(rows)
-        problems += _references(rows)
-        problems += _episodes(rows, info.rule.get("queries"))
-    if dataset is not None:
-        problems += _against_records(rows, dataset)
-        problems += _against_files(rows, dataset, pixels, progress)
+    problems += table_flaws(info, rows)
+    if dataset is None:
+        return problems
+    problems += _against_records(rows, dataset)
+    if frames_on_disk(dataset):
+        watched = track(rows["videos"], "frames", len(rows["videos"]), unit="video", show=progress)
+        if pixels:
+            problems += _look_at_pixels(folder, info.digest, rows, dataset, watched, sound=not problems)
+        else:
+            problems += _look_for_files(dataset, watched)
     return problems
 
 
@@ -85,192 +81,163 @@ def frames_on_disk(dataset: Dataset) -> bool:
     return any(len(dataset.missing_files(v.video_id, v.frames[0])) < 2 for v in dataset.videos() if v.frames)
 
 
-def _digests(info: ManifestInfo, rows: _Rows) -> Iterator[Flaw]:
-    for name in TABLES:
-        if table_digest(name, rows[name]) != info.digests.get(name):
-            yield Flaw(f"{name}.parquet", "its rows do not have the digest in manifest.json")
-        if len(rows[name]) != info.counts.get(name):
-            yield Flaw(f"{name}.parquet", f"{len(rows[name])} rows, manifest.json counts {info.counts.get(name)}")
-    if set(info.digests) != set(TABLES) or overall_digest(info.digests) != info.digest:
-        yield Flaw("manifest.json", "'digest' does not follow from 'digests'")
-
-
-def _keys(rows: _Rows) -> Iterator[Flaw]:
-    for name in TABLES:
-        counts = Counter(tuple(row[key] for key in KEYS[name]) for row in rows[name])
-        for key, count in counts.items():
-            if count > 1:
-                yield Flaw(f"{name}.parquet", f"duplicate: {count} rows for {'/'.join(map(str, key))}")
-    for name, count in Counter(row["name"] for row in rows["classes"]).items():
-        if count > 1:
-            yield Flaw("classes.parquet", f"duplicate: {count} classes are called {name!r}")
-
-
-def _folds(rows: _Rows) -> Iterator[Flaw]:
-    fold_of = {row["class_id"]: row["fold"] for row in rows["classes"]}
-    folds = sorted(set(fold_of.values()))
-    if folds not in ([0], list(range(1, len(folds) + 1))):
-        yield Flaw("classes.parquet", f"folds are {folds}, expected 1 to K without a gap, or 0 alone")
-    used = {row["class_id"] for row in rows["videos"]}
-    for class_id in sorted(set(fold_of) - used):
-        yield Flaw("classes.parquet", f"class {class_id} has no video")
-    for name in ("videos", "supports", "episodes"):
-        for row in rows[name]:
-            if row["class_id"] not in fold_of:
-                yield Flaw(f"{name}.parquet", f"{_key(name, row)}: class {row['class_id']} is not in classes")
-            elif row["fold"] != fold_of[row["class_id"]]:
-                yield Flaw(f"{name}.parquet", f"{_key(name, row)}: fold {row['fold']}, its class has another")
-
-
-def _references(rows: _Rows) -> Iterator[Flaw]:
-    videos = {row["video_id"]: row for row in rows["videos"]}
-    objects = {(row["video_id"], row["object_id"]): row for row in rows["objects"]}
-    sentences = {(row["video_id"], row["expression_id"]): row for row in rows["expressions"]}
-    for (video_id, object_id), row in objects.items():
-        where = f"object {video_id}/{object_id}"
-        if video_id not in videos:
-            yield Flaw("objects.parquet", f"{where}: its video is not in videos")
-        elif row["class_id"] != videos[video_id]["class_id"]:
-            yield Flaw("objects.parquet", f"{where}: class {row['class_id']}, its video has another")
-        elif extra := sorted(set(row["frames"]) - set(videos[video_id]["frames"])):
-            yield Flaw("objects.parquet", f"{where}: frames {extra} are not in its video")
-    for (video_id, expression_id), row in sentences.items():
-        for object_id in row["object_ids"]:
-            if (video_id, object_id) not in objects:
-                yield Flaw("expressions.parquet", f"{video_id}/{expression_id}: object {object_id} is not in objects")
-        if row["text"] is not None and text_digest(row["text"]) != row["text_sha256"]:
-            yield Flaw("expressions.parquet", f"{video_id}/{expression_id}: text does not have its digest")
-    for support in rows["supports"]:
-        for shot in support["shots"]:
-            for what in _shot_problems(support, shot, videos, objects, sentences):
-                yield Flaw("supports.parquet", f"{support['support_id']}: {what}")
-
-
-def _shot_problems(
-    support: Mapping[str, Any],
-    shot: Mapping[str, Any],
-    videos: Mapping[str, Mapping[str, Any]],
-    objects: Mapping[tuple[str, int], Mapping[str, Any]],
-    sentences: Mapping[tuple[str, str], Mapping[str, Any]],
-) -> Iterator[str]:
-    video = videos.get(shot["video_id"])
-    if video is None:
-        yield f"video {shot['video_id']!r} is not in videos"
-        return
-    if video["class_id"] != support["class_id"]:
-        yield f"video {shot['video_id']!r} is of another class"
-    if absent := sorted(set(shot["frames"]) - set(video["frames"])):
-        yield f"frames {absent} are not in video {shot['video_id']!r}"
-    sentence = sentences.get((shot["video_id"], shot["expression_id"]))
-    if sentence is None or sentence["object_ids"] != shot["object_ids"]:
-        yield f"sentence {shot['video_id']}/{shot['expression_id']} is not in expressions, or names other objects"
-    annotated = [set(objects.get((shot["video_id"], i), {"frames": ()})["frames"]) for i in shot["object_ids"]]
-    if empty := sorted(set(shot["frames"]) - set().union(*annotated)):
-        yield f"its objects are not annotated in frames {empty} of video {shot['video_id']!r}"
-
-
-def _episodes(rows: _Rows, queries: int | None) -> Iterator[Flaw]:
-    """Checks the episodes; with a limit of `queries` videos a class, those count that any of its draws asks about."""
-    supports = {row["support_id"]: row for row in rows["supports"]}
-    sentences: dict[int, dict[tuple[str, str], list[int]]] = {}
-    class_of = {row["video_id"]: row["class_id"] for row in rows["videos"]}
-    for row in rows["expressions"]:
-        of_class = sentences.setdefault(class_of.get(row["video_id"], -1), {})
-        of_class[row["video_id"], row["expression_id"]] = row["object_ids"]
-    asked: dict[str, set[tuple[str, str]]] = {support_id: set() for support_id in supports}
-    for row in rows["episodes"]:
-        for what in _episode_problems(row, supports, sentences):
-            yield Flaw("episodes.parquet", f"{row['episode_id']}: {what}")
-        asked.setdefault(row["support_id"], set()).add((row["video_id"], row["expression_id"]))
-    queried = {(supports[support_id]["class_id"], video) for support_id in supports for video, _ in asked[support_id]}
-    for support_id, support in supports.items():
-        class_id, taken = support["class_id"], _videos_of(support)
-        expected = {query for query in sentences.get(class_id, {}) if query[0] not in taken}
-        if queries is not None:
-            expected = {query for query in expected if (class_id, query[0]) in queried}
-        if missing := len(expected - asked[support_id]):
-            yield Flaw("episodes.parquet", f"{support_id}: {missing} of its {len(expected)} queries are missing")
-
-
-def _episode_problems(
-    row: Mapping[str, Any],
-    supports: Mapping[str, Mapping[str, Any]],
-    sentences: Mapping[int, Mapping[tuple[str, str], list[int]]],
-) -> Iterator[str]:
-    support = supports.get(row["support_id"])
-    if support is None:
-        yield f"support {row['support_id']!r} is not in supports"
-        return
-    if (support["class_id"], support["draw"]) != (row["class_id"], row["draw"]):
-        yield "its support set is of another class or draw"
-    if row["video_id"] in _videos_of(support):
-        yield f"video {row['video_id']!r} is in its own support set"
-    named = sentences.get(row["class_id"], {}).get((row["video_id"], row["expression_id"]))
-    if named is None:
-        yield f"sentence {row['video_id']}/{row['expression_id']} is not one of its class"
-    elif named != row["object_ids"]:
-        yield f"objects {row['object_ids']}, its sentence names {named}"
-
-
 def _against_records(rows: _Rows, dataset: Dataset) -> Iterator[Flaw]:
-    videos = {video.video_id: set(video.frames) for video in dataset.videos()}
-    objects = {(track.video_id, track.object_id): set(track.frames) for track in dataset.objects()}
-    texts = {(e.video_id, e.expression_id): e for e in dataset.expressions()}
-    gone = {row["video_id"] for row in rows["videos"] if row["video_id"] not in videos}
-    yield from (Flaw(str(dataset.root), f"video {video_id!r} is not in the local data") for video_id in sorted(gone))
-    for row in rows["videos"]:
-        if row["video_id"] not in gone and (absent := sorted(set(row["frames"]) - videos[row["video_id"]])):
-            yield Flaw(str(dataset.root), f"video {row['video_id']!r}: frames {absent} are not listed")
-    for row in rows["objects"]:
-        if row["video_id"] in gone:
-            continue
-        local = objects.get((row["video_id"], row["object_id"]))
-        if local is None or not local.issuperset(row["frames"]):
-            what = "is not in the local data" if local is None else "is annotated in fewer frames"
-            yield Flaw(str(dataset.root), f"object {row['video_id']}/{row['object_id']} {what}")
-    for row in rows["expressions"]:
-        if row["video_id"] in gone:
-            continue
-        sentence = texts.get((row["video_id"], row["expression_id"]))
-        where = f"sentence {row['video_id']}/{row['expression_id']}"
-        if sentence is None:
-            yield Flaw(str(dataset.root), f"{where} is not in the local data")
-        elif text_digest(sentence.text) != row["text_sha256"]:
-            yield Flaw(str(dataset.root), f"{where}: the local text does not have the digest in the manifest")
-        elif list(sentence.object_ids) != row["object_ids"]:
-            yield Flaw(str(dataset.root), f"{where} names other objects in the local data")
+    """Holds the manifest's videos, and all that the metadata says of them, against each other."""
+    where = str(dataset.root)
+    wanted = {row["video_id"]: row for row in rows["videos"]}
+    local = {video.video_id: video for video in dataset.videos() if video.video_id in wanted}
+    for video_id in sorted(wanted.keys() - local.keys()):
+        yield Flaw(where, f"video {video_id!r} is not in the local data")
+    for video_id, video in local.items():
+        for what in _frame_differences(wanted[video_id]["frames"], video.frames):
+            yield Flaw(where, f"video {video_id!r}: {what}")
+    names = {row["class_id"]: row["name"] for row in rows["classes"]}
+    objects = {(row["video_id"], row["object_id"]): row for row in rows["objects"] if row["video_id"] in local}
+    tracks = {(t.video_id, t.object_id): t for t in dataset.objects() if t.video_id in local}
+    for (video_id, object_id), row, found in _paired(objects, tracks):
+        what = _presence(row, found)
+        if row is not None and found is not None:
+            what = "".join(f": {difference}" for difference in _frame_differences(row["frames"], found.frames))
+            if found.category != names.get(row["class_id"]):
+                what = f" is {found.category!r} in the local data, {names.get(row['class_id'])!r} in the manifest"
+        if what:
+            yield Flaw(where, f"object {video_id}/{object_id}{what}")
+    sentences = {(r["video_id"], r["expression_id"]): r for r in rows["expressions"] if r["video_id"] in local}
+    said = {(e.video_id, e.expression_id): e for e in dataset.expressions() if e.video_id in local}
+    for (video_id, expression_id), row, sentence in _paired(sentences, said):
+        what = _presence(row, sentence)
+        if row is not None and sentence is not None:
+            if text_digest(sentence.text) != row["text_sha256"]:
+                what = ": the local text does not have the digest in the manifest"
+            elif list(sentence.object_ids) != row["object_ids"]:
+                what = " names other objects in the local data"
+        if what:
+            yield Flaw(where, f"sentence {video_id}/{expression_id}{what}")
 
 
-def _against_files(rows: _Rows, dataset: Dataset, pixels: bool, progress: bool) -> Iterator[Flaw]:
-    if not frames_on_disk(dataset):
-        return
-    visible: dict[tuple[str, str], list[int]] = {}
-    for row in rows["objects"]:
+def _paired(one: Mapping[Any, Any], two: Mapping[Any, Any]) -> Iterator[tuple[Any, Any, Any]]:  # Any: keys, records
+    """Yields the keys of two mappings, each with its value in both, or None."""
+    for key in {**one, **two}:
+        yield key, one.get(key), two.get(key)
+
+
+def _presence(row: object, record: object) -> str:
+    if record is None:
+        return " is not in the local data"
+    return " is in the local data, and not in the manifest" if row is None else ""
+
+
+def _frame_differences(listed: Sequence[str], local: Sequence[str]) -> Iterator[str]:
+    if absent := sorted(set(listed).difference(local)):
+        yield f"frames {absent} are not listed in the local data"
+    if added := sorted(set(local).difference(listed)):
+        yield f"frames {added} are listed in the local data, and not in the manifest"
+    if not absent and not added and list(listed) != list(local):
+        yield "its frames come in another order in the local data"
+
+
+def _look_for_files(dataset: Dataset, videos: Iterable[_Row]) -> Iterator[Flaw]:
+    for row in videos:
+        video_id = row["video_id"]
         for name in row["frames"]:
-            visible.setdefault((row["video_id"], name), []).append(row["object_id"])
-    for row in track(rows["videos"], "frames", len(rows["videos"]), unit="video", show=progress):
-        for name in row["frames"]:
+            if missing := dataset.missing_files(video_id, name):
+                yield Flaw(f"{video_id}/{name}", f"missing: {', '.join(map(str, missing))}")
+        try:
+            size = dataset.frame_size(video_id)
+        except DataError as error:
+            yield Flaw(video_id, str(error))
+            continue
+        if size is not None and (what := _size_problem(row, size)):
+            yield Flaw(video_id, what)
+
+
+def _look_at_pixels(
+    folder: Path, digest: str, rows: _Rows, dataset: Dataset, videos: Iterable[_Row], *, sound: bool
+) -> Iterator[Flaw]:
+    annotated: dict[str, dict[int, Sequence[str]]] = {video["video_id"]: {} for video in rows["videos"]}
+    for item in rows["objects"]:
+        annotated.setdefault(item["video_id"], {})[item["object_id"]] = item["frames"]
+    recorded = None
+    try:
+        recorded = read_pixels(folder, digest, annotated)
+    except ManifestError as error:
+        sound = False
+        yield Flaw("pixels.json", str(error))
+    found: dict[str, VideoPixels] = {}
+    for row in videos:
+        look = _VideoLook(dataset, row, annotated[row["video_id"]])
+        flaws = list(look.flaws())
+        if not flaws and recorded is not None:
+            flaws = list(_differences(row["video_id"], recorded[row["video_id"]], look.pixels()))
+        sound = sound and not flaws
+        found[row["video_id"]] = look.pixels()
+        yield from flaws
+    if sound and recorded is None:
+        try:
+            write_pixels(folder, digest, found)
+        except ManifestError as error:
+            logger.warning("%s So a later change of pixels is not found.", error)
+
+
+def _differences(video_id: str, recorded: VideoPixels, found: VideoPixels) -> Iterator[Flaw]:
+    for what in ("frames", "label_maps"):
+        if getattr(recorded, what) != getattr(found, what):
+            yield Flaw(video_id, f"its {what.replace('_', ' ')} decode to other pixels than those in pixels.json")
+
+
+class _VideoLook:
+    """Decodes all that there is of a video."""
+
+    def __init__(self, dataset: Dataset, row: _Row, annotated: Annotated) -> None:
+        self._dataset = dataset
+        self._row = row
+        self._annotated = annotated
+        self._digests = PixelDigest(), PixelDigest()
+
+    def pixels(self) -> VideoPixels:
+        """Returns what was decoded."""
+        frames, label_maps = self._digests
+        return VideoPixels(frames=frames.hexdigest(), label_maps=label_maps.hexdigest())
+
+    def flaws(self) -> Iterator[Flaw]:
+        """Yields what is wrong, frame by frame; then, if nothing is, what is wrong with all frames together."""
+        video_id = self._row["video_id"]
+        check = LabelCheck(self._dataset, video_id, self._annotated)
+        is_sound = True
+        for name in self._row["frames"]:
             try:
-                what = _frame_problem(dataset, row["video_id"], name, visible.get((row["video_id"], name), ()), pixels)
+                what = self._frame_problem(name, check)
             except DataError as error:
                 what = str(error)
             if what:
-                yield Flaw(f"{row['video_id']}/{name}", what)
+                is_sound = False
+                yield Flaw(f"{video_id}/{name}", what)
+        if is_sound:
+            try:
+                check.finish()
+            except DataError as error:
+                yield Flaw(video_id, str(error))
+
+    def _frame_problem(self, name: str, check: LabelCheck) -> str:
+        video_id = self._row["video_id"]
+        if missing := self._dataset.missing_files(video_id, name):
+            return f"missing: {', '.join(map(str, missing))}"
+        frame = self._dataset.frame(video_id, name)
+        label_map = self._dataset.label_map(video_id, name)
+        if frame.shape[:2] != label_map.shape:
+            return f"picture {frame.shape[:2]} and label map {label_map.shape} (height, width) differ"
+        if what := _size_problem(self._row, frame.shape[:2]):
+            return what
+        present = check.see(name, label_map)
+        for digest, values in zip(self._digests, (frame, label_map), strict=True):
+            digest.add(name, values)
+        promised = {object_id for object_id, frames in self._annotated.items() if name in frames}
+        absent = sorted(promised - present)
+        return f"objects {absent} are not in its label map" if absent else ""
 
 
-def _frame_problem(dataset: Dataset, video_id: str, name: str, object_ids: Iterable[int], pixels: bool) -> str:
-    if missing := dataset.missing_files(video_id, name):
-        return f"missing: {', '.join(map(str, missing))}"
-    if pixels:
-        present = np.unique(dataset.label_map(video_id, name))
-        if absent := sorted(set(object_ids).difference(present.tolist())):
-            return f"objects {absent} are not in its label map"
-    return ""
-
-
-def _videos_of(support: Mapping[str, Any]) -> set[str]:
-    return {shot["video_id"] for shot in support["shots"]}
-
-
-def _key(name: str, row: Mapping[str, Any]) -> str:
-    return "/".join(str(row[key]) for key in KEYS[name])
+def _size_problem(row: _Row, size: Collection[int]) -> str:
+    listed = row["height"], row["width"]
+    if listed in ((None, None), tuple(size)):
+        return ""
+    return f"height and width are {tuple(size)}, in the manifest {listed}"

@@ -23,7 +23,7 @@ from fsbench.errors import ManifestError
 from fsbench.processes import worker_pool
 from fsbench.splits.benchmark import Benchmark
 from fsbench.splits.manifest import Manifest
-from fsbench.splits.sentences import text_digest
+from fsbench.splits.schema import text_digest
 
 __all__ = ["DatasetPictures", "Pictures", "RenderedPictures", "find_pictures"]
 

@@ -117,3 +117,125 @@ def test_metadata_without_frames_is_checked_as_such(built, tmp_path):
     bare = open_dataset("mini-ref-davis", root)
     assert not frames_on_disk(bare)
     assert found(folder, bare) == []
+
+
+def metadata(dataset, which, edit):
+    """Rewrites `meta.json` (objects) or `meta_expressions.json` (sentences) after `edit(videos)`."""
+    paths = {"objects": "train/meta.json", "sentences": "meta_expressions/train/meta_expressions.json"}
+    path = dataset.root / paths[which]
+    content = json.loads(path.read_text())
+    edit(content["videos"])
+    path.write_text(json.dumps(content))
+    return open_dataset("mini-ref-davis", dataset.root)
+
+
+LOCAL = {
+    "category": (
+        "objects",
+        lambda v: v["dog-0"]["objects"]["1"].update(category="cat"),
+        "dog-0/1 is 'cat' in the local",
+    ),
+    "object": (
+        "objects",
+        lambda v: v["dog-0"]["objects"].update({"3": {"category": "dog", "frames": ["00000"]}}),
+        "object dog-0/3 is in the local data, and not in the manifest",
+    ),
+    "object frame": (
+        "objects",
+        lambda v: v["dog-0"]["objects"]["2"]["frames"].append("00000"),
+        "object dog-0/2: frames ['00000'] are listed in the local data, and not",
+    ),
+    "fewer": (
+        "objects",
+        lambda v: v["dog-0"]["objects"]["2"]["frames"].pop(),
+        "dog-0/2: frames ['00015'] are not listed",
+    ),
+    "frame": (
+        "sentences",
+        lambda v: v["dog-0"]["frames"].append("99"),
+        "video 'dog-0': frames ['99'] are listed in the",
+    ),
+    "order": ("sentences", lambda v: v["dog-0"]["frames"].reverse(), "video 'dog-0': its frames come in another order"),
+    "sentence": (
+        "sentences",
+        lambda v: v["dog-0"]["expressions"].update({"7": {"exp": "it", "obj_id": 1}}),
+        "sentence dog-0/7 is in the local data, and not in the manifest",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOCAL)
+def test_what_the_metadata_says_otherwise_of_a_video_is_found_in_both_directions(built, name):
+    folder, dataset = built
+    which, edit, expected = LOCAL[name]
+    problems = [flaw.what for flaw in verify_manifest(folder, metadata(dataset, which, edit), pixels=False)]
+    assert any(expected in problem for problem in problems), problems
+
+
+def test_sizes_are_held_against_each_other_and_against_the_manifest(built):
+    folder, dataset = built
+    frames = dataset.root / "train"
+    Image.new("P", (16, 12)).save(frames / "Annotations/dog-0/00000.png")
+    for name in ("00000", "00005", "00010", "00015"):
+        for path in (frames / f"JPEGImages/cat-0/{name}.jpg", frames / f"Annotations/cat-0/{name}.png"):
+            with Image.open(path) as image:
+                image.resize((64, 48), Image.Resampling.NEAREST).save(path)
+    problems = found(folder, dataset)
+    assert "dog-0/00000: picture (24, 32) and label map (12, 16) (height, width) differ" in problems
+    assert "cat-0/00005: height and width are (48, 64), in the manifest (24, 32)" in problems
+    assert [problem.where for problem in verify_manifest(folder, dataset, pixels=False)] == ["cat-0", "dog-0"]
+
+
+def test_a_frame_that_does_not_decode_is_found(built):
+    folder, dataset = built
+    (dataset.root / "train/JPEGImages/dog-0/00005.jpg").write_bytes(b"no picture")
+    assert [problem.split(":")[0] for problem in found(folder, dataset)] == ["dog-0/00005"]
+
+
+def test_the_first_sound_look_records_the_pixels_and_later_ones_find_what_has_changed(built):
+    folder, dataset = built
+    assert found(folder, dataset) == []
+    recorded = (folder / "pixels.json").read_bytes()
+    assert found(folder, dataset) == []
+    masks, pictures = dataset.root / "train/Annotations/dog-0", dataset.root / "train/JPEGImages"
+    later = (masks / "00010.png").read_bytes()
+    (masks / "00010.png").write_bytes((masks / "00015.png").read_bytes())
+    (masks / "00015.png").write_bytes(later)
+    Image.new("RGB", (32, 24), (9, 9, 9)).save(pictures / "cat-1/00000.jpg")
+    assert found(folder, dataset) == [
+        "cat-1: its frames decode to other pixels than those in pixels.json",
+        "dog-0: its label maps decode to other pixels than those in pixels.json",
+    ]
+    assert (folder / "pixels.json").read_bytes() == recorded
+    assert verify_manifest(folder, dataset, pixels=False) == []
+
+
+def test_label_maps_that_are_stored_otherwise_and_hold_the_same_are_the_same(built):
+    folder, dataset = built
+    assert found(folder, dataset) == []
+    for path in (dataset.root / "train/Annotations/dog-0").iterdir():
+        labels = dataset.label_map("dog-0", path.stem)
+        Image.fromarray(labels.astype("<u2")).save(path)
+    assert found(folder, dataset) == []
+
+
+def test_pixels_are_recorded_of_sound_data_alone(built):
+    folder, dataset = built
+    path = dataset.root / "train/Annotations/dog-2/00010.png"
+    sound = path.read_bytes()
+    Image.new("P", (32, 24)).save(path)
+    assert len(found(folder, dataset)) == 1
+    assert not (folder / "pixels.json").exists()
+    path.write_bytes(sound)
+    assert found(folder, dataset) == []
+    assert (folder / "pixels.json").exists()
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"schema_version": 9, "manifest": "", "videos": {}}', "other"])
+def test_a_record_of_pixels_that_is_damaged_or_of_another_manifest_is_named(built, content):
+    folder, dataset = built
+    assert found(folder, dataset) == []
+    path = folder / "pixels.json"
+    path.write_text(path.read_text().replace('"dog-0"', '"dog-9"') if content == "other" else content)
+    (problem,) = found(folder, dataset)
+    assert problem.startswith("pixels.json: ")

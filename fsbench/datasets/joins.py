@@ -1,0 +1,69 @@
+"""Whether the records of a dataset are of their types, and hold against one another."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic import ValidationError
+
+from fsbench.datasets.records import Dataset
+from fsbench.datasets.records import Expression
+from fsbench.datasets.records import ObjectTrack
+from fsbench.datasets.records import Video
+from fsbench.errors import DataError
+from fsbench.records import first_problem
+
+__all__ = ["check_records"]
+
+_FORMS: dict[str, TypeAdapter[Any]] = {  # Any: one of the records
+    "videos": TypeAdapter(list[Video]),
+    "objects": TypeAdapter(list[ObjectTrack]),
+    "expressions": TypeAdapter(list[Expression]),
+}
+
+
+def check_records(dataset: Dataset) -> None:
+    """Joins videos, objects and sentences by their ids.
+
+    Raises:
+        DataError: A record is not of its type or comes twice, an object has a frame that its video does not list, or a
+            sentence names an object that its video does not have.
+    """
+    for name, form in _FORMS.items():
+        try:
+            form.validate_python(list(getattr(dataset, name)()), strict=True)
+        except ValidationError as error:
+            raise DataError(
+                f"{dataset.root}: {name}() yields a record of another type: {first_problem(error)}."
+            ) from error
+    frames_of = {video.video_id: frozenset(video.frames) for video in dataset.videos()}
+    object_ids: dict[str, set[int]] = {video_id: set() for video_id in frames_of}
+    _refuse_repeats(dataset, "video", (video.video_id for video in dataset.videos()))
+    _refuse_repeats(dataset, "object", (f"{t.video_id}/{t.object_id}" for t in dataset.objects()))
+    _refuse_repeats(dataset, "sentence", (f"{e.video_id}/{e.expression_id}" for e in dataset.expressions()))
+    for track in dataset.objects():
+        where = f"{dataset.root}: object {track.object_id} of video {track.video_id!r}"
+        if track.video_id not in frames_of:
+            raise DataError(f"{where}: there is no such video.")
+        if extra := sorted(set(track.frames) - frames_of[track.video_id]):
+            raise DataError(
+                f"{where} is annotated in frame {extra[0]!r} ({len(extra)} such), which its video does not list. Fetch "
+                "both metadata files from one release."
+            )
+        object_ids[track.video_id].add(track.object_id)
+    for said in dataset.expressions():
+        known = object_ids.get(said.video_id, set())
+        if unknown := sorted(set(said.object_ids) - known):
+            allowed = ", ".join(map(str, sorted(known))) or "none"
+            raise DataError(
+                f"{dataset.root}: sentence {said.expression_id!r} of video {said.video_id!r} names object {unknown[0]}, "
+                f"and the video's annotated objects are {allowed}. Fetch both metadata files from one release."
+            )
+
+
+def _refuse_repeats(dataset: Dataset, what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise DataError(f"{dataset.root}: {what} {name!r} comes twice.")
+        seen.add(name)
