@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from typing import TYPE_CHECKING
 
+from fsbench.errors import DataError
+from fsbench.errors import ManifestError
 from fsbench.errors import SubmissionError
 from fsbench.protocol import named_protocol
 from fsbench.protocol import Protocol
@@ -86,6 +88,7 @@ def build_splits(
     options: BuildOptions | None = None,
     supersedes: str | None = None,
     overwrite: bool = False,
+    pixels: bool = False,
     progress: bool = False,
 ) -> Benchmark:
     """Builds the manifest of a dataset: classes, folds, support draws and episodes.
@@ -100,14 +103,16 @@ def build_splits(
         options: What is not as the dataset's own rule has it.
         supersedes: An older version to mark as superseded by this one.
         overwrite: Replace a version that holds other episodes.
-        progress: Show a progress bar where the embedded set is rendered.
+        pixels: Also decode every frame and label map, and write down what they are in `pixels.json`.
+        progress: Show a progress bar where the embedded set is rendered, and over the frames.
 
     Returns:
         The dataset with its new manifest, ready for `evaluate`.
 
     Raises:
         DataError: The dataset is unknown, not there or unreadable.
-        ManifestError: No episode can be formed, or another manifest of this version is there.
+        ManifestError: No episode can be formed, another manifest of this version is there, or the pixels are not what
+            the metadata promises.
 
     Example:
         >>> options = BuildOptions(draws=2, version="two-draws")
@@ -123,13 +128,22 @@ def build_splits(
     from fsbench.splits.manifest import mark_superseded
     from fsbench.splits.manifest import read_manifest
     from fsbench.splits.manifest import write_manifest
+    from fsbench.splits.verify import frames_on_disk
+    from fsbench.splits.verify import verify_manifest
 
     opened = resolve_dataset(dataset, Path(data_root), progress=progress)
     info, rows = build_manifest(opened, options or BuildOptions())
     write_manifest(Path(out), info, rows, overwrite=overwrite)
+    folder = manifest_folder(Path(out), info.dataset, info.version)
+    if pixels and not frames_on_disk(opened):
+        raise DataError(f"{opened.root}: no frames here, so there are no pixels to write down. Fetch them.")
+    if pixels and (flaws := verify_manifest(folder, opened, progress=progress)):
+        raise ManifestError(
+            f"{flaws[0].where}: {flaws[0].what}. {len(flaws)} problems in all; 'fsbench verify {folder}' lists them."
+        )
     if supersedes:
         mark_superseded(manifest_folder(Path(out), info.dataset, supersedes), info.version)
-    return Benchmark(opened, read_manifest(manifest_folder(Path(out), info.dataset, info.version)))
+    return Benchmark(opened, read_manifest(folder))
 
 
 def evaluate(

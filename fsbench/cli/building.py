@@ -63,6 +63,9 @@ __all__ = ["build_splits", "verify"]
 @click.option("--with-text", is_flag=True, help="Write the sentences themselves, not only their digests.")
 @click.option("--supersedes", metavar="NAME", help="Mark this older version as superseded by the new one.")
 @click.option("--overwrite", is_flag=True, help="Replace a version that holds other episodes.")
+@click.option(
+    "--pixels", is_flag=True, help="Also decode every frame and label map, and write what they are to pixels.json."
+)
 @json_option
 def build_splits(
     dataset: str | None,
@@ -72,14 +75,16 @@ def build_splits(
     videos: Path | None,
     supersedes: str | None,
     overwrite: bool,
+    pixels: bool,
     as_json: bool,
     author_groups: bool,
     **rule: Any,  # Any: the options that BuildOptions has under the same names
 ) -> None:
     """Build a manifest: classes, folds, support draws and episodes.
 
-    Only metadata is read, never frames. The same data and options give the same episodes on every machine. The dataset
-    is a registered one (see 'fsbench list datasets') or described by a YAML file (see 'Your dataset' in the README).
+    Only metadata is read, and no frames without --pixels. The same data and options give the same episodes on every
+    machine. The dataset is a registered one (see 'fsbench list datasets') or described by a YAML file (see 'Your
+    dataset' in the README).
 
     \b
     Examples:
@@ -95,7 +100,14 @@ def build_splits(
     listed = None if videos is None else read_ids(videos)
     options = BuildOptions(version=version_name, videos=listed, use_author_groups=author_groups, **rule)
     benchmark = api.build_splits(
-        dataset, data_root, out=out, options=options, supersedes=supersedes, overwrite=overwrite, progress=True
+        dataset,
+        data_root,
+        out=out,
+        options=options,
+        supersedes=supersedes,
+        overwrite=overwrite,
+        pixels=pixels,
+        progress=True,
     )
     manifest = benchmark.manifest
     click.echo(json.dumps(manifest.info.model_dump(), indent=1) if as_json else summary_text(manifest))
@@ -108,7 +120,7 @@ def build_splits(
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="Also check local data: every video, frame, object and sentence that the manifest refers to.",
 )
-@click.option("--pixels/--no-pixels", default=True, show_default=True, help="Look for the objects in the label maps.")
+@click.option("--pixels/--no-pixels", default=True, show_default=True, help="Decode frames and label maps, too.")
 @click.option("--rebuild", is_flag=True, help="Also build it again from the local data by the rule that it records.")
 @dataset_option("Local data that is described by a YAML file.", "the dataset that the manifest names")
 @json_option
@@ -116,6 +128,10 @@ def verify(
     splits: Path, data_root: Path | None, pixels: bool, rebuild: bool, dataset: str | None, as_json: bool
 ) -> None:
     """Check a manifest, and local data against it; list all problems.
+
+    With frames, every one is decoded, and its label map looked through for the objects that the manifest lists. The
+    first time that all is sound, what they decode to is written to pixels.json beside the manifest; later calls find
+    what has changed since.
 
     \b
     Examples:

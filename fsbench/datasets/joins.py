@@ -1,24 +1,47 @@
 """Whether the records of a dataset are of their types, and hold against one another."""
 
 from collections.abc import Iterable
+from typing import Annotated
 from typing import Any
+from typing import NamedTuple
 
+from pydantic import Field
+from pydantic import Strict
 from pydantic import TypeAdapter
 from pydantic import ValidationError
 
 from fsbench.datasets.records import Dataset
-from fsbench.datasets.records import Expression
-from fsbench.datasets.records import ObjectTrack
-from fsbench.datasets.records import Video
 from fsbench.errors import DataError
 from fsbench.records import first_problem
 
 __all__ = ["check_records"]
 
+_Text = Annotated[str, Strict(), Field(min_length=1)]
+
+
+class _Video(NamedTuple):
+    video_id: _Text
+    frames: tuple[_Text, ...]
+
+
+class _Object(NamedTuple):
+    video_id: _Text
+    object_id: Annotated[int, Strict()]
+    category: _Text
+    frames: tuple[_Text, ...]
+
+
+class _Sentence(NamedTuple):
+    video_id: _Text
+    expression_id: _Text
+    object_ids: tuple[Annotated[int, Strict()], ...]
+    text: _Text
+
+
 _FORMS: dict[str, TypeAdapter[Any]] = {  # Any: one of the records
-    "videos": TypeAdapter(list[Video]),
-    "objects": TypeAdapter(list[ObjectTrack]),
-    "expressions": TypeAdapter(list[Expression]),
+    "videos": TypeAdapter(list[_Video]),
+    "objects": TypeAdapter(list[_Object]),
+    "expressions": TypeAdapter(list[_Sentence]),
 }
 
 
@@ -31,11 +54,10 @@ def check_records(dataset: Dataset) -> None:
     """
     for name, form in _FORMS.items():
         try:
-            form.validate_python(list(getattr(dataset, name)()), strict=True)
+            form.validate_python(list(getattr(dataset, name)()))
         except ValidationError as error:
-            raise DataError(
-                f"{dataset.root}: {name}() yields a record of another type: {first_problem(error)}."
-            ) from error
+            what = f"a record that its {name}() yields is not of its type: {first_problem(error)}"
+            raise DataError(f"{dataset.root}: {what}.") from error
     frames_of = {video.video_id: frozenset(video.frames) for video in dataset.videos()}
     object_ids: dict[str, set[int]] = {video_id: set() for video_id in frames_of}
     _refuse_repeats(dataset, "video", (video.video_id for video in dataset.videos()))
@@ -56,8 +78,9 @@ def check_records(dataset: Dataset) -> None:
         if unknown := sorted(set(said.object_ids) - known):
             allowed = ", ".join(map(str, sorted(known))) or "none"
             raise DataError(
-                f"{dataset.root}: sentence {said.expression_id!r} of video {said.video_id!r} names object {unknown[0]}, "
-                f"and the video's annotated objects are {allowed}. Fetch both metadata files from one release."
+                f"{dataset.root}: sentence {said.expression_id!r} of video {said.video_id!r} names object "
+                f"{unknown[0]}, and the video's annotated objects are {allowed}. "
+                "Fetch both metadata files from one release."
             )
 
 

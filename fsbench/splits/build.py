@@ -21,6 +21,7 @@ from fsbench.datasets.spec import BuildRule
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.datasets.spec import DrawsFrom
 from fsbench.datasets.spec import spec_of
+from fsbench.errors import DataError
 from fsbench.errors import ManifestError
 from fsbench.splits.episodes import draw_supports
 from fsbench.splits.episodes import list_episodes
@@ -30,6 +31,7 @@ from fsbench.splits.manifest import LeftOutRecord
 from fsbench.splits.manifest import ManifestInfo
 from fsbench.splits.manifest import overall_digest
 from fsbench.splits.manifest import Rows
+from fsbench.splits.relations import relation_flaws
 from fsbench.splits.schema import table_digest
 from fsbench.splits.schema import TABLES
 from fsbench.splits.schema import text_digest
@@ -112,6 +114,8 @@ def build_manifest(data: MinimalDataset, options: BuildOptions) -> tuple[Manifes
         "supports": [_plain(support) for support in supports],
         "episodes": [_plain(episode) for episode in episodes],
     }
+    if flaws := relation_flaws(rows, queries):  # such as a name that cannot be a file's: it could not be read again
+        raise DataError(f"{dataset.root}: no manifest can be built of it. {flaws[0].what}")
     rule_record = {
         "videos": origin,
         "single_category": True,

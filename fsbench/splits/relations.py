@@ -10,6 +10,8 @@ from operator import itemgetter
 from typing import Any
 from typing import NamedTuple
 
+from fsbench.errors import ManifestError
+from fsbench.files import path_part
 from fsbench.splits.ids import format_episode_id
 from fsbench.splits.ids import format_support_id
 from fsbench.splits.schema import KEYS
@@ -20,6 +22,7 @@ __all__ = ["Flaw", "relation_flaws"]
 
 _Rows = Mapping[str, Sequence[Mapping[str, Any]]]  # Any: column values
 _MAX_OBJECT_ID = 2**16 - 1
+_TABLE_OF = {"class": "classes", "video": "videos", "frame": "videos", "sentence": "expressions"}
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -52,16 +55,25 @@ def relation_flaws(rows: _Rows, queries: object = None) -> list[Flaw]:
 
 
 def _values(rows: _Rows) -> Iterator[Flaw]:
-    """Looks at each row for itself."""
-    for name in TABLES:
+    """Looks at each row for itself, and at the names that become ids and paths."""
+    frames = {frame for row in rows["videos"] for frame in row["frames"]}
+    named = {"class": [row["name"] for row in rows["classes"]], "video": [row["video_id"] for row in rows["videos"]]}
+    named |= {"frame": sorted(frames), "sentence": sorted({row["expression_id"] for row in rows["expressions"]})}
+    for what, names in named.items():
+        for name in names:
+            try:
+                path_part(name, what, ManifestError)
+            except ManifestError as error:
+                yield Flaw(f"{_TABLE_OF[what]}.parquet", str(error))
+    for name in _VALUES:
         for row in rows[name]:
             for what in _VALUES[name](row):
                 yield Flaw(f"{name}.parquet", f"{_key(name, row)}: {what}")
 
 
 def _class_values(row: Mapping[str, Any]) -> Iterator[str]:
-    if row["fold"] < 0 or not row["name"]:
-        yield f"class {row['name']!r} of fold {row['fold']}"
+    if row["fold"] < 0:
+        yield f"fold {row['fold']}"
 
 
 def _video_values(row: Mapping[str, Any]) -> Iterator[str]:
@@ -97,18 +109,14 @@ def _support_values(row: Mapping[str, Any]) -> Iterator[str]:
             yield f"its shot of video {shot['video_id']!r} has no frames or no objects"
 
 
-def _episode_values(row: Mapping[str, Any]) -> Iterator[str]:
-    return iter(())  # all that it holds is held against the other tables
-
-
 _VALUES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     "classes": _class_values,
     "videos": _video_values,
     "objects": _object_values,
     "expressions": _sentence_values,
     "supports": _support_values,
-    "episodes": _episode_values,
 }
+"""What is looked at in the rows of a table; episodes are held against the other tables in all that they say."""
 
 
 def _distinct_names(names: Sequence[str]) -> bool:
