@@ -1,8 +1,8 @@
 """Whether the records of a dataset are of their types, and hold against one another."""
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Annotated
-from typing import Any
 from typing import NamedTuple
 
 from pydantic import Field
@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from fsbench.datasets.records import Dataset
 from fsbench.errors import DataError
-from fsbench.records import first_problem
 
 __all__ = ["check_records"]
 
@@ -38,11 +37,7 @@ class _Sentence(NamedTuple):
     text: _Text
 
 
-_FORMS: dict[str, TypeAdapter[Any]] = {  # Any: one of the records
-    "videos": TypeAdapter(list[_Video]),
-    "objects": TypeAdapter(list[_Object]),
-    "expressions": TypeAdapter(list[_Sentence]),
-}
+_FORMS: Mapping[str, type[NamedTuple]] = {"videos": _Video, "objects": _Object, "expressions": _Sentence}
 
 
 def check_records(dataset: Dataset) -> None:
@@ -53,11 +48,14 @@ def check_records(dataset: Dataset) -> None:
             sentence names an object that its video does not have.
     """
     for name, form in _FORMS.items():
+        records = list(getattr(dataset, name)())
         try:
-            form.validate_python(list(getattr(dataset, name)()))
+            TypeAdapter(list[form]).validate_python(records)  # type: ignore[valid-type]
         except ValidationError as error:
-            what = f"a record that its {name}() yields is not of its type: {first_problem(error)}"
-            raise DataError(f"{dataset.root}: {what}.") from error
+            number, *place = error.errors()[0]["loc"]
+            where = ".".join([*(form._fields[int(i)] for i in place[:1]), *map(str, place[1:])])
+            what = f"{records[int(number)]!r} among its {name} is not of its type"
+            raise DataError(f"{dataset.root}: {what}: {': '.join([where, error.errors()[0]['msg']])}.") from error
     frames_of = {video.video_id: frozenset(video.frames) for video in dataset.videos()}
     object_ids: dict[str, set[int]] = {video_id: set() for video_id in frames_of}
     _refuse_repeats(dataset, "video", (video.video_id for video in dataset.videos()))

@@ -71,7 +71,7 @@ def with_change(sound, name, edit):
 
 WRONG = {
     "slash in a class": ("classes", {"name": "a/b"}, "class 'a/b' cannot be a file name"),
-    "fold": ("classes", {"fold": -1}, "fold -1"),
+    "fold": ("classes", {"fold": -1}, "of fold -1"),
     "video above": ("videos", {"video_id": "../x"}, "video '../x' cannot be a file name"),
     "no frames": ("videos", {"frames": []}, "not one or more different names"),
     "frame twice": ("videos", {"frames": ["a", "b", "a"]}, "not one or more different names"),
