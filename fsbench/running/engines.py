@@ -4,6 +4,7 @@ An engine yields results in any order; what they come to does not depend on it.
 """
 
 import pickle
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ from fsbench.running.worker import WorkerSetup
 __all__ = ["ENGINES", "RunUnits", "open_engine"]
 
 ENGINES = ("local", "ray")
+_TIMES_LOST = 2
+"""How often a unit is given to another Ray actor after one was lost with it."""
 
 RunUnits = Callable[[WorkerSetup, Sequence[Unit]], Iterator[UnitResult]]
 
@@ -77,6 +80,10 @@ class _Desk:
         self._worker = self._worker or Worker(self._setup)
         return self._worker.run(unit)
 
+    def run_after(self, taken: None, unit: Unit) -> UnitResult:
+        """Does a unit when a setup was taken, given what `take` returned: that it failed is then told here."""
+        return self.run(unit)
+
 
 _desk = _Desk()  # of a process in the pool
 
@@ -108,21 +115,60 @@ def _pickled(setup: WorkerSetup) -> bytes:
 def _ray(workers: int) -> RunUnits:
     try:
         import ray
-        from ray.util import ActorPool
     except ImportError as error:
         raise RunError("--engine ray needs Ray: pip install 'fsbench[ray]'.") from error
     if not ray.is_initialized():
         ray.init(log_to_driver=False, configure_logging=False, include_dashboard=False)
     remote: Any = ray.remote(_Desk)  # Any: ray adds calls to a class that its type does not say
-    actors = [remote.remote() for _ in range(workers)]
+    desks = [_new_desk(remote) for _ in range(workers)]
 
     def run(setup: WorkerSetup, units: Sequence[Unit]) -> Iterator[UnitResult]:
         shared = ray.put(setup)
-        for actor in actors:
-            actor.take.remote(shared)
-        try:
-            yield from ActorPool(actors).map_unordered(lambda actor, unit: actor.run.remote(unit), list(units))
-        except ray.exceptions.RayTaskError as error:
-            raise error.cause from None
+        taken = {desk: desk.take.remote(shared) for desk in desks}
+        waiting = deque((unit, 0) for unit in units)
+        running: dict[Any, tuple[Any, Unit, int]] = {}  # Any: ray's references and actors
+        while waiting or running:
+            busy = {desk for desk, _, _ in running.values()}
+            for desk in desks:
+                if waiting and desk not in busy:
+                    unit, lost = waiting.popleft()
+                    running[desk.run_after.remote(taken[desk], unit)] = (desk, unit, lost)
+            done = ray.wait(list(running))[0][0]
+            desk, unit, lost = running.pop(done)
+            try:
+                result = ray.get(done)
+            except ray.exceptions.RayTaskError as error:
+                raise _of_a_node(error.cause) from None
+            except ray.exceptions.RayError as error:  # the actor or its node is gone
+                if lost == _TIMES_LOST:
+                    raise RunError(_lost(unit, error)) from error
+                waiting.append((unit, lost + 1))
+                desks[desks.index(desk)] = fresh = _new_desk(remote)
+                taken[fresh] = fresh.take.remote(shared)
+            else:
+                yield result
 
     return run
+
+
+def _new_desk(remote: Any) -> Any:  # Any: see _ray
+    return remote.options(scheduling_strategy="SPREAD").remote()
+
+
+def _of_a_node(error: Exception) -> Exception:
+    """Returns what to raise for an error on a node: itself, or one that says what the node lacks."""
+    if isinstance(error, ModuleNotFoundError):
+        return RunError(
+            f"A node of the Ray cluster has no module {error.name!r}. Install there what is installed here, the "
+            "method's own package too."
+        )
+    return error
+
+
+def _lost(unit: Unit, error: Exception) -> str:
+    reason = " ".join(str(error).split())
+    return (
+        f"Video {unit.video_id!r} was lost with its Ray actor {_TIMES_LOST + 1} times ({type(error).__name__}: "
+        f"{reason[-300:]}). Are all packages installed on every node, and is there memory enough? Run the same command "
+        "again to go on."
+    )

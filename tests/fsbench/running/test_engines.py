@@ -1,4 +1,5 @@
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,6 +91,37 @@ def test_errors_come_through_ray_as_they_are(place, cluster):  # noqa: F811
     damage(place, "missing")
     with pytest.raises(DataError, match="dog-1"):
         evaluate(place, run=RunOptions(engine="ray", workers=1))
+
+
+class DiesOnce(Reddish):
+    """Ends its process at the first clip that it is given, and leaves a note."""
+
+    def __init__(self, note: str):
+        super().__init__()
+        self.note = Path(note)
+
+    def segment(self, adapted, clip, expressions):
+        if not self.note.exists():
+            self.note.write_text("")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().segment(adapted, clip, expressions)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_the_unit_of_a_lost_actor_is_done_by_another(source, tmp_path, cluster):  # noqa: F811
+    benchmark = open_benchmark("mini-ref-davis", source, source / "splits")
+    units = plan_units(benchmark, 0, (0,))
+    method = find_method(f"{__name__}:DiesOnce")
+    setup = WorkerSetup(
+        benchmark.dataset,
+        benchmark.fold(0),
+        method,
+        method.resolve({"note": str(tmp_path / "died")}),
+        named_protocol("standard"),
+    )
+    with open_engine("ray", 1) as run_units:
+        assert sorted(result.number for result in run_units(setup, units)) == [unit.number for unit in units]
+    assert (tmp_path / "died").exists()
 
 
 def test_an_engine_that_there_is_not_is_refused():
