@@ -42,7 +42,7 @@ __all__ = ["Finding", "fuzz_batch", "run_input"]
 
 GROWTH_BYTES = 10**9
 BATCH, BATCH_SECONDS = 500, 30.0
-GRACE_SECONDS = 60.0
+GRACE_SECONDS = 300.0
 """For a process to start and make the good files, and beyond an input's own limit."""
 
 

@@ -7,23 +7,30 @@ from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from fsbench.errors import RunError
+from fsbench.masks import predictions
 from fsbench.records import first_problem
 from fsbench.running.cost import read_timing
 from fsbench.running.report import results_frame
 from fsbench.running.report import results_json
 from fsbench.running.report import results_text
+from fsbench.scores import rows
 from fsbench.scores.aggregation import aggregate
 from fsbench.scores.aggregation import KEYS
 from fsbench.scores.results import mean_score
 from fsbench.scores.results import Result
 from fsbench.scores.results import Score
 from fsbench.splits.ids import episode_columns
+from fsbench.splits.ids import parse_episode_id
 
 __all__ = ["Run", "find_runs", "load_run", "part_path", "read_part", "read_parts", "read_result"]
+
+SCHEMAS = {"predictions": predictions.SCHEMA, "scores": rows.SCHEMA}
+"""Of the parts of a run, by the folder that they are in."""
 
 Level = Literal["frame", "episode", "class", "fold"]
 
@@ -71,11 +78,11 @@ class Run:
             return results_frame(self.results.values(), level)
         table = pa.concat_tables([read_parts(folder, "scores") for folder in self.results])
         scores = table.to_pandas()
-        rows: pd.DataFrame = pd.concat([episode_columns(scores.pop("episode_id")), scores], axis=1)
+        found: pd.DataFrame = pd.concat([episode_columns(scores.pop("episode_id")), scores], axis=1)
         if level == "episode":
-            rows = aggregate(rows, ("frame",), KEYS[:-1])
-        rows["J&F"] = (rows["J"] + rows["F"]) / 2
-        return rows
+            found = aggregate(found, ("frame",), KEYS[:-1])
+        found["J&F"] = (found["J"] + found["F"]) / 2
+        return found
 
     def to_json(self) -> str:
         """Returns everything at full precision; see `report.results_json`."""
@@ -138,8 +145,36 @@ def part_path(folder: Path, kind: str, number: int) -> Path:
 
 
 def read_part(path: Path) -> pa.Table:
-    """Reads one part. Raises RunError if it cannot be read."""
+    """Reads one part.
+
+    Returns:
+        Rows with the columns of its kind, none empty; scores are in [0, 1], and ids those of episodes.
+
+    Raises:
+        RunError: It cannot be read, or holds anything else.
+    """
     try:
-        return pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+        table = pq.read_table(path)
+        if problem := _problem(table, SCHEMAS[path.parent.name]):
+            raise ValueError(problem)
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise RunError(f"{path}: cannot be read ({error}). Delete it and run the same command again.") from error
+    return table
+
+
+def _problem(table: pa.Table, schema: pa.Schema) -> str:
+    """Returns what a part has that it cannot have; empty for nothing."""
+    if not table.schema.equals(schema):
+        return f"its columns are not {', '.join(schema.names)} of their types"
+    if empty := [name for name in schema.names if table[name].null_count]:
+        return f"a row has no {empty[0]}"
+    for name in {"J", "F"}.intersection(schema.names):
+        values = table[name].to_numpy()
+        if not ((values >= 0) & (values <= 1)).all():
+            return f"{name} of a row is not in [0, 1]"
+    try:
+        for episode_id in pc.unique(table["episode_id"]).to_pylist():
+            parse_episode_id(episode_id)
+    except RunError as error:
+        return str(error).rstrip(".")
+    return ""

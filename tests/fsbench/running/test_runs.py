@@ -1,0 +1,58 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fsbench.errors import RunError
+from fsbench.running.runs import part_path
+from fsbench.running.runs import read_part
+from fsbench.running.runs import SCHEMAS
+
+ROWS = {
+    "scores": {"episode_id": ["f0/cow/d0/cow-1/0"] * 2, "frame": ["0", "1"], "J": [0.0, 1.0], "F": [0.5, 0.25]},
+    "predictions": {
+        "episode_id": ["f0/cow/d0/cow-1/0"] * 2,
+        "frame": ["0", "1"],
+        "height": [4, 4],
+        "width": [6, 6],
+        "counts": [b"h0", b"h0"],
+    },
+}
+
+
+def write(run, kind, table):
+    path = part_path(run, kind, 0)
+    path.parent.mkdir()
+    pq.write_table(table, path)
+    return path
+
+
+@pytest.mark.parametrize("kind", list(ROWS))
+def test_a_part_comes_back_as_it_was_written(kind, tmp_path):
+    table = pa.table(ROWS[kind], schema=SCHEMAS[kind])
+    assert read_part(write(tmp_path, kind, table)).equals(table)
+
+
+@pytest.mark.parametrize("kind", list(ROWS))
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda table: table.drop_columns(["frame"]), "its columns are not episode_id, frame, "),
+        (lambda table: table.select(table.column_names[::-1]), "its columns are not"),
+        (lambda table: table.set_column(1, "frame", pa.array([1, 2])), "of their types"),
+        (lambda table: table.append_column("more", pa.array([1, 2])), "its columns are not"),
+        (lambda table: table.set_column(1, "frame", pa.array(["0", None])), "a row has no frame"),
+        (lambda table: table.set_column(0, "episode_id", pa.array(["f0/cow/d0/cow-1/0", "cow"])), "'cow' is no"),
+    ],
+)
+def test_a_part_that_is_none_of_its_kind_is_refused_by_name(damage, message, kind, tmp_path):
+    path = write(tmp_path, kind, damage(pa.table(ROWS[kind], schema=SCHEMAS[kind])))
+    with pytest.raises(RunError, match=rf"{kind}/part-00000\.parquet: .*{message}"):
+        read_part(path)
+
+
+@pytest.mark.parametrize("name", ["J", "F"])
+@pytest.mark.parametrize("value", [-0.1, 1.5, float("nan"), float("inf")])
+def test_a_score_that_is_none_is_refused(name, value, tmp_path):
+    table = pa.table({**ROWS["scores"], name: [0.5, value]}, schema=SCHEMAS["scores"])
+    with pytest.raises(RunError, match=rf"{name} of a row is not in \[0, 1\]"):
+        read_part(write(tmp_path, "scores", table))
