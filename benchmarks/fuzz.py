@@ -83,7 +83,7 @@ def run_input(target: Target, folder: Path, number: int, wall: float) -> Finding
     name = f"{target.name}:{number}"
     rng = random.Random(name)
     file = rng.choice(target.files(folder))
-    before = {path: path.read_bytes() for path in target.files(folder)}
+    before = _contents(folder)
     file.write_bytes(mutate_file(file.name, before[file], rng))
     if target.sign is not None and rng.random() < 0.7:
         with suppress(Exception):  # what is too damaged to be signed stays as it is
@@ -101,9 +101,21 @@ def run_input(target: Target, folder: Path, number: int, wall: float) -> Finding
         outcome, detail = type(error).__name__, f"{_place(error)}: {error}"
     if memory.grown > GROWTH_BYTES:
         outcome, detail = "growth", f"{memory.grown >> 20} MiB, {outcome}: {detail}"
-    for path, content in before.items():
-        path.write_bytes(content)
+    _restore(folder, before)
     return Finding(name, outcome, f"{file.relative_to(folder)}: {detail}"[:400], time.monotonic() - started)
+
+
+def _contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def _restore(folder: Path, before: dict[Path, bytes]) -> None:
+    now = _contents(folder)
+    for path in now.keys() - before.keys():
+        path.unlink()
+    for path, content in before.items():
+        if now.get(path) != content:
+            path.write_bytes(content)
 
 
 def _place(error: BaseException | None) -> str:

@@ -32,6 +32,7 @@ from fsbench.leaderboard import read_entries
 from fsbench.leaderboard import readme
 from fsbench.leaderboard import render
 from fsbench.leaderboard import write_entries
+from fsbench.leaderboard.details import detail_paths
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.entries import FoldEntry
 from fsbench.leaderboard.entries import mean_over_folds
@@ -331,8 +332,11 @@ def _read_entries(folder: Path) -> None:
 def _sign_entries(folder: Path) -> None:
     for path in folder.glob("entries/*/*.json"):
         entry = json.loads(path.read_bytes())
-        tables = [pq.read_table(path.with_suffix(f".{name}.parquet")) for name in ("episodes", "gallery")]
-        entry["details_sha256"] = Details(*tables).digest
+        before = detail_paths(path, entry["details_sha256"])
+        tables = {name: pq.read_table(file) for name, file in before.items()}
+        entry["details_sha256"] = Details(**tables).digest
+        for name, file in detail_paths(path, entry["details_sha256"]).items():
+            before[name].rename(file)
         path.write_text(json.dumps(entry))
         folds = [FoldEntry.model_validate(fold) for fold in entry["folds"]]
         mean = mean_over_folds(folds, entry["expected_folds"])
@@ -443,9 +447,9 @@ def _make_released(folder: Path) -> None:
 def _read_released(folder: Path) -> None:
     from transformers import RobertaConfig
 
-    from fsbench_baselines.checkpoints import read_released
     from fsbench_baselines.danet.checkpoint import load_released as load_danet
     from fsbench_baselines.referformer.checkpoint import load_released
+    from fsbench_baselines.released import read_released
     from fsbench_cma import load_released as load_cma
     from tests.baselines.referformer.training_samples import TEXT
 

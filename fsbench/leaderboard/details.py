@@ -18,7 +18,9 @@ import pyarrow.parquet as pq
 
 from fsbench.errors import RunError
 from fsbench.files import write_whole
+from fsbench.masks.rle import valid_code
 from fsbench.running.runs import read_parts
+from fsbench.scores.rows import table_problem
 from fsbench.scores.statistics import episode_table
 from fsbench.splits.ids import parse_episode_id
 
@@ -34,6 +36,7 @@ __all__ = [
     "write_details",
 ]
 
+_OF_MASKS = ("height", "width", "counts")  # which not every entry shows
 PER_CLASS = 4  # episodes of a class in the gallery
 
 EPISODES = pa.schema(
@@ -204,9 +207,20 @@ def read_details(entry: Path, digest: str | None) -> Details | None:
         try:
             # Read as one file: the reader of folders wants to tell Hive partitions from the path.
             tables[name] = pq.ParquetFile(path).read().cast(_TABLES[name])
+            _require_sound(tables[name])
         except (OSError, ValueError, pa.ArrowException) as error:
             raise RunError(f"{path}: cannot be read ({error}). Restore it, or submit the run again.") from error
     details = Details(**tables)
     if details.digest != digest:
         raise RunError(f"{entry}: the files beside it are not those that it was made with. Submit the run again.")
     return details
+
+
+def _require_sound(table: pa.Table) -> None:
+    """Raises ValueError if a row cannot be one of an entry's."""
+    if problem := table_problem(table, table.schema, _OF_MASKS):
+        raise ValueError(problem)
+    if "counts" in table.column_names:
+        for row in table.select(_OF_MASKS).to_pylist():
+            if row["counts"] is not None:
+                valid_code(row["height"], row["width"], row["counts"])

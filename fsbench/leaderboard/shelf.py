@@ -197,7 +197,7 @@ def _listed(numbers: Iterable[int]) -> str:
 
 def _is_older(one: str, other: str) -> bool:
     """Tells whether a version is older than another; False if that cannot be told."""
-    parts = [re.fullmatch(r"(\D*)(\d+(?:\.\d+)*)", version, re.ASCII) for version in (one, other)]
+    parts = [re.fullmatch(r"(\D*)(\d{1,18}(?:\.\d{1,18})*)", version, re.ASCII) for version in (one, other)]
     if parts[0] is None or parts[1] is None or parts[0][1] != parts[1][1]:
         return False
     first, second = ([int(number) for number in part[2].split(".")] for part in parts if part)
@@ -218,4 +218,14 @@ def _parsed(folder: Path, path: Path, content: bytes) -> Entry:
         raise RunError(f"{path}: {first_problem(error)}. Restore the file, or make it again from its runs.") from error
     if (place := entry_path(folder, entry)) != path:
         raise RunError(f"{path}: holds an entry that belongs at {place}. Move it there.")
-    return entry.model_copy(update={"details": read_details(path, entry.details_sha256)})
+    entry = entry.model_copy(update={"details": read_details(path, entry.details_sha256)})
+    if entry.details is not None:
+        known = {(fold.fold, each.name) for fold in entry.folds for each in fold.classes}
+        scored = zip(entry.details.table["fold"], entry.details.table["class"], strict=True)
+        if other := sorted(set(scored) - known):
+            fold, name = other[0]
+            raise RunError(
+                f"{path}: has scores of episodes of class {name!r} in fold {fold}, and no result of it. Restore the "
+                "file, or make it again from its runs."
+            )
+    return entry

@@ -7,7 +7,6 @@ from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
@@ -25,7 +24,6 @@ from fsbench.scores.results import mean_score
 from fsbench.scores.results import Result
 from fsbench.scores.results import Score
 from fsbench.splits.ids import episode_columns
-from fsbench.splits.ids import parse_episode_id
 
 __all__ = ["Run", "find_runs", "load_run", "part_path", "read_part", "read_parts", "read_result"]
 
@@ -155,26 +153,8 @@ def read_part(path: Path) -> pa.Table:
     """
     try:
         table = pq.read_table(path)
-        if problem := _problem(table, SCHEMAS[path.parent.name]):
+        if problem := rows.table_problem(table, SCHEMAS[path.parent.name]):
             raise ValueError(problem)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise RunError(f"{path}: cannot be read ({error}). Delete it and run the same command again.") from error
     return table
-
-
-def _problem(table: pa.Table, schema: pa.Schema) -> str:
-    """Returns what a part has that it cannot have; empty for nothing."""
-    if not table.schema.equals(schema):
-        return f"its columns are not {', '.join(schema.names)} of their types"
-    if empty := [name for name in schema.names if table[name].null_count]:
-        return f"a row has no {empty[0]}"
-    for name in {"J", "F"}.intersection(schema.names):
-        values = table[name].to_numpy()
-        if not ((values >= 0) & (values <= 1)).all():
-            return f"{name} of a row is not in [0, 1]"
-    try:
-        for episode_id in pc.unique(table["episode_id"]).to_pylist():
-            parse_episode_id(episode_id)
-    except RunError as error:
-        return str(error).rstrip(".")
-    return ""

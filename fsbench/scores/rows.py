@@ -1,17 +1,21 @@
 """From masks to score rows: J and F of every episode and frame."""
 
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from fsbench.errors import RunError
 from fsbench.masks.resize import at_size
 from fsbench.metrics import region_and_contour
 from fsbench.protocol import Protocol
+from fsbench.splits.ids import parse_episode_id
 
-__all__ = ["SCHEMA", "score_table", "truth_masks"]
+__all__ = ["SCHEMA", "score_table", "table_problem", "truth_masks"]
 
 SCHEMA = pa.schema(
     [("episode_id", pa.string()), ("frame", pa.string()), ("J", pa.float64()), ("F", pa.float64())],
@@ -64,3 +68,27 @@ def score_table(
         columns["J"] += region.tolist()
         columns["F"] += contour.tolist()
     return pa.table(columns, schema=SCHEMA)
+
+
+def table_problem(table: pa.Table, schema: pa.Schema, may_lack: Collection[str] = ()) -> str:
+    """Returns what a table of episodes has that it cannot have; empty for nothing.
+
+    Args:
+        table: As it was read.
+        schema: What it should be; has `episode_id`, and perhaps the scores J and F.
+        may_lack: Columns of which a row may have no value.
+    """
+    if not table.schema.equals(schema):
+        return f"its columns are not {', '.join(schema.names)} of their types"
+    if empty := [name for name in schema.names if name not in may_lack and table[name].null_count]:
+        return f"a row has no {empty[0]}"
+    for name in {"J", "F"}.intersection(schema.names):
+        values = table[name].to_numpy()
+        if not ((values >= 0) & (values <= 1)).all():
+            return f"{name} of a row is not in [0, 1]"
+    try:
+        for episode_id in pc.unique(table["episode_id"]).to_pylist():
+            parse_episode_id(episode_id)
+    except RunError as error:
+        return str(error).rstrip(".")
+    return ""

@@ -145,11 +145,12 @@ def draw_means(board: Board, number: int) -> pd.DataFrame:
     """Averages the episodes of a method by draw and class, as the protocol does within a class.
 
     Returns:
-        Index draw; a column of J&F for each class, in the order of the class names; empty if the protocol pools frames.
+        Index draw; a column of J&F for each class, in the order of the class names. Empty if the protocol pools frames,
+        or the entry has no scores of episodes.
     """
-    if ">video" not in board.table.protocol:
-        return pd.DataFrame()
     scores = board.scores[number].dropna()
+    if ">video" not in board.table.protocol or scores.empty:
+        return pd.DataFrame()
     keys = pd.DataFrame([vars(parse_episode_id(key)) for key in scores.index], index=scores.index)
     rows = keys.assign(JF=(scores["J"] + scores["F"]) / 2)
     by_video = rows.groupby(["class_name", "draw", "video_id"])["JF"].mean()
