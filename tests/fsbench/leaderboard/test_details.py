@@ -125,6 +125,30 @@ def test_files_that_are_missing_cut_or_of_others_are_refused(run, tmp_path, name
         read_details(entry, details.digest)
 
 
+@pytest.mark.parametrize(
+    ("name", "column", "value", "message"),
+    [
+        ("episodes", "J", float("nan"), r"J of a row is not in \[0, 1\]"),
+        ("episodes", "F", 1.5, r"F of a row is not in \[0, 1\]"),
+        ("episodes", "episode_id", "mouse", "'mouse' is no episode id"),
+        ("episodes", "episode_id", None, "a row has no episode_id"),
+        ("gallery", "frame", None, "a row has no frame"),
+        ("gallery", "counts", b"\xff", "its counts are"),
+        ("gallery", "height", -1, "is no size"),
+    ],
+)
+def test_a_row_that_no_run_makes_is_refused_by_the_name_of_its_file(run, tmp_path, name, column, value, message):
+    details = details_from_runs([run], with_masks=True)
+    entry = tmp_path / "copy.json"
+    write_details(entry, details)
+    table = getattr(details, name)
+    rows = table.to_pylist()
+    rows[3][column] = value
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), detail_paths(entry, details.digest)[name])
+    with pytest.raises(RunError, match=rf"{name}\.parquet: cannot be read .*{message}"):
+        read_details(entry, details.digest)
+
+
 def test_files_under_the_names_that_they_had_before_are_read_until_others_take_their_place(run, tmp_path):
     details = details_from_runs([run], with_masks=True)
     entry = tmp_path / "copy.json"

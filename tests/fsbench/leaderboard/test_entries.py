@@ -90,6 +90,15 @@ def test_details_lie_beside_an_entry_and_are_read_with_it(tmp_path):
         read_entries(tmp_path / "entries")
 
 
+def test_scores_of_a_class_that_the_entry_has_no_result_of_are_refused(tmp_path):
+    details = details_from_runs([write_parts(tmp_path / "run")], with_masks=True)
+    results = [result(fold, scores) for fold, scores in SCORES.items()]
+    path = write_entry(tmp_path / "entries", entry_from_results(results, (1, 2), details=details))
+    path.write_text(path.read_text().replace('"mouse"', '"rat"'))
+    with pytest.raises(RunError, match=r"copy\.json: has scores of episodes of class 'mouse' in fold 1"):
+        read_entries(tmp_path / "entries")
+
+
 @pytest.mark.parametrize("link", ["javascript:alert(1)", "example.org", "https://a b", 'https://x/"onclick="y', ""])
 def test_a_link_is_the_address_of_a_web_page(link):
     with pytest.raises(RunError, match="is not the address of a web page"):

@@ -57,6 +57,12 @@ def test_draw_means_average_sentences_videos_and_classes_in_turn(boards):
     assert means.loc[3, "dax"] == pytest.approx(by_video.mean(), abs=1e-12)
 
 
+def test_an_entry_without_scores_of_episodes_has_no_draw_means():
+    whole, bare = (samples.shapes_entry(name, 2) for name in ("whole", "bare"))
+    (board,) = make_boards([whole, bare.model_copy(update={"details": None})], ROOT / "splits")
+    assert [draw_means(board, i).empty for i in range(2)] == [board.methods[i] == "bare" for i in range(2)]
+
+
 def broken(**changes):
     good = samples.shapes_entry("close", 2)
     rows = [row | changes if i == 1 else row for i, row in enumerate(good.details.gallery.to_pylist())]
