@@ -4,6 +4,8 @@ State dicts have canonical names; see `fsbench_baselines.released`.
 """
 
 import json
+import os
+from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,12 +15,14 @@ from typing import TypeVar
 import safetensors
 import safetensors.torch
 import torch
+from pydantic import ValidationError
 from torch import nn
 from torch import Tensor
 
 from fsbench.errors import DataError
 from fsbench.files import write_whole
 from fsbench.methods.contract import Training
+from fsbench.records import first_problem
 from fsbench_baselines.configuration import Configuration
 from fsbench_baselines.released import ALIAS
 from fsbench_baselines.released import first_name
@@ -27,6 +31,8 @@ __all__ = [
     "Configured",
     "Model",
     "fill",
+    "load_model",
+    "random_model",
     "read_checkpoint",
     "save_checkpoint",
 ]
@@ -48,6 +54,36 @@ class Configured(Protocol):
 
     def state_dict(self) -> Mapping[str, Tensor]:
         """Returns its weights."""
+
+
+def random_model(kind: Callable[[Config], Model], config: Config) -> Model:
+    """Returns a model of a configuration with random weights.
+
+    Raises:
+        ValueError: The configuration describes no model, or one that this machine has no memory for.
+    """
+    try:
+        with torch.device("meta"):  # a wrong number may ask for any amount of memory
+            sketch = kind(config)
+    except Exception as error:  # which kinds the layers of torch and transformers raise is theirs to choose
+        kind_of_error = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise ValueError(kind_of_error + " ".join(str(error).split())) from error
+    size = sum(tensor.numel() * tensor.element_size() for tensor in sketch.state_dict().values())
+    if size > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+        raise ValueError(f"it has {size / 2**30:.0f} GiB of weights, more than this machine has memory")
+    return kind(config)
+
+
+def load_model(kind: Callable[[Config], Model], config: Config, state: Mapping[str, Tensor], where: str) -> Model:
+    """Returns a model of a configuration with a canonical state dict as its weights, in eval mode.
+
+    Raises:
+        DataError: if the configuration describes no model, or the weights are not of this one; see `fill`.
+    """
+    try:
+        return fill(random_model(kind, config), state, where).eval()
+    except ValueError as error:
+        raise DataError(f"{where}: its configuration describes no model ({error}). Save it again.") from error
 
 
 def fill(model: Model, state: Mapping[str, Tensor], where: str) -> Model:
@@ -122,7 +158,10 @@ def read_checkpoint(folder: Path, kind: type[Config]) -> tuple[Config, dict[str,
     for path in (weights, settings):
         if not path.is_file():
             raise DataError(f"{path} is not there. A checkpoint is a folder with {_MODEL_FILE} and {_CONFIG_FILE}.")
-    text = settings.read_text(encoding="utf-8")
+    try:
+        text = settings.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{settings} is not the configuration of a model: {error}. Save it again.") from error
     try:
         with safetensors.safe_open(weights, framework="pt") as stream:
             written_with = (stream.metadata() or {}).get("config")
@@ -140,5 +179,9 @@ def _config(text: str, path: Path, kind: type[Config]) -> Config:
         if record["version"] != _VERSION:
             raise ValueError(f"its version is {record['version']}, this program reads {_VERSION}")
         return kind.from_json(json.dumps(record["config"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except ValidationError as error:
+        raise DataError(
+            f"{path} is not the configuration of a model: {first_problem(error)}. Save it again."
+        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{path} is not the configuration of a model: {error}. Save it again.") from error

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from typing import Self
 
+from pydantic import TypeAdapter
+
 __all__ = ["Configuration"]
 
 
@@ -36,4 +38,4 @@ class Configuration:
         unknown = sorted(values.keys() - {field.name for field in dataclasses.fields(cls)})
         if unknown:
             raise ValueError(f"a model configuration has no entry {', '.join(unknown)}")
-        return cls(**values)
+        return TypeAdapter(cls).validate_json(text, strict=True)

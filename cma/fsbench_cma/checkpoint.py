@@ -10,6 +10,7 @@ from transformers import RobertaConfig
 
 from fsbench.errors import DataError
 from fsbench_baselines.checkpoints import fill
+from fsbench_baselines.checkpoints import load_model
 from fsbench_baselines.checkpoints import read_checkpoint
 from fsbench_baselines.checkpoints import save_checkpoint
 from fsbench_baselines.referformer.checkpoint import identify
@@ -58,7 +59,7 @@ def load_released(
         num_queries=found.num_queries,
         text=text_settings(text_config),
     )
-    return fill(CMA(config), state, where).eval()
+    return load_model(CMA, config, state, where)
 
 
 def load_checkpoint(folder: Path) -> CMA:
@@ -70,7 +71,7 @@ def load_checkpoint(folder: Path) -> CMA:
     config, state = read_checkpoint(folder, ModelConfig)
     if config.affinity is None:
         raise DataError(f"{folder}: this is a ReferFormer. Load it with fsbench_baselines.referformer.load_checkpoint.")
-    return fill(CMA(config), state, str(folder)).eval()
+    return load_model(CMA, config, state, str(folder))
 
 
 @dataclass(frozen=True)

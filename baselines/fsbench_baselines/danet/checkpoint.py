@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor
 
 from fsbench.errors import DataError
-from fsbench_baselines.checkpoints import fill
+from fsbench_baselines.checkpoints import load_model
 from fsbench_baselines.checkpoints import read_checkpoint
 from fsbench_baselines.checkpoints import save_checkpoint
 from fsbench_baselines.danet.config import DANetConfig
@@ -32,7 +32,7 @@ def load_released(source: CheckpointSource) -> DANet:
     """
     state, where = read_released(source)
     _require_danet(state, where)
-    return fill(DANet(DANetConfig()), state, where).eval()
+    return load_model(DANet, DANetConfig(), state, where)
 
 
 def load_checkpoint(folder: Path) -> DANet:
@@ -42,7 +42,7 @@ def load_checkpoint(folder: Path) -> DANet:
         DataError: if a file is missing or damaged, or of another model.
     """
     config, state = read_checkpoint(folder, DANetConfig)
-    return fill(DANet(config), state, str(folder)).eval()
+    return load_model(DANet, config, state, str(folder))
 
 
 def initial_state(source: Path, model: DANet) -> dict[str, Tensor]:

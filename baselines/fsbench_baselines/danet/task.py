@@ -19,6 +19,7 @@ from fsbench.training import TrainingEpisode
 from fsbench.training.job import TrainingJob
 from fsbench_baselines.backbones.small import SmallResNet
 from fsbench_baselines.checkpoints import fill
+from fsbench_baselines.checkpoints import random_model
 from fsbench_baselines.danet.checkpoint import initial_state
 from fsbench_baselines.danet.checkpoint import save_checkpoint
 from fsbench_baselines.danet.config import DANetConfig
@@ -155,7 +156,7 @@ def build_model(recipe: Recipe, seed: int) -> DANet:
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         try:
-            model = DANet(DANetConfig(**recipe.model))
+            model = random_model(DANet, DANetConfig(**recipe.model))
         except (TypeError, ValueError) as error:
             raise RunError(f"The recipe's entry model describes no DANet: {error}.") from error
     if recipe.naming is not None:

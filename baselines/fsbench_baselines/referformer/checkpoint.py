@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import RobertaConfig
 
 from fsbench.errors import DataError
-from fsbench_baselines.checkpoints import fill
+from fsbench_baselines.checkpoints import load_model
 from fsbench_baselines.checkpoints import read_checkpoint
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_baselines.referformer.model import ReferFormer
@@ -52,7 +52,7 @@ def load_released(
         raise DataError(f"{where}: these weights are of {found}. Load them with fsbench_cma.load_released.")
     require(found, where, backbone=backbone, dab=False)
     config = ModelConfig(backbone=backbone, num_queries=found.num_queries, text=text_settings(text_config))
-    return fill(ReferFormer(config), state, where).eval()
+    return load_model(ReferFormer, config, state, where)
 
 
 def text_settings(text_config: RobertaConfig | None) -> dict[str, Any] | None:
@@ -124,4 +124,4 @@ def load_checkpoint(folder: Path) -> ReferFormer:
     config, state = read_checkpoint(folder, ModelConfig)
     if config.affinity is not None:
         raise DataError(f"{folder}: this is a CMA. Load it with fsbench_cma.load_checkpoint.")
-    return fill(ReferFormer(config), state, str(folder)).eval()
+    return load_model(ReferFormer, config, state, str(folder))

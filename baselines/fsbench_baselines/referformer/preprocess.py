@@ -73,7 +73,7 @@ def _load(source: str) -> PreTrainedTokenizerBase:
     try:
         found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(source, local_files_only=True)
         return found
-    except (OSError, ValueError) as error:
+    except Exception as error:  # the parts in Rust raise bare exceptions, the others what a wrong type comes to
         if all((folder / name).is_file() for name in ("vocab.json", "merges.txt")):
             return _load_vocabulary(folder)
         if folder.exists():

@@ -23,6 +23,7 @@ from fsbench.methods.contract import Training
 from fsbench.training import TrainingClip
 from fsbench.training import TrainingEpisode
 from fsbench_baselines.checkpoints import fill
+from fsbench_baselines.checkpoints import random_model
 from fsbench_baselines.checkpoints import read_checkpoint
 from fsbench_baselines.checkpoints import save_checkpoint
 from fsbench_baselines.pixels import normalised_pixels
@@ -215,14 +216,16 @@ def settle(recipe: Recipe, start: Start) -> tuple[PreTrainedTokenizerBase, dict[
         settings = asdict(read_checkpoint(start.init, ModelConfig)[0])
         own = start.init / "tokenizer"
     text = recipe.model.get("text")
+    if not isinstance(text, Mapping | None):
+        raise RunError(f"The recipe's entry model describes no model: text is a mapping, not {text!r}.")
     is_worded = text is not None and "vocab_size" not in text
     if own is not None and own.is_dir():
         tokenizer = load_tokenizer(str(own))
     else:
         tokenizer = build_tokenizer(start.sentences) if is_worded else load_tokenizer(start.tokenizer)
     settings |= recipe.model
-    if is_worded:
-        settings["text"] = {**recipe.model["text"], "vocab_size": len(tokenizer)}
+    if text is not None and is_worded:
+        settings["text"] = {**text, "vocab_size": len(tokenizer)}
     return tokenizer, settings
 
 
@@ -235,7 +238,7 @@ def new_model(kind: type[Model], settings: Mapping[str, Any], seed: int) -> Mode
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         try:
-            return kind(ModelConfig(**settings))
+            return random_model(kind, ModelConfig(**settings))
         except (TypeError, ValueError) as error:
             raise RunError(f"The recipe's entry model describes no model: {error}.") from error
 

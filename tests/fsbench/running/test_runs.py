@@ -3,6 +3,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fsbench.errors import RunError
+from fsbench.running.parts import read_failures
 from fsbench.running.runs import part_path
 from fsbench.running.runs import read_part
 from fsbench.running.runs import SCHEMAS
@@ -56,3 +57,12 @@ def test_a_score_that_is_none_is_refused(name, value, tmp_path):
     table = pa.table({**ROWS["scores"], name: [0.5, value]}, schema=SCHEMAS["scores"])
     with pytest.raises(RunError, match=rf"{name} of a row is not in \[0, 1\]"):
         read_part(write(tmp_path, "scores", table))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"[]", b'{"a": {}}', b'{"1": "no memory"}', b'{"1": {"f0/cow/d0/v/0": 3}}']
+)
+def test_damaged_failures_are_an_error_that_names_the_file(content, tmp_path):
+    (tmp_path / "failures.json").write_bytes(content)
+    with pytest.raises(RunError, match=r"failures\.json: .*Delete it"):
+        read_failures(tmp_path)
