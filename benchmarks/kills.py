@@ -66,7 +66,7 @@ def cases(base: Path) -> dict[str, Case]:
         "generation": Case((*build, "--data-root", "{out}/data", "--out", "{out}/splits")),
         "submit": Case(("submit", f"{base}/run", "--entries", "{out}/entries")),
         "export": Case(("export", f"{base}/run/fold-1", "{out}/masks"), is_done_once=True),
-        "export, zip": Case(("export", f"{base}/run/fold-1", "{out}/masks.zip")),
+        "export, zip": Case(("export", f"{base}/run/fold-1", "{out}/masks.zip"), is_done_once=True),
         "html": Case((*site, "--out", "{out}/site")),
         "convert": Case(("convert", str(WEIGHTS), "{out}/weights"), is_done_once=True),
         "train": Case((*train, *short), results="model", again=("--resume",)),
