@@ -3,10 +3,12 @@
 import re
 import sys
 
+import numpy as np
 from click.testing import CliRunner
 
 from fsbench.cli import main
 from tests.conftest import ROOT
+from tests.tiny import write_benchmark
 from tests.tiny import write_dataset
 
 
@@ -36,3 +38,13 @@ def test_the_dataset_of_the_readme_is_split_as_its_file_says(tmp_path, monkeypat
     assert ["3", "1", "3", "18"] in [
         line.split() for line in result.stdout.splitlines()
     ]  # fold, classes, videos, episodes
+
+
+def test_the_calls_of_the_readme_run_as_they_stand(tmp_path, monkeypatch, capsys):
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("### From Python")[2]
+    write_benchmark(tmp_path / "data", {"dog": 3}, draws=1, frames=2)
+    (tmp_path / "data/splits").rename(tmp_path / "splits")
+    monkeypatch.chdir(tmp_path)
+    masks = np.ones((4, 24, 32), np.uint8)
+    exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], {"pred": masks, "truth": masks})
+    assert "colour-prototype  full-frame  difference" in capsys.readouterr().out
