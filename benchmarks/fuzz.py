@@ -40,6 +40,7 @@ from fsbench.processes import WorkerContext
 
 __all__ = ["Finding", "fuzz_batch", "run_input"]
 
+KINDS = ("DataError", "ManifestError", "PluginError", "RunError", "SubmissionError", "FsbenchError")
 GROWTH_BYTES = 10**9
 BATCH, BATCH_SECONDS = 500, 30.0
 GRACE_SECONDS = 300.0
@@ -64,7 +65,7 @@ class Finding(NamedTuple):
     @property
     def is_failure(self) -> bool:
         """Whether it should not have come to this."""
-        return self.outcome not in ("fine", *(kind.__name__ for kind in FsbenchError.__subclasses__()))
+        return self.outcome not in ("fine", *KINDS)
 
 
 class _TooLong(BaseException):
@@ -94,7 +95,8 @@ def run_input(target: Target, folder: Path, number: int, wall: float) -> Finding
             target.read(folder)
         outcome, detail = "fine", ""
     except FsbenchError as error:
-        outcome, detail = type(error).__name__, str(error)
+        kind = next(kind for kind in type(error).__mro__ if kind.__name__ in KINDS)
+        outcome, detail = kind.__name__, str(error)
     except _TooLong:
         outcome, detail = "hang", f"over {wall:.0f} s: {_place(sys.exc_info()[1])}"
     except BaseException as error:
@@ -256,8 +258,7 @@ def fuzz(targets: list[str], seconds: float, seed: int, wall: float, scratch: Pa
                 break
     counts = {name: counter for name, counter in counts.items() if counter}
     print(f"seed {seed}\n{_report(counts, slowest)}")
-    names = {kind.__name__ for kind in FsbenchError.__subclasses__()}
-    return all(outcome == "fine" or outcome in names for counter in counts.values() for outcome in counter)
+    return all(outcome in ("fine", *KINDS) for counter in counts.values() for outcome in counter)
 
 
 def repeat(name: str, wall: float, scratch: Path, keep: Path | None) -> bool:

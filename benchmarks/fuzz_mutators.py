@@ -294,7 +294,7 @@ def write_zip(members: list[tuple[str, bytes]], packing: int = zipfile.ZIP_STORE
 def mutate_picture(data: bytes, rng: random.Random) -> bytes:
     """Writes a picture in another format, mode or size."""
     image = Image.open(io.BytesIO(data))
-    change = rng.choice(("format", "mode", "size", "large"))
+    change = "large" if rng.random() < 0.03 else rng.choice(("format", "mode", "size"))  # large ones take long to make
     kind = image.format
     if change == "format":
         kind = rng.choice(("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "ICO", "PDF", "TGA"))
@@ -303,7 +303,7 @@ def mutate_picture(data: bytes, rng: random.Random) -> bytes:
         image = image.convert("RGB").convert(rng.choice(("1", "L", "LA", "P", "RGBA", "CMYK", "I", "F", "YCbCr")))
         kind = {"LA": "PNG", "P": "PNG", "RGBA": "PNG", "I": "PNG", "F": "TIFF"}.get(image.mode, kind)
     elif change == "size":
-        image = image.resize((rng.choice((1, 7, 31, 33, 2000)), rng.choice((1, 7, 25, 2000))), Image.Resampling.NEAREST)
+        image = image.resize((rng.choice((1, 7, 31, 33, 500)), rng.choice((1, 7, 25, 500))), Image.Resampling.NEAREST)
     else:  # few bytes, many pixels
         image, kind = Image.new("1", rng.choice(((13_000, 13_000), (60_000, 1_000), (1, 65_000)))), "PNG"
     stream = io.BytesIO()

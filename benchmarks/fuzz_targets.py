@@ -135,10 +135,12 @@ def _make_frames(folder: Path) -> None:
 def _read_frames(folder: Path) -> None:
     dataset = open_dataset(NAME, folder)
     (video,) = dataset.videos()
-    reads = [
-        partial(read, video.video_id, name) for name in video.frames for read in (dataset.frame, dataset.label_map)
-    ]
-    _all(*reads, lambda: read_frames(dataset, video.video_id, video.frames), lambda: dataset.frame_size(video.video_id))
+    annotated = {each.object_id: each.frames for each in dataset.objects()}
+    _all(
+        *(partial(read, video.video_id, name) for name in video.frames for read in (dataset.frame, dataset.label_map)),
+        lambda: read_frames(dataset, video.video_id, annotated, video.frames),
+        lambda: dataset.frame_size(video.video_id),
+    )
 
 
 def _make_label_maps(folder: Path) -> None:

@@ -121,7 +121,11 @@ def read_description(path: Path) -> DatasetSpec:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Check --dataset.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ) as error:  # also of a date that is none, and of what is too deep
         raise DataError(f"{path}: is no YAML ({' '.join(str(error).split())}).") from error
     try:
         found = TypeAdapter(_Description).validate_python(content)

@@ -45,10 +45,9 @@ def author_groups(root: Path, known_videos: frozenset[str]) -> dict[str, int]:
     for path in sorted((root / "splits").glob("group*_test.json")):
         number = path.name.removeprefix("group").removesuffix("_test.json")
         try:
-            content = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
+            videos = known_videos.intersection(_strings(json.loads(path.read_bytes())))
+        except (OSError, ValueError, RecursionError) as error:
             raise DataError(f"{path}: cannot be read ({error}). Fetch it again or remove it.") from error
-        videos = known_videos.intersection(_strings(content))
         if not number.isdigit() or not videos:
             raise DataError(f"{path}: names no video of {root}, or no group number. Fetch it again or remove it.")
         if both := sorted(videos.intersection(fold_of)):

@@ -221,7 +221,11 @@ def _named(name: str, recipes: Mapping[str, Recipe], where: str) -> Recipe:
 def _parse(text: str, where: str) -> Any:  # Any: YAML
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ) as error:  # also of a date that is none, and of what is too deep
         raise RunError(f"{where}: this is not YAML ({' '.join(str(error).split())}).") from error
 
 

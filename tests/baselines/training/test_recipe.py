@@ -157,6 +157,8 @@ def test_an_unknown_recipe_is_named_with_those_there_are() -> None:
         ("- 1", "a recipe is a mapping"),
         ("", "a recipe is a mapping"),
         ("{", "not YAML"),
+        ("[" * 2000, "not YAML"),
+        ("name: 2020-13-01", "not YAML"),
         ("base: [x]", "There is no recipe"),
         ("base: shape", "Did you mean 'shapes'"),
         ("lrr: 1", "mine.yaml: there is no 'lrr'. Did you mean 'lr'"),

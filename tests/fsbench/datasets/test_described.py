@@ -67,6 +67,8 @@ def test_a_set_that_is_not_beside_its_file_is_looked_for_below_the_data_root(tmp
     ("text", "message"),
     [
         ("name: [", "is no YAML"),
+        ("[" * 2000, "is no YAML"),
+        ("name: 2020-13-01", "is no YAML"),
         ("- name", "file: .*dictionary"),
         ("title: x", r"name: Field required"),
         ("name: a/b", "name: .*pattern"),

@@ -19,6 +19,7 @@ from fsbench.datasets.shapes import CATEGORIES
 from fsbench.datasets.shapes import render_video
 from fsbench.datasets.shapes import ShapesConfig
 from fsbench.datasets.shipped import MINI_REF_SHAPES
+from fsbench.errors import DataError
 from fsbench.errors import ManifestError
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
@@ -197,6 +198,15 @@ def test_the_newest_version_that_is_not_superseded_is_found(dataset, tmp_path):
     assert read_info(new).superseded_by == "v1"
     with pytest.raises(ManifestError, match="fsbench build-splits mini-ref-davis"):
         find_manifest("mini-ref-davis", tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[", "[" * 5000, "{}", '["dog-0', "null"])
+def test_a_damaged_file_of_author_groups_is_an_error_that_names_it(dataset, content):
+    groups = dataset.root / "splits"
+    groups.mkdir()
+    (groups / "group1_test.json").write_text(content)
+    with pytest.raises(DataError, match=r"group1_test\.json: .*Fetch it again"):
+        build_manifest(dataset, BuildOptions(minimum=2))
 
 
 def test_author_groups_decide_videos_and_folds(dataset):
