@@ -1,5 +1,6 @@
 """A training's folder: what it is (`training.json`), all that it needs to go on (`state.pt`), and the checkpoint."""
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -140,6 +141,7 @@ def write_state(path: Path, identity: TrainingIdentity, content: Mapping[str, An
         content: Tensors, numbers and strings in dictionaries and lists.
     """
     state = {"version": _VERSION, "identity": identity.model_dump_json(), **content}
+    state["digest"] = _digest(state)
 
     def save(stream: IO[bytes]) -> None:
         try:
@@ -150,6 +152,26 @@ def write_state(path: Path, identity: TrainingIdentity, content: Mapping[str, An
             raise
 
     write_whole(path, save)
+
+
+def _digest(content: object) -> str:
+    """Returns the SHA-256 of nested mappings and sequences of tensors, numbers and strings: torch checks no bytes."""
+    digest = hashlib.sha256()
+    _add(digest, content)
+    return digest.hexdigest()
+
+
+def _add(digest: "hashlib._Hash", value: object) -> None:
+    if isinstance(value, Tensor):
+        digest.update(f"{value.dtype}{tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    elif isinstance(value, Mapping | list | tuple):
+        digest.update(f"{len(value)} of {'mapping' if isinstance(value, Mapping) else 'list'}\0".encode())
+        for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+            digest.update(f"{key!r}\0".encode())
+            _add(digest, item)
+    else:
+        digest.update(f"{value!r}\0".encode())
 
 
 def read_state(path: Path, identity: TrainingIdentity, *, mapped: bool = False) -> dict[str, Any]:
@@ -166,6 +188,8 @@ def read_state(path: Path, identity: TrainingIdentity, *, mapped: bool = False) 
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
         found = TrainingIdentity.model_validate_json(state["identity"])
+        if state.pop("digest") != _digest(state):
+            raise ValueError("not the digest of the rest")
     except Exception as error:  # which kinds a damaged file raises is not documented
         raise RunError(
             f"{path}: is damaged or no state of a training ({type(error).__name__}). "

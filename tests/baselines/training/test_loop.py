@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -313,6 +314,27 @@ def test_a_damaged_state_is_refused(size: float, tmp_path: Path) -> None:
     kept = int(size * len(content)) if size == 0.5 else int(size)
     (tmp_path / "state.pt").write_bytes(content[:kept])
     with pytest.raises(RunError, match=r"state\.pt: is damaged or no state of a training .* another --out"):
+        train(tmp_path, resume=True)
+
+
+def _without_moments(state: dict[str, Any]) -> None:
+    del state["optimizer"]["state"][0]["exp_avg_sq"]
+
+
+def _with_another_weight(state: dict[str, Any]) -> None:
+    state["model"]["head.weight"][0, 0] += 1
+
+
+@pytest.mark.parametrize("change", [_without_moments, _with_another_weight, lambda state: state.update(step="1")])
+def test_a_state_that_is_not_as_it_was_written_is_refused(
+    change: Callable[[dict[str, Any]], None], tmp_path: Path
+) -> None:
+    train(tmp_path)
+    (tmp_path / "training.json").unlink()
+    state = torch.load(tmp_path / "state.pt")
+    change(state)
+    torch.save(state, tmp_path / "state.pt")
+    with pytest.raises(RunError, match=r"state\.pt: is damaged or no state of a training"):
         train(tmp_path, resume=True)
 
 
