@@ -220,6 +220,9 @@ def _require_sound(table: pa.Table) -> None:
     """Raises ValueError if a row cannot be one of an entry's."""
     if problem := table_problem(table, table.schema, _OF_MASKS):
         raise ValueError(problem)
+    keys = table.select([name for name in ("episode_id", "frame") if name in table.column_names])
+    if keys.group_by(keys.column_names).aggregate([]).num_rows < keys.num_rows:
+        raise ValueError(f"a row of the same {' and '.join(keys.column_names)} comes twice")
     if "counts" in table.column_names:
         for row in table.select(_OF_MASKS).to_pylist():
             if row["counts"] is not None:

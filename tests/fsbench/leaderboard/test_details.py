@@ -132,6 +132,8 @@ def test_files_that_are_missing_cut_or_of_others_are_refused(run, tmp_path, name
         ("episodes", "F", 1.5, r"F of a row is not in \[0, 1\]"),
         ("episodes", "episode_id", "mouse", "'mouse' is no episode id"),
         ("episodes", "episode_id", None, "a row has no episode_id"),
+        ("episodes", "episode_id", IDS[0], "a row of the same episode_id comes twice"),
+        ("gallery", "frame", "00", "a row of the same episode_id and frame comes twice"),
         ("gallery", "frame", None, "a row has no frame"),
         ("gallery", "counts", b"\xff", "its counts are"),
         ("gallery", "height", -1, "is no size"),
@@ -143,7 +145,7 @@ def test_a_row_that_no_run_makes_is_refused_by_the_name_of_its_file(run, tmp_pat
     write_details(entry, details)
     table = getattr(details, name)
     rows = table.to_pylist()
-    rows[3][column] = value
+    rows[-1][column] = value
     pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), detail_paths(entry, details.digest)[name])
     with pytest.raises(RunError, match=rf"{name}\.parquet: cannot be read .*{message}"):
         read_details(entry, details.digest)
