@@ -24,6 +24,7 @@ from fsbench.leaderboard.details import gallery_episodes
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import FoldEntry
 from fsbench.leaderboard.entries import intervals_of
+from fsbench.leaderboard.entries import mean_over_folds
 from fsbench.leaderboard.shelf import entry_path
 from fsbench.protocol import Protocol
 from fsbench.protocol import PROTOCOLS
@@ -62,6 +63,7 @@ def check_entry(entry: Entry, splits: Path | None = None) -> Checked:
     found = Checked()
     for fold in entry.folds:
         found.problems += _within(fold)
+    found.problems += _differing("mean", mean_over_folds(entry.folds, entry.expected_folds), entry.mean)
     manifest = manifest_of_digest(entry.dataset, entry.manifest_digest, splits)
     if manifest is None:
         found.unchecked.append("which episodes and frames there are: its manifest is not here")

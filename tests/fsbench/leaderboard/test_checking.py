@@ -89,6 +89,13 @@ def test_any_changed_number_that_follows_from_the_episodes_is_found_out(details,
     assert check_entry(changed).problems
 
 
+@pytest.mark.parametrize("name", ["J", "F", "JF"])
+def test_a_spread_of_the_mean_that_is_off_by_little_is_found_out(details, name):
+    path = ("mean", "sd_draws", name)
+    record = with_value(RECORD, path, RECORD["mean"]["sd_draws"][name] + 1e-9)
+    assert check_entry(Entry(**record | {"details": details})).problems
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(record=changes(tuple(RECORD)))
 def test_any_changed_number_breaks_the_seal(record, tmp_path):
