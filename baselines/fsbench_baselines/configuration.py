@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 from typing import Self
 
-from pydantic import TypeAdapter
-
 __all__ = ["Configuration"]
 
 
@@ -38,4 +36,6 @@ class Configuration:
         unknown = sorted(values.keys() - {field.name for field in dataclasses.fields(cls)})
         if unknown:
             raise ValueError(f"a model configuration has no entry {', '.join(unknown)}")
+        from pydantic import TypeAdapter  # here, for methods are listed without it
+
         return TypeAdapter(cls).validate_json(text, strict=True)

@@ -15,11 +15,9 @@ import numpy.typing as npt
 from PIL import Image
 from PIL import UnidentifiedImageError
 
-from fsbench.datasets.metadata import read_bytes
-from fsbench.datasets.metadata import read_objects
-from fsbench.datasets.metadata import read_sentences
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
+from fsbench.datasets.records import read_bytes
 from fsbench.datasets.records import Video
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.datasets.spec import Layout
@@ -106,6 +104,9 @@ class FolderDataset:
 
     @cached_property
     def _records(self) -> _Records:
+        from fsbench.datasets.metadata import read_objects  # pydantic, which naming a dataset does without
+        from fsbench.datasets.metadata import read_sentences
+
         metadata = self.root / self._layout.metadata
         expressions = self.root / self._layout.expressions
         objects_of = read_objects(metadata)["videos"]

@@ -18,10 +18,11 @@ from pydantic import TypeAdapter
 from pydantic import ValidationError
 from typing_extensions import TypedDict
 
+from fsbench.datasets.records import read_bytes
 from fsbench.errors import DataError
 from fsbench.records import first_problem
 
-__all__ = ["ObjectsFile", "SentencesFile", "read_bytes", "read_objects", "read_sentences"]
+__all__ = ["ObjectsFile", "SentencesFile", "read_objects", "read_sentences"]
 
 _MAX_OBJECT_ID = 2**16 - 1  # what a label map of 16 bits can hold
 
@@ -102,14 +103,6 @@ def read_objects(path: Path) -> ObjectsFile:
 def read_sentences(path: Path) -> SentencesFile:
     """Reads `meta_expressions.json`. Raises DataError if it is not of its form."""
     return _read(path, _SENTENCES)
-
-
-def read_bytes(path: Path) -> bytes:
-    """Reads a metadata file. Raises DataError if it cannot be read."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Check --data-root.") from error
 
 
 def _read(path: Path, form: TypeAdapter[_File]) -> _File:

@@ -10,7 +10,9 @@ from typing import runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Dataset", "DrawnVideo", "Expression", "MinimalDataset", "ObjectTrack", "Video"]
+from fsbench.errors import DataError
+
+__all__ = ["Dataset", "DrawnVideo", "Expression", "MinimalDataset", "ObjectTrack", "Video", "read_bytes"]
 
 
 class Video(NamedTuple):
@@ -111,3 +113,11 @@ class DrawnVideo(Protocol):
     @property
     def sentences(self) -> tuple[tuple[str, int], ...]:
         """(sentence, object_id) pairs; the place of one is its expression id."""
+
+
+def read_bytes(path: Path) -> bytes:
+    """Reads a dataset's file. Raises DataError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Check --data-root.") from error

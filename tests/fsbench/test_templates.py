@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -21,8 +22,9 @@ def test_a_new_package_installs_registers_what_it_holds_and_passes_its_test(fsbe
     run(pip, tmp_path)
     tested = run(["pytest", "-q", "-p", "no:cacheprovider", package], tmp_path, PYTHONPATH=str(installed))
     assert "1 passed" in tested
-    listed = run(["fsbench", "list", group], tmp_path, PYTHONPATH=str(installed))
-    assert "my-first-thing 0.1.0" in next(line for line in listed.splitlines() if line.startswith("my-first-thing"))
+    listed = json.loads(run(["fsbench", "list", group, "--json"], tmp_path, PYTHONPATH=str(installed)))
+    (record,) = (record for record in listed if record["name"] == "my-first-thing")
+    assert record["from"] == "my-first-thing 0.1.0"
 
 
 def run(arguments, folder, **environment):

@@ -31,7 +31,8 @@ def waiting():
 
     def start(*arguments):
         command = [sys.executable, "-c", PROGRAM, "wait", *arguments]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        heard = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731 - tests may run under nohup
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
         started.append(process)
         assert process.stdout.readline() == "ready\n"
         return process

@@ -363,7 +363,7 @@ def test_an_entry_at_the_place_of_another_is_an_error_that_names_both(tmp_path):
 @pytest.mark.parametrize("name", ["../x", "a/b", "a\\b", "..", ".hidden", "", "a/", "/etc/x", "a\nb", "a\0b"])
 @pytest.mark.parametrize("field", ["name", "dataset", "protocol"])
 def test_a_name_that_is_no_file_name_is_refused(tmp_path, name, field):
-    with pytest.raises(RunError, match="cannot be a file name"):
+    with pytest.raises(RunError, match="cannot be part of a file name"):
         write_entry(tmp_path, entry(SCORES, **{field: name}))
     assert not list(tmp_path.rglob("*"))
 
