@@ -1,13 +1,15 @@
+import subprocess
+import sys
 import time
 
 import pytest
 
-from benchmarks import fuzz
 from benchmarks.fuzz import fuzz_batch
 from benchmarks.fuzz import run_input
 from benchmarks.fuzz_targets import Target
 from benchmarks.fuzz_targets import TARGETS
 from fsbench.errors import DataError
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize("name", ["metadata", "frames", "label-maps", "descriptions", "manifests"])
@@ -39,16 +41,27 @@ def _fail(folder):
         (_refuse, "DataError", False),
         (_fail, "KeyError", True),
         (lambda folder: time.sleep(9), "hang", True),
-        (lambda folder: b"x" * 50_000_000, "growth", True),
     ],
 )
-def test_what_comes_of_an_input_has_a_name(read, outcome, is_failure, tmp_path, monkeypatch):
-    monkeypatch.setattr(fuzz, "GROWTH_BYTES", 30_000_000)
+def test_what_comes_of_an_input_has_a_name(read, outcome, is_failure, tmp_path):
     target = _toy(read)
     target.make(tmp_path)
     found = run_input(target, tmp_path, 3, wall=0.3 if outcome == "hang" else 60)
     assert (found.outcome, found.is_failure) == (outcome, is_failure)
     assert found.name == "toy:3"
+
+
+def test_an_input_that_takes_memory_is_found_out_in_a_process_that_had_less(tmp_path):
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom benchmarks import fuzz\nfrom tests.test_fuzz import _toy\n"
+        "fuzz.GROWTH_BYTES = 30_000_000\n"
+        "target, folder = _toy(lambda folder: b'x' * 500_000_000), Path(sys.argv[1])\n"
+        "target.make(folder)\n"
+        "print(fuzz.run_input(target, folder, 3, wall=60).outcome)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "growth\n"
 
 
 def test_the_same_input_twice_is_the_same(tmp_path):
