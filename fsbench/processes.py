@@ -51,10 +51,7 @@ def worker_pool(workers: int) -> Iterator[Executor]:
         yield pool
         patience = _END_SECONDS
     except BrokenProcessPool as error:
-        raise RunError(
-            "A worker process died, most likely for lack of memory. Run the same command again to go on, with fewer "
-            "--workers."
-        ) from error
+        raise RunError(context.why_one_died()) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         context.end(patience)
@@ -75,6 +72,21 @@ class WorkerContext(SpawnContext):
         process.workers = self._workers
         self._started.append(process)
         return process
+
+    def why_one_died(self) -> str:
+        """Ends all processes; returns why one was gone before, and what to do."""
+        self.end(_END_SECONDS)
+        codes = [process.exitcode for process in self._started if process.pid is not None and process.exitcode]
+        if codes and max(codes) > 0:  # those that the pool ended then have the number of a signal
+            return (
+                f"A worker process ended by itself, with exit code {max(codes)}; what it said is above. In a script "
+                "of your own, what starts workers belongs under 'if __name__ == \"__main__\":', for each of them "
+                "reads the script."
+            )
+        return (
+            "A worker process died, most likely for lack of memory. Run the same command again to go on, with fewer "
+            "--workers."
+        )
 
     def end(self, patience: float) -> None:
         """Waits that many seconds for all processes to leave, and ends those that do not."""

@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version
 from pathlib import Path
@@ -70,6 +71,7 @@ class FoldRun:
         paths = {key: path for key, value in self.options.items() if (path := _path(value))}
         checkpoint = paths.pop("checkpoint", None)
         hidden = {"checkpoint"} if checkpoint or self.options.get("checkpoint") is None else set()
+        packages, commit = _software()
         return RunIdentity(
             dataset=info.dataset,
             fold=self.fold,
@@ -87,8 +89,8 @@ class FoldRun:
             weights=self.method.describe_checkpoint(checkpoint) if checkpoint else None,
             source_sha256=source_digest(self.method.factory),
             distribution=self.method.distribution,
-            packages={"fsbench": fsbench.__version__, **{name: v for name in _PACKAGES if (v := _version(name))}},
-            commit=_commit(),
+            packages=dict(packages),
+            commit=commit,
         )
 
 
@@ -130,6 +132,13 @@ def extends(one: RunIdentity, other: RunIdentity) -> bool:
     return set(one.draws) > set(other.draws) and one == other.model_copy(update={"draws": one.draws})
 
 
+@cache  # what a process has loaded stays what it was
+def _software() -> tuple[Mapping[str, str], str | None]:
+    """Returns the versions of the packages that a score may depend on, and the checkout's commit; see `RunIdentity`."""
+    versions = {"fsbench": fsbench.__version__, **{name: v for name in _PACKAGES if (v := _version(name))}}
+    return versions, _commit(Path(fsbench.__file__).resolve().parents[1])
+
+
 def _version(package: str) -> str | None:
     try:
         return version(package)
@@ -137,18 +146,17 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _commit() -> str | None:
-    """Returns the checkout's commit, with a digest of what its code has beside it; None outside of a checkout."""
-    package = Path(fsbench.__file__).resolve().parent
-    if not (package.parent / ".git").exists():
+def _commit(checkout: Path) -> str | None:
+    """Returns a checkout's commit, with a digest of what its code has beside it; None if the folder is no checkout."""
+    if not (checkout / ".git").exists():
         return None
-    code = [name for name in ("fsbench", "baselines", "cma") if (package.parent / name).is_dir()]
+    code = [name for name in ("fsbench", "baselines", "cma") if (checkout / name).is_dir()]
     try:
-        head = _git(package.parent, "rev-parse", "HEAD").stdout.strip()
-        changes = hashlib.sha256(_git(package.parent, "diff", "HEAD", "--", *code).stdout.encode())
-        others = _git(package.parent, "ls-files", "--others", "--exclude-standard", "-z", "--", *code).stdout
+        head = _git(checkout, "rev-parse", "HEAD").stdout.strip()
+        changes = hashlib.sha256(_git(checkout, "diff", "HEAD", "--", *code).stdout.encode())
+        others = _git(checkout, "ls-files", "--others", "--exclude-standard", "-z", "--", *code).stdout
         for name in sorted(filter(None, others.split("\0"))):
-            changes.update(f"{name}\0".encode() + (package.parent / name).read_bytes())
+            changes.update(f"{name}\0".encode() + (checkout / name).read_bytes())
     except OSError:
         return None
     is_clean = changes.hexdigest() == hashlib.sha256().hexdigest()

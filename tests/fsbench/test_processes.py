@@ -85,9 +85,14 @@ def test_a_block_that_raises_waits_for_no_worker():
     assert gone(workers[0])
 
 
-def test_a_worker_that_dies_is_an_error_that_says_what_to_do():
+def test_a_worker_that_is_killed_is_an_error_that_says_what_to_do():
     with pytest.raises(RunError, match=r"lack of memory.*fewer --workers"), worker_pool(1) as pool:
-        pool.submit(os._exit, 1).result()
+        pool.submit(signal.raise_signal, signal.SIGKILL).result()
+
+
+def test_a_worker_that_ends_by_itself_is_an_error_that_tells_of_scripts():
+    with pytest.raises(RunError, match=r"exit code 3.*__main__"), worker_pool(1) as pool:
+        pool.submit(os._exit, 3).result()
 
 
 @pytest.mark.parametrize(("processes", "threads"), [(2, "3"), (4, "1"), (9, "1")])

@@ -1,7 +1,7 @@
 import importlib
 import logging
+import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -216,18 +216,30 @@ def test_only_what_differs_is_named_and_whole(place):
     assert len(found) == 3
 
 
-def test_the_commit_of_a_changed_checkout_says_by_content_what_changed():
+def test_the_commit_of_a_changed_checkout_says_by_content_what_changed(tmp_path):
     from fsbench.running import identity
 
-    folder = Path(identity.__file__).parent
-    probe = folder / "uncommitted_probe_of_a_test.py"
-    try:
+    def git(*arguments):
+        who = ("-c", "user.name=one", "-c", "user.email=one@example.org")
+        return subprocess.run(
+            ["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout
+
+    assert identity._commit(tmp_path) is None
+    code = tmp_path / "fsbench"
+    code.mkdir()
+    (code / "old.py").write_text("a = 0\n")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "one")
+    clean = git("rev-parse", "HEAD").strip()
+    assert identity._commit(tmp_path) == clean
+    (tmp_path / "notes.txt").write_text("no code")
+    assert identity._commit(tmp_path) == clean
+    for name in ("old.py", "new.py"):
         found = []
         for text in ("a = 1\n", "a = 2\n", "a = 1\n"):
-            probe.write_text(text)
-            found.append(identity._commit())
-    finally:
-        probe.unlink()
-    if found[0] is None:
-        pytest.skip("this is no checkout")
-    assert found[0] == found[2] != found[1]
+            (code / name).write_text(text)
+            found.append(identity._commit(tmp_path))
+        assert found[0] == found[2] != found[1]
+        assert all(each.startswith(f"{clean}+") for each in found)
