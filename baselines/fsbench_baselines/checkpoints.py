@@ -9,6 +9,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 from typing import Protocol
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from fsbench.errors import DataError
 from fsbench.files import write_whole
@@ -62,8 +64,14 @@ def random_model(kind: Callable[[Config], Model], config: Config) -> Model:
     Raises:
         ValueError: The configuration describes no model, or one that this machine has no memory for.
     """
+    _require_possible(kind, config)
+    return kind(config)
+
+
+def _require_possible(kind: Callable[[Config], Model], config: Config) -> None:
+    """Raises ValueError if a configuration describes no model, or one that this machine has no memory for."""
     try:
-        with torch.device("meta"):  # a wrong number may ask for any amount of memory
+        with torch.device("meta"), _Undrawn():  # a wrong number may ask for any amount of memory
             sketch = kind(config)
     except Exception as error:  # which kinds the layers of torch and transformers raise is theirs to choose
         kind_of_error = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
@@ -71,7 +79,25 @@ def random_model(kind: Callable[[Config], Model], config: Config) -> Model:
     size = sum(tensor.numel() * tensor.element_size() for tensor in sketch.state_dict().values())
     if size > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
         raise ValueError(f"it has {size / 2**30:.0f} GiB of weights, more than this machine has memory")
-    return kind(config)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Fills with zeros what would be filled with random numbers: most of the time that making a model takes."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,  # Any: what torch's functions take
+    ) -> Any:
+        named = kwargs or {}
+        if func in _DRAWS:
+            return nn.init.zeros_(args[0] if args else named["tensor"])
+        return func(*args, **named)
+
+
+_DRAWS = (Tensor.uniform_, Tensor.normal_, nn.init.uniform_, nn.init.normal_, nn.init.kaiming_uniform_)
 
 
 def load_model(kind: Callable[[Config], Model], config: Config, state: Mapping[str, Tensor], where: str) -> Model:
@@ -81,7 +107,10 @@ def load_model(kind: Callable[[Config], Model], config: Config, state: Mapping[s
         DataError: if the configuration describes no model, or the weights are not of this one; see `fill`.
     """
     try:
-        return fill(random_model(kind, config), state, where).eval()
+        _require_possible(kind, config)
+        with _Undrawn():
+            model = kind(config)
+        return fill(model, state, where).eval()
     except ValueError as error:
         raise DataError(f"{where}: its configuration describes no model ({error}). Save it again.") from error
 

@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -37,12 +38,15 @@ def small_config(**changes):
     return ModelConfig(**{**settings, **changes})
 
 
-def small_model(**changes):
+def new_model(**changes):
     torch.manual_seed(0)
     model = CMA(small_config(**changes)).eval()
     for head in model.bbox_embed:  # these start at zero, which would hide what the boxes depend on
         torch.nn.init.normal_(head.layers[-1].weight, 0, 0.1)
     return model
+
+
+small_model = functools.cache(new_model)  # for tests that leave it as it is
 
 
 def random_batches(*, clips=1, frames=3, shots=2, size=(40, 56), seed=0):
@@ -72,16 +76,23 @@ def worst(got, expected):
     return (got - torch.from_numpy(np.asarray(expected))).abs().max().item()
 
 
-@pytest.mark.parametrize("case", CASES)
-@torch.no_grad()
-def test_golden_outputs_and_fused_levels(case, test_golden):
-    tag, inputs = case.rsplit("_", 1)
+@pytest.fixture(scope="module", params=CASES)
+def golden_model(request, test_golden):
+    """A released model, and the case that its numbers are of."""
+    tag = request.param.rsplit("_", 1)[0]
     config = golden.text_config(test_golden)
-    model = load_released(golden.state(test_golden, tag), text_config=config, **golden.MODELS[tag])
+    return load_released(golden.state(test_golden, tag), text_config=config, **golden.MODELS[tag]), request.param
+
+
+@torch.no_grad()
+def test_golden_outputs_and_fused_levels(golden_model, test_golden):
+    model, case = golden_model
+    inputs = case.rsplit("_", 1)[1]
     expected = np.load(test_golden / f"{case}.npz")
     fused = []
-    model.transformer.register_forward_pre_hook(lambda module, inputs: fused.extend(inputs[0]))
+    hook = model.transformer.register_forward_pre_hook(lambda module, inputs: fused.extend(inputs[0]))
     output = model(*golden.batches(test_golden, inputs), with_aux=True)
+    hook.remove()
 
     for level, got in enumerate(fused):
         tap = f"tap/transformer.in.0.{level}"
@@ -104,11 +115,9 @@ def test_golden_outputs_and_fused_levels(case, test_golden):
     assert output.logits.sigmoid().mean(dim=1).argmax() == expected["out/selected_query"]
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_golden_losses_and_gradients(case, test_golden):
-    tag, inputs = case.rsplit("_", 1)
-    config = golden.text_config(test_golden)
-    model = load_released(golden.state(test_golden, tag), text_config=config, **golden.MODELS[tag])
+def test_golden_losses_and_gradients(golden_model, test_golden):
+    model, case = golden_model
+    inputs = case.rsplit("_", 1)[1]
     expected = np.load(test_golden / f"{case}.npz")
     output = model(*golden.batches(test_golden, inputs), with_aux=True)
     losses = Criterion()(output, [golden.target(test_golden, inputs)])
@@ -127,7 +136,8 @@ def test_golden_losses_and_gradients(case, test_golden):
 @pytest.mark.parametrize("tag", golden.MODELS)
 def test_names_shapes_and_what_is_trained_equal_the_released_model(tag, test_golden):
     arguments = golden.MODELS[tag]
-    model = CMA(ModelConfig(**arguments, text=golden.text_config(test_golden).to_diff_dict()))
+    with torch.device("meta"):
+        model = CMA(ModelConfig(**arguments, text=golden.text_config(test_golden).to_diff_dict()))
     released = golden.entries(test_golden, tag)
     ours = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
     assert ours == {entry["name"]: entry["shape"] for entry in released}
@@ -203,7 +213,7 @@ def test_gradients_reach_what_the_variant_uses_and_nothing_else():
     }
     query, support = random_batches(frames=2)
     for affinity, parts in used.items():
-        model = small_model(affinity=affinity)
+        model = new_model(affinity=affinity)
         model(query, support).masks.sum().backward()
         ours = ("support_qkv", "query_qkv", "conv_q", "layer_norm")
         for name, parameter in model.named_parameters():
