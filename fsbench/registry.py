@@ -4,6 +4,8 @@ import logging
 from collections.abc import Iterable
 from collections.abc import Iterator
 from functools import cached_property
+from functools import lru_cache
+from importlib.metadata import Distribution
 from importlib.metadata import entry_points
 from importlib.metadata import EntryPoint
 from typing import Generic
@@ -103,4 +105,9 @@ class Registry(Generic[T]):
 
 def source(point: EntryPoint) -> str:
     """Returns name and version of the package that registers an entry point; empty if it belongs to none."""
-    return f"{point.dist.name} {point.dist.version}" if point.dist else ""
+    return _named(point.dist) if point.dist else ""
+
+
+@lru_cache(maxsize=64)  # all points of a package share one, and reading it takes longest
+def _named(package: Distribution) -> str:
+    return f"{package.name} {package.version}"

@@ -5,8 +5,6 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import fsbench
 from fsbench.files import content_digest
 from fsbench.methods.registry import MethodFactory
 from fsbench.methods.sources import source_digest
+from fsbench.packages import installed_versions
 from fsbench.protocol import Protocol
 from fsbench.scores.results import RunIdentity
 from fsbench.splits.benchmark import Benchmark
@@ -71,7 +70,6 @@ class FoldRun:
         paths = {key: path for key, value in self.options.items() if (path := _path(value))}
         checkpoint = paths.pop("checkpoint", None)
         hidden = {"checkpoint"} if checkpoint or self.options.get("checkpoint") is None else set()
-        packages, commit = _software()
         return RunIdentity(
             dataset=info.dataset,
             fold=self.fold,
@@ -89,8 +87,8 @@ class FoldRun:
             weights=self.method.describe_checkpoint(checkpoint) if checkpoint else None,
             source_sha256=source_digest(self.method.factory),
             distribution=self.method.distribution,
-            packages=dict(packages),
-            commit=commit,
+            packages={"fsbench": fsbench.__version__, **installed_versions(_PACKAGES)},
+            commit=_commit(Path(fsbench.__file__).resolve().parents[1]),
         )
 
 
@@ -133,19 +131,6 @@ def extends(one: RunIdentity, other: RunIdentity) -> bool:
 
 
 @cache  # what a process has loaded stays what it was
-def _software() -> tuple[Mapping[str, str], str | None]:
-    """Returns the versions of the packages that a score may depend on, and the checkout's commit; see `RunIdentity`."""
-    versions = {"fsbench": fsbench.__version__, **{name: v for name in _PACKAGES if (v := _version(name))}}
-    return versions, _commit(Path(fsbench.__file__).resolve().parents[1])
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
 def _commit(checkout: Path) -> str | None:
     """Returns a checkout's commit, with a digest of what its code has beside it; None if the folder is no checkout."""
     if not (checkout / ".git").exists():

@@ -1,7 +1,7 @@
 import logging
 import sys
 from importlib.metadata import EntryPoint
-from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 
@@ -14,9 +14,14 @@ GROUP = "fsbench.protocols"
 MINE = Protocol("mine", "a stranger's")
 
 
+class Package(NamedTuple):
+    name: str
+    version: str
+
+
 def point(name, value, package=""):
     found = EntryPoint(name, value, GROUP)
-    return found._for(SimpleNamespace(name=package, version="1.0")) if package else found
+    return found._for(Package(package, "1.0")) if package else found
 
 
 def registry(*points, **how):

@@ -97,7 +97,7 @@ def draw_curve(journal: Path, picture: Path) -> None:
     middles = [(epoch[0]["step"] + epoch[-1]["step"]) / 2 for epoch in epochs]
     means = [sum(record["losses"]["total"] for record in epoch) / len(epoch) for epoch in epochs]
 
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    figure = Figure(figsize=(8, 4.5))
     losses = figure.add_subplot(xlabel="step", ylabel="loss")
     losses.plot(steps, [record["losses"]["total"] for record in records], color="tab:blue", alpha=0.3, linewidth=0.7)
     losses.plot(middles, means, color="tab:blue", marker=".", label="mean over an epoch")

@@ -23,6 +23,7 @@ from torch import Tensor
 from fsbench.errors import RunError
 from fsbench.files import content_digest
 from fsbench.files import write_whole
+from fsbench.packages import installed_versions
 from fsbench.progress import open_progress
 from fsbench.streams import named_stream
 from fsbench.training import TrainingEpisodes
@@ -40,7 +41,6 @@ from fsbench_baselines.training.optimisation import rate_factor
 from fsbench_baselines.training.recipe import Recipe
 from fsbench_baselines.training.state import held
 from fsbench_baselines.training.state import load_weights
-from fsbench_baselines.training.state import package_versions
 from fsbench_baselines.training.state import read_record
 from fsbench_baselines.training.state import read_state
 from fsbench_baselines.training.state import save_model
@@ -55,6 +55,9 @@ if TYPE_CHECKING:
 __all__ = ["LoopSettings", "has_begun", "run_training"]
 
 _LOG = logging.getLogger(__name__)
+
+_PACKAGES = ("accelerate", "fsbench", "numpy", "opencv-python-headless", "pillow", "torch", "transformers")
+"""Packages that weights may depend on."""
 
 
 @dataclass(frozen=True)
@@ -345,7 +348,7 @@ class _Training:
         draw_curve(journal, self.settings.out / "curve.png")
         record = TrainingRecord(
             identity=self.identity,
-            packages=package_versions(),
+            packages=installed_versions(_PACKAGES),
             steps=self.course.steps,
             episodes=self.course.steps * self.course.batch * self.course.processes,
             seconds=sum(line["seconds"] or 0.0 for line in read_journal(journal)),

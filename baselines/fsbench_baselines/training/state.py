@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 from typing import IO
@@ -32,7 +31,6 @@ __all__ = [
     "TrainingRecord",
     "held",
     "load_weights",
-    "package_versions",
     "read_learnt",
     "read_record",
     "read_state",
@@ -40,7 +38,6 @@ __all__ = [
     "write_state",
 ]
 
-_PACKAGES = ("fsbench", "accelerate", "numpy", "opencv-python-headless", "pillow", "torch", "transformers")
 _VERSION = 1
 
 
@@ -117,11 +114,6 @@ class TrainingRecord(Record):
         if self.checkpoint_sha256 is None:
             return model.is_dir() and any(model.iterdir())
         return model.is_dir() and content_digest(model) == self.checkpoint_sha256
-
-
-def package_versions() -> dict[str, str]:
-    """Returns the versions of the packages that weights may depend on."""
-    return dict(sorted((found.name, found.version) for found in distributions() if found.name in _PACKAGES))
 
 
 def read_record(path: Path) -> TrainingRecord:

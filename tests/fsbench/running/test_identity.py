@@ -217,7 +217,9 @@ def test_only_what_differs_is_named_and_whole(place):
 
 
 def test_the_commit_of_a_changed_checkout_says_by_content_what_changed(tmp_path):
-    from fsbench.running import identity
+    from fsbench.running.identity import _commit
+
+    commit = _commit.__wrapped__  # a process asks once
 
     def git(*arguments):
         who = ("-c", "user.name=one", "-c", "user.email=one@example.org")
@@ -225,7 +227,7 @@ def test_the_commit_of_a_changed_checkout_says_by_content_what_changed(tmp_path)
             ["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True
         ).stdout
 
-    assert identity._commit(tmp_path) is None
+    assert commit(tmp_path) is None
     code = tmp_path / "fsbench"
     code.mkdir()
     (code / "old.py").write_text("a = 0\n")
@@ -233,13 +235,13 @@ def test_the_commit_of_a_changed_checkout_says_by_content_what_changed(tmp_path)
     git("add", ".")
     git("commit", "-q", "-m", "one")
     clean = git("rev-parse", "HEAD").strip()
-    assert identity._commit(tmp_path) == clean
+    assert commit(tmp_path) == clean
     (tmp_path / "notes.txt").write_text("no code")
-    assert identity._commit(tmp_path) == clean
+    assert commit(tmp_path) == clean
     for name in ("old.py", "new.py"):
         found = []
         for text in ("a = 1\n", "a = 2\n", "a = 1\n"):
             (code / name).write_text(text)
-            found.append(identity._commit(tmp_path))
+            found.append(commit(tmp_path))
         assert found[0] == found[2] != found[1]
         assert all(each.startswith(f"{clean}+") for each in found)
