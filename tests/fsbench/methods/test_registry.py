@@ -2,7 +2,7 @@ import pickle
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
-from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 
@@ -15,9 +15,14 @@ from tests.conftest import ROOT
 from tests.tiny import Reddish
 
 
+class Package(NamedTuple):
+    name: str
+    version: str
+
+
 def point(name, target, package):
     entry = EntryPoint(name, target, GROUP)
-    vars(entry)["dist"] = SimpleNamespace(name=package, version="1.0")
+    vars(entry)["dist"] = Package(package, "1.0")
     return entry
 
 
