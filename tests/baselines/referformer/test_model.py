@@ -1,5 +1,3 @@
-import importlib.util
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,12 +6,15 @@ import pytest
 import torch
 from torch.nn import functional
 
+from fsbench_baselines.referformer import load_released
 from fsbench_baselines.referformer import ModelConfig
 from fsbench_baselines.referformer import Output
 from fsbench_baselines.referformer import QueryBatch
 from fsbench_baselines.referformer import ReferFormer
+from fsbench_baselines.referformer.losses import Criterion
 from fsbench_baselines.referformer.mask_head import MaskHead
 from fsbench_baselines.referformer.transformer import Transformer
+from tests import golden
 
 TEXT = {
     "vocab_size": 64,
@@ -68,43 +69,55 @@ def _assert_equal(actual: Output, expected: Output) -> None:
         torch.testing.assert_close(getattr(actual, name), getattr(expected, name), rtol=0, atol=tolerance, msg=name)
 
 
-@pytest.fixture
-def released(test_golden: Path, request: pytest.FixtureRequest) -> ReferFormer:
-    """The model of a golden's tag, with the golden weights."""
-    spec = importlib.util.spec_from_file_location("golden_fill", test_golden / "fill.py")
-    fill = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fill)
-    configs = json.loads((test_golden / "configs.json").read_text())
-    backbone = configs["models"][request.param]["backbone"]
-    return fill.fill_module(ReferFormer(ModelConfig(backbone=backbone, text=configs["text_encoder"]))).eval()
+RELEASED = {
+    "referformer_r50": "resnet50",
+    "referformer_swin_t": "swin_t_p4w7",
+    "referformer_vswin_t": "video_swin_t_p4w7",
+}
 
 
-TAGS = ["referformer_r50", "referformer_swin_t", "referformer_vswin_t"]
+@pytest.fixture(scope="module", params=RELEASED)
+def released(test_golden: Path, request: pytest.FixtureRequest) -> tuple[ReferFormer, str]:
+    """A model with the released weights' names and fill, and the tag of its numbers."""
+    tag = request.param
+    config = golden.text_config(test_golden)
+    return load_released(golden.state(test_golden, tag), backbone=RELEASED[tag], text_config=config), tag
 
 
-@pytest.mark.parametrize(("released", "tag"), list(zip(TAGS, TAGS, strict=True)), indirect=["released"])
-def test_equals_the_released_model(released: ReferFormer, tag: str, test_golden: Path) -> None:
-    names = json.loads((test_golden / f"names_{tag}.json").read_text())
-    assert {entry["name"]: entry["shape"] for entry in names} == {
-        name: list(value.shape) for name, value in released.state_dict().items()
+def test_equals_the_released_model(released: tuple[ReferFormer, str], test_golden: Path) -> None:
+    model, tag = released
+    assert {entry["name"]: entry["shape"] for entry in golden.entries(test_golden, tag)} == {
+        name: list(value.shape) for name, value in model.state_dict().items()
     }
-    inputs = np.load(test_golden / "inputs_A.npz")
-    frames = torch.from_numpy(inputs["q0_int8"]).float()[None] / 64
-    token_ids = torch.from_numpy(inputs["q0_ids"])[None]
-    padding = torch.zeros(1, *frames.shape[1:2], *frames.shape[-2:], dtype=torch.bool)
-    query = QueryBatch(frames, padding, token_ids, token_ids == 1, torch.tensor([frames.shape[-2:]]))
+    query, _ = golden.batches(test_golden, "A")
     with torch.no_grad():
-        output = released(query, with_aux=True)
-    golden = np.load(test_golden / f"{tag}_A.npz")
+        output = model(query, with_aux=True)
+    expected = np.load(test_golden / f"{tag}_A.npz")
     for name, tolerance in FIELDS.items():
-        expected = golden[f"out/{name if name == 'reference_points' else 'pred_' + name}"]
-        np.testing.assert_allclose(getattr(output, name), expected, rtol=0, atol=tolerance, err_msg=name)
+        theirs = expected[f"out/{name if name == 'reference_points' else 'pred_' + name}"]
+        np.testing.assert_allclose(getattr(output, name), theirs, rtol=0, atol=tolerance, err_msg=name)
     assert len(output.aux) == 3
     for layer, aux in enumerate(output.aux):
-        masks = aux.masks.flatten()[golden[f"tap/aux{layer}_pred_masks/sample_idx"]]
-        np.testing.assert_allclose(aux.logits, golden[f"out/aux{layer}/pred_logits"], rtol=0, atol=2e-5)
-        np.testing.assert_allclose(aux.boxes, golden[f"out/aux{layer}/pred_boxes"], rtol=0, atol=5e-6)
-        np.testing.assert_allclose(masks, golden[f"tap/aux{layer}_pred_masks/sample"], rtol=0, atol=5e-4)
+        masks = aux.masks.flatten()[expected[f"tap/aux{layer}_pred_masks/sample_idx"]]
+        np.testing.assert_allclose(aux.logits, expected[f"out/aux{layer}/pred_logits"], rtol=0, atol=2e-5)
+        np.testing.assert_allclose(aux.boxes, expected[f"out/aux{layer}/pred_boxes"], rtol=0, atol=5e-6)
+        np.testing.assert_allclose(masks, expected[f"tap/aux{layer}_pred_masks/sample"], rtol=0, atol=5e-4)
+
+
+def test_losses_matches_and_gradient_norms_are_the_released_models(
+    released: tuple[ReferFormer, str], test_golden: Path
+) -> None:
+    model, tag = released
+    expected = np.load(test_golden / f"{tag}_A.npz")
+    query, _ = golden.batches(test_golden, "A")
+    losses = Criterion(valid_only=True)(model(query, with_aux=True), [golden.target(test_golden, "A")])
+    losses["total"].backward()
+    for name, loss in losses.items():
+        theirs = expected[f"loss/{'total_weighted' if name == 'total' else name}"]
+        assert loss.item() == pytest.approx(theirs.item(), rel=1e-4, abs=1e-6), name
+    norms = {golden.canonical(n): p.grad.norm().item() for n, p in model.named_parameters() if p.grad is not None}
+    theirs = dict(zip(map(golden.canonical, expected["grad/names"]), expected["grad/norms"].tolist(), strict=True))
+    assert norms == pytest.approx(theirs, rel=2e-3, abs=1e-5)
 
 
 @torch.no_grad()
