@@ -30,9 +30,7 @@ __all__ = ["build_splits", "verify"]
 @click.option(
     "--frames", type=click.IntRange(min=1), help="Frames per support video.  [default: the dataset's, else 5]"
 )
-@click.option(
-    "--draws", type=click.IntRange(1, 10_000), help="Support sets per class.  [default: the dataset's, else 5]"
-)
+@click.option("--draws", type=click.IntRange(min=1), help="Support sets per class.  [default: the dataset's, else 5]")
 @click.option(
     "--draws-from",
     type=click.Choice(["different videos", "all videos"]),

@@ -10,10 +10,12 @@ from typing import Protocol
 from fsbench.datasets.records import DrawnVideo
 from fsbench.datasets.records import MinimalDataset
 
-__all__ = ["ALL_VIDEOS", "BuildRule", "DatasetSpec", "DrawsFrom", "Layout", "spec_of"]
+__all__ = ["ALL_VIDEOS", "MOST", "BuildRule", "DatasetSpec", "DrawsFrom", "Layout", "spec_of"]
 
 DrawsFrom = Literal["different videos", "all videos"]
 ALL_VIDEOS: DrawsFrom = "all videos"
+MOST = 10_000
+"""Support videos of a set, frames of one, and sets of a class, at most."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,12 @@ class BuildRule:
     queries: int = 0
     seed: int = 0
     draws_from: DrawsFrom = "different videos"
+
+    @property
+    def problem(self) -> str:
+        """What no benchmark asks for, and would take for ever; empty for nothing."""
+        large = {name: value for name in ("shots", "frames", "draws") if (value := getattr(self, name)) > MOST}
+        return ", ".join(f"{name}: {value} is more than {MOST}" for name, value in large.items())
 
 
 class Generate(Protocol):

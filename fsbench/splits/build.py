@@ -91,11 +91,14 @@ def build_manifest(data: MinimalDataset, options: BuildOptions) -> tuple[Manifes
 
     Raises:
         DataError: The dataset cannot be read.
-        ManifestError: The list of videos or the authors' groups do not fit the dataset, or no episode can be formed.
+        ManifestError: The list of videos or the authors' groups do not fit the dataset, no episode can be formed, or
+            the rule asks for more than any benchmark.
     """
     dataset = complete(data)
     spec = spec_of(dataset)
     rule = options.rule(spec)
+    if rule.problem:
+        raise ManifestError(f"{dataset.root}: no manifest can be built by this rule ({rule.problem}). Ask for fewer.")
     fold_of = _author_folds(dataset) if options.use_author_groups and spec.has_author_groups else {}
     videos, origin = _explicit_videos(dataset, spec, options, fold_of)
     selection_rule = SelectionRule(spec.categories, spec.num_folds, rule.minimum, rule.cap or None, rule.seed)

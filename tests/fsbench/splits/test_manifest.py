@@ -236,6 +236,13 @@ def test_a_cross_domain_set_has_fold_0_and_lists_single_video_classes(tmp_path):
     assert [(item.name, item.videos) for item in info.left_out] == [("cat", 1)]
 
 
+@pytest.mark.parametrize("name", ["draws", "frames", "shots"])
+def test_a_rule_that_asks_for_more_than_any_benchmark_is_refused_at_once(tmp_path, name):
+    dataset = open_dataset("mini-ref-davis", write_dataset(tmp_path / "mini-ref-davis", {"dog": 3}, with_frames=False))
+    with pytest.raises(ManifestError, match=rf"{name}: 2147483648 is more than 10000.*fewer"):
+        build_manifest(dataset, BuildOptions(**{name: 2**31}))
+
+
 def test_no_episode_at_all_is_an_error(tmp_path):
     root = write_dataset(tmp_path / "mini-ref-davis", {"dog": 2}, with_frames=False)
     with pytest.raises(ManifestError, match="Lower --shots"):
