@@ -31,6 +31,7 @@ __all__ = [
     "for_fold",
     "locked",
     "named_errors",
+    "named_path",
     "path_part",
     "scratch_folder",
     "whole_folder",
@@ -261,18 +262,38 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def content_digest(path: Path) -> str:
-    """Returns the SHA-256 of a file, or of the names and contents of all files in a folder."""
-    digest = hashlib.sha256()
+    """Returns the SHA-256 of a file, or of the names and contents of all files in a folder.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
     try:
-        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-        for file in files:
-            if path.is_dir():
-                digest.update(f"{file.relative_to(path).as_posix()}\0".encode())
-            with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest() if path.is_dir() else stream.read())
+        if not path.is_dir():
+            return _file_digest(path).hexdigest()
+        digest = hashlib.sha256()
+        for file in sorted(p for p in path.rglob("*") if p.is_file()):
+            digest.update(f"{file.relative_to(path).as_posix()}\0".encode())
+            digest.update(_file_digest(file).digest())
     except OSError as error:
-        raise DataError(f"{path}: the checkpoint cannot be read ({error.strerror}). Check --checkpoint.") from error
+        what = f"{error.filename or path}: cannot be read ({error.strerror})"
+        raise DataError(f"{what}. Check the path, and who may read it.") from error
     return digest.hexdigest()
+
+
+def _file_digest(path: Path) -> "hashlib._Hash":
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256")
+
+
+def named_path(value: object) -> Path | None:
+    """Returns the file or folder that an option names, whatever its type; None if it names none that is there."""
+    if not isinstance(value, str | Path) or not str(value):
+        return None
+    try:
+        path = Path(value).expanduser()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long for a name, with a zero byte, of a user who is not there
+        return None
 
 
 def for_fold(path: str | Path, fold: int) -> Path:

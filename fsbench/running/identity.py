@@ -10,6 +10,7 @@ from typing import Any
 
 import fsbench
 from fsbench.files import content_digest
+from fsbench.files import named_path
 from fsbench.methods.registry import MethodFactory
 from fsbench.methods.sources import source_digest
 from fsbench.packages import installed_versions
@@ -67,7 +68,7 @@ class FoldRun:
     def identity(self) -> RunIdentity:
         """Returns who the run is. Raises DataError if the checkpoint cannot be read."""
         info = self.benchmark.manifest.info
-        paths = {key: path for key, value in self.options.items() if (path := _path(value))}
+        paths = {key: path for key, value in self.options.items() if (path := named_path(value))}
         checkpoint = paths.pop("checkpoint", None)
         hidden = {"checkpoint"} if checkpoint or self.options.get("checkpoint") is None else set()
         return RunIdentity(
@@ -92,22 +93,11 @@ class FoldRun:
         )
 
 
-def _path(value: object) -> Path | None:
-    """Returns the file or folder that an option names, whatever its type; None if it names none that is there."""
-    if not isinstance(value, str | Path) or not str(value):
-        return None
-    try:
-        path = Path(value).expanduser()
-        return path if path.exists() else None
-    except (OSError, ValueError):  # too long for a name, or with a zero byte
-        return None
-
-
 def _portable(value: object) -> object:
     """Returns an option as JSON has it, and of a path its name alone: where a file lies is nobody's business."""
     if isinstance(value, bool | int | float | None):
         return value
-    path = value if isinstance(value, Path) else _path(value)
+    path = value if isinstance(value, Path) else named_path(value)
     return str(value) if path is None else path.name
 
 

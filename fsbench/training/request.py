@@ -12,6 +12,7 @@ from fsbench.errors import ManifestError
 from fsbench.errors import RunError
 from fsbench.files import content_digest
 from fsbench.files import for_fold
+from fsbench.files import named_path
 from fsbench.files import path_part
 from fsbench.methods.registry import find_method
 from fsbench.splits.benchmark import Benchmark
@@ -74,11 +75,7 @@ def train_method(request: TrainingRequest) -> Path:
 
 def _by_content(value: Any) -> str | int | float | bool | None:  # Any: whatever the method's annotations say
     """Returns an option's value: of a path, whether it is annotated as one or not, the digest of what lies there."""
-    if value is None or isinstance(value, bool | int | float):
+    if isinstance(value, bool | int | float | None):
         return value
-    text = str(value)
-    try:
-        is_there = bool(text) and Path(text).exists()
-    except OSError:  # longer than any name
-        is_there = False
-    return content_digest(Path(text)) if is_there else text
+    path = named_path(value)
+    return str(value) if path is None else content_digest(path)

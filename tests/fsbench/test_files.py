@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import os
 import signal
 import subprocess
@@ -13,7 +14,9 @@ from hypothesis.strategies import text
 from fsbench.errors import DataError
 from fsbench.errors import RunError
 from fsbench.files import clear_leftovers
+from fsbench.files import content_digest
 from fsbench.files import locked
+from fsbench.files import named_path
 from fsbench.files import path_part
 from fsbench.files import scratch_folder
 from fsbench.files import whole_folder
@@ -267,3 +270,37 @@ def test_files_that_lie_outside_a_folder_are_not_written(tmp_path, name):
     with pytest.raises(DataError, match="cannot be a file name"):
         write_files(tmp_path / "folder", [(name, "")])
     assert [path.name for path in tmp_path.rglob("*")] == ["folder"]
+
+
+@pytest.mark.parametrize("name", ["here", "folder", "~/here"])
+def test_an_option_names_the_file_or_folder_that_is_there_whatever_its_type(tmp_path, monkeypatch, name):
+    (tmp_path / "here").write_text("x")
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    expected = (tmp_path / name.removeprefix("~/")).resolve()
+    for value in (name, Path(name)):
+        found = named_path(value)
+        assert found is not None
+        assert found.resolve() == expected
+
+
+@pytest.mark.parametrize(
+    "value", ["", "gone", Path("gone"), "a\0b", "x" * 5000, "~nobody-of-this-name/x", 3, 0.5, True, None, ["here"]]
+)
+def test_what_names_no_file_is_no_path(tmp_path, monkeypatch, value):
+    (tmp_path / "here").write_text("x")
+    monkeypatch.chdir(tmp_path)
+    assert named_path(value) is None
+
+
+def test_a_digest_is_of_a_file_s_bytes_or_of_names_and_bytes_in_a_folder(tmp_path):
+    (tmp_path / "b").write_bytes(b"two")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x").write_bytes(b"one")
+    assert content_digest(tmp_path / "b") == hashlib.sha256(b"two").hexdigest()
+    parts = b"a/x\0" + hashlib.sha256(b"one").digest() + b"b\0" + hashlib.sha256(b"two").digest()
+    assert content_digest(tmp_path) == hashlib.sha256(parts).hexdigest()
+    (tmp_path / "b").unlink()
+    with pytest.raises(DataError, match="b: cannot be read"):
+        content_digest(tmp_path / "b")
