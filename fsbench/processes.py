@@ -3,7 +3,6 @@
 Every pool of the project is a `worker_pool`; what starts processes by itself (torch's loaders) takes a `WorkerContext`.
 """
 
-import multiprocessing
 import os
 import signal
 import threading
@@ -108,17 +107,24 @@ class _WorkerProcess(SpawnProcess):
     def run(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        parent = multiprocessing.parent_process()
-        assert parent is not None, "a worker runs in a process of its own"
-        threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
         super().run()
 
+    def __reduce__(self) -> tuple[Any, ...]:  # Any: see object.__reduce__
+        # What is called comes back before the work, which may take minutes to unpickle: it imports torch, say.
+        return _watched_worker, (os.getpid(),), self.__dict__
 
-def _die_with(parent: BaseProcess) -> None:
-    # A killed parent cannot tell its workers to stop. The pipe that join looks at stays open if a fork of the parent
-    # lives on; a worker whose parent is gone has another.
-    while parent.is_alive() and os.getppid() == parent.pid:
-        parent.join(_LOOK_SECONDS)
+
+def _watched_worker(parent: int) -> _WorkerProcess:
+    """Returns a worker without its work, in a process that dies with its parent from here on."""
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    return _WorkerProcess.__new__(_WorkerProcess)
+
+
+def _die_with(parent: int) -> None:
+    # A killed parent cannot tell its workers to stop, and its pipes stay open if a fork of it lives on; a worker whose
+    # parent is gone has another.
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
     os._exit(1)
 
 

@@ -25,6 +25,24 @@ if __name__ == "__main__":
         pool.submit(time.sleep, 3600).result()
 """
 
+STARTING = """
+import os, time
+from fsbench.processes import WorkerContext
+
+class Work:
+    def __reduce__(self):
+        return unpacked, ()
+
+def unpacked():  # as slow as the import of a large package
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+    return print
+
+if __name__ == "__main__":
+    WorkerContext().Process(target=Work()).start()
+    time.sleep(60)
+"""
+
 
 def is_alive(pid):
     """Returns whether a process runs; one that has ended and was not waited for does not."""
@@ -75,6 +93,18 @@ def test_a_worker_dies_with_its_parent(tmp_path, how, forks):
         assert gone(worker)
         if fork:
             os.kill(fork, signal.SIGKILL)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_a_worker_dies_with_its_parent_while_its_work_is_still_unpickled(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(STARTING)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
+        worker = int(parent.stdout.readline())
+        parent.kill()
+        parent.wait()
+        assert worker != parent.pid
+        assert gone(worker)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
