@@ -30,6 +30,7 @@ from fsbench.running.engines import RunUnits
 from fsbench.running.identity import differences
 from fsbench.running.identity import extends
 from fsbench.running.identity import FoldRun
+from fsbench.running.parts import done_draws
 from fsbench.running.parts import keep
 from fsbench.running.parts import read_failures
 from fsbench.running.parts import read_pixels
@@ -105,12 +106,13 @@ def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUn
         failures = read_failures(folder)
         todo = {unit.number: left for unit in units if (left := remaining(folder, unit))}
         by_number = {unit.number: unit for unit in units}
-        done = [unit for unit in units if unit.number not in todo]
-        _check_pixels(folder, task, [unit for unit in units if todo.get(unit.number) is not unit], run.progress)
-        _say_what_is_reused(folder, done, len(units))
+        kept = [unit._replace(draws=done_draws(unit, todo.get(unit.number))) for unit in units]
+        kept = [unit for unit in kept if unit.draws]
+        _check_pixels(folder, task, [by_number[unit.number] for unit in kept], run.progress)
+        _say_what_is_reused(folder, kept, len(units))
         results = run_units(setup, list(todo.values()))
         title = f"{folder.parent.name}/{folder.name}"
-        for found in track(results, title, len(units), unit="video", done=len(done), show=run.progress):
+        for found in track(results, title, len(units), unit="video", done=len(units) - len(todo), show=run.progress):
             keep(folder, by_number[found.number], todo[found.number], found, failures)
         result = _result(folder, task, identity, units, failures)
         write_whole(folder / "result.json", _json(result))
@@ -158,6 +160,7 @@ def _check_pixels(folder: Path, task: FoldRun, units: Sequence[Unit], show: bool
 
 
 def _say_what_is_reused(folder: Path, units: Sequence[Unit], total: int) -> None:
+    """Says how many episodes are not done again: of units with the draws that are kept, among a number of videos."""
     if units:
         times = [part_path(folder, "scores", unit.number).stat().st_mtime for unit in units]
         days = dict.fromkeys(datetime.fromtimestamp(time).date().isoformat() for time in (min(times), max(times)))

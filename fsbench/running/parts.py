@@ -21,16 +21,19 @@ from fsbench.files import named_errors
 from fsbench.files import write_whole
 from fsbench.records import first_problem
 from fsbench.running.cost import UnitTiming
+from fsbench.running.plan import DrawTask
 from fsbench.running.plan import Unit
 from fsbench.running.runs import part_path
 from fsbench.running.runs import read_part
+from fsbench.running.runs import read_part_metadata
 from fsbench.running.worker import UnitResult
 
-__all__ = ["keep", "read_failures", "read_pixels", "remaining"]
+__all__ = ["done_draws", "keep", "read_failures", "read_pixels", "remaining"]
 
 _PIXELS = b"fsbench.pixels"  # in the metadata of a part of scores
 
 _FAILURES = TypeAdapter(dict[int, dict[str, str]])
+_NOTE = TypeAdapter(dict[str, str])
 
 
 def remaining(folder: Path, unit: Unit) -> Unit | None:
@@ -45,6 +48,11 @@ def remaining(folder: Path, unit: Unit) -> Unit | None:
     if left and not part_path(folder, "predictions", unit.number).is_file():
         left = unit.draws  # there is nothing to add masks to
     return unit._replace(draws=left) if left else None
+
+
+def done_draws(unit: Unit, left: Unit | None) -> tuple[DrawTask, ...]:
+    """Returns the draws of a unit that its parts hold and that stay, given what `remaining` returned of it."""
+    return unit.draws if left is None else tuple(task for task in unit.draws if task not in left.draws)
 
 
 def keep(folder: Path, unit: Unit, asked: Unit, result: UnitResult, failures: dict[int, dict[str, str]]) -> None:
@@ -65,7 +73,7 @@ def keep(folder: Path, unit: Unit, asked: Unit, result: UnitResult, failures: di
     if result.failures:
         failures[result.number] = dict(result.failures)
         _write_failures(folder, failures)
-    before = [task for task in unit.draws if task not in asked.draws]
+    before = done_draws(unit, asked)
     pixels = {**(read_pixels(folder, unit) if before else {}), **result.pixels}
     for kind, table in (("predictions", result.predictions), ("scores", result.scores)):
         path = part_path(folder, kind, result.number)
@@ -94,18 +102,21 @@ def keep(folder: Path, unit: Unit, asked: Unit, result: UnitResult, failures: di
 
 
 def read_pixels(folder: Path, unit: Unit) -> dict[str, str]:
-    """Returns what `Unit.pixels` was when the rows of a unit's part were made; empty if there is no part or no note."""
+    """Returns what `Unit.pixels` was when the rows of a unit's part were made; empty if there is no part or no note.
+
+    Raises:
+        RunError: The part, or its note, cannot be read.
+    """
     path = part_path(folder, "scores", unit.number)
     if not path.is_file():
         return {}
-    noted = (read_part(path).schema.metadata or {}).get(_PIXELS, b"{}")
     try:
-        pixels: dict[str, str] = json.loads(noted)
-    except ValueError as error:
+        return _NOTE.validate_json(read_part_metadata(path).get(_PIXELS, b"{}"))
+    except ValidationError as error:
         raise RunError(
-            f"{path}: its note of pixels cannot be read. Delete it and run the same command again."
+            f"{path}: its note of pixels cannot be read ({first_problem(error)}). Delete it and run the same command "
+            "again."
         ) from error
-    return pixels
 
 
 def _joined(present: pa.Table, new: pa.Table, unit: Unit, kept: Iterable[str]) -> pa.Table:

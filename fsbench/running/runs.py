@@ -1,6 +1,8 @@
 """What runs leave on disk, read again: results, parts, and all folds of a method as one `Run`."""
 
+from collections.abc import Iterator
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,7 +27,16 @@ from fsbench.scores.results import Result
 from fsbench.scores.results import Score
 from fsbench.splits.ids import episode_columns
 
-__all__ = ["Run", "find_runs", "load_run", "part_path", "read_part", "read_parts", "read_result"]
+__all__ = [
+    "Run",
+    "find_runs",
+    "load_run",
+    "part_path",
+    "read_part",
+    "read_part_metadata",
+    "read_parts",
+    "read_result",
+]
 
 SCHEMAS = {"predictions": predictions.SCHEMA, "scores": rows.SCHEMA}
 """Of the parts of a run, by the folder that they are in."""
@@ -151,10 +162,22 @@ def read_part(path: Path) -> pa.Table:
     Raises:
         RunError: It cannot be read, or holds anything else.
     """
-    try:
+    with _damage_named(path):
         table = pq.read_table(path)
         if problem := rows.table_problem(table, SCHEMAS[path.parent.name]):
             raise ValueError(problem)
+    return table
+
+
+def read_part_metadata(path: Path) -> Mapping[bytes, bytes]:
+    """Reads what is noted in a part beside its rows, without these. Raises RunError if it cannot be read."""
+    with _damage_named(path):
+        return pq.read_schema(path).metadata or {}
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError, pa.ArrowException) as error:
         raise RunError(f"{path}: cannot be read ({error}). Delete it and run the same command again.") from error
-    return table

@@ -157,6 +157,14 @@ def test_what_is_reused_is_said_with_its_date(place, caplog):
     assert "--restart runs anew" in caplog.text
 
 
+def test_draws_that_are_kept_are_among_what_is_reused(place, caplog):
+    first = evaluate(place, draws=(0,))
+    with caplog.at_level(logging.WARNING):
+        whole = evaluate(place, draws=(0, 1))
+    assert whole.episodes > first.episodes
+    assert f" {first.episodes} episodes of 2 of 2 videos are taken from 20" in caplog.text
+
+
 def test_a_folder_in_which_nothing_is_finished_is_no_run_yet(place):
     class_name = f"{__name__}:Failing"
     with pytest.raises(ZeroDivisionError):
