@@ -21,7 +21,6 @@ from fsbench.splits.schema import TABLES
 
 __all__ = ["rebuild_flaws", "recorded_options"]
 
-
 _Count = Annotated[int, Field(ge=1)]
 _Limit = Annotated[int, Field(ge=0)]
 

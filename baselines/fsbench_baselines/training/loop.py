@@ -22,6 +22,7 @@ from torch import Tensor
 
 from fsbench.errors import RunError
 from fsbench.files import content_digest
+from fsbench.files import locked
 from fsbench.files import write_whole
 from fsbench.packages import installed_versions
 from fsbench.progress import open_progress
@@ -39,7 +40,6 @@ from fsbench_baselines.training.optimisation import freeze
 from fsbench_baselines.training.optimisation import left_out
 from fsbench_baselines.training.optimisation import rate_factor
 from fsbench_baselines.training.recipe import Recipe
-from fsbench_baselines.training.state import held
 from fsbench_baselines.training.state import load_weights
 from fsbench_baselines.training.state import read_record
 from fsbench_baselines.training.state import read_state
@@ -117,7 +117,7 @@ def run_training(task: Task, episodes: TrainingEpisodes, recipe: Recipe, setting
     """
     accelerator = start_accelerator(settings.device, settings.precision, recipe)
     identity = _identity(task, recipe, settings, accelerator)
-    with held(settings.out) if accelerator.is_main_process else nullcontext():
+    with locked(settings.out) if accelerator.is_main_process else nullcontext():
         if not _is_finished(settings, identity):
             _Training(task, episodes, recipe, settings, identity, accelerator).run()
         accelerator.wait_for_everyone()

@@ -1,10 +1,7 @@
 """A training's folder: what it is (`training.json`), all that it needs to go on (`state.pt`), and the checkpoint."""
 
 import hashlib
-import shutil
-from collections.abc import Iterator
 from collections.abc import Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from typing import IO
@@ -19,7 +16,6 @@ from torch import Tensor
 
 from fsbench.errors import RunError
 from fsbench.files import content_digest
-from fsbench.files import locked
 from fsbench.files import whole_folder
 from fsbench.files import write_whole
 from fsbench.records import first_problem
@@ -29,7 +25,6 @@ from fsbench_baselines.training.task import Task
 __all__ = [
     "TrainingIdentity",
     "TrainingRecord",
-    "held",
     "load_weights",
     "read_learnt",
     "read_record",
@@ -209,19 +204,6 @@ def read_learnt(path: Path) -> dict[str, Tensor]:
             f"{path}: what was learnt before cannot be read ({error}). Bring it back from a copy, or train anew with "
             "another --out."
         ) from error
-
-
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Holds a training's folder for this process, and clears away what a killed one was writing.
-
-    Raises:
-        RunError: Another process has it.
-    """
-    with locked(folder):
-        for partial in folder.glob(".*.tmp"):
-            shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
-        yield
 
 
 def save_model(task: Task, folder: Path) -> None:

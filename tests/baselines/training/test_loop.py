@@ -257,8 +257,8 @@ def test_a_training_killed_at_its_very_end_is_finished(lost: list[str], tmp_path
     for name in lost:
         path = tmp_path / name
         path.rename(tmp_path.with_name(f"{tmp_path.name}-{name}"))
-    (tmp_path / ".model.x.tmp").mkdir()
-    (tmp_path / ".state.pt.x.tmp").write_text("half")
+    (tmp_path / ".model.fsbench-abcdefgh.tmp").mkdir()
+    (tmp_path / ".state.pt.fsbench-abcdefgh.tmp").write_text("half")
     again = train(tmp_path, resume=True)
     assert all(torch.equal(weights[name], again[name]) for name in weights)
     assert {path.name for path in tmp_path.iterdir()} == {
