@@ -78,6 +78,10 @@ def table_problem(table: pa.Table, schema: pa.Schema, may_lack: Collection[str] 
         schema: What it should be; has `episode_id`, and perhaps the scores J and F.
         may_lack: Columns of which a row may have no value.
     """
+    try:
+        table.validate(full=True)  # a reader takes bytes that are no text for text
+    except pa.ArrowInvalid as error:
+        return str(error)
     if not table.schema.equals(schema):
         return f"its columns are not {', '.join(schema.names)} of their types"
     if empty := [name for name in schema.names if name not in may_lack and table[name].null_count]:

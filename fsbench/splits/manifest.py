@@ -256,6 +256,7 @@ def read_table(folder: Path, name: str) -> pa.Table:
     path = folder / f"{name}.parquet"
     try:
         table = pq.read_table(path)
+        table.validate(full=True)  # the reader takes bytes that are no text for text
     except (OSError, pa.ArrowException) as error:
         raise ManifestError(f"{path}: cannot be read ({error}). Build the split again.") from error
     if not table.schema.equals(SCHEMAS[name]):

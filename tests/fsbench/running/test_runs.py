@@ -43,6 +43,7 @@ def test_a_part_comes_back_as_it_was_written(kind, tmp_path):
         (lambda table: table.append_column("more", pa.array([1, 2])), "its columns are not"),
         (lambda table: table.set_column(1, "frame", pa.array(["0", None])), "a row has no frame"),
         (lambda table: table.set_column(0, "episode_id", pa.array(["f0/cow/d0/cow-1/0", "cow"])), "'cow' is no"),
+        (lambda table: table.set_column(1, "frame", pa.array([b"0", b"\xff"]).view(pa.string())), "UTF8"),
     ],
 )
 def test_a_part_that_is_none_of_its_kind_is_refused_by_name(damage, message, kind, tmp_path):

@@ -170,7 +170,13 @@ def test_a_frozen_version_is_not_replaced_by_other_episodes(dataset, tmp_path):
     assert [path.name for path in folder.parent.iterdir()] == ["v1"]
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "row", "json", "schema"])
+def plain(table, path):
+    """Writes a table as it is, neither packed nor with a dictionary; returns the bytes."""
+    pq.write_table(table, path, compression="none", use_dictionary=False)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "row", "text", "json", "schema"])
 def test_a_damaged_manifest_is_an_error_that_names_the_file(dataset, tmp_path, damage):
     folder = build(dataset, tmp_path)
     table, record = folder / "episodes.parquet", folder / "manifest.json"
@@ -180,6 +186,8 @@ def test_a_damaged_manifest_is_an_error_that_names_the_file(dataset, tmp_path, d
         table.unlink()
     elif damage == "row":
         pq.write_table(pq.read_table(table).slice(1), table)
+    elif damage == "text":
+        table.write_bytes(plain(pq.read_table(table), table).replace(b"dog-", b"d\xffg-"))
     elif damage == "json":
         record.write_text(record.read_text()[:-20])
     else:
