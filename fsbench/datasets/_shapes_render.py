@@ -36,7 +36,13 @@ COLOURS = {
 
 
 class Disc(NamedTuple):
-    """A disc that is added to a silhouette, or cut out of it; in cells."""
+    """A disc that is added to a silhouette, or cut out of it; in cells.
+
+    Attributes:
+        row, column: The middle, from that of the square.
+        radius: Of the disc.
+        cut: Whether it is cut out.
+    """
 
     row: int
     column: int
@@ -45,7 +51,12 @@ class Disc(NamedTuple):
 
 
 class Polygon(NamedTuple):
-    """A polygon of (row, column) corners that is added to a silhouette, or cut out of it; in cells."""
+    """A polygon that is added to a silhouette, or cut out of it; in cells.
+
+    Attributes:
+        corners: (row, column) of each, from the middle of the square.
+        cut: Whether it is cut out.
+    """
 
     corners: Sequence[tuple[int, int]]
     cut: bool = False
@@ -170,7 +181,12 @@ def _tones(silhouette: int, texture: int) -> NDArray[np.int32]:
 
 
 class _Patch(NamedTuple):
-    """The part of a frame that a piece can touch, and the cells of its silhouette under it."""
+    """The part of a frame that a piece can touch, and the cells of its silhouette under it.
+
+    Attributes:
+        rows, columns: Of the frame, in pixels.
+        cells: int32 [rows * samples, columns * samples], flat index into the stencil of the cell under each sample.
+    """
 
     rows: slice
     columns: slice

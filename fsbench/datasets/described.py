@@ -38,7 +38,11 @@ class _Section(BaseModel):
 
 
 class _LayoutSection(_Section):
-    """See `Layout`."""
+    """Where the dataset keeps what.
+
+    Attributes:
+        metadata, expressions, images, suffixes, annotations: See `Layout`.
+    """
 
     metadata: _Below
     expressions: _Below
@@ -61,7 +65,11 @@ def _named_layout(value: object) -> object:
 
 
 class _RuleSection(_Section):
-    """See `BuildRule`."""
+    """How a manifest is built.
+
+    Attributes:
+        minimum, cap, shots, frames, draws, queries, seed, draws_from: See `BuildRule`.
+    """
 
     minimum: _Count = BuildRule.minimum
     cap: _Limit = BuildRule.cap
@@ -77,11 +85,14 @@ class _Description(_Section):
     """The whole file.
 
     Attributes:
+        name, title, version, licence, shows, recipe: See `DatasetSpec`.
+        layout: A section, or the name of one of `LAYOUTS`.
         root: The dataset's folder, relative to the file; None for the file's own.
         folders: Names that its folder may have beside the file, instead of `root`.
         classes: Names of the classes in class-id order; None for all categories that are found.
         other_labels: See `DatasetSpec`.
         folds: Class i is tested in fold (i - 1) % folds + 1; 0 puts all into one group, fold 0.
+        rule: How its manifest is built.
     """
 
     name: _Name

@@ -16,7 +16,12 @@ __all__ = ["Dataset", "DrawnVideo", "Expression", "MinimalDataset", "ObjectTrack
 
 
 class Video(NamedTuple):
-    """A video and the names of its frames, in time order."""
+    """A video and its frames.
+
+    Attributes:
+        video_id: Its id.
+        frames: Names of the T frames, in time order.
+    """
 
     video_id: str
     frames: tuple[str, ...]
@@ -25,7 +30,11 @@ class Video(NamedTuple):
 class ObjectTrack(NamedTuple):
     """An annotated object of a video.
 
-    `object_id` is its index in the label maps; `frames` are the names of those in which it is annotated.
+    Attributes:
+        video_id: The video.
+        object_id: Its index in the label maps, where 0 is the background.
+        category: Name of what it is.
+        frames: Names of those in which it is annotated.
     """
 
     video_id: str
@@ -35,7 +44,14 @@ class ObjectTrack(NamedTuple):
 
 
 class Expression(NamedTuple):
-    """A sentence and the objects that it names; its mask is their union."""
+    """A sentence and the objects that it names; its mask is their union.
+
+    Attributes:
+        video_id: The video that it is about.
+        expression_id: Its id within the video.
+        object_ids: Those of the video that it names.
+        text: The sentence.
+    """
 
     video_id: str
     expression_id: str

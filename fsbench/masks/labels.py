@@ -65,7 +65,14 @@ class NotLabelsError(DataError):
 
 @dataclass(frozen=True)
 class _Header:
-    """What IHDR says: size in pixels, bits a pixel, colour type."""
+    """What a PNG's IHDR says.
+
+    Attributes:
+        height, width: In pixels.
+        depth: Bits of a sample.
+        colour: PNG's colour type.
+        is_interlaced: Whether the rows come in Adam7's passes.
+    """
 
     height: int
     width: int

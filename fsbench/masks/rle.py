@@ -14,7 +14,12 @@ __all__ = ["Rle", "decode_masks", "encode_masks", "run_lengths", "valid_code"]
 
 
 class Rle(NamedTuple):
-    """A mask as a valid COCO run-length code: column-major, compressed, starting with background."""
+    """A mask as a valid COCO run-length code: column-major, compressed, starting with background.
+
+    Attributes:
+        height, width: Of the mask, in pixels.
+        counts: The runs as COCO compresses them, ASCII.
+    """
 
     height: int
     width: int

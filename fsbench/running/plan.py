@@ -18,7 +18,15 @@ __all__ = ["DrawTask", "ShotTask", "SupportTask", "Unit", "plan_units"]
 
 
 class ShotTask(NamedTuple):
-    """A support video: what to load of it."""
+    """A support video: what to load of it.
+
+    Attributes:
+        video_id: The video.
+        object_ids: Those whose union is the mask.
+        sentence: What names them.
+        frames: Names of the K frames to load, in time order; a short video repeats its last.
+        annotated: All objects of the video, against which its label maps are held.
+    """
 
     video_id: str
     object_ids: tuple[int, ...]
@@ -28,14 +36,25 @@ class ShotTask(NamedTuple):
 
 
 class SupportTask(NamedTuple):
-    """A support set to adapt to."""
+    """A support set to adapt to.
+
+    Attributes:
+        support_id: Its id.
+        shots: Its videos.
+    """
 
     support_id: str
     shots: tuple[ShotTask, ...]
 
 
 class DrawTask(NamedTuple):
-    """The queries of a video that one support set serves: one episode id per sentence of the unit."""
+    """The queries of a video that one support set serves.
+
+    Attributes:
+        draw: Number of the support draw.
+        support: The support set.
+        episode_ids: N ids, one for each sentence of the unit, in its order.
+    """
 
     draw: int
     support: SupportTask

@@ -54,7 +54,14 @@ class SupportRule:
 
 
 class ShotRow(NamedTuple):
-    """One support video of a set: the objects that a sentence names, in a few frames."""
+    """One support video of a set: the objects that a sentence names, in a few frames.
+
+    Attributes:
+        video_id: The video.
+        object_ids: The objects that the sentence names.
+        expression_id: The sentence's id within the video.
+        frames: Names of `SupportRule.frames` frames, in time order; a short video repeats its last.
+    """
 
     video_id: str
     object_ids: tuple[int, ...]
@@ -63,7 +70,15 @@ class ShotRow(NamedTuple):
 
 
 class SupportSet(NamedTuple):
-    """A support set; it serves every query of its class and draw."""
+    """A support set; it serves every query of its class and draw.
+
+    Attributes:
+        support_id: Its id, such as `f2/mouse/d0`.
+        fold: The fold that tests its class.
+        class_id: Its class.
+        draw: Its number among those of the class, from 0.
+        shots: `SupportRule.shots` different videos.
+    """
 
     support_id: str
     fold: int
@@ -73,7 +88,15 @@ class SupportSet(NamedTuple):
 
 
 class EpisodeRow(NamedTuple):
-    """A query: one sentence about one video, to be answered with one support set."""
+    """A query: one sentence about one video, to be answered with one support set.
+
+    Attributes:
+        episode_id: Its id, such as `f2/mouse/d0/<video>/<expression>`.
+        support_id, fold, class_id, draw: Those of the support set.
+        video_id: The video, which is not in the support set.
+        expression_id: The sentence's id within the video.
+        object_ids: The objects that the sentence names; the answer is their union.
+    """
 
     episode_id: str
     support_id: str

@@ -16,7 +16,15 @@ _EPISODE = re.compile(r"f([0-9]{1,6})/(.+)/d([0-9]{1,6})/([^/]+)/([^/]+)")
 
 @dataclass(frozen=True)
 class EpisodeKey:
-    """What an episode id says."""
+    """What an episode id says.
+
+    Attributes:
+        fold: The fold that tests the class.
+        class_name: The class.
+        draw: Number of the support draw.
+        video_id: The query's video.
+        expression_id: The sentence's id within the video.
+    """
 
     fold: int
     class_name: str

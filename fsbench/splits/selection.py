@@ -37,7 +37,13 @@ class SelectionRule:
 
 
 class ClassRow(NamedTuple):
-    """A class of the benchmark; `fold` is the one that tests it."""
+    """A class of the benchmark.
+
+    Attributes:
+        class_id: From 1, in the order of `SelectionRule.categories`.
+        name: The category's.
+        fold: The fold that tests it; 0 where there is one group.
+    """
 
     class_id: int
     name: str
@@ -45,7 +51,14 @@ class ClassRow(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """Something that the rule did not take, and why."""
+    """Something that the rule did not take.
+
+    Attributes:
+        kind: "class", "videos" (of a class) or "video".
+        name: Of the class or the video.
+        videos: How many videos that are.
+        reason: Why they were not taken.
+    """
 
     kind: str
     name: str
@@ -55,7 +68,13 @@ class LeftOut(NamedTuple):
 
 @dataclass(frozen=True)
 class Selection:
-    """What the rule takes: classes, the class name of each video (by video id), and what was left out."""
+    """What the rule takes.
+
+    Attributes:
+        classes: In class-id order.
+        class_of: Class name by id of each video that is taken.
+        left_out: What was not taken, and why.
+    """
 
     classes: tuple[ClassRow, ...]
     class_of: Mapping[str, str]

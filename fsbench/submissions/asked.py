@@ -12,7 +12,13 @@ __all__ = ["Asked", "AskedEpisode", "asked_episodes"]
 
 
 class AskedEpisode(NamedTuple):
-    """A row of the manifest's table of episodes."""
+    """A row of the manifest's table of episodes.
+
+    Attributes:
+        episode_id, fold, draw: The episode, its fold and its support draw.
+        video_id, expression_id: What is asked about.
+        object_ids: The objects that the sentence names; the truth is their union.
+    """
 
     episode_id: str
     fold: int

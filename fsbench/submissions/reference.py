@@ -47,7 +47,13 @@ Labels = npt.NDArray[np.unsignedinteger]
 
 
 class SequenceKey(NamedTuple):
-    """What one sequence of masks answers: a video; in it a sentence, or None for label maps; with a support draw."""
+    """What one sequence of masks answers.
+
+    Attributes:
+        draw: Number of the support draw; None where the predictions do not tell draws apart.
+        video: The video's id.
+        expression: The sentence's id within the video; None for label maps of all objects.
+    """
 
     draw: int | None
     video: str

@@ -49,7 +49,14 @@ TargetKind = Literal["sentence", "class"]
 
 @dataclass(frozen=True)
 class ClipSpec:
-    """What to read: T frames of a video, and the objects that a sentence names in them."""
+    """What to read: frames of a video, a sentence about it, and objects in them.
+
+    Attributes:
+        video_id: The video.
+        expression_id: The sentence's id within the video.
+        object_ids: Those whose union is the mask: the sentence's, or all of the class (see `TargetKind`).
+        frames: Names of the T frames, in time order.
+    """
 
     video_id: str
     expression_id: str
@@ -62,7 +69,15 @@ class ClipSpec:
 
 @dataclass(frozen=True)
 class EpisodeSpec:
-    """An episode by its ids: clips of different videos of one class, `further` those of more support videos."""
+    """An episode by its ids: clips of different videos of one class.
+
+    Attributes:
+        epoch, index: Its place, both from 0.
+        class_id, class_name: The base class.
+        query: The clip to segment.
+        support: The clip to learn from, of another video.
+        further: Clips of more support videos.
+    """
 
     epoch: int
     index: int
@@ -81,7 +96,12 @@ class EpisodeSpec:
 
 @dataclass(frozen=True, eq=False)
 class TrainingEpisode:
-    """An episode that has been read and augmented."""
+    """An episode that has been read and augmented.
+
+    Attributes:
+        spec: Which episode it is.
+        query, support, further: Its clips; see `EpisodeSpec`.
+    """
 
     spec: EpisodeSpec
     query: TrainingClip
@@ -95,7 +115,15 @@ class TrainingEpisode:
 
 
 class _Video(NamedTuple):
-    """A video, its sentences that name objects of its class alone, all these objects, and the frames that show any."""
+    """A video of a base class.
+
+    Attributes:
+        video_id: The video.
+        frames: Names of all its frames, in time order.
+        expressions: Those that name objects of its class alone, at least one.
+        object_ids: All objects of its class, in order.
+        seen: Names of the frames in which any of them is annotated, in time order.
+    """
 
     video_id: str
     frames: tuple[str, ...]
@@ -105,7 +133,13 @@ class _Video(NamedTuple):
 
 
 class _Class(NamedTuple):
-    """A base class and its videos, at least two."""
+    """A base class.
+
+    Attributes:
+        class_id: Its id.
+        name: Its name.
+        videos: Its videos, at least two, in order of ids.
+    """
 
     class_id: int
     name: str

@@ -37,7 +37,16 @@ MAX_DIRECTORY_BYTES = 512 << 20
 
 
 class _Member(NamedTuple):
-    """A member of a zip, as its table of contents has it."""
+    """A member of a zip, as its table of contents has it.
+
+    Attributes:
+        name: Its path in the zip.
+        is_utf8: Whether the name is said to be UTF-8.
+        offset: Where its own header is, in bytes.
+        packed, size: Bytes as they are stored, and unpacked.
+        crc: CRC-32 of the unpacked bytes.
+        method: How it is packed, as `zipfile` numbers it.
+    """
 
     name: str
     is_utf8: bool

@@ -41,7 +41,14 @@ TRUTH_FORMS = (
 
 
 class MaskKey(NamedTuple):
-    """What a mask is of. `draw` and `expression` are None where the submission has no such level."""
+    """What a mask is of.
+
+    Attributes:
+        draw: Number of the support draw; None where the submission does not tell draws apart.
+        video: The video's id.
+        expression: The sentence's id within the video; None for a label map of all objects.
+        frame: The frame's name.
+    """
 
     draw: int | None
     video: str

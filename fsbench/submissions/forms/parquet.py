@@ -48,7 +48,14 @@ _CODE = ("size", "height", "width", "counts")
 
 
 class _Row(NamedTuple):
-    """Where a row is: the file, its row group, the row there; and the row in the file."""
+    """Where a row is; everything is counted from 0.
+
+    Attributes:
+        file: Number of the file.
+        group: Row group in the file.
+        row: Row in the group.
+        number: Row in the file.
+    """
 
     file: int
     group: int
