@@ -13,7 +13,7 @@ The verbs of a benchmark, each one call, with objects in and objects out:
 Importing this loads nothing else: what stands behind a name is loaded when the name is first used.
 """
 
-from importlib import import_module
+from fsbench.lazy import lazy_names
 
 TYPE_CHECKING = False  # typing's own constant would cost most of the time that importing this takes
 if TYPE_CHECKING:
@@ -45,20 +45,20 @@ __all__ = [
     "validate",
 ]
 
-_HOMES = {
-    "open_dataset": "fsbench.datasets",
-    "contour_accuracy": "fsbench.metrics",
-    "region_similarity": "fsbench.metrics",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES.get(name, "fsbench.api")), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "fsbench.api": (
+            "build_splits",
+            "compare",
+            "evaluate",
+            "list_methods",
+            "load_result",
+            "open_benchmark",
+            "score",
+            "validate",
+        ),
+        "fsbench.datasets": ("open_dataset",),
+        "fsbench.metrics": ("contour_accuracy", "region_similarity"),
+    },
+)

@@ -1,7 +1,8 @@
 """The CMA model (Li et al., "Learning Cross-Modal Affinity for Referring Video Object Segmentation", ICCV 2023)."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from fsbench.lazy import lazy_names
 
 if TYPE_CHECKING:
     from fsbench_baselines.referformer.batch import Output
@@ -26,20 +27,17 @@ __all__ = [
     "save_checkpoint",
 ]
 
-_HOMES = {
-    "Output": "fsbench_baselines.referformer.batch",
-    "QueryBatch": "fsbench_baselines.referformer.batch",
-    "SupportBatch": "fsbench_baselines.referformer.batch",
-    "ModelConfig": "fsbench_baselines.referformer.config",
-    "initialise_from_referformer": "fsbench_cma.checkpoint",
-    "load_checkpoint": "fsbench_cma.checkpoint",
-    "load_released": "fsbench_cma.checkpoint",
-    "save_checkpoint": "fsbench_cma.checkpoint",
-    "CMA": "fsbench_cma.model",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "fsbench_baselines.referformer.batch": ("Output", "QueryBatch", "SupportBatch"),
+        "fsbench_baselines.referformer.config": ("ModelConfig",),
+        "fsbench_cma.checkpoint": (
+            "initialise_from_referformer",
+            "load_checkpoint",
+            "load_released",
+            "save_checkpoint",
+        ),
+        "fsbench_cma.model": ("CMA",),
+    },
+)

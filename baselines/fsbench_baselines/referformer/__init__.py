@@ -1,7 +1,8 @@
 """ReferFormer, and the parts that CMA shares with it."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from fsbench.lazy import lazy_names
 
 if TYPE_CHECKING:
     from fsbench_baselines.checkpoints import save_checkpoint
@@ -24,19 +25,13 @@ __all__ = [
     "save_checkpoint",
 ]
 
-_HOMES = {
-    "save_checkpoint": "fsbench_baselines.checkpoints",
-    "Output": "fsbench_baselines.referformer.batch",
-    "QueryBatch": "fsbench_baselines.referformer.batch",
-    "SupportBatch": "fsbench_baselines.referformer.batch",
-    "load_checkpoint": "fsbench_baselines.referformer.checkpoint",
-    "load_released": "fsbench_baselines.referformer.checkpoint",
-    "ModelConfig": "fsbench_baselines.referformer.config",
-    "ReferFormer": "fsbench_baselines.referformer.model",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "fsbench_baselines.checkpoints": ("save_checkpoint",),
+        "fsbench_baselines.referformer.batch": ("Output", "QueryBatch", "SupportBatch"),
+        "fsbench_baselines.referformer.checkpoint": ("load_checkpoint", "load_released"),
+        "fsbench_baselines.referformer.config": ("ModelConfig",),
+        "fsbench_baselines.referformer.model": ("ReferFormer",),
+    },
+)
