@@ -18,8 +18,7 @@ from fsbench.errors import RunError
 from fsbench.errors import suggestion
 from fsbench.files import scratch_folder
 from fsbench.files import write_whole
-from fsbench.leaderboard.site.environment import InlineAssets
-from fsbench.leaderboard.site.episodes import standalone_page
+from fsbench.leaderboard.site import standalone_page
 from fsbench.masks.rle import valid_code
 from fsbench.running.runs import read_result
 from fsbench.scores.results import RunIdentity
@@ -148,7 +147,7 @@ def _page(view: EpisodeView, dataset: str, pictures: Pictures) -> str:
     def source(video_id: str, frame: str) -> str:
         return "data:image/jpeg;base64," + base64.b64encode(pictures.jpeg(video_id, frame)).decode("ascii")
 
-    return standalone_page(view, dataset, InlineAssets(), source)
+    return standalone_page(view, dataset, source)
 
 
 def _write_png(out: Path, sheet: npt.NDArray[np.uint8]) -> None:

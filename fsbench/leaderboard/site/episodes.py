@@ -10,6 +10,7 @@ from fsbench.leaderboard.site.addresses import episode_page
 from fsbench.leaderboard.site.addresses import picture_file
 from fsbench.leaderboard.site.boards import Board
 from fsbench.leaderboard.site.environment import Assets
+from fsbench.leaderboard.site.environment import InlineAssets
 from fsbench.leaderboard.site.environment import LinkedAssets
 from fsbench.leaderboard.site.environment import percent
 from fsbench.leaderboard.site.environment import render_page
@@ -67,9 +68,15 @@ def episode_page_text(board: Board, number: int) -> str:
     return _page(view, board.table.dataset, LinkedAssets(_ROOT), _ROOT, around, source)
 
 
-def standalone_page(view: EpisodeView, dataset: str, assets: Assets, source: Callable[[str, str], str]) -> str:
-    """Returns an episode as a page of its own; `source` gives the address of a video's frame."""
-    return _page(view, dataset, assets, None, None, source)
+def standalone_page(view: EpisodeView, dataset: str, source: Callable[[str, str], str]) -> str:
+    """Returns an episode as a page that needs no other file.
+
+    Args:
+        view: The episode.
+        dataset: The dataset's name.
+        source: Gives the address of a video's frame, such as "data:image/jpeg;base64,...".
+    """
+    return _page(view, dataset, InlineAssets(), None, None, source)
 
 
 def middle_frame(view: FramesView) -> int:
