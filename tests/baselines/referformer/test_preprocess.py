@@ -4,6 +4,7 @@ import json
 
 import pytest
 from tokenizers.pre_tokenizers import ByteLevel
+from transformers import AutoTokenizer
 from transformers import RobertaTokenizerFast
 
 from fsbench.errors import DataError
@@ -48,6 +49,20 @@ def test_vocabulary_and_merges_are_enough(whole, tmp_path):
     (tmp_path / "merges.txt").unlink()
     with pytest.raises(DataError, match=r"is no tokenizer .*vocab\.json and merges\.txt"):
         load_tokenizer(str(tmp_path))
+
+
+@pytest.mark.parametrize("named", [[], ["unk_token"]])
+def test_special_tokens_that_the_files_do_not_name_are_those_of_roberta_that_the_vocabulary_has(named, tmp_path):
+    build_tokenizer(SENTENCES).save_pretrained(tmp_path)
+    path = tmp_path / "tokenizer_config.json"
+    config = {key: value for key, value in json.loads(path.read_text()).items() if not key.endswith("_token")}
+    path.write_text(json.dumps({**config, **dict.fromkeys(named, "dog")}))
+    (tmp_path / "special_tokens_map.json").unlink(missing_ok=True)
+    assert AutoTokenizer.from_pretrained(tmp_path, local_files_only=True).pad_token is None
+    mended = load_tokenizer(str(tmp_path))
+    assert (mended.bos_token, mended.pad_token, mended.eos_token, mended.mask_token) == ("<s>", "<pad>", "</s>", None)
+    assert mended.unk_token == ("dog" if named else "<unk>")
+    assert Tokenizer(str(tmp_path), 20)(SENTENCES)[0].tolist() == Tokenizer(mended, 20)(SENTENCES)[0].tolist()
 
 
 def test_a_tokenizer_that_cannot_pad_is_refused_by_name(tmp_path):
