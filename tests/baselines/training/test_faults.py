@@ -1,7 +1,6 @@
 """Trainings in processes of their own: killed, resumed, with other numbers of workers, and shared between two."""
 
 import json
-import multiprocessing
 import random
 import socket
 import time
@@ -22,19 +21,15 @@ from tests.baselines.training.toy import ToyEpisodes
 from tests.baselines.training.toy import ToyTask
 from tests.baselines.training.toy import train
 from tests.baselines.training.toy import train_process
+from tests.forked import forking
 
 LONG = toy_recipe(epochs=6, left_out=("support_qkv",))  # 24 steps; what is left out keeps its gradients between them
-
-# What a process would import for seconds: torch's optimizers import the first, the choice of a device the second.
-PRELOAD = ["torch._dynamo", "fsbench_baselines.referformer.method", "accelerate", "matplotlib.backends.backend_agg"]
 
 
 def _start(
     out: Path, recipe: Recipe, variables: dict[str, str], toy: dict[str, Any], **settings: Any
 ) -> ForkServerProcess:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([train_process.__module__, *PRELOAD])
-    process = context.Process(target=train_process, args=(out, recipe, variables, toy), kwargs=settings)
+    process = forking().Process(target=train_process, args=(out, recipe, variables, toy), kwargs=settings)
     process.start()
     return process
 

@@ -2,8 +2,6 @@ import json
 import os
 import random
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -34,7 +32,8 @@ from fsbench.splits.build import BuildOptions
 from fsbench.splits.contents import episode_records
 from fsbench.splits.manifest import read_manifest
 from fsbench.splits.manifest import write_manifest
-from tests.conftest import ROOT
+from tests.forked import forking
+from tests.forked import let_pools_fork
 from tests.tiny import Reddish
 from tests.tiny import write_benchmark
 
@@ -45,6 +44,11 @@ def source(tmp_path_factory):
     base = tmp_path_factory.mktemp("source")
     write_benchmark(base, {"dog": 4, "cat": 3}, draws=2, frames=2)
     return base
+
+
+@pytest.fixture(autouse=True)
+def _forked(monkeypatch):
+    let_pools_fork(monkeypatch)
 
 
 @pytest.fixture
@@ -119,20 +123,9 @@ def test_the_released_protocol_scores_at_shorter_side_360(source, tmp_path):
     assert [d.score.J for d in result.draws] == pytest.approx([np.mean(pooled["d0"]), np.mean(pooled["d1"])])
 
 
-KILLED = """
-import sys
-from pathlib import Path
-from fsbench.running.evaluate import Request, evaluate_method
-from fsbench.running.fold import RunOptions
-from fsbench.splits.benchmark import open_benchmark
-if __name__ == "__main__":
-    place, out, workers = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+def run_slow(place, out, workers):
     benchmark = open_benchmark("mini-ref-davis", place, place / "splits")
-    evaluate_method(
-        Request("tests.fsbench.running.test_fold:Slow", benchmark, out=out),
-        RunOptions(workers=workers),
-    )
-"""
+    evaluate_method(Request("tests.fsbench.running.test_fold:Slow", benchmark, out=out), RunOptions(workers=workers))
 
 
 class Slow(Reddish):
@@ -143,13 +136,6 @@ class Slow(Reddish):
         return super().segment(adapted, clip, expressions)
 
 
-def start(place, out, workers):
-    script = out.parent / "killed.py"
-    script.write_text(KILLED)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen([sys.executable, script, place, out, str(workers)], env=environment, start_new_session=True)
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_run_killed_at_random_moments_ends_in_the_result_of_the_unkilled_one(source, tmp_path, workers):
     whole = tmp_path / "whole"
@@ -157,15 +143,15 @@ def test_a_run_killed_at_random_moments_ends_in_the_result_of_the_unkilled_one(s
     killed = tmp_path / "killed"
     moments = random.Random(tmp_path.name)
     for _ in range(3):
-        process = start(source, killed, workers)
+        process = forking().Process(target=run_slow, args=(source, killed, workers))
+        process.start()
         before = len(list(killed.rglob("scores/part-*.parquet")))
-        while process.poll() is None and len(list(killed.rglob("scores/part-*.parquet"))) <= before:
+        while process.is_alive() and len(list(killed.rglob("scores/part-*.parquet"))) <= before:
             time.sleep(0.01)
         time.sleep(moments.uniform(0, 0.3))
         process.kill()  # unless it has ended: then nothing happens
-        process.wait()
-    process = start(source, killed, workers)
-    assert process.wait(timeout=120) == 0
+        process.join()
+    run_slow(source, killed, workers)
     assert contents(killed) == contents(whole)
 
 
