@@ -30,6 +30,12 @@ def page_of(site, kind):
     return min(site.glob(PAGES[kind]))
 
 
+@pytest.fixture(scope="module", params=PAGES)
+def kind(request):
+    """A page of each kind; tests of one page follow one another, so that it is opened once."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
 def axe():
     return files(pytest.importorskip("axe_playwright_python")).joinpath("axe.min.js").read_text(encoding="utf-8")
@@ -44,7 +50,6 @@ def shown(page):
     return [text.split("\n")[0].strip() for text in rows.locator("th").all_inner_texts()]
 
 
-@pytest.mark.parametrize("kind", PAGES)
 def test_no_page_has_a_serious_barrier_in_light_or_dark(site, opened, axe, kind):
     page = opened(page_of(site, kind))
     page.evaluate(axe)
@@ -56,7 +61,6 @@ def test_no_page_has_a_serious_barrier_in_light_or_dark(site, opened, axe, kind)
         assert serious == [], scheme
 
 
-@pytest.mark.parametrize("kind", PAGES)
 def test_every_page_fits_a_phone(site, opened, kind):
     page = opened(page_of(site, kind))
     page.set_viewport_size({"width": 360, "height": 700})
@@ -64,7 +68,6 @@ def test_every_page_fits_a_phone(site, opened, kind):
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
-@pytest.mark.parametrize("kind", PAGES)
 def test_a_hostile_entry_runs_no_script_and_makes_no_element(site, opened, kind):
     page = opened(page_of(site, kind))
     assert page.evaluate("window.pwned") is None
