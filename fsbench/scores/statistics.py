@@ -259,10 +259,8 @@ def _intervals(classes: Sequence[_Class], rng: np.random.Generator, replicates: 
 def _resamples(count: int, replicates: int, rng: np.random.Generator) -> Values:
     """Returns how often each of `count` clusters is in each resample of one fewer, float64 [replicates, count]."""
     drawn = (rng.random((replicates, max(count - 1, 1))) * count).astype(np.int64)
-    rows = np.repeat(np.arange(replicates), drawn.shape[1])
-    found = np.zeros((replicates, count))
-    np.add.at(found, (rows, drawn.ravel()), 1.0)
-    return found
+    places = drawn + count * np.arange(replicates)[:, None]
+    return np.bincount(places.ravel(), minlength=replicates * count).reshape(replicates, count).astype(np.float64)
 
 
 def _pooled_freedom(resampled: Mapping[int, Values], freedoms: Mapping[int, int]) -> Values | int:

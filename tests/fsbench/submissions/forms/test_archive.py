@@ -35,12 +35,14 @@ def entry(**attributes):
     ["../x.png", "/etc/x.png", "a/../../x.png", "C:/x.png", "c:x.png", "a\\..\\x.png", "..", "../", "a\nb/0/x.png"],
 )
 def test_names_that_lead_out_of_a_zip_are_problems(tmp_path, name):
-    before = sorted(tmp_path.parent.rglob("*"))
-    submission = open_submission(write_zip(tmp_path / "masks.zip", [(name, png()), (PLAIN, png())]))
+    folder = tmp_path / "one" / "two"
+    folder.mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    submission = open_submission(write_zip(folder / "masks.zip", [(name, png()), (PLAIN, png())]))
     assert kinds(submission) == ["unsafe"]
     assert submission.problems[0].where == name
     check(submission, [GOOD])
-    assert sorted(tmp_path.parent.rglob("*")) == sorted([*before, tmp_path / "masks.zip"])
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, folder / "masks.zip"])
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
