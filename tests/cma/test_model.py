@@ -34,7 +34,8 @@ TINY_TEXT = {
 
 
 def small_config(**changes):
-    settings = {"enc_layers": 1, "dec_layers": 2, "dim_feedforward": 64, "text": TINY_TEXT, "affinity": "cross"}
+    settings = {"backbone": "resnet_small", "hidden_dim": 64, "heads": 4, "mask_dim": 16, "dim_feedforward": 64}
+    settings |= {"enc_layers": 1, "dec_layers": 2, "text": TINY_TEXT, "affinity": "cross"}
     return ModelConfig(**{**settings, **changes})
 
 
@@ -183,7 +184,7 @@ def test_a_support_encoded_once_serves_several_queries():
         torch.testing.assert_close(model.forward_with(each, encoded).masks, model(each, support).masks, atol=0, rtol=0)
 
 
-@pytest.mark.parametrize("backbone", ["resnet50", "video_swin_t_p4w7"])
+@pytest.mark.parametrize("backbone", ["resnet_small", "video_swin_t_p4w7"])
 @torch.no_grad()
 def test_only_the_middle_support_frame_matters_unless_all_are_asked_for(backbone):
     query, support = random_batches(shots=3)

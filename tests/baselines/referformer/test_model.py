@@ -26,7 +26,16 @@ TEXT = {
     "type_vocab_size": 1,
     "pad_token_id": 1,
 }
-SMALL = ModelConfig(hidden_dim=64, heads=4, enc_layers=2, dec_layers=2, dim_feedforward=64, mask_dim=16, text=TEXT)
+SMALL = ModelConfig(
+    backbone="resnet_small",
+    hidden_dim=64,
+    heads=4,
+    enc_layers=2,
+    dec_layers=2,
+    dim_feedforward=64,
+    mask_dim=16,
+    text=TEXT,
+)
 FIELDS = {"logits": 2e-5, "boxes": 5e-6, "masks": 5e-4, "reference_points": 5e-6}
 
 
