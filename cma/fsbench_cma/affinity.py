@@ -41,7 +41,13 @@ class QueryKeyValue(nn.Module):
 
 
 class AffinityParts(NamedTuple):
-    """The modules with weights; `layer_norm` is shared by all attentions, and all of them by the four levels."""
+    """The modules with weights, which the four levels share.
+
+    Attributes:
+        support_qkv, query_qkv: Maps to queries, keys and values, of the support's and of the query's features.
+        conv_q: From D to D / 2 channels, for the features that stand beside those that were attended to.
+        layer_norm: After each attention, shared by all.
+    """
 
     support_qkv: QueryKeyValue
     query_qkv: QueryKeyValue

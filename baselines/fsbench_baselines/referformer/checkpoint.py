@@ -22,7 +22,14 @@ __all__ = ["ModelTraits", "identify", "load_checkpoint", "load_released", "requi
 
 @dataclass(frozen=True)
 class ModelTraits:
-    """What a state dict tells about its model; it does not tell the affinity, whose variants have the same tensors."""
+    """What a state dict tells about its model; it does not tell the affinity, whose variants have the same tensors.
+
+    Attributes:
+        backbone: Its name in `backbones.BACKBONES`, or a description of one that is not there.
+        dab: Whether the decoder has DAB queries.
+        has_affinity: Whether it is a CMA.
+        num_queries: Object queries of a frame.
+    """
 
     backbone: str
     dab: bool

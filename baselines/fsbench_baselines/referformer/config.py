@@ -13,10 +13,28 @@ __all__ = ["ModelConfig"]
 class ModelConfig(Configuration):
     """What a model is built from; the defaults are the released ReferFormer with ResNet-50.
 
-    `text` holds keyword arguments of transformers' RobertaConfig (None: roberta-base); `short_side` is the shorter side
-    of the frames that the model is meant for, in pixels. The options of the second group
-    belong to CMA; ReferFormer leaves `affinity` at None. The options of the last group deviate from the released
-    behaviour where they are not at their default.
+    The options of the second group belong to CMA. Those of the last group deviate from the released behaviour where
+    they are not at their default.
+
+    Attributes:
+        backbone: Name in `backbones.BACKBONES`.
+        hidden_dim: Channels of the model, D.
+        heads: Of every attention.
+        enc_layers, dec_layers: Layers of the transformer's encoder and decoder.
+        dim_feedforward: Channels between the two linear maps of a layer.
+        num_levels: Feature levels, L.
+        num_points: Sampling points of a deformable attention, by head and level.
+        num_queries: Object queries of a frame, Q.
+        dropout: Rate, in training.
+        mask_dim: Channels of the map that masks are read from.
+        controller_layers, dynamic_mask_channels: Layers, and their channels, of the convolutions that a query brings.
+        text: Keyword arguments of transformers' RobertaConfig; None for roberta-base.
+        short_side: Shorter side of the frames that the model is meant for, in pixels.
+        dab: Whether the decoder has DAB queries.
+        affinity: How support and query are fused; None for ReferFormer, which has no support.
+        first_layer_boxes: "broadcast": the first decoder layer with DAB puts a box's coordinates on the levels, as
+            released; "proper": every level sees the box.
+        support_frames, mask_support: See `fsbench_cma.affinity`.
     """
 
     backbone: str = "resnet50"

@@ -22,7 +22,15 @@ LOG_EPSILON = 1e-8
 
 @dataclass(frozen=True)
 class TermWeights:
-    """How much each term counts, as a cost of the matcher or as a loss."""
+    """How much each term counts, as a cost of the matcher or as a loss.
+
+    Attributes:
+        ce: Focal loss of the query's score.
+        bbox: L1 distance of the boxes.
+        giou: Their generalized IoU.
+        mask: Focal loss of the masks.
+        dice: Dice loss of the masks.
+    """
 
     ce: float = 2
     bbox: float = 5

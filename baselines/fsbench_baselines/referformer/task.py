@@ -55,7 +55,13 @@ _CACHED_SENTENCES = 4096  # of roberta-base about 200 MB
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """Clips with what they should give; `support` is for models that look at one."""
+    """Clips with what they should give.
+
+    Attributes:
+        query: Clips to segment, and their sentences.
+        targets: What they should give.
+        support: Clips to learn from; None for models that look at none.
+    """
 
     query: QueryBatch
     targets: Targets

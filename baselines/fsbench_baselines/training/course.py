@@ -29,6 +29,12 @@ class Course:
 
     A step takes the next `batch` * `processes` episodes of an epoch, and each process a contiguous share of them. The
     last step of an epoch fills up with the first episodes, so that all shares are full.
+
+    Attributes:
+        epochs: How often all episodes are gone through.
+        episodes: Of an epoch.
+        batch: Episodes of a process at a step.
+        processes: That train together.
     """
 
     epochs: int
