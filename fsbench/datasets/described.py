@@ -5,6 +5,7 @@ from typing import Annotated
 from typing import Any
 from typing import Literal
 
+from pydantic import AfterValidator
 from pydantic import BaseModel
 from pydantic import BeforeValidator
 from pydantic import ConfigDict
@@ -30,7 +31,16 @@ LAYOUTS = {"ref-youtube-vos": refytvos.LAYOUT, "sail-vos": sailvos.LAYOUT}
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 _Count = Annotated[int, Field(ge=1)]
 _Limit = Annotated[int, Field(ge=0)]
-_Below = Annotated[str, Field(pattern=r"^[^/]")]  # relative
+
+
+def _printable(path: str) -> str:
+    if not path.isprintable():
+        raise ValueError("a path may not hold characters that nobody sees")
+    return path
+
+
+_Path = Annotated[str, AfterValidator(_printable)]
+_Below = Annotated[_Path, Field(pattern=r"^[^/]")]  # relative
 
 
 class _Section(BaseModel):
@@ -100,8 +110,8 @@ class _Description(_Section):
     layout: Annotated[_LayoutSection, BeforeValidator(_named_layout)] = Field(
         default="ref-youtube-vos", validate_default=True
     )
-    root: str | None = None
-    folders: list[str] = []
+    root: _Path | None = None
+    folders: list[_Path] = []
     classes: Annotated[list[str], Field(min_length=1)] | None = None
     folds: _Limit = 0
     rule: _RuleSection = _RuleSection()

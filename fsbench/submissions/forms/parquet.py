@@ -68,13 +68,13 @@ class ParquetSubmission(Submission):
 
     def __init__(self, path: Path, files: Sequence[Path]) -> None:
         self._files = [(file, str(file.relative_to(path)) if file != path else "") for file in files]
-        self._columns: list[Mapping[str, str]] = []
+        self._columns: list[dict[str, str]] = []
         self._last = threading.local()
         found = Found()
         for number, (file, name) in enumerate(self._files):
             try:
                 self._columns.append({})
-                self._columns[-1] = _index(file, number, name, found)
+                _index(file, number, name, found, self._columns[-1])
             except (OSError, pa.ArrowException, ValueError) as error:
                 what = printable(f"cannot be read ({error})")
                 if file == path:
@@ -121,14 +121,14 @@ def _parquet(path: Path) -> pq.ParquetFile:
     return pq.ParquetFile(path, metadata=metadata, read_dictionary=texts)
 
 
-def _index(path: Path, file: int, name: str, found: Found) -> Mapping[str, str]:
-    """Takes the masks of a file, and returns its columns by field.
+def _index(path: Path, file: int, name: str, found: Found, columns: dict[str, str]) -> None:
+    """Takes the masks of a file, and notes its columns by field, also of one that cannot be read to its end.
 
     Raises:
         OSError, pa.ArrowException, ValueError: It cannot be read.
     """
     with _parquet(path) as parquet:
-        columns = _columns(parquet.schema_arrow)
+        columns |= _columns(parquet.schema_arrow)
         of_key = [column for field, column in columns.items() if field not in _CODE]
         if len(found.places) + parquet.metadata.num_rows > MAX_MASKS:
             raise ValueError(f"with it there are more than {MAX_MASKS} rows")
@@ -147,7 +147,6 @@ def _index(path: Path, file: int, name: str, found: Found) -> Mapping[str, str]:
                     else:
                         found.mask(key, _Row(file, group, row, first + row), where)
             first += about.num_rows
-        return columns
 
 
 def _columns(schema: pa.Schema) -> dict[str, str]:

@@ -84,6 +84,8 @@ def test_a_set_that_is_not_beside_its_file_is_looked_for_below_the_data_root(tmp
         ),
         ("name: my-set\nlayout: {metadata: m.json}", r"layout\.expressions: Field required"),
         ("name: my-set\nroot: a\nfolders: [b]", "'root' or 'folders'"),
+        ('name: my-set\nfolders: ["a\\0b"]', r"folders\.0: .*nobody sees"),
+        ('name: my-set\nroot: "\\uD800"', r"root: .*nobody sees"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_an_error_that_names_file_key_and_what_is_allowed(tmp_path, text, message):

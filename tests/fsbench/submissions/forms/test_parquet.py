@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from fsbench.errors import SubmissionError
@@ -132,6 +133,20 @@ def test_a_damaged_part_of_a_run_does_not_hide_the_others(tmp_path):
         ("unreadable", "part-00000.parquet"),
     ]
     check(submission, SENTENCES[1::2], rle)
+
+
+def test_what_comes_before_a_damage_in_a_part_is_read(tmp_path):
+    folder = tmp_path / "run/predictions"
+    folder.mkdir(parents=True)
+    path = write_parquet(folder / "part-00000.parquet", episodes(SENTENCES), row_group_size=8)
+    second = pq.read_metadata(path).row_group(1).column(0)
+    start = second.dictionary_page_offset or second.data_page_offset
+    content = bytearray(path.read_bytes())
+    content[start : start + second.total_compressed_size] = bytes(second.total_compressed_size)
+    path.write_bytes(content)
+    submission = open_submission(tmp_path / "run")
+    assert kinds(submission) == ["unreadable"]
+    check(submission, SENTENCES[:8], rle)
 
 
 def test_too_many_rows_are_refused(tmp_path, monkeypatch):
