@@ -11,9 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fsbench.datasets import Layout
 from fsbench.datasets import open_dataset
-from fsbench.datasets.catalogue import dataset_spec
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
@@ -30,10 +28,9 @@ def main() -> None:
     parser.add_argument("--dataset", default="mini-ref-youtube-vos")
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
-    root = open_dataset(arguments.dataset, arguments.data_root).root
-    layout = dataset_spec(arguments.dataset).layout
-    assert isinstance(layout, Layout), "the metadata of such a set is in two files"
-    files = [root / layout.metadata, root / layout.expressions]
+    dataset = open_dataset(arguments.dataset, arguments.data_root)
+    root = dataset.root
+    files = [root / name for name in dataset.sources()]
 
     def load() -> None:
         for path in files:

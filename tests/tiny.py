@@ -44,6 +44,14 @@ def write_dataset(
     return root
 
 
+def rearrange(root: Path, places: Mapping[str, str]) -> Path:
+    """Moves files and folders of a dataset, given where each goes to, both below its root."""
+    for old, new in places.items():
+        (root / new).parent.mkdir(parents=True, exist_ok=True)
+        (root / old).rename(root / new)
+    return root
+
+
 def write_benchmark(base: Path, categories: Mapping[str, int], **options: Any) -> tuple[Dataset, Path]:
     """Writes such a dataset to `base/mini-ref-davis` and its manifest, built with `options`, below `base/splits`.
 

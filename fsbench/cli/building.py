@@ -56,7 +56,7 @@ __all__ = ["build_splits", "verify"]
     "--author-groups/--no-author-groups",
     default=True,
     show_default=True,
-    help="Take videos and folds from the release's splits/group*_test.json where it has them.",
+    help="Take videos and folds from the release's group*_test.json where it has them.",
 )
 @click.option("--with-text", is_flag=True, help="Write the sentences themselves, not only their digests.")
 @click.option("--supersedes", metavar="NAME", help="Mark this older version as superseded by the new one.")

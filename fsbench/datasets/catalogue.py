@@ -11,6 +11,8 @@ from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import MinimalDataset
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.datasets.spec import Layout
+from fsbench.datasets.trees import find_tree
+from fsbench.datasets.trees import show_tree
 from fsbench.errors import DataError
 from fsbench.errors import PluginError
 from fsbench.registry import Registry
@@ -84,8 +86,7 @@ def fallback_spec() -> DatasetSpec:
 
 def find_root(spec: DatasetSpec, data_root: Path | None) -> Path | None:
     """Returns the dataset's folder: one of its own places, `data_root` or a folder in it; None if none holds it."""
-    below = [] if data_root is None else [data_root, *(data_root / folder for folder in spec.folders or (spec.name,))]
-    return next((place for place in (*spec.places, *below) if _holds(place, spec)), None)
+    return next((place for place in _places(spec, data_root) if _holds(place, spec)), None)
 
 
 def open_dataset(name: str, root: Path | str) -> Dataset:
@@ -151,10 +152,16 @@ def resolve_dataset(dataset: str | Path | MinimalDataset | None, data_root: Path
     return open_spec(spec, data_root)
 
 
+def _places(spec: DatasetSpec, data_root: Path | None) -> list[Path]:
+    below = [] if data_root is None else [data_root, *(data_root / folder for folder in spec.folders or (spec.name,))]
+    return [*spec.places, *below]
+
+
 def _holds(place: Path, spec: DatasetSpec) -> bool:
     """Tells whether a dataset is in a folder: by its metadata, or by the folder's name if its form is its own."""
     if isinstance(spec.layout, Layout):
-        return (place / spec.layout.metadata).is_file() and (place / spec.layout.expressions).is_file()
+        tree = find_tree(spec.layout, place)
+        return tree.metadata is not None and tree.expressions is not None
     return place.is_dir() and (place in spec.places or place.name in (spec.folders or (spec.name,)))
 
 
@@ -162,8 +169,16 @@ def _not_there(spec: DatasetSpec, data_root: Path | None) -> str:
     if spec.layout is None:
         return f"{spec.name}: no package says how this dataset is read. Name a registered one, or a YAML file."
     below = " or ".join(f"{folder}/" for folder in spec.folders or (spec.name,))
-    where = f"in it or in {below} below it"
-    if isinstance(spec.layout, Layout):
-        where = f"{spec.layout.metadata} and {spec.layout.expressions} {where}"
     own = f" (nor do {', '.join(map(str, spec.places))})" if spec.places else ""
-    return f"{data_root}: holds no {spec.name}{own}. Expected {where}; say with --data-root where the dataset is."
+    missing = f"{data_root}: holds no {spec.name}{own}."
+    remedy = "say with --data-root where the dataset is."
+    if not isinstance(spec.layout, Layout):
+        return f"{missing} Expected in it or in {below} below it; {remedy}"
+    looked_at = _places(spec, data_root)
+    begun = next((place for place in looked_at if any(find_tree(spec.layout, place))), None)
+    if begun is None:
+        begun = next((place for place in looked_at if place != data_root and place.is_dir()), None)
+    if begun is not None:
+        return f"{missing} In {begun} it is not complete; complete it, or {remedy}\n{show_tree(spec.layout, begun)}"
+    where = f"{spec.layout.metadata[0]} and {spec.layout.expressions[0]}"
+    return f"{missing} Expected {where} in it or in {below} below it; {remedy}"

@@ -1,5 +1,6 @@
 """Datasets that a YAML file describes: `--dataset my-set.yaml`."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 from typing import Any
@@ -41,6 +42,10 @@ def _printable(path: str) -> str:
 
 _Path = Annotated[str, AfterValidator(_printable)]
 _Below = Annotated[_Path, Field(pattern=r"^[^/]")]  # relative
+_Places = Annotated[
+    list[_Below], Field(min_length=1), BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+]
+"""One place, or several to look at in turn."""
 
 
 class _Section(BaseModel):
@@ -51,14 +56,15 @@ class _LayoutSection(_Section):
     """Where the dataset keeps what.
 
     Attributes:
-        metadata, expressions, images, suffixes, annotations: See `Layout`.
+        metadata, expressions, images, suffixes, annotations, groups: See `Layout`.
     """
 
-    metadata: _Below
-    expressions: _Below
-    images: list[_Below] = Field(min_length=1)
+    metadata: _Places
+    expressions: _Places
+    images: _Places
     suffixes: list[str] = Field(default=[".jpg", ".png"], min_length=1)
-    annotations: _Below
+    annotations: _Places
+    groups: _Places = list(Layout.groups)
 
 
 def _named_layout(value: object) -> object:
@@ -68,10 +74,7 @@ def _named_layout(value: object) -> object:
     if value not in LAYOUTS:
         raise ValueError(f"{value!r} is no layout. {suggestion(value, LAYOUTS)} Or give a section of its own")
     layout = LAYOUTS[value]
-    lists = {"images": list(layout.images), "suffixes": list(layout.suffixes)}
-    return _LayoutSection(
-        metadata=layout.metadata, expressions=layout.expressions, annotations=layout.annotations, **lists
-    )
+    return _LayoutSection(**{each.name: list(getattr(layout, each.name)) for each in fields(layout)})
 
 
 class _RuleSection(_Section):
@@ -102,6 +105,7 @@ class _Description(_Section):
         classes: Names of the classes in class-id order; None for all categories that are found.
         other_labels: See `DatasetSpec`.
         folds: Class i is tested in fold (i - 1) % folds + 1; 0 puts all into one group, fold 0.
+        author_groups: Take videos and folds from `group<k>_test.json` where the layout's `groups` has it.
         rule: How its manifest is built.
     """
 
@@ -114,6 +118,7 @@ class _Description(_Section):
     folders: list[_Path] = []
     classes: Annotated[list[str], Field(min_length=1)] | None = None
     folds: _Limit = 0
+    author_groups: bool = False
     rule: _RuleSection = _RuleSection()
     version: _Name = "v1"
     licence: str = ""
@@ -164,6 +169,7 @@ def read_description(path: Path) -> DatasetSpec:
         places=tuple(place.resolve() for place in places),
         categories=None if found.classes is None else tuple(found.classes),
         num_folds=found.folds,
+        has_author_groups=found.author_groups,
         rule=BuildRule(**found.rule.model_dump()),
         version=found.version,
         licence=found.licence,
@@ -174,7 +180,7 @@ def read_description(path: Path) -> DatasetSpec:
 
 
 def _layout(one: _LayoutSection) -> Layout:
-    return Layout(one.metadata, one.expressions, tuple(one.images), tuple(one.suffixes), one.annotations)
+    return Layout(**{key: tuple(places) for key, places in one.model_dump().items()})
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -21,6 +21,9 @@ from fsbench.datasets.records import read_bytes
 from fsbench.datasets.records import Video
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.datasets.spec import Layout
+from fsbench.datasets.trees import find_tree
+from fsbench.datasets.trees import show_tree
+from fsbench.datasets.trees import Tree
 from fsbench.errors import DataError
 from fsbench.errors import FsbenchError
 from fsbench.files import path_part
@@ -54,7 +57,7 @@ class FolderDataset:
 
     def __getstate__(self) -> dict[str, Any]:  # Any: the fields
         # Another process reads frames; what metadata says it is told in units of work.
-        kept = {key: value for key, value in vars(self).items() if key != "_records"}
+        kept = {key: value for key, value in vars(self).items() if key not in ("_records", "_tree")}
         return {**kept, "root": self.root.absolute()}  # it may be at work in another folder
 
     def videos(self) -> Sequence[Video]:
@@ -71,12 +74,16 @@ class FolderDataset:
 
     def frame(self, video_id: str, name: str) -> npt.NDArray[np.uint8]:
         """Returns a frame as uint8 [H, W, 3], RGB."""
-        with _open_image(self._frame_path(video_id, name)) as image:
+        path = self._frame_path(video_id, name)
+        self._require(self._tree.images, path)
+        with _open_image(path) as image:
             return np.asarray(image.convert("RGB"))
 
     def label_map(self, video_id: str, name: str) -> npt.NDArray[np.integer]:
         """Returns a frame's object indices as integer [H, W]."""
-        return read_label_map(self._mask_path(video_id, name))
+        path = self._mask_path(video_id, name)
+        self._require(self._tree.annotations, path)
+        return read_label_map(path)
 
     def missing_files(self, video_id: str, name: str) -> list[Path]:
         """Returns the files of a frame (picture, label map) that are not on disk."""
@@ -85,7 +92,7 @@ class FolderDataset:
 
     def frame_size(self, video_id: str) -> tuple[int, int] | None:
         """Returns (height, width) of a video's first label map, or None if it has none on disk."""
-        folder = self.root / self._layout.annotations / path_part(video_id, "video")
+        folder = self._folder(self._tree.annotations, self._layout.annotations) / path_part(video_id, "video")
         path = min((path for ending in _endings([".png"]) for path in folder.glob(f"*{ending}")), default=None)
         return None if path is None else read_label_map_size(path)
 
@@ -99,44 +106,53 @@ class FolderDataset:
 
     def sources(self) -> Mapping[str, str]:
         """Returns the SHA-256 of each metadata file, by its path below the root."""
-        names = (self._layout.metadata, self._layout.expressions)
-        return {name: hashlib.sha256(read_bytes(self.root / name)).hexdigest() for name in names}
+        return {name: hashlib.sha256(read_bytes(self.root / name)).hexdigest() for name in self._files}
+
+    @cached_property
+    def _tree(self) -> Tree:
+        return find_tree(self._layout, self.root)
+
+    @property
+    def _files(self) -> tuple[str, ...]:
+        """The two files of objects and of sentences, or the one that has both."""
+        objects, sentences = self._tree.metadata, self._tree.expressions
+        if objects is None or sentences is None:
+            raise DataError(f"{self.root}: its metadata is not complete.\n{show_tree(self._layout, self.root)}")
+        return (objects,) if objects == sentences else (objects, sentences)
 
     @cached_property
     def _records(self) -> _Records:
-        from fsbench.datasets.metadata import read_objects  # pydantic, which naming a dataset does without
-        from fsbench.datasets.metadata import read_sentences
+        from fsbench.datasets.metadata import read_metadata  # pydantic, which naming a dataset does without
 
-        metadata = self.root / self._layout.metadata
-        expressions = self.root / self._layout.expressions
-        objects_of = read_objects(metadata)["videos"]
-        texts_of = read_sentences(expressions)["videos"]
+        paths = [self.root / name for name in self._files]
+        objects_of, texts_of = read_metadata(*paths)
         records: _Records = ([], [], [])
         videos, objects, sentences = records
-        for video_id, text in sorted(texts_of.items()):
-            if video_id not in objects_of:
-                raise DataError(f"{expressions}: video {video_id!r} is not in {metadata}. Fetch both from one release.")
+        for video_id, text in sorted(texts_of["videos"].items()):
+            if video_id not in objects_of["videos"]:
+                raise DataError(f"{paths[-1]}: video {video_id!r} is not in {paths[0]}. Fetch both from one release.")
             videos.append(Video(video_id, tuple(text["frames"])))
-            for object_id, item in sorted(objects_of[video_id]["objects"].items()):
+            for object_id, item in sorted(objects_of["videos"][video_id]["objects"].items()):
                 objects.append(ObjectTrack(video_id, object_id, item["category"], tuple(item["frames"])))
             for key, said in _by_id(text["expressions"]):
                 sentences.append(Expression(video_id, key, tuple(sorted(set(said["obj_id"]))), said["exp"]))
         return records
 
-    @cached_property
-    def _image_folder(self) -> Path:
-        folders = [self.root / name for name in self._layout.images]
-        return next((folder for folder in folders if folder.is_dir()), folders[0])
+    def _require(self, folder: str | None, path: Path) -> None:
+        if folder is None:
+            raise DataError(f"{path}: missing, and so is its folder.\n{show_tree(self._layout, self.root)}")
+
+    def _folder(self, found: str | None, expected: Sequence[str]) -> Path:
+        """Returns a folder of the tree; where none is there, the one that is looked for first."""
+        return self.root / (found or expected[0])
 
     def _frame_path(self, video_id: str, name: str) -> Path:
-        return _existing(
-            self._image_folder / path_part(video_id, "video"), path_part(name, "frame"), self._layout.suffixes
-        )
+        folder = self._folder(self._tree.images, self._layout.images)
+        return _existing(folder / path_part(video_id, "video"), path_part(name, "frame"), self._layout.suffixes)
 
     def _mask_path(self, video_id: str, name: str) -> Path:
-        return _existing(
-            self.root / self._layout.annotations / path_part(video_id, "video"), path_part(name, "frame"), [".png"]
-        )
+        folder = self._folder(self._tree.annotations, self._layout.annotations)
+        return _existing(folder / path_part(video_id, "video"), path_part(name, "frame"), [".png"])
 
 
 def _by_id(items: dict[str, _Item]) -> list[tuple[str, _Item]]:

@@ -1,4 +1,4 @@
-"""The two metadata files of a dataset in a folder, each one record type.
+"""The metadata files of a dataset in a folder, each one record type.
 
 What a file holds besides is not looked at. All that is looked at has the type that is written here, or is an error that
 names the file, the key, and what is allowed there.
@@ -22,7 +22,7 @@ from fsbench.datasets.records import read_bytes
 from fsbench.errors import DataError
 from fsbench.records import first_problem
 
-__all__ = ["ObjectsFile", "SentencesFile", "read_objects", "read_sentences"]
+__all__ = ["ObjectsFile", "SentencesFile", "read_json", "read_metadata", "read_objects", "read_sentences"]
 
 _MAX_OBJECT_ID = 2**16 - 1  # what a label map of 16 bits can hold
 
@@ -91,8 +91,50 @@ class SentencesFile(TypedDict):
     videos: dict[_Name, _SentencesOfVideo]
 
 
+class _DescribedObject(_Object):
+    expressions: Annotated[list[_Text], Strict()]
+
+
+class _DescribedObjectsOfVideo(TypedDict):
+    objects: Annotated[dict[_ObjectId, _DescribedObject], BeforeValidator(_each_once)]
+
+
+class MergedFile(TypedDict):
+    """One file of both, as some repositories share it: the objects of each video with their sentences."""
+
+    videos: dict[_Name, _DescribedObjectsOfVideo]
+
+
+_MERGED = TypeAdapter(MergedFile)
 _OBJECTS = TypeAdapter(ObjectsFile)
 _SENTENCES = TypeAdapter(SentencesFile)
+
+
+def read_metadata(objects: Path, sentences: Path | None = None) -> tuple[ObjectsFile, SentencesFile]:
+    """Reads the objects and the sentences of a dataset.
+
+    Args:
+        objects: `meta.json`, or a merged file.
+        sentences: `meta_expressions.json`; None for a merged file. There, a video's frames are those in which an object
+            is annotated, and its sentences are numbered from 0, object by object.
+
+    Raises:
+        DataError: A file is not of its form.
+    """
+    if sentences is not None:
+        return read_objects(objects), read_sentences(sentences)
+    merged = _read(objects, _MERGED)["videos"]
+    plain: ObjectsFile = {"videos": {name: {"objects": {**video["objects"]}} for name, video in merged.items()}}
+    return plain, {"videos": {name: _said(video["objects"]) for name, video in merged.items()}}
+
+
+def _said(objects: dict[int, _DescribedObject]) -> _SentencesOfVideo:
+    """Returns what a file of sentences would hold of a video."""
+    told = [(text, object_id) for object_id in sorted(objects) for text in objects[object_id]["expressions"]]
+    return {
+        "frames": sorted({frame for item in objects.values() for frame in item["frames"]}),
+        "expressions": {str(key): {"exp": text, "obj_id": [number]} for key, (text, number) in enumerate(told)},
+    }
 
 
 def read_objects(path: Path) -> ObjectsFile:
@@ -105,16 +147,25 @@ def read_sentences(path: Path) -> SentencesFile:
     return _read(path, _SENTENCES)
 
 
-def _read(path: Path, form: TypeAdapter[_File]) -> _File:
+def read_json(path: Path) -> Any:  # Any: JSON
+    """Reads any file of JSON. Raises DataError if it is none, or a key comes twice in one place."""
     content = read_bytes(path)
     try:
-        return form.validate_python(json.loads(content, object_pairs_hook=_once, parse_constant=_no_number))
-    except ValidationError as error:
-        raise DataError(f"{path}: {first_problem(error)}{_found(error)}. {_REMEDY}") from error
+        return json.loads(content, object_pairs_hook=_once, parse_constant=_no_number)
     except RecursionError as error:
         raise DataError(f"{path}: is nested deeper than any metadata. {_REMEDY}") from error
     except ValueError as error:  # no JSON, or no UTF-8
         raise DataError(f"{path}: {error}. {_REMEDY}") from error
+
+
+def _read(path: Path, form: TypeAdapter[_File]) -> _File:
+    content = read_json(path)
+    try:
+        return form.validate_python(content)
+    except ValidationError as error:
+        raise DataError(f"{path}: {first_problem(error)}{_found(error)}. {_REMEDY}") from error
+    except RecursionError as error:
+        raise DataError(f"{path}: is nested deeper than any metadata. {_REMEDY}") from error
 
 
 _REMEDY = "Fetch the file again, or write it as the layout in the README says."

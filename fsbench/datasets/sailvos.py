@@ -1,15 +1,9 @@
 """Mini-Ref-SAIL-VOS, a cross-domain test set from a computer game."""
 
-from fsbench.datasets.spec import Layout
+from fsbench.datasets.trees import layout_of
 
 __all__ = ["CATEGORIES", "LAYOUT"]
 
-LAYOUT = Layout(
-    metadata="meta.json",
-    expressions="meta_expressions.json",
-    images=("Images", "JPEGImages"),
-    suffixes=(".bmp", ".jpg", ".png"),
-    annotations="Annotations",
-)
+LAYOUT = layout_of(is_flat=True, images=("Images", "JPEGImages"), suffixes=(".bmp", ".jpg", ".png"))
 
 CATEGORIES = ("dog", "car", "person")

@@ -9,7 +9,14 @@ from fsbench.datasets.spec import ALL_VIDEOS
 from fsbench.datasets.spec import BuildRule
 from fsbench.datasets.spec import DatasetSpec
 
-__all__ = ["MINI_REF_DAVIS", "MINI_REF_SAIL_VOS", "MINI_REF_SHAPES", "MINI_REF_YOUTUBE_VOS"]
+__all__ = [
+    "MINI_DAVIS",
+    "MINI_MEVIS",
+    "MINI_REF_DAVIS",
+    "MINI_REF_SAIL_VOS",
+    "MINI_REF_SHAPES",
+    "MINI_REF_YOUTUBE_VOS",
+]
 
 # The versions named here were defined while every draw drew from all videos, and stay as they are.
 
@@ -39,6 +46,32 @@ MINI_REF_SAIL_VOS = DatasetSpec(
     folders=("Mini-Ref-SAIL-VOS", "mini-ref-sail-vos"),
     categories=sailvos.CATEGORIES,
     rule=BuildRule(draws_from=ALL_VIDEOS),
+)
+
+_RSCM_NOTE = (
+    "Announced by its authors (RSCM, July 2026) with the layout of its folder, for sentences that may name several "
+    "objects; its classes, folds and number of videos are not published. Every video of the release whose objects have "
+    "one category is used, in the folds of its group<k>_test.json where it has them, and as one group otherwise."
+)
+
+MINI_DAVIS = DatasetSpec(
+    name="mini-davis",
+    title="Mini-DAVIS, as its authors release it: sentences may name several objects",
+    layout=refytvos.LAYOUT,
+    folders=("Mini-DAVIS", "mini-davis"),
+    derived_folders=("Mini-DAVIS", "mini-davis"),
+    has_author_groups=True,
+    published_note=_RSCM_NOTE,
+)
+
+MINI_MEVIS = DatasetSpec(
+    name="mini-mevis",
+    title="Mini-MeViS, as its authors release it: sentences may name several objects",
+    layout=refytvos.LAYOUT,
+    folders=("Mini-MeViS", "mini-mevis"),
+    derived_folders=("Mini-MeViS", "mini-mevis"),
+    has_author_groups=True,
+    published_note=_RSCM_NOTE,
 )
 
 MINI_REF_DAVIS = DatasetSpec(

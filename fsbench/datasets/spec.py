@@ -20,21 +20,24 @@ MOST = 10_000
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a dataset keeps what, below its root.
+    """Where a dataset keeps what, below its root: of each, the places that it may have, of which the first is taken.
 
     Attributes:
-        metadata: JSON, {videos: {id: {objects: {object: {category, frames}}}}}.
+        metadata: JSON, {videos: {id: {objects: {object: {category, frames}}}}}; where no file of `expressions` is
+            there, one whose objects list their `expressions`, too.
         expressions: JSON, {videos: {id: {frames, expressions: {id: {exp, obj_id}}}}}.
-        images: Folders that may hold `<video>/<frame><suffix>`; the first that exists is used.
+        images: Folders of `<video>/<frame><suffix>`.
         suffixes: Endings that a picture may have.
-        annotations: Folder of `<video>/<frame>.png`, whose palette index is the object id.
+        annotations: Folders of `<video>/<frame>.png`, whose palette index is the object id.
+        groups: Folders of the authors' folds, `group<k>_test.json`; "." for the root.
     """
 
-    metadata: str
-    expressions: str
+    metadata: tuple[str, ...]
+    expressions: tuple[str, ...]
     images: tuple[str, ...]
     suffixes: tuple[str, ...]
-    annotations: str
+    annotations: tuple[str, ...]
+    groups: tuple[str, ...] = ("splits",)
 
 
 @dataclass(frozen=True)
@@ -88,13 +91,14 @@ class DatasetSpec:
         folders: Folder names it goes by, below a data root.
         places: Folders that are looked at before any data root.
         derived_folders: Those of `folders` that hold a finished selection, of which every video is used.
-        has_author_groups: Whether a release may carry the authors' folds, as `splits/group<k>_test.json`.
+        has_author_groups: Whether a release may carry the authors' folds; see `Layout.groups`.
         categories: Its categories in class-id order; None for all that are found, by name.
         num_folds: Number of folds; 0 for a cross-domain set, whose classes form one group, fold 0.
         rule: How its default manifest is built.
         version: Name of the default manifest version.
         published_videos: Number of videos that the paper counts; None if it is not known.
-        published_note: What is known of the difference, for a manifest that has another number.
+        published_note: What is known of the difference, for a manifest that has another number; of a set without a
+            published number, what is known of it.
         licence: Of pixels and annotations; empty if it is not stated.
         other_labels: Indices in label maps that mean no object, such as 255 for void; they count as background.
         shows: What an entry and a site that everybody sees may show of it, besides scores.

@@ -11,16 +11,18 @@ from typing import Any
 
 import fsbench
 from fsbench.datasets.completing import complete
+from fsbench.datasets.groups import author_groups
 from fsbench.datasets.joins import check_records
 from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import MinimalDataset
-from fsbench.datasets.refytvos import author_groups
 from fsbench.datasets.spec import ALL_VIDEOS
 from fsbench.datasets.spec import BuildRule
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.datasets.spec import DrawsFrom
+from fsbench.datasets.spec import Layout
 from fsbench.datasets.spec import spec_of
+from fsbench.datasets.trees import find_tree
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
 from fsbench.splits.episodes import draw_supports
@@ -53,7 +55,7 @@ class BuildOptions:
         minimum, cap, shots, frames, draws, queries, seed: See `BuildRule`.
         draws_from: See `BuildRule`; None for the dataset's rule in its own version, and different videos in any other.
         videos: An explicit list of videos, instead of the rule.
-        use_author_groups: Take folds and videos from the authors' `splits/group*_test.json` where they are.
+        use_author_groups: Take folds and videos from the authors' `group<k>_test.json` where they are.
         with_text: Write the sentences into the manifest, not their digests alone.
     """
 
@@ -99,7 +101,7 @@ def build_manifest(data: MinimalDataset, options: BuildOptions) -> tuple[Manifes
     rule = options.rule(spec)
     if rule.problem:
         raise ManifestError(f"{dataset.root}: no manifest can be built by this rule ({rule.problem}). Ask for fewer.")
-    fold_of = _author_folds(dataset) if options.use_author_groups and spec.has_author_groups else {}
+    fold_of = _author_folds(dataset, spec) if options.use_author_groups and spec.has_author_groups else {}
     videos, origin = _explicit_videos(dataset, spec, options, fold_of)
     selection_rule = SelectionRule(spec.categories, spec.num_folds, rule.minimum, rule.cap or None, rule.seed)
     check_records(dataset)
@@ -136,8 +138,10 @@ def build_manifest(data: MinimalDataset, options: BuildOptions) -> tuple[Manifes
     return _info(dataset, spec, options, rule_record, rule.seed, selection, rows), rows
 
 
-def _author_folds(dataset: Dataset) -> dict[str, int]:
-    return author_groups(dataset.root, frozenset(video.video_id for video in dataset.videos()))
+def _author_folds(dataset: Dataset, spec: DatasetSpec) -> dict[str, int]:
+    if not isinstance(spec.layout, Layout) or (folder := find_tree(spec.layout, dataset.root).groups) is None:
+        return {}
+    return author_groups(dataset.root / folder, {video.video_id for video in dataset.videos()})
 
 
 def _explicit_videos(
@@ -232,7 +236,7 @@ def _info(
     rows: Mapping[str, Rows],
 ) -> ManifestInfo:
     digests = {name: table_digest(name, rows[name]) for name in TABLES}
-    notes = _notes(spec, rows["videos"])
+    notes = _notes(spec, rows["videos"], is_folded=rule["folds_from"] == "author groups" or spec.num_folds > 0)
     if "draws_from" in rule and (repeated := repeated_draws(rows["supports"])):
         notes.append(repeated)
     return ManifestInfo(
@@ -250,7 +254,7 @@ def _info(
     )
 
 
-def _notes(spec: DatasetSpec, videos: Iterable[Mapping[str, Any]]) -> list[str]:
+def _notes(spec: DatasetSpec, videos: Iterable[Mapping[str, Any]], *, is_folded: bool) -> list[str]:
     per_fold = Counter(row["fold"] for row in videos)
     total = sum(per_fold.values())
     folds = "/".join(str(per_fold[fold]) for fold in sorted(per_fold))
@@ -258,9 +262,11 @@ def _notes(spec: DatasetSpec, videos: Iterable[Mapping[str, Any]]) -> list[str]:
         "Sentences are in the manifest as SHA-256 of their exact text; another release of the dataset may spell some "
         "otherwise, which 'fsbench verify --data-root' then lists."
     ]
-    if spec.num_folds == 0:
+    if not is_folded:
         notes.append("A cross-domain set: no training folds, all classes form one group, fold 0.")
-    if spec.published_videos not in (None, total):
+    if spec.published_videos is None and spec.published_note:
+        notes.append(spec.published_note)
+    elif spec.published_videos not in (None, total):
         notes.append(
             f"{total:,} videos in folds of {folds}; the paper counts {spec.published_videos:,}. {spec.published_note}"
         )

@@ -165,6 +165,6 @@ def _fold(name: str, class_id: int, kept: list[str], num_folds: int, fold_of: Ma
     if len(folds) != 1:
         raise ManifestError(
             f"class {name!r} is in {len(folds)} of the published test groups, expected 1. "
-            "Check splits/group*_test.json, or pass --no-author-groups to use the rule's folds."
+            "Check the release's group*_test.json, or pass --no-author-groups to use the rule's folds."
         )
     return folds.pop()

@@ -38,7 +38,7 @@ def test_every_key_has_its_say(tmp_path):
         recipe: shapes
     """
     spec = read_description(described(tmp_path, text))
-    assert spec.layout == Layout("m.json", "e.json", ("rgb",), (".bmp",), "masks")
+    assert spec.layout == Layout(("m.json",), ("e.json",), ("rgb",), (".bmp",), ("masks",))
     assert spec.places == (tmp_path / "here", tmp_path / "there")
     assert (spec.categories, spec.num_folds, spec.version) == (("dog", "cat"), 2, "v7")
     assert spec.rule == BuildRule(3, 9, 2, 1, 4, 7, 5, "all videos")

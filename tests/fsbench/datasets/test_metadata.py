@@ -5,13 +5,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsbench.datasets.metadata import read_metadata
 from fsbench.datasets.metadata import read_objects
 from fsbench.datasets.metadata import read_sentences
 from fsbench.errors import DataError
 
 OBJECTS = {"videos": {"v": {"objects": {"1": {"category": "dog", "frames": ["a", "b"]}}}}}
 SENTENCES = {"videos": {"v": {"frames": ["a", "b"], "expressions": {"0": {"exp": "the dog", "obj_id": "1"}}}}}
-FILES = {"objects": (OBJECTS, read_objects), "sentences": (SENTENCES, read_sentences)}
+MERGED = {"videos": {"v": {"objects": {"1": {**OBJECTS["videos"]["v"]["objects"]["1"], "expressions": ["the dog"]}}}}}
+
+
+def read_merged(path):
+    """Returns what one file says of objects and of sentences, video by video."""
+    objects, sentences = read_metadata(path)
+    return {"videos": {name: {**video, **sentences["videos"][name]} for name, video in objects["videos"].items()}}
+
+
+FILES = {
+    "objects": (OBJECTS, read_objects),
+    "sentences": (SENTENCES, read_sentences),
+    "merged": (MERGED, read_merged),
+}
 
 OBJECT = ("videos", "v", "objects", "1")
 SENTENCE = ("videos", "v", "expressions", "0")

@@ -213,7 +213,7 @@ def test_a_damaged_file_of_author_groups_is_an_error_that_names_it(dataset, cont
     groups = dataset.root / "splits"
     groups.mkdir()
     (groups / "group1_test.json").write_text(content)
-    with pytest.raises(DataError, match=r"group1_test\.json: .*Fetch it again"):
+    with pytest.raises(DataError, match=r"group1_test\.json: .*Fetch the file again"):
         build_manifest(dataset, BuildOptions(minimum=2))
 
 
