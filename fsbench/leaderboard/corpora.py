@@ -31,23 +31,24 @@ penguin, person, plant, rabbit, raccoon, car, shark, sheep, sign, skateboard, sn
 surfboard, tennis racket, tiger, toilet, train, truck, turtle, umbrella, whale, zebra"""
 
 # https://image-net.org/challenges/LSVRC/2012: the ordinary names of its 1000 synsets, or of groups of them, as far as
-# benchmarks like these could hold them. It has no person, giraffe, deer, raccoon, dolphin or earless seal.
-_IMAGENET = """fish, shark, stingray, bird, ostrich, eagle, vulture, owl, parrot, duck, goose, swan, flamingo,
-pelican, penguin, peacock, hen, rooster, hummingbird, toucan, crane, frog, turtle, lizard, crocodile, alligator,
-dinosaur, snake, spider, scorpion, snail, slug, crab, lobster, starfish, jellyfish, butterfly, bee, ant,
-grasshopper, beetle, dragonfly, dog, wolf, fox, cat, leopard, snow leopard, jaguar, lion, tiger, cheetah, hyena,
-bear, polar bear, meerkat, mongoose, rabbit, hamster, hedgehog, porcupine, squirrel, beaver, guinea pig, horse,
-zebra, pig, warthog, hippopotamus, cow, ox, bison, sheep, goat, antelope, gazelle, camel, llama, weasel, otter,
-skunk, badger, armadillo, sloth, ape, gorilla, chimpanzee, orangutan, monkey, baboon, elephant, red panda, giant
-panda, koala, kangaroo, wombat, platypus, whale, sea lion, dugong, airplane, airship, balloon, ambulance, bus,
-car, truck, fire engine, tractor, tank, train, streetcar, bicycle, motorcycle, boat, ship, canoe, submarine,
-snowmobile, golf cart, forklift, unicycle, tricycle, parachute, umbrella, hat, helmet, backpack, suitcase,
-bucket, paddle, tennis racket, ball, basketball, soccer ball, tennis ball, rugby ball, golf ball, ski, scooter,
-knife, hammer, guitar, violin, piano, drum, bottle, cup, bowl, plate, vase, potted plant, chair, couch, bed,
-dining table, bookcase, lamp, clock, tv, laptop, computer mouse, keyboard, remote, cell phone, microwave, toaster,
-refrigerator, washing machine, toilet, bathtub, sign, traffic light, parking meter, mailbox, banana, apple,
-orange, lemon, strawberry, pineapple, broccoli, pizza, hot dog, hamburger, ice cream, mushroom, teddy bear,
-swing, tent, wheelbarrow, shopping cart"""
+# benchmarks like these could hold them. Persons are its ball players, grooms and scuba divers, plants its daisies,
+# rapeseed and corn. It has no giraffe, deer, raccoon, dolphin or earless seal.
+_IMAGENET = """person, plant, fish, shark, stingray, bird, ostrich, eagle, vulture, owl, parrot, duck, goose,
+swan, flamingo, pelican, penguin, peacock, hen, rooster, hummingbird, toucan, crane, frog, turtle, lizard,
+crocodile, alligator, dinosaur, snake, spider, scorpion, snail, slug, crab, lobster, starfish, jellyfish,
+butterfly, bee, ant, grasshopper, beetle, dragonfly, dog, wolf, fox, cat, leopard, snow leopard, jaguar, lion,
+tiger, cheetah, hyena, bear, polar bear, meerkat, mongoose, rabbit, hamster, hedgehog, porcupine, squirrel,
+beaver, guinea pig, horse, zebra, pig, warthog, hippopotamus, cow, ox, bison, sheep, goat, antelope, gazelle,
+camel, llama, weasel, otter, skunk, badger, armadillo, sloth, ape, gorilla, chimpanzee, orangutan, monkey,
+baboon, elephant, red panda, giant panda, koala, kangaroo, wombat, platypus, whale, sea lion, dugong, airplane,
+airship, balloon, ambulance, bus, car, truck, fire engine, tractor, tank, train, streetcar, bicycle, motorcycle,
+boat, ship, canoe, submarine, snowmobile, golf cart, forklift, unicycle, tricycle, parachute, umbrella, hat,
+helmet, backpack, suitcase, bucket, paddle, tennis racket, ball, basketball, soccer ball, tennis ball, rugby
+ball, golf ball, ski, scooter, knife, hammer, guitar, violin, piano, drum, bottle, cup, bowl, plate, vase,
+potted plant, chair, couch, bed, dining table, bookcase, lamp, clock, tv, laptop, computer mouse, keyboard,
+remote, cell phone, microwave, toaster, refrigerator, washing machine, toilet, bathtub, sign, traffic light,
+parking meter, mailbox, banana, apple, orange, lemon, strawberry, pineapple, broccoli, pizza, hot dog,
+hamburger, ice cream, mushroom, teddy bear, swing, tent, wheelbarrow, shopping cart"""
 
 # https://github.com/cvdfoundation/kinetics-dataset: 400 actions, in which people do something with or to these.
 _KINETICS = """person, hand, dog, cat, horse, camel, elephant, mule, cow, sheep, goat, bird, fish, snake,

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from fsbench.leaderboard.corpora import corpora_named
@@ -33,7 +35,9 @@ def test_corpora_are_known_by_the_names_that_people_give_them(text, corpora):
         ("giant_panda", ("ImageNet-1k",)),
         ("sedan", ("COCO", "ImageNet-1k", "Kinetics")),
         ("Motorbike", ("COCO", "ImageNet-1k", "Kinetics")),
-        ("person", ("COCO", "Kinetics")),
+        ("person", ("COCO", "ImageNet-1k", "Kinetics")),
+        ("plant", ("ImageNet-1k",)),
+        ("raccoon", ()),
         ("dax", ()),
     ],
 )
@@ -47,6 +51,13 @@ def test_every_class_of_mini_ref_youtube_vos_is_one_of_youtube_vos():
 
     names = read_manifest(find_manifest("mini-ref-youtube-vos")).class_names.values()
     assert [name for name in names if not corpora_with(name, ["YouTube-VOS"])] == []
+
+
+def test_the_list_of_youtube_vos_is_that_of_its_metadata(test_data):
+    metadata = json.loads((test_data / "ref-youtube-vos/train/meta.json").read_bytes())
+    found = {each["category"] for video in metadata["videos"].values() for each in video["objects"].values()}
+    assert len(found) == 65
+    assert [name for name in sorted(found) if not corpora_with(name, ["YouTube-VOS"])] == ["others"]
 
 
 def test_names_of_one_thing_are_one():
