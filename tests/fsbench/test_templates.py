@@ -9,22 +9,23 @@ from fsbench.errors import PluginError
 from fsbench.errors import RunError
 from fsbench.templates import write_package
 
+PACKAGES = {"my-set": ["dataset"], "my-method": ["method"], "my-net": ["method", "--torch"]}
 
-@pytest.mark.parametrize(
-    ("arguments", "group"),
-    [(["dataset"], "datasets"), (["method"], "methods"), (["method", "--torch"], "methods")],
-    ids=" ".join,
-)
-def test_a_new_package_installs_registers_what_it_holds_and_passes_its_test(fsbench, tmp_path, arguments, group):
-    assert fsbench("new", *arguments, "my-first-thing").stdout == "my-first-thing\n"
-    package, installed = tmp_path / "my-first-thing", tmp_path / "installed"
-    pip = ["pip", "install", "--no-deps", "--no-build-isolation", "--no-index", "--target", installed, package]
-    run(pip, tmp_path)
-    tested = run(["pytest", "-q", "-p", "no:cacheprovider", package], tmp_path, PYTHONPATH=str(installed))
-    assert "1 passed" in tested
-    listed = json.loads(run(["fsbench", "list", group, "--json"], tmp_path, PYTHONPATH=str(installed)))
-    (record,) = (record for record in listed if record["name"] == "my-first-thing")
-    assert record["from"] == "my-first-thing 0.1.0"
+
+def test_new_packages_install_register_what_they_hold_and_pass_their_tests(fsbench, tmp_path):
+    for name, arguments in PACKAGES.items():
+        assert fsbench("new", *arguments, name).stdout == f"{name}\n"
+    packages, installed = [tmp_path / name for name in PACKAGES], tmp_path / "installed"
+    pip = ["pip", "install", "--no-deps", "--no-build-isolation", "--no-index", "--target", installed]
+    run([*pip, *packages], tmp_path)
+    tested = run(["pytest", "-v", "-p", "no:cacheprovider", *packages], tmp_path, PYTHONPATH=str(installed))
+    assert "3 passed" in tested
+    kinds = {kind for kind, *_ in PACKAGES.values()}
+    listing = (run(["fsbench", "list", f"{kind}s", "--json"], tmp_path, PYTHONPATH=str(installed)) for kind in kinds)
+    sources = {record["name"]: record["from"] for text in listing for record in json.loads(text)}
+    for name in PACKAGES:
+        assert f"test_{name.replace('-', '_')}.py::" in tested
+        assert sources[name] == f"{name} 0.1.0"
 
 
 def run(arguments, folder, **environment):
