@@ -19,6 +19,7 @@ from fsbench.leaderboard import entries_from_runs
 from fsbench.leaderboard import write_entry
 from fsbench.splits.build import BuildOptions
 from tests.conftest import ROOT
+from tests.forked import let_pools_fork
 from tests.tiny import Reddish
 
 FRAMES = tuple(f"{t:05d}" for t in range(4))
@@ -75,6 +76,7 @@ def test_the_examples_of_the_front_door_run(test_data, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_dataset_of_ones_own_goes_to_a_comparison(tmp_path, monkeypatch, workers):
+    let_pools_fork(monkeypatch)
     monkeypatch.chdir(tmp_path)
     bench = fsbench.build_splits(Patches(), options=BuildOptions(draws=2, frames=2))
     run = fsbench.evaluate("tests.tiny:Reddish", bench, workers=workers)

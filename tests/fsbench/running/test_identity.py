@@ -15,6 +15,7 @@ from fsbench.running.evaluate import Request
 from fsbench.running.fold import RunOptions
 from fsbench.running.identity import differences
 from fsbench.splits.benchmark import open_benchmark
+from tests.forked import let_pools_fork
 from tests.tiny import Reddish
 from tests.tiny import write_benchmark
 
@@ -207,7 +208,8 @@ class Leaving(Reddish):
 
 @pytest.mark.parametrize("where", ["make", "prepare", "adapt", "segment"])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_method_that_exits_is_an_error_that_names_it(place, where, workers):
+def test_a_method_that_exits_is_an_error_that_names_it(place, monkeypatch, where, workers):
+    let_pools_fork(monkeypatch)
     with pytest.raises(PluginError, match=r"leaving|Leaving"):
         evaluate(place, f"{__name__}:Leaving", RunOptions(workers=workers), options={"where": where})
     assert not (place / "run/fold-0/result.json").exists()
