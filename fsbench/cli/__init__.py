@@ -22,6 +22,7 @@ from fsbench.cli.building import verify
 from fsbench.cli.listing import describe
 from fsbench.cli.listing import list_
 from fsbench.cli.looking import show
+from fsbench.cli.preparing import prepare
 from fsbench.cli.running import evaluate
 from fsbench.cli.scoring import export
 from fsbench.cli.scoring import score
@@ -118,6 +119,7 @@ for command in (
     leaderboard,
     list_,
     new,
+    prepare,
     score,
     show,
     submit,

@@ -19,7 +19,7 @@ from fsbench.errors import DataError
 from fsbench.memo import Memo
 from fsbench.metrics import labels_present
 
-__all__ = ["Annotated", "LabelCheck", "read_frames"]
+__all__ = ["Annotated", "LabelCheck", "indices_in", "read_frames"]
 
 Annotated = Mapping[int, Sequence[str]]
 """The annotated objects of a video: by object id, the names of the frames in which the metadata has it."""
@@ -53,7 +53,7 @@ class LabelCheck:
         """
         if label_map.ndim != 2 or not label_map.size or not np.issubdtype(label_map.dtype, np.integer):
             raise self._error(name, f"its label map is {label_map.dtype} {list(label_map.shape)}, not integer [H, W]")
-        present = _indices(label_map)
+        present = indices_in(label_map)
         unknown = sorted(present - {0, *self._annotated})
         if unknown and not set(unknown).issubset(spec_of(self._dataset).other_labels):
             raise self._error(
@@ -93,6 +93,11 @@ class LabelCheck:
         return DataError(f"{self._dataset.root}: video {self._video_id!r}, frame {name!r}: {what}.")
 
 
+def indices_in(label_map: npt.NDArray[Any]) -> set[int]:  # Any: of any integers
+    """Returns the indices that a label map holds, 0 among them where it does."""
+    return set(labels_present(label_map) if label_map.dtype == np.uint8 else np.unique(label_map).tolist())
+
+
 def read_frames(
     dataset: Dataset, video_id: str, annotated: Annotated, names: Sequence[str], memo: Memo | None = None
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.integer]]:
@@ -128,10 +133,6 @@ def read_frames(
     keep(("shown", video_id), check.finish)
     places = [distinct.index(name) for name in names]
     return np.stack([frames[i] for i in places]), np.stack([label_maps[i] for i in places])
-
-
-def _indices(label_map: npt.NDArray[Any]) -> set[int]:  # Any: of any integers
-    return set(labels_present(label_map) if label_map.dtype == np.uint8 else np.unique(label_map).tolist())
 
 
 def _numbers(object_ids: Iterable[int]) -> str:

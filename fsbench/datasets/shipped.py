@@ -16,6 +16,7 @@ __all__ = [
     "MINI_REF_SAIL_VOS",
     "MINI_REF_SHAPES",
     "MINI_REF_YOUTUBE_VOS",
+    "REF_DAVIS17",
 ]
 
 # The versions named here were defined while every draw drew from all videos, and stay as they are.
@@ -76,11 +77,19 @@ MINI_MEVIS = DatasetSpec(
 
 MINI_REF_DAVIS = DatasetSpec(
     name="mini-ref-davis",
-    title="18 single-object DAVIS videos with Ref-DAVIS17 sentences; a cross-domain test",
+    title="15 single-object DAVIS videos of 4 classes (a pack of 18) with Ref-DAVIS17 sentences; a cross-domain test",
     layout=refytvos.LAYOUT,
     folders=("mini-ref-davis", "Mini-Ref-DAVIS"),
     rule=BuildRule(draws_from=ALL_VIDEOS),
     version="pack-v1",
+)
+
+REF_DAVIS17 = DatasetSpec(
+    name="ref-davis17",
+    title="Ref-DAVIS17: DAVIS 2017 with four annotators' sentences, made by 'fsbench prepare davis'",
+    layout=refytvos.LAYOUT,
+    folders=("ref-davis17", "Ref-DAVIS17"),
+    other_labels=(255,),
 )
 
 MINI_REF_SHAPES = DatasetSpec(

@@ -10,7 +10,7 @@ from fsbench.datasets.records import read_bytes
 from fsbench.datasets.spec import Layout
 from fsbench.text import columns
 
-__all__ = ["Tree", "find_tree", "layout_of", "show_tree"]
+__all__ = ["Tree", "find_tree", "first_there", "layout_of", "show_parts", "show_tree"]
 
 _SAYS_SENTENCES = b'"expressions"'
 _WIDTH = 110
@@ -79,14 +79,29 @@ def find_tree(layout: Layout, root: Path) -> Tree:
 
 def show_tree(layout: Layout, root: Path) -> str:
     """Returns a table of where each part of a dataset may lie beside where it does, and what is at the root."""
-    tree = find_tree(layout, root)
+    found = find_tree(layout, root)
+    rows = [
+        ("objects", found.metadata, layout.metadata),
+        ("sentences", found.expressions, layout.expressions),
+        ("pictures", found.images, layout.images),
+        ("label maps", found.annotations, layout.annotations),
+    ]
+    return _table(root, rows)
+
+
+def show_parts(root: Path, parts: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """Returns the same of other parts, each with the places, files or folders, where it may lie."""
+    return _table(root, [(part, first_there(root, names), names) for part, names in parts])
+
+
+def first_there(root: Path, names: Iterable[str]) -> str | None:
+    """Returns the first of some places that is there."""
+    return _first(names, lambda name: (root / name).exists())
+
+
+def _table(root: Path, parts: Iterable[tuple[str, str | None, Sequence[str]]]) -> str:
     rows = [("part", "found", "expected")]
-    for part, found, names in (
-        ("objects", tree.metadata, layout.metadata),
-        ("sentences", tree.expressions, layout.expressions),
-        ("pictures", tree.images, [f"{name}/" for name in layout.images]),
-        ("label maps", tree.annotations, [f"{name}/" for name in layout.annotations]),
-    ):
+    for part, found, names in parts:
         others = f" or {len(names) - _NAMED} other places" if len(names) > _NAMED else ""
         rows.append((part, found or "nothing", ", ".join(names[:_NAMED]) + others))
     paths = sorted(root.iterdir()) if root.is_dir() else []

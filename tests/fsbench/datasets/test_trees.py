@@ -133,7 +133,7 @@ def test_what_is_missing_is_shown_as_the_expected_tree_beside_the_one_that_is_th
     rows = [line.split() for line in message.splitlines()[3:]]
     assert rows[0][:4] == ["objects", "nothing", "train/meta.json,", "train/train.json,"]
     assert ["sentences", TEXTS] in [row[:2] for row in rows]
-    assert ["pictures", "JPEGImages", "train/JPEGImages/,", "JPEGImages/"] in rows
+    assert ["pictures", "JPEGImages", "train/JPEGImages,", "JPEGImages"] in rows
     assert message.endswith(f"\n{root} holds Annotations/, JPEGImages/, meta_expressions/, train/.")
     assert max(map(len, message.splitlines()[1:-1])) <= 110
 
