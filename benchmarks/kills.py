@@ -55,8 +55,8 @@ def cases(base: Path) -> dict[str, Case]:
     """Returns the commands, given the folder that `prepare` filled."""
     where = ("--data-root", f"{base}/data", "--splits", f"{base}/splits", "--dataset", EMBEDDED)
     evaluate = ("evaluate", "--method", "support-copy", *where, "--fold", "1", "--draws", "0", "--out", "{out}/run")
-    train = ("train", "--method", "cma", "--fold", "1", *where, "--init", str(WEIGHTS), "--recipe", "shapes-meta")
-    short = ("--set", "epochs=1", "--set", "episodes=6", "--workers", "2", "--out", "{out}")
+    train = ("train", "--method", "cma", "--fold", "1", *where, "--recipe", "shapes-meta")
+    short = ("--set", "epochs=1", "--set", "episodes_per_class=1", "--workers", "2", "--out", "{out}")
     build = ("build-splits", EMBEDDED, "--draws", "2")
     site = ("leaderboard", "--entries", f"{base}/entries", "--format", "html", "--data-root", f"{base}/data")
     return {

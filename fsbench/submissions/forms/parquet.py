@@ -153,7 +153,7 @@ def _columns(schema: pa.Schema) -> dict[str, str]:
     """Returns the column of each field that a row has; `size`, or `height` and `width`.
 
     Raises:
-        ValueError: It lacks any, or one is of a type that cannot hold it.
+        ValueError: It lacks any, has one twice, or one is of a type that cannot hold it.
     """
     there = {}
     for field in _SORTS:
@@ -168,6 +168,8 @@ def _columns(schema: pa.Schema) -> dict[str, str]:
     unused = (*unused, *(("height", "width") if "size" in there else ()))
     there = {field: name for field, name in there.items() if field not in unused}
     for field, name in there.items():
+        if schema.names.count(name) > 1:
+            raise ValueError(f"it has {schema.names.count(name)} columns {name}")
         kind = schema.field(name).type
         if not _can_hold(field, kind.value_type if pa.types.is_dictionary(kind) else kind):
             raise ValueError(f"its column {name} is of type {kind}")

@@ -54,6 +54,7 @@ BAD_TABLES = {
     "numbers as frames": columns(SENTENCES).set_column(3, "frame", pa.array(range(len(SENTENCES)))),
     "text as draw": columns(SENTENCES).set_column(0, "draw", pa.array(["0"] * len(SENTENCES))),
     "lists as video": columns(SENTENCES).set_column(1, "video", pa.array([["a"]] * len(SENTENCES))),
+    "counts twice": columns(SENTENCES).append_column("counts", columns(SENTENCES)["counts"]),
     "text as height": columns(SENTENCES).set_column(4, "height", pa.array(["6"] * len(SENTENCES))),
 }
 
