@@ -103,10 +103,14 @@ class Table:
     @property
     def subtitle(self) -> str:
         """What the numbers depend on: manifest, protocol, and how much was evaluated at most."""
-        draws, episodes = max(row.draws for row in self.rows), max(row.episodes + row.failed for row in self.rows)
+        draws, widest = max(row.draws for row in self.rows), max(self.rows, key=lambda row: row.episodes + row.failed)
+        classes = len({each.name for fold in widest.entry.folds for each in fold.classes})
+        details = widest.entry.details
+        queried = details.table[["fold", "class", "video"]].drop_duplicates() if details else ()
         return (
             f"Manifest {self.manifest_version} ({self.manifest_digest[:12]}); protocol {self.protocol}; "
-            f"{_count(draws, 'draw')}, {_count(episodes, 'episode')}"
+            f"{_count(classes, 'class')}, {_count(len(queried), 'video') + ', ' if details else ''}"
+            f"{_count(draws, 'draw')}, {_count(widest.episodes + widest.failed, 'episode')}"
         )
 
 
@@ -279,4 +283,4 @@ def _facts(entry: Entry) -> dict[str, str]:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}{'es' if noun.endswith('s') else 's'}"

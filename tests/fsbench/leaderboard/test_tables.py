@@ -6,6 +6,7 @@ import pytest
 from fsbench.leaderboard.tables import leaderboard_tables
 from fsbench.leaderboard.tables import one_line
 from tests.fsbench.leaderboard.samples import board
+from tests.fsbench.leaderboard.samples import detailed
 from tests.fsbench.leaderboard.samples import entry
 from tests.fsbench.leaderboard.samples import RELEASED
 
@@ -126,7 +127,11 @@ def test_failures_and_missing_draws_have_footnotes():
 
 def test_the_subtitle_says_what_the_numbers_depend_on():
     table = only_table(*board()[:3])
-    assert table.subtitle == f"Manifest v1 (0123456789ab); protocol {table.protocol}; 2 draws, 24 episodes"
+    assert table.subtitle == f"Manifest v1 (0123456789ab); protocol {table.protocol}; 1 class, 2 draws, 24 episodes"
+
+
+def test_the_subtitle_counts_the_videos_where_the_episodes_are_known():
+    assert only_table(*detailed({"flow": 0.0})).subtitle.endswith("; 8 classes, 24 videos, 2 draws, 48 episodes")
 
 
 def test_texts_are_freed_of_line_breaks_and_control_characters():
