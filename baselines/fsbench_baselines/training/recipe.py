@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -130,9 +131,13 @@ class Recipe:
             if isinstance(values.get(name), Mapping):
                 cls.from_json(values[name], f"{where}, {name}")
         try:
-            return _ADAPTER.validate_python(values)
+            recipe = _ADAPTER.validate_python(values)
+            json.dumps(recipe.to_json(), ensure_ascii=False).encode()  # as a training records it
         except ValidationError as error:
             raise RunError(f"{where}: {'; '.join(all_problems(error))}.") from error
+        except UnicodeError as error:
+            raise RunError(f"{where}: has text that no file can hold ({error}).") from error
+        return recipe
 
 
 _ADAPTER = TypeAdapter(Recipe)
