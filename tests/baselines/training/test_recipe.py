@@ -164,7 +164,7 @@ def test_an_unknown_recipe_is_named_with_those_there_are() -> None:
         ("lrr: 1", "mine.yaml: there is no 'lrr'. Did you mean 'lr'"),
         ("1: 2", "there is no 1"),
         ('name: "\\uD800"', "has text that no file can hold"),
-        ('model: {"\\uD800": 1}', "has text that no file can hold"),
+        ('model: {backbone: "\\uD800"}', "has text that no file can hold"),
     ],
 )
 def test_a_wrong_file_is_refused_by_name(text: str | None, message: str, tmp_path: Path) -> None:
