@@ -1,6 +1,7 @@
 """What all tests share: the places of data that is too large or not ours to commit."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPEN
 # A loaded machine is no failure.
 settings.register_profile("fsbench", deadline=None)
 settings.load_profile("fsbench")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """A file is whole for every reader without; only power cuts need it, and no test makes one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="session")
