@@ -47,6 +47,8 @@ __all__ = [
     "validate",
 ]
 
+_STANDARD = "standard"
+
 
 def open_benchmark(
     dataset: str | Path | MinimalDataset | None = None,
@@ -239,7 +241,7 @@ def score(
     predictions: str | Path | Run | Arrays,
     truth: str | Path | Benchmark | Arrays,
     *,
-    protocol: str | Protocol = "standard",
+    protocol: str | Protocol | None = None,
     folds: Sequence[int] = (),
     draws: Sequence[int] = (),
     videos: Sequence[str] | None = None,
@@ -255,9 +257,11 @@ def score(
 
     Args:
         predictions: A run, a folder or zip of masks, a file of run-length codes, or masks in memory: a clip, integer or
-            bool [T, H, W]; clips by video; or masks by video and sentence.
+            bool [T, H, W]; clips by video; or masks by video and sentence. Or a folder of folders `anno_<k>`, the label
+            maps that answer each annotator's sentences.
         truth: Likewise; or a benchmark, whose episodes the predictions answer.
-        protocol: How masks are scored and averaged.
+        protocol: How masks are scored and averaged; None for `standard`, and for answers to several annotators the one
+            by which the field scores them on the benchmark's dataset.
         folds, draws: Of the benchmark; empty for those that the predictions are of.
         videos: Which to score; None for all of the truth. The signature says so.
         only_predicted: Score the videos of which there are predictions, and say so in the signature.
@@ -283,20 +287,30 @@ def score(
         >>> round(scores.mean["J_mean"], 4)
         0.8182
     """
+    from fsbench.submissions.annotators import annotator_answers
+    from fsbench.submissions.annotators import over_annotators
     from fsbench.submissions.passing import PassOptions
     from fsbench.submissions.score import score
 
     options = PassOptions(missing_is_empty, ignore_extra, workers=workers, progress=progress)
-    held = _truth(truth, folds, draws)
-    chosen, how = _chosen(videos, only_predicted), _protocol(protocol, void)
-    return score(_masks(predictions), held, how, options, videos=chosen, uint8_decay=uint8_decay)
+    masks, held, chosen = _masks(predictions), _truth(truth, folds, draws), _chosen(videos, only_predicted)
+    if (answers := annotator_answers(masks, held)) is None:
+        how = _protocol(protocol or _STANDARD, void)
+        return score(masks, held, how, options, videos=chosen, uint8_decay=uint8_decay)
+    how, chosen = _protocol(protocol or answers.protocol or _STANDARD, void), chosen or answers.videos
+    return over_annotators(
+        {
+            name: score(folder, answers.truth, how, options, videos=chosen, uint8_decay=uint8_decay)
+            for name, folder in answers.folders.items()
+        }
+    )
 
 
 def validate(
     predictions: str | Path | Run | Arrays,
     truth: str | Path | Benchmark | Arrays,
     *,
-    protocol: str | Protocol = "standard",
+    protocol: str | Protocol | None = None,
     folds: Sequence[int] = (),
     draws: Sequence[int] = (),
     videos: Sequence[str] | None = None,
@@ -315,13 +329,19 @@ def validate(
         >>> [problem.kind for problem in fsbench.validate(truth[:3, :30], truth)]
         ['missing-frame', 'wrong-size', 'wrong-size', 'wrong-size']
     """
+    from fsbench.submissions.annotators import all_findings
+    from fsbench.submissions.annotators import annotator_answers
     from fsbench.submissions.passing import PassOptions
     from fsbench.submissions.score import validate
 
     options = PassOptions(missing_is_empty, ignore_extra, workers=workers, progress=progress)
-    held = _truth(truth, folds, draws)
-    chosen, how = _chosen(videos, only_predicted), _protocol(protocol, void)
-    return validate(_masks(predictions), held, how, options, videos=chosen)
+    masks, held, chosen = _masks(predictions), _truth(truth, folds, draws), _chosen(videos, only_predicted)
+    if (answers := annotator_answers(masks, held)) is None:
+        return validate(masks, held, _protocol(protocol or _STANDARD, void), options, videos=chosen)
+    how, chosen = _protocol(protocol or answers.protocol or _STANDARD, void), chosen or answers.videos
+    return all_findings(
+        {name: validate(folder, answers.truth, how, options, videos=chosen) for name, folder in answers.folders.items()}
+    )
 
 
 def _protocol(protocol: str | Protocol, void: str | None) -> Protocol:

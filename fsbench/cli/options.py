@@ -29,6 +29,7 @@ __all__ = [
     "method_option",
     "method_options",
     "protocol_option",
+    "scoring_protocol_option",
     "splits_option",
     "terminal_width",
 ]
@@ -160,13 +161,20 @@ def _folds(texts: tuple[str, ...]) -> tuple[int, ...]:
 
 def protocol_option(command: Command) -> Command:
     """Adds `--protocol`, as a name."""
+    return _protocol_option("standard", "See 'fsbench list protocols'.")(command)
+
+
+def scoring_protocol_option(command: Command) -> Command:
+    """Adds `--protocol` of what was made elsewhere, as a name; None for the one that the field scores it by."""
+    about = "See 'fsbench list protocols'.  [default: standard; of a folder for each annotator, the dataset's]"
+    return _protocol_option(None, about)(command)
+
+
+def _protocol_option(default: str | None, about: str) -> Callable[[Command], Command]:
+    shown = default is not None
     return click.option(
-        "--protocol",
-        default="standard",
-        show_default=True,
-        shell_complete=_complete_protocols,
-        help="See 'fsbench list protocols'.",
-    )(command)
+        "--protocol", default=default, show_default=shown, shell_complete=_complete_protocols, help=about
+    )
 
 
 def keyed(pairs: tuple[str, ...], **named: str | int | None) -> dict[str, str]:

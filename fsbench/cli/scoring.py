@@ -14,7 +14,7 @@ from fsbench.cli.options import draws_option
 from fsbench.cli.options import folds_option
 from fsbench.cli.options import integers
 from fsbench.cli.options import json_option
-from fsbench.cli.options import protocol_option
+from fsbench.cli.options import scoring_protocol_option
 from fsbench.cli.options import splits_option
 
 __all__ = ["export", "score", "validate"]
@@ -34,7 +34,7 @@ def _target(command: Command) -> Command:
         splits_option(),
         folds_option,
         draws_option,
-        protocol_option,
+        scoring_protocol_option,
         click.option(
             "--videos",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -84,7 +84,7 @@ def _asked(
     splits: Path | None,
     folds: tuple[int, ...],
     draws: str | None,
-    protocol: str,
+    protocol: str | None,
     videos: Path | None,
     videos_of: str,
     void: str,
@@ -129,9 +129,13 @@ def score(predictions: Path, uint8_decay: bool, out: Path | None, as_json: bool,
     .parquet. It is refused, with all its problems, if 'fsbench validate' finds any. Without --fold and --draws it is
     scored by the folds and draws that it has masks of.
 
+    Of a folder of label maps for each annotator (anno_0/, anno_1/, ...) each is scored, and the mean over them is
+    taken: by --dataset ref-davis17 on the videos, and by the protocol, that the field scores there.
+
     \b
     Examples:
       fsbench score results/ --truth DAVIS --protocol davis-2017 --videos DAVIS/ImageSets/2017/val.txt
+      fsbench score results/ --dataset ref-davis17
       fsbench score predictions.zip --dataset mini-ref-youtube-vos --data-root ~/data --fold 2 --json
       fsbench score runs/mini-ref-davis/cma --dataset mini-ref-davis --data-root ~/data --protocol standard
     """

@@ -5,15 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from fsbench.datasets.davis import ANNOTATORS
 from fsbench.datasets.metadata import read_metadata
 from fsbench.datasets.metadata import read_sentences
 from fsbench.datasets.records import read_bytes
 from fsbench.errors import DataError
 
-__all__ = ["ANNOTATORS", "DavisText", "read_davis_text"]
-
-ANNOTATORS = ("Davis17_annot1", "Davis17_annot1_full_video", "Davis17_annot2", "Davis17_annot2_full_video")
-"""In the order of the field: expression `4 * i + k` of a video is annotator k's i-th, and results are in `anno_<k>`."""
+__all__ = ["DavisText", "read_davis_text"]
 
 _MISSPELT = {"clasic-car": "classic-car", "dog-scale": "dogs-scale", "motor-bike": "motorbike"}
 _LINE = re.compile(r"(?P<video>\S+)\s+(?P<object>[0-9]{1,4})\s+(?P<text>\S.*)")

@@ -85,6 +85,11 @@ class FolderDataset:
         self._require(self._tree.annotations, path)
         return read_label_map(path)
 
+    @property
+    def label_maps_folder(self) -> Path:
+        """The folder of `<video>/<frame>.png`."""
+        return self._folder(self._tree.annotations, self._layout.annotations)
+
     def missing_files(self, video_id: str, name: str) -> list[Path]:
         """Returns the files of a frame (picture, label map) that are not on disk."""
         paths = [self._frame_path(video_id, name), self._mask_path(video_id, name)]
@@ -92,7 +97,7 @@ class FolderDataset:
 
     def frame_size(self, video_id: str) -> tuple[int, int] | None:
         """Returns (height, width) of a video's first label map, or None if it has none on disk."""
-        folder = self._folder(self._tree.annotations, self._layout.annotations) / path_part(video_id, "video")
+        folder = self.label_maps_folder / path_part(video_id, "video")
         path = min((path for ending in _endings([".png"]) for path in folder.glob(f"*{ending}")), default=None)
         return None if path is None else read_label_map_size(path)
 
@@ -151,8 +156,8 @@ class FolderDataset:
         return _existing(folder / path_part(video_id, "video"), path_part(name, "frame"), self._layout.suffixes)
 
     def _mask_path(self, video_id: str, name: str) -> Path:
-        folder = self._folder(self._tree.annotations, self._layout.annotations)
-        return _existing(folder / path_part(video_id, "video"), path_part(name, "frame"), [".png"])
+        folder = self.label_maps_folder / path_part(video_id, "video")
+        return _existing(folder, path_part(name, "frame"), [".png"])
 
 
 def _by_id(items: dict[str, _Item]) -> list[tuple[str, _Item]]:

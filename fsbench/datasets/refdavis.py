@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
-from fsbench.datasets.davis_categories import davis_category
+from fsbench.datasets.davis import davis_category
+from fsbench.datasets.davis import VAL_LIST
 from fsbench.datasets.davis_text import DavisText
 from fsbench.datasets.davis_text import read_davis_text
 from fsbench.datasets.metadata import read_json
@@ -25,10 +26,7 @@ from fsbench.lists import read_ids
 from fsbench.masks.labels import read_label_map
 from fsbench.progress import track
 
-__all__ = ["VAL_LIST", "prepare_davis"]
-
-VAL_LIST = "ImageSets/2017/val.txt"
-"""The list of the videos that Ref-DAVIS17 is scored on, below the root of the release and of what is made of it."""
+__all__ = ["prepare_davis"]
 
 _PICTURES = ("JPEGImages/480p",)
 _LABEL_MAPS = ("Annotations_unsupervised/480p", "Annotations/480p")

@@ -5,7 +5,10 @@ from functools import partial
 from fsbench.datasets import refytvos
 from fsbench.datasets import sailvos
 from fsbench.datasets import shapes
+from fsbench.datasets.davis import ANNOTATORS
+from fsbench.datasets.davis import VAL_LIST
 from fsbench.datasets.spec import ALL_VIDEOS
+from fsbench.datasets.spec import AnnotatorAnswers
 from fsbench.datasets.spec import BuildRule
 from fsbench.datasets.spec import DatasetSpec
 
@@ -90,6 +93,7 @@ REF_DAVIS17 = DatasetSpec(
     layout=refytvos.LAYOUT,
     folders=("ref-davis17", "Ref-DAVIS17"),
     other_labels=(255,),
+    answers=AnnotatorAnswers(len(ANNOTATORS), VAL_LIST, "davis-2017-unsupervised"),
 )
 
 MINI_REF_SHAPES = DatasetSpec(

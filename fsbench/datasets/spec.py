@@ -10,7 +10,7 @@ from typing import Protocol
 from fsbench.datasets.records import DrawnVideo
 from fsbench.datasets.records import MinimalDataset
 
-__all__ = ["ALL_VIDEOS", "MOST", "BuildRule", "DatasetSpec", "DrawsFrom", "Layout", "spec_of"]
+__all__ = ["ALL_VIDEOS", "MOST", "AnnotatorAnswers", "BuildRule", "DatasetSpec", "DrawsFrom", "Layout", "spec_of"]
 
 DrawsFrom = Literal["different videos", "all videos"]
 ALL_VIDEOS: DrawsFrom = "all videos"
@@ -72,6 +72,21 @@ class BuildRule:
         return ", ".join(f"{name}: {value} is more than {MOST}" for name, value in large.items())
 
 
+@dataclass(frozen=True)
+class AnnotatorAnswers:
+    """How the field scores answers to several annotators' sentences: label maps, each annotator's in `anno_<k>/`.
+
+    Attributes:
+        count: Number of annotators; scores are the mean over them.
+        videos: List of the videos that are scored, below the dataset's root.
+        protocol: Name of the protocol.
+    """
+
+    count: int
+    videos: str
+    protocol: str
+
+
 class Generate(Protocol):
     """Makes a dataset that is not there."""
 
@@ -103,6 +118,7 @@ class DatasetSpec:
         other_labels: Indices in label maps that mean no object, such as 255 for void; they count as background.
         shows: What an entry and a site that everybody sees may show of it, besides scores.
         recipe: Name of the recipe that methods train with on it; None for their own choice.
+        answers: How answers are scored that come in a folder for each annotator; None if they do not.
         generate: Makes it where it is asked for and not there.
         draw: Returns a video by its id, without any file; for a set that is generated.
         is_fallback: Whether it is taken where no dataset is there and none is named.
@@ -125,6 +141,7 @@ class DatasetSpec:
     other_labels: tuple[int, ...] = ()
     shows: Literal["nothing", "masks", "pixels"] = "nothing"
     recipe: str | None = None
+    answers: AnnotatorAnswers | None = None
     generate: Generate | None = None
     draw: Callable[[str], DrawnVideo] | None = None
     is_fallback: bool = False

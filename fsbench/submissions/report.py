@@ -28,7 +28,8 @@ class Scores:
     Attributes:
         protocol: The signature.
         objects: A record for each object or sentence, at full precision.
-        mean: The means, by the chain in the signature; for episodes also by fold and class.
+        mean: The means, by the chain in the signature; for episodes also by fold and class, and for the answers to
+            several annotators by annotator.
         notes: What a reader should know of these numbers.
     """
 
@@ -52,6 +53,7 @@ class Scores:
         """Returns a table of the means, in per cent, with what they were made from."""
         names = [name for name, value in self.mean.items() if isinstance(value, float)]
         table = [["", *names], ["mean", *_cells(self.mean, names)]]
+        table += [[name, *_cells(values, names)] for name, values in self.mean.get("annotators", {}).items()]
         for fold, values in self.mean.get("folds", {}).items():
             table.append([f"fold {fold}", *_cells(values, names)])
             table += [[f"  {name}", *_cells(of_class, names)] for name, of_class in values["classes"].items()]

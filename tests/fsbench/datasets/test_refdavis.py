@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from fsbench.datasets import open_dataset
-from fsbench.datasets.davis_text import ANNOTATORS
+from fsbench.datasets.davis import ANNOTATORS
 from fsbench.datasets.davis_text import read_davis_text
 from fsbench.datasets.refdavis import prepare_davis
 from fsbench.errors import DataError

@@ -1,6 +1,12 @@
-"""What each object of DAVIS 2017, train and val, is, as `davis_semantics.json` of its release with semantics says."""
+"""What is known of DAVIS 2017 and of the sentences about it, without its files."""
 
-__all__ = ["davis_category"]
+__all__ = ["ANNOTATORS", "VAL_LIST", "davis_category"]
+
+ANNOTATORS = ("Davis17_annot1", "Davis17_annot1_full_video", "Davis17_annot2", "Davis17_annot2_full_video")
+"""As the field counts them: expression `4 * i + k` of a video is annotator k's i-th, answered in `anno_<k>/`."""
+
+VAL_LIST = "ImageSets/2017/val.txt"
+"""The list of the videos that Ref-DAVIS17 is scored on, below the root of the release and of what is made of it."""
 
 _CATEGORIES = """
 bear: bear; bike-packing: bicycle person; blackswan: bird; bmx-bumps: bicycle person; bmx-trees: bicycle person;
@@ -33,6 +39,6 @@ _OF_VIDEO = {
 
 
 def davis_category(video: str, object_id: int) -> str | None:
-    """Returns the category of an object, e.g. "tennis racket"; None if there is no such object."""
+    """Returns what an object of train or val is, as `davis_semantics.json` says; None if there is no such object."""
     categories = _OF_VIDEO.get(video, ())
     return categories[object_id - 1] if 1 <= object_id <= len(categories) else None
