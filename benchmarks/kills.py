@@ -4,7 +4,8 @@
 
 Each time a command is started, gets SIGKILL, SIGTERM or SIGINT (once or twice) after a random part of the time that it
 takes undisturbed, and is started again. It fails where a process of it lives 10 seconds after the signal, and where a
-byte of its results differs. Prints the seed, a line for each failure, and a table. `--case` picks commands.
+byte of its results differs. Prints the seed, a line for each failure, and a table at the end, or when it is stopped.
+`--case` picks commands.
 """
 
 import argparse
@@ -178,6 +179,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--case", action="append", default=[])
     arguments = parser.parse_args()
+    # What a shell starts with "&" leaves Ctrl-C alone, and so would all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     print(f"seed {arguments.seed}", flush=True)
     random_numbers = random.Random(arguments.seed)
     base = arguments.out.absolute() / "base"
@@ -186,20 +189,23 @@ def main() -> int:
     undisturbed: dict[str, tuple[float, dict[str, bytes]]] = {}
     tries: Counter[tuple[str, str]] = Counter()
     failed: Counter[str] = Counter()
-    for number in range(arguments.times):
-        name = list(chosen)[number % len(chosen)]
-        case, how = chosen[name], random_numbers.choice(list(SIGNALS))
-        if name not in undisturbed:
-            whole = arguments.out.absolute() / "whole" / name.replace(", ", "-")
-            shutil.rmtree(whole, ignore_errors=True)
-            undisturbed[name] = finish(command(case, whole)), contents(whole / case.results)
-        seconds, expected = undisturbed[name]
-        delay = random_numbers.uniform(0.1, 1) * seconds
-        wrong = try_once(case, arguments.out.absolute() / "killed", expected, SIGNALS[how], delay)
-        tries[name, how] += 1
-        failed[name] += bool(wrong)
-        if wrong:
-            print(f"{name}, {how} after {delay:.1f} s: {'; '.join(wrong)}", flush=True)
+    try:
+        for number in range(arguments.times):
+            name = list(chosen)[number % len(chosen)]
+            case, how = chosen[name], random_numbers.choice(list(SIGNALS))
+            if name not in undisturbed:
+                whole = arguments.out.absolute() / "whole" / name.replace(", ", "-")
+                shutil.rmtree(whole, ignore_errors=True)
+                undisturbed[name] = finish(command(case, whole)), contents(whole / case.results)
+            seconds, expected = undisturbed[name]
+            delay = random_numbers.uniform(0.1, 1) * seconds
+            wrong = try_once(case, arguments.out.absolute() / "killed", expected, SIGNALS[how], delay)
+            tries[name, how] += 1
+            failed[name] += bool(wrong)
+            if wrong:
+                print(f"{name}, {how} after {delay:.1f} s: {'; '.join(wrong)}", flush=True)
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
     rows = [(name, *(str(tries[name, how]) for how in SIGNALS), str(failed[name])) for name in chosen]
     print(columns([("command", *SIGNALS, "failed"), *rows]))
     return int(any(failed.values()))
