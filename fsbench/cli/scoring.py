@@ -171,17 +171,38 @@ def validate(predictions: Path, as_json: bool, **asked: Any) -> None:
 
 
 @click.command()
-@click.argument("run", type=click.Path(file_okay=False, exists=True, path_type=Path))
+@click.argument("run", metavar="RUN|PREDICTIONS", type=click.Path(exists=True, path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--draw", metavar="D", type=int, help="Write this support draw alone, without a draw-<d> level.")
-def export(run: Path, out: Path, draw: int | None) -> None:
-    """Write a run's masks as PNG, in the form of the field's folders, or as a zip of them.
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["folders", "ref-youtube-vos"]),
+    default="folders",
+    show_default=True,
+    help="folders: a run's masks as palette PNG of 0 and 1. ref-youtube-vos: what its server takes, of a run or of "
+    "masks in any form, once every video, sentence and frame of the official list below --data-root is there.",
+)
+@data_root_option
+@click.option(
+    "--part",
+    type=click.Choice(["valid", "test", "all"]),
+    help="For ref-youtube-vos: the list of valid names the videos of test, too; the list of test tells them apart.  "
+    "[default: valid; all where there is no list of test]",
+)
+def export(run: Path, out: Path, draw: int | None, form: str, data_root: Path, part: Any) -> None:  # Any: a literal
+    """Write masks as PNG, in the form of the field's folders, or as a zip of them.
 
     \b
-    Example:
+    Examples:
       fsbench export runs/mini-ref-davis/colour-prototype masks.zip
+      fsbench export predictions.parquet valid.zip --format ref-youtube-vos --data-root ~/data
     """
     from fsbench.submissions.export import export_run
+    from fsbench.submissions.server import export_for_server
 
-    export_run(run, out, draw=draw)
-    click.echo(out)
+    if form == "folders":
+        export_run(run, out, draw=draw)
+        click.echo(out)
+    else:
+        click.echo(export_for_server(run, out, data_root, part=part, draw=draw))

@@ -22,7 +22,16 @@ from fsbench.datasets.records import read_bytes
 from fsbench.errors import DataError
 from fsbench.records import first_problem
 
-__all__ = ["ObjectsFile", "SentencesFile", "read_json", "read_metadata", "read_objects", "read_sentences"]
+__all__ = [
+    "AskedOfVideo",
+    "ObjectsFile",
+    "SentencesFile",
+    "read_asked",
+    "read_json",
+    "read_metadata",
+    "read_objects",
+    "read_sentences",
+]
 
 _MAX_OBJECT_ID = 2**16 - 1  # what a label map of 16 bits can hold
 
@@ -105,6 +114,24 @@ class MergedFile(TypedDict):
     videos: dict[_Name, _DescribedObjectsOfVideo]
 
 
+class _Question(TypedDict):
+    exp: _Text
+
+
+class AskedOfVideo(TypedDict):
+    """The frames of a video and its sentences, whatever they name."""
+
+    frames: _Frames
+    expressions: dict[_Name, _Question]
+
+
+class AskedFile(TypedDict):
+    """`meta_expressions.json` of a part whose truth is kept back."""
+
+    videos: dict[_Name, AskedOfVideo]
+
+
+_ASKED = TypeAdapter(AskedFile)
 _MERGED = TypeAdapter(MergedFile)
 _OBJECTS = TypeAdapter(ObjectsFile)
 _SENTENCES = TypeAdapter(SentencesFile)
@@ -145,6 +172,11 @@ def read_objects(path: Path) -> ObjectsFile:
 def read_sentences(path: Path) -> SentencesFile:
     """Reads `meta_expressions.json`. Raises DataError if it is not of its form."""
     return _read(path, _SENTENCES)
+
+
+def read_asked(path: Path) -> AskedFile:
+    """Reads `meta_expressions.json` where it does not say what sentences name. Raises DataError likewise."""
+    return _read(path, _ASKED)
 
 
 def read_json(path: Path) -> Any:  # Any: JSON

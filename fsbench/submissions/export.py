@@ -26,7 +26,7 @@ from fsbench.submissions.forms import run_parts
 from fsbench.submissions.forms import Submission
 from fsbench.submissions.problems import report
 
-__all__ = ["export_run"]
+__all__ = ["export_run", "mask_name", "png", "write_masks"]
 
 _PALETTE = [0, 0, 0, 128, 0, 0]
 """Background and object, in the colours of DAVIS."""
@@ -50,8 +50,6 @@ def export_run(run_folder: Path, out: Path, *, draw: int | None = None) -> None:
         raise RunError(f"{run_folder}: there is no run. Name the folder that 'fsbench evaluate' wrote.")
     if unfinished := [folder for folder in folders if not (folder / "result.json").is_file()]:
         raise RunError(f"{unfinished[0]}: the run has not finished. Go on with the same 'fsbench evaluate' command.")
-    if out.exists() and (out.is_file() or any(out.iterdir())):
-        raise RunError(f"{out}: is there already. Name another folder or zip, or remove it.")
     with open_submission(run_folder) as run:
         if run.problems:
             raise RunError(f"{run_folder}: the run is damaged. Run it again with --restart.\n{report(run.problems)}")
@@ -60,11 +58,22 @@ def export_run(run_folder: Path, out: Path, *, draw: int | None = None) -> None:
         if not keys:
             there = ", ".join(map(str, sorted({key.order()[0] for key in every})))
             raise RunError(f"{run_folder}: has no draw {draw}. Choose from its draws: {there}.")
-        if out.suffix == ".zip":
-            write_whole(out, lambda stream: _write_zip(stream, _files(run, keys, out.name)))
-        else:
-            with whole_folder(out) as fresh:
-                write_files(fresh, _files(run, keys, out.name))
+        write_masks(out, _files(run, keys, out.name))
+
+
+def write_masks(out: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Writes files, each its path and content, to a folder, or to a zip if it ends in `.zip`, whole or not at all.
+
+    Raises:
+        RunError: It is there already.
+    """
+    if out.exists() and (out.is_file() or any(out.iterdir())):
+        raise RunError(f"{out}: is there already. Name another folder or zip, or remove it.")
+    if out.suffix == ".zip":
+        write_whole(out, lambda stream: _write_zip(stream, files))
+    else:
+        with whole_folder(out) as fresh:
+            write_files(fresh, files)
 
 
 def _write_zip(stream: IO[bytes], files: Iterable[tuple[str, bytes]]) -> None:
@@ -83,20 +92,22 @@ def _files(run: Submission, keys: Collection[MaskKey], title: str) -> Iterator[t
     for key in track(in_order, title, len(in_order), unit="mask"):
         code = run.read(key)
         assert isinstance(code, Rle), "a run holds run-length codes"
-        yield _file_name(key, with_draws), _png(decode_masks([code.counts], code.height, code.width)[0])
+        yield mask_name(key, with_draws), png(decode_masks([code.counts], code.height, code.width)[0])
 
 
-def _file_name(key: MaskKey, with_draws: bool) -> str:
+def mask_name(key: MaskKey, with_draws: bool = False) -> str:
+    """Returns the path of a sentence's mask in the field's form."""
     top = f"draw-{key.draw}/" if with_draws else ""
-    assert key.expression is not None, "a run's masks are of sentences"
+    assert key.expression is not None, "the masks are of sentences"
     video, expression = path_part(key.video, "video"), path_part(key.expression, "sentence's id")
     return f"{top}Annotations/{video}/{expression}/{path_part(key.frame, 'frame')}.png"
 
 
-def _png(mask: npt.NDArray[np.bool_]) -> bytes:
-    """Returns a mask, bool [H, W], as a palette PNG of 0 and 1."""
-    image = Image.fromarray(mask.astype(np.uint8))
-    image.putpalette(_PALETTE)
+def png(mask: npt.NDArray[np.bool_], *, grey: bool = False) -> bytes:
+    """Returns a mask, bool [H, W], as a palette PNG of 0 and 1, or a grey one of 0 and 255."""
+    image = Image.fromarray(mask * np.uint8(255) if grey else mask.astype(np.uint8))
+    if not grey:
+        image.putpalette(_PALETTE)
     stream = BytesIO()
     image.save(stream, "png")
     return stream.getvalue()

@@ -1,16 +1,34 @@
 """What of the masks that are asked for is there, and what is there besides."""
 
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Protocol
 
-from fsbench.protocol import Protocol
+from fsbench.protocol import Protocol as ScoringProtocol
 from fsbench.submissions.forms import MaskKey
 from fsbench.submissions.forms import Submission
 from fsbench.submissions.problems import Problem
-from fsbench.submissions.reference import Reference
 from fsbench.submissions.reference import SequenceKey
+from fsbench.submissions.reference import VideoTask
 
-__all__ = ["extra_masks", "missing_masks", "sequence_name"]
+__all__ = ["Questions", "extra_masks", "missing_masks", "sequence_name"]
+
+
+class Questions(Protocol):
+    """What is asked, of a `Reference` or of a list that has no truth."""
+
+    @property
+    def left_out(self) -> Collection[str]:
+        """Videos that are not asked for; predictions of them are passed over."""
+
+    @property
+    def tasks(self) -> Sequence[VideoTask]:
+        """All videos that are asked for, sorted."""
+
+    def explain(self, key: SequenceKey) -> Problem | None:
+        """Returns why a sequence of a video that is asked for is not, if there is more to say than that."""
 
 
 def sequence_name(key: SequenceKey) -> str:
@@ -19,7 +37,7 @@ def sequence_name(key: SequenceKey) -> str:
     return "/".join(filter(None, parts))
 
 
-def missing_masks(submission: Submission, reference: Reference, protocol: Protocol) -> Iterator[Problem]:
+def missing_masks(submission: Submission, reference: Questions, protocol: ScoringProtocol) -> Iterator[Problem]:
     """Yields what is asked for and not there, each at the highest level that explains it."""
     there = submission.keys()
     draws = {key.draw for key in there}
@@ -41,7 +59,7 @@ def missing_masks(submission: Submission, reference: Reference, protocol: Protoc
                 yield Problem("missing-frame", sequence_name(key), f"{len(absent)} of {len(names)}, e.g. {absent[0]}")
 
 
-def extra_masks(submission: Submission, reference: Reference) -> Iterator[Problem]:
+def extra_masks(submission: Submission, reference: Questions) -> Iterator[Problem]:
     """Yields what is there and not asked for, each at the highest level that explains it."""
     every = submission.keys()
     there = [key for key in every if key.video not in reference.left_out]

@@ -1,0 +1,172 @@
+"""The zip that the server of Ref-YouTube-VOS takes, checked against the official lists of videos and sentences."""
+
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+from typing import Literal
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fsbench.datasets.metadata import AskedOfVideo
+from fsbench.datasets.metadata import read_asked
+from fsbench.datasets.reading import indices_in
+from fsbench.datasets.trees import show_parts
+from fsbench.errors import DataError
+from fsbench.errors import FsbenchError
+from fsbench.errors import SubmissionError
+from fsbench.masks.labels import decode_label_map
+from fsbench.masks.rle import decode_masks
+from fsbench.masks.rle import Rle
+from fsbench.progress import track
+from fsbench.protocol import STANDARD
+from fsbench.submissions.export import mask_name
+from fsbench.submissions.export import png
+from fsbench.submissions.export import write_masks
+from fsbench.submissions.forms import Known
+from fsbench.submissions.forms import MaskKey
+from fsbench.submissions.forms import open_submission
+from fsbench.submissions.forms import Submission
+from fsbench.submissions.inventory import extra_masks
+from fsbench.submissions.inventory import missing_masks
+from fsbench.submissions.problems import Problem
+from fsbench.submissions.problems import report
+from fsbench.submissions.reference import SequenceKey
+from fsbench.submissions.reference import VideoTask
+
+__all__ = ["PARTS", "Part", "export_for_server"]
+
+Part = Literal["valid", "test", "all"]
+PARTS: tuple[Part, ...] = get_args(Part)
+
+_LIST = "meta_expressions/{}/meta_expressions.json"
+
+
+def export_for_server(
+    predictions: Path, out: Path, data_root: Path, *, part: Part | None = None, draw: int | None = None
+) -> str:
+    """Writes masks as `Annotations/<video>/<expression>/<frame>.png`, grey PNG of 0 and 255, as the server takes them.
+
+    Args:
+        predictions: Masks of sentences in any form: a run, a folder, a zip, run-length codes.
+        out: The zip to make, or a folder. It appears when it is complete.
+        data_root: Ref-YouTube-VOS, or a folder that holds it. `meta_expressions/valid/meta_expressions.json` lists the
+            videos of valid and of test, and `meta_expressions/test/meta_expressions.json`, where it is there, those of
+            test: valid is the rest.
+        part: What is wanted; None for valid where the list of test is there, and all where it is not.
+        draw: Which of several support draws.
+
+    Returns:
+        What was written, in a line.
+
+    Raises:
+        DataError: A list is missing or damaged, or `out` is there already.
+        SubmissionError: A mask is missing, nobody asks for it, or it is of no use; the message is the whole report.
+    """
+    asked, known, title = _asked(_root(data_root), part)
+    with open_submission(predictions, Known(asked, levels=2)) as submission:
+        draw = _draw(submission, draw)
+        tasks = [_task(video, item, draw) for video, item in sorted(asked.items())]
+        questions = _Questions(tasks, known - asked.keys())
+        problems = [*submission.problems, *missing_masks(submission, questions, STANDARD)]
+        problems += [each for each in extra_masks(submission, questions) if each.kind != "extra-draw"]
+        _refuse(submission, problems)
+        write_masks(out, _checked(submission, tasks))
+    sentences = sum(len(task.sequences) for task in tasks)
+    masks = sum(len(task.sequences) * len(task.frames) for task in tasks)
+    return f"{out}: {title}: {len(tasks)} videos, {sentences} sentences, {masks} masks"
+
+
+class _Questions(NamedTuple):
+    """What the server asks; see `Questions`."""
+
+    tasks: Sequence[VideoTask]
+    left_out: Collection[str]
+
+    def explain(self, key: SequenceKey) -> None:
+        """Returns None: a list has no more to say."""
+
+
+def _root(data_root: Path) -> Path:
+    roots = [data_root, *(data_root / folder for folder in ("ref-youtube-vos", "Ref-YouTube-VOS"))]
+    root = next((root for root in roots if (root / _LIST.format("valid")).is_file()), None)
+    if root is None:
+        shown = next((root for root in roots[1:] if root.is_dir()), data_root)
+        lists = [(f"list of {part}", [_LIST.format(part)]) for part in ("valid", "test")]
+        raise DataError(f"{data_root}: holds no lists of Ref-YouTube-VOS.\n{show_parts(shown, lists)}")
+    return root
+
+
+def _asked(root: Path, part: Part | None) -> tuple[dict[str, AskedOfVideo], set[str], str]:
+    """Returns what is asked about each video of a part, the videos of all parts, and what the part is called."""
+    both = read_asked(root / _LIST.format("valid"))["videos"]
+    test_list = root / _LIST.format("test")
+    if test_list.is_file():
+        test = read_asked(test_list)["videos"]
+        parts = {
+            "valid": {video: item for video, item in both.items() if video not in test},
+            "test": test,
+            "all": {**both, **test},
+        }
+        return parts[part or "valid"], set(parts["all"]), part or "valid"
+    if part in (None, "all"):
+        return both, set(both), "valid and test"
+    raise DataError(
+        f"{test_list}: is not there. The list of valid holds the videos of test, too, and this one tells them apart. "
+        "Fetch it, or ask for all."
+    )
+
+
+def _task(video: str, item: AskedOfVideo, draw: int | None) -> VideoTask:
+    sequences = sorted(SequenceKey(draw, video, expression) for expression in item["expressions"])
+    return VideoTask(video, tuple(item["frames"]), tuple(sequences))
+
+
+def _draw(submission: Submission, draw: int | None) -> int | None:
+    keys = submission.keys()
+    there = {key.draw for key in keys}
+    if draw is None and len(there) == 1:
+        return next(iter(there))
+    if draw not in there:
+        listed = ", ".join(str(each) for each in sorted(each for each in there if each is not None))
+        raise SubmissionError(f"{submission.path}: has the support draws {listed}. Name one of them with --draw.")
+    return draw
+
+
+def _refuse(submission: Submission, problems: Sequence[Problem]) -> None:
+    if problems:
+        raise SubmissionError(f"{submission.path}: not written.\n{report(problems, submission.notes)}")
+
+
+def _checked(submission: Submission, tasks: Sequence[VideoTask]) -> Iterator[tuple[str, bytes]]:
+    """Yields the name and the content of each mask. Raises SubmissionError at the end if some are of no use."""
+    problems: list[Problem] = []
+    for task in track(tasks, "write", len(tasks), unit="video"):
+        size: tuple[int, ...] | None = None
+        for mask in (MaskKey(*key, frame) for key in task.sequences for frame in task.frames):
+            try:
+                labels = _labels(submission, mask)
+            except FsbenchError as error:
+                problems.append(Problem("unreadable", submission.name(mask), str(error)))
+                continue
+            size = size or labels.shape
+            if labels.shape != size:
+                what = f"{labels.shape[0]} x {labels.shape[1]}, and the video's first mask is {size[0]} x {size[1]}"
+                problems.append(Problem("wrong-size", submission.name(mask), what))
+            elif len(values := sorted(indices_in(labels) - {0})) > 1:
+                problems.append(Problem("not-binary", submission.name(mask), f"values {values} beside 0"))
+            yield mask_name(mask), png(labels != 0, grey=True)
+    _refuse(submission, problems)
+
+
+def _labels(submission: Submission, mask: MaskKey) -> npt.NDArray[np.integer]:
+    """Returns a mask, integer [H, W], 0 for background."""
+    content = submission.read(mask)
+    if isinstance(content, bytes):
+        return decode_label_map(content, submission.name(mask))
+    if isinstance(content, Rle):
+        content = decode_masks([content.counts], content.height, content.width)[0].view(np.uint8)
+    return content
