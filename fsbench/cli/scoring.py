@@ -27,7 +27,8 @@ def _target(command: Command) -> Command:
         click.option(
             "--truth",
             type=click.Path(exists=True, path_type=Path),
-            help="A folder or zip of true masks.  [default: the episodes of the dataset's manifest]",
+            help="A folder or zip of true masks; or, for masks of sentences, the root of a dataset in the layout of "
+            "Ref-YouTube-VOS, with all of its sentences.  [default: the episodes of the dataset's manifest]",
         ),
         dataset_option("Dataset of the manifest."),
         data_root_option,

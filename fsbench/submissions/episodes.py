@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from fsbench.datasets.reading import LabelCheck
 from fsbench.errors import RunError
 from fsbench.protocol import Protocol
 from fsbench.scores.aggregation import fold_scores
@@ -25,6 +23,7 @@ from fsbench.submissions.reference import signed_subset
 from fsbench.submissions.reference import TrueMask
 from fsbench.submissions.reference import Videos
 from fsbench.submissions.reference import VideoTask
+from fsbench.submissions.sentences import true_masks
 from fsbench.submissions.tally import ObjectScores
 
 __all__ = ["EpisodeReference", "episode_means", "open_reference"]
@@ -66,13 +65,13 @@ class EpisodeReference:
         self.signature = signed_subset(chosen, known_videos)
         self.left_out = known_videos - chosen
         self._supports = _support_videos(benchmark)
-        self._object_ids: dict[tuple[str, str], list[int]] = {}
+        self._objects_of: dict[str, dict[str, list[int]]] = {}
         self.episode_of: dict[SequenceKey, list[str]] = {}
         self._annotated = manifest.annotated()
         for episode in (episode for episode in episodes if episode.video_id in chosen):
             key = SequenceKey(episode.draw if asked.tells_draws else None, episode.video_id, episode.expression_id)
             self.episode_of.setdefault(key, []).append(episode.episode_id)
-            self._object_ids[episode.video_id, episode.expression_id] = episode.object_ids
+            self._objects_of.setdefault(episode.video_id, {})[episode.expression_id] = episode.object_ids
         frames_of = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
         by_video: dict[str, list[SequenceKey]] = {}
         for key in self.episode_of:
@@ -84,19 +83,7 @@ class EpisodeReference:
 
     def truth(self, task: VideoTask) -> Iterator[Mapping[str | None, TrueMask]]:
         """Yields for each frame the truth by expression, as 0 and 1."""
-        tables = {}
-        for expression in dict.fromkeys(key.expression for key in task.sequences):
-            assert expression is not None, "an episode asks about a sentence"
-            table = np.zeros(2**16, np.uint8)
-            table[self._object_ids[task.video, expression]] = 1
-            tables[expression] = table
-        check = LabelCheck(self._dataset, task.video, self._annotated[task.video])
-        for frame in task.frames:
-            labels = self._dataset.label_map(task.video, frame)
-            check.see(frame, labels)
-            if frame == task.frames[-1]:
-                check.finish()
-            yield {expression: TrueMask(table[labels]) for expression, table in tables.items()}
+        return true_masks(self._dataset, task, self._objects_of[task.video], self._annotated[task.video])
 
     def explain(self, key: SequenceKey) -> Problem | None:
         """Returns that a video belongs to the draw's support set, if it does."""

@@ -40,6 +40,7 @@ __all__ = [
     "Truth",
     "VideoTask",
     "Videos",
+    "only_draw",
     "signed_subset",
 ]
 
@@ -129,6 +130,21 @@ def signed_subset(chosen: Collection[str], known: Collection[str]) -> tuple[str,
     return (f"videos={len(chosen)} of {len(known)}", f"videos-sha256={digest}")
 
 
+def only_draw(truth: Path, predicted: Collection[SequenceKey]) -> int | None:
+    """Returns the support draw of predictions that are held against a truth without draws; None if they have none.
+
+    Raises:
+        SubmissionError: They have several.
+    """
+    draws = sorted({key.draw for key in predicted if key.draw is not None})
+    if len(draws) > 1:
+        raise SubmissionError(
+            f"The truth in {truth} knows no support draws, and the predictions have draws "
+            f"{', '.join(map(str, draws))}. Score one at a time, or against the episodes of a dataset."
+        )
+    return draws[0] if draws else None
+
+
 @dataclass(frozen=True)
 class EpisodeTruth:
     """Episodes that predictions are held against.
@@ -205,13 +221,7 @@ class FolderReference:
             )
         if source.has_draws:
             raise SubmissionError(f"{source.path}: the truth has support draws ('draw-<d>'). Give the masks of one.")
-        draws = sorted({key.draw for key in predicted if key.draw is not None})
-        if len(draws) > 1:
-            raise SubmissionError(
-                f"The truth in {source.path} knows no support draws, and the predictions have draws "
-                f"{', '.join(map(str, draws))}. Score one at a time, or against the episodes of a dataset."
-            )
-        draw = draws[0] if draws else None
+        draw = only_draw(source.path, predicted)
         self._source = source
         self._has_own_frames = protocol.objects == "from-first-seen"
         self.notes = [f"Truth: {note}" for note in source.notes]

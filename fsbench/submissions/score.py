@@ -113,6 +113,16 @@ def _open(
         submission = stack.enter_context(open_submission(predictions, Known(asked, levels=2)))
         return submission, open_reference(truth, protocol, _sequences(submission), videos)
 
+    if isinstance(truth, Path) and truth.is_dir():
+        from fsbench.submissions.sentences import sentence_dataset  # the datasets: masks as truth do without
+        from fsbench.submissions.sentences import SentenceReference
+
+        dataset = sentence_dataset(truth)
+        if dataset is not None and _are_of_sentences(predictions):
+            asked = frozenset(said.video_id for said in dataset.expressions())
+            submission = stack.enter_context(open_submission(predictions, Known(asked, levels=2)))
+            return submission, SentenceReference(dataset, videos, _sequences(submission))
+
     def named() -> set[str]:
         with open_submission(predictions) as plain:
             return {part for key in _sequences(plain) for part in (key.video, key.expression) if part}
@@ -122,6 +132,11 @@ def _open(
     known = Known({key.video for key in held}, 1 if all(key.expression is None for key in held) else 2)
     submission = stack.enter_context(open_submission(predictions, known))
     return submission, FolderReference(source, protocol, videos, _sequences(submission))
+
+
+def _are_of_sentences(predictions: Path | Arrays) -> bool:
+    with open_submission(predictions) as plain:
+        return any(key.expression is not None for key in _sequences(plain))
 
 
 def _sequences(submission: Submission) -> set[SequenceKey]:
