@@ -138,7 +138,8 @@ class FolderDataset:
                 raise DataError(f"{paths[-1]}: video {video_id!r} is not in {paths[0]}. Fetch both from one release.")
             videos.append(Video(video_id, tuple(text["frames"])))
             for object_id, item in sorted(objects_of["videos"][video_id]["objects"].items()):
-                objects.append(ObjectTrack(video_id, object_id, item["category"], tuple(item["frames"])))
+                frames = tuple(item.get("frames", text["frames"]))
+                objects.append(ObjectTrack(video_id, object_id, item["category"], frames))
             for key, said in _by_id(text["expressions"]):
                 sentences.append(Expression(video_id, key, tuple(sorted(set(said["obj_id"]))), said["exp"]))
         return records

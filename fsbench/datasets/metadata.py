@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Annotated
 from typing import Any
+from typing import NotRequired
 from typing import TypeVar
 
 from pydantic import AfterValidator
@@ -71,7 +72,7 @@ _ObjectId = Annotated[int, Strict(), Field(ge=1, le=_MAX_OBJECT_ID), BeforeValid
 
 class _Object(TypedDict):
     category: _Name
-    frames: _Frames
+    frames: NotRequired[_Frames]
 
 
 class _ObjectsOfVideo(TypedDict):
@@ -79,7 +80,10 @@ class _ObjectsOfVideo(TypedDict):
 
 
 class ObjectsFile(TypedDict):
-    """`meta.json`: the annotated objects of each video, by the index that they have in label maps."""
+    """`meta.json`: the annotated objects of each video, by the index that they have in label maps.
+
+    `frames` are those in which an object is annotated; without them, all of the video's, as in copies of Ref-DAVIS17.
+    """
 
     videos: dict[_Name, _ObjectsOfVideo]
 
@@ -100,7 +104,9 @@ class SentencesFile(TypedDict):
     videos: dict[_Name, _SentencesOfVideo]
 
 
-class _DescribedObject(_Object):
+class _DescribedObject(TypedDict):
+    category: _Name
+    frames: _Frames
     expressions: Annotated[list[_Text], Strict()]
 
 
@@ -151,8 +157,16 @@ def read_metadata(objects: Path, sentences: Path | None = None) -> tuple[Objects
     if sentences is not None:
         return read_objects(objects), read_sentences(sentences)
     merged = _read(objects, _MERGED)["videos"]
-    plain: ObjectsFile = {"videos": {name: {"objects": {**video["objects"]}} for name, video in merged.items()}}
-    return plain, {"videos": {name: _said(video["objects"]) for name, video in merged.items()}}
+    plain: dict[str, _ObjectsOfVideo] = {
+        name: {
+            "objects": {
+                number: {"category": item["category"], "frames": item["frames"]}
+                for number, item in video["objects"].items()
+            }
+        }
+        for name, video in merged.items()
+    }
+    return {"videos": plain}, {"videos": {name: _said(video["objects"]) for name, video in merged.items()}}
 
 
 def _said(objects: dict[int, _DescribedObject]) -> _SentencesOfVideo:

@@ -23,7 +23,7 @@ class Layout:
     """Where a dataset keeps what, below its root: of each, the places that it may have, of which the first is taken.
 
     Attributes:
-        metadata: JSON, {videos: {id: {objects: {object: {category, frames}}}}}; where no file of `expressions` is
+        metadata: JSON, {videos: {id: {objects: {object: {category, frames?}}}}}; where no file of `expressions` is
             there, one whose objects list their `expressions`, too.
         expressions: JSON, {videos: {id: {frames, expressions: {id: {exp, obj_id}}}}}.
         images: Folders of `<video>/<frame><suffix>`.

@@ -42,6 +42,8 @@ __all__ = ["PARTS", "Part", "export_for_server"]
 Part = Literal["valid", "test", "all"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
+_MISSING = "Write a mask for every frame of every sentence, empty ones too: the server asks for all."
+_EXTRA = "Remove what the server does not ask for, or give it the name that its list has."
 _LIST = "meta_expressions/{}/meta_expressions.json"
 
 
@@ -71,8 +73,10 @@ def export_for_server(
         draw = _draw(submission, draw)
         tasks = [_task(video, item, draw) for video, item in sorted(asked.items())]
         questions = _Questions(tasks, known - asked.keys())
-        problems = [*submission.problems, *missing_masks(submission, questions, STANDARD)]
-        problems += [each for each in extra_masks(submission, questions) if each.kind != "extra-draw"]
+        problems = list(submission.problems)
+        problems += [each._replace(remedy=_MISSING) for each in missing_masks(submission, questions, STANDARD)]
+        extra = (each for each in extra_masks(submission, questions) if each.kind != "extra-draw")
+        problems += [each._replace(remedy=_EXTRA) for each in extra]
         _refuse(submission, problems)
         write_masks(out, _checked(submission, tasks))
     sentences = sum(len(task.sequences) for task in tasks)

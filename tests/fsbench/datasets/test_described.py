@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from fsbench.datasets.catalogue import dataset_spec
@@ -7,6 +9,8 @@ from fsbench.datasets.refytvos import LAYOUT
 from fsbench.datasets.spec import BuildRule
 from fsbench.datasets.spec import Layout
 from fsbench.errors import DataError
+from fsbench.splits.build import build_manifest
+from fsbench.splits.build import BuildOptions
 from tests.tiny import write_dataset
 
 
@@ -43,6 +47,16 @@ def test_every_key_has_its_say(tmp_path):
     assert (spec.categories, spec.num_folds, spec.version) == (("dog", "cat"), 2, "v7")
     assert spec.rule == BuildRule(3, 9, 2, 1, 4, 7, 5, "all videos")
     assert (spec.title, spec.licence, spec.shows, spec.recipe) == ("three classes", "CC BY 4.0", "masks", "shapes")
+
+
+def test_the_authors_folds_are_taken_where_a_file_says_so(tmp_path):
+    root = write_dataset(tmp_path / "videos", {"cat": 2, "dog": 2}, with_frames=False)
+    for number, name in enumerate(("dog", "cat"), start=1):
+        (root / f"group{number}_test.json").write_text(json.dumps([f"{name}-0", f"{name}-1"]))
+    text = "name: my-set\nroot: videos\nauthor_groups: {}"
+    for said, folds in (("true", {"dog": 1, "cat": 2}), ("false", {"dog": 0, "cat": 0})):
+        dataset = open_dataset(str(described(tmp_path, text.format(said))), tmp_path)
+        assert {row["name"]: row["fold"] for row in build_manifest(dataset, BuildOptions())[1]["classes"]} == folds
 
 
 @pytest.mark.parametrize("where", ["root: pixels/videos", "folders: [elsewhere, pixels/videos]"])

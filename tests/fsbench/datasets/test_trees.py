@@ -113,6 +113,25 @@ def test_one_merged_file_is_a_dataset(tmp_path):
     assert set(dataset.sources()) == {META}
 
 
+def test_an_object_without_frames_is_annotated_in_all_of_its_video(tmp_path):
+    """As in copies of Ref-DAVIS17, here with the level that they have instead of `train/`."""
+    root = write_dataset(tmp_path / "ref-davis", {"dog": 2})
+    content = json.loads((root / META).read_text())
+    for video in content["videos"].values():
+        for item in video["objects"].values():
+            del item["frames"]
+    (root / META).write_text(json.dumps(content))
+    rearrange(root, {"train": "valid", "meta_expressions/train": "meta_expressions/valid"})
+    (tmp_path / "mine.yaml").write_text(
+        "name: mine\nroot: ref-davis\nlayout: {metadata: [train/meta.json, valid/meta.json], images: valid/JPEGImages, "
+        "expressions: meta_expressions/valid/meta_expressions.json, annotations: [Annotations, valid/Annotations]}"
+    )
+    dataset = open_dataset(str(tmp_path / "mine.yaml"), tmp_path)
+    assert {track.frames for track in dataset.objects()} == {video.frames for video in dataset.videos()}
+    assert dataset.label_map("dog-0", "00005").max() == 2
+    assert dataset.frame("dog-0", "00005").shape == (24, 32, 3)
+
+
 @pytest.mark.parametrize("wrong", [None, "a cat", [1], [""]])
 def test_the_sentences_of_a_merged_file_are_a_list_of_texts(tmp_path, wrong):
     item = {"category": "cat", "frames": ["0"], "expressions": wrong}
