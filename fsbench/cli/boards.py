@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fsbench.leaderboard import Entry
+    from fsbench.leaderboard.reported import Reported
 
 __all__ = ["compare", "leaderboard", "submit"]
 
@@ -116,7 +117,8 @@ def leaderboard(
     """Print tables of entries or runs, one for each dataset, manifest and protocol; or write a site of them.
 
     The site (html) is a folder of pages that open from disk: tables with intervals, scores by class and support draw, a
-    page for each method, any two methods compared, and a gallery of episodes.
+    page for each method, any two methods compared, and a gallery of episodes. What papers print (JSON in reported/
+    beside the entries) stands apart in Markdown and on the site, without a rank.
 
     \b
     Examples:
@@ -127,6 +129,7 @@ def leaderboard(
     from fsbench.datasets.catalogue import dataset_spec
     from fsbench.leaderboard import entries_from_runs
     from fsbench.leaderboard import read_entries
+    from fsbench.leaderboard import read_reported
     from fsbench.leaderboard import render
 
     if style != "html" and (out is not None or data_root is not None or files):
@@ -136,23 +139,24 @@ def leaderboard(
     if not found:
         where = entries if runs is None else runs
         raise RunError(f"{where}: no entries. Make some with 'fsbench evaluate' and 'fsbench submit'.")
+    reported = read_reported(entries.parent / "reported") if runs is None else ()
     if style == "html":
         if out is None:
             raise click.UsageError("A site is a folder: say with --out where it goes.")
         from fsbench.leaderboard.site import make_boards
         from fsbench.leaderboard.site import write_site
 
-        click.echo(write_site(out, make_boards(found, data_root=data_root, described=described)))
+        click.echo(write_site(out, make_boards(found, data_root=data_root, described=described), reported))
         return
     if (write or check) and runs is not None:
         raise click.UsageError("--write and --check are for entries; submit the runs first.")
     if write or check:
-        _commit(entries, found, write=write)
+        _commit(entries, found, reported, write=write)
     else:
-        click.echo(render(found, style), nl=False)
+        click.echo(render(found, style, reported), nl=False)
 
 
-def _commit(folder: Path, entries: "Sequence[Entry]", *, write: bool) -> None:
+def _commit(folder: Path, entries: "Sequence[Entry]", reported: "Sequence[Reported]", *, write: bool) -> None:
     """Checks entries, then writes what lies beside them in a repository, or compares it with what it should be."""
     from fsbench.files import write_whole
     from fsbench.leaderboard import readme
@@ -161,7 +165,7 @@ def _commit(folder: Path, entries: "Sequence[Entry]", *, write: bool) -> None:
 
     for line in require_checked(folder, entries):
         click.echo(line, err=True)
-    for name, content in (("README.md", readme(entries)), ("SHA256SUMS", seals(folder, entries))):
+    for name, content in (("README.md", readme(entries, reported)), ("SHA256SUMS", seals(folder, entries))):
         path = folder.parent / name
         if write:
             write_whole(path, content)

@@ -5,6 +5,7 @@ from fsbench.leaderboard.entries import entry_from_results
 from fsbench.leaderboard.entries import FoldEntry
 from fsbench.leaderboard.rendering import readme
 from fsbench.leaderboard.rendering import render
+from fsbench.leaderboard.reported import read_reported
 from fsbench.leaderboard.runs import entries_from_runs
 from fsbench.leaderboard.runs import manifest_folds
 from fsbench.leaderboard.shelf import read_entries
@@ -24,6 +25,7 @@ __all__ = [
     "leaderboard_tables",
     "manifest_folds",
     "read_entries",
+    "read_reported",
     "readme",
     "render",
     "write_entries",

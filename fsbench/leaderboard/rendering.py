@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.reported import Reported
 from fsbench.leaderboard.tables import Cell
 from fsbench.leaderboard.tables import leaderboard_tables
 from fsbench.leaderboard.tables import METRICS
@@ -17,7 +18,18 @@ from fsbench.leaderboard.tables import one_line
 from fsbench.leaderboard.tables import Row
 from fsbench.leaderboard.tables import Table
 
-__all__ = ["Format", "readme", "render", "render_csv", "render_json", "render_latex", "render_md"]
+__all__ = [
+    "REPORTED_LEGEND",
+    "Format",
+    "printed",
+    "readme",
+    "render",
+    "render_csv",
+    "render_json",
+    "render_latex",
+    "render_md",
+    "render_reported",
+]
 
 Format = Literal["md", "csv", "latex", "json"]
 
@@ -26,6 +38,11 @@ _EMPTY = "There are no entries yet."
 _LEGEND = (
     "Percent; ± is the standard deviation over support draws, brackets hold a 95 % interval; methods that a paired "
     f"test cannot separate share a rank; {_MISSING} is a missing value."
+)
+
+REPORTED_LEGEND = (
+    "Percent, as printed: made by other code, and on other selections of data, than the tables of entries. Neither "
+    "ranked nor to be compared with these."
 )
 
 _MD = str.maketrans({"&": "&amp;", "<": "&lt;", **{c: f"\\{c}" for c in r"\`*_[]|~$"}})
@@ -48,14 +65,31 @@ _LATEX = str.maketrans(
 )
 
 
-def render(entries: Iterable[Entry], format: Format) -> str:
-    """Returns the tables of entries, which may come in any order, as one text."""
-    return _RENDERERS[format](leaderboard_tables(entries))
+def render(entries: Iterable[Entry], format: Format, reported: Sequence[Reported] = ()) -> str:
+    """Returns the tables of entries, which may come in any order, as one text; in Markdown also what papers print."""
+    text = _RENDERERS[format](leaderboard_tables(entries))
+    return "\n".join([text, render_reported(reported)]) if reported and format == "md" else text
 
 
 def render_md(tables: Sequence[Table]) -> str:
     """Returns the tables in GitHub's Markdown, the best value of each column in bold."""
     return "\n".join([_LEGEND, "", *map(_md_section, tables)]) if tables else f"{_EMPTY}\n"
+
+
+def render_reported(reported: Sequence[Reported]) -> str:
+    """Returns what papers print in GitHub's Markdown, as a section of its own without ranks or bold numbers."""
+    parts = ["## Reported in papers", REPORTED_LEGEND]
+    for table in reported:
+        rows = [[_md(row.method), *map(printed, row.values), _md(row.source)] for row in table.rows]
+        align = [*["--:"] * len(table.metrics), "---"]
+        lines = _md_table(["Method", *map(_md, table.metrics), "Source"], rows, first=("---", *align))
+        parts += [f"### {_md(table.title)}", _md(table.protocol), "\n".join(lines)]
+    return "\n\n".join(parts) + "\n"
+
+
+def printed(value: float | None) -> str:
+    """Returns a number of a paper, given in per cent, as it stands there."""
+    return _MISSING if value is None else f"{value:.1f}"
 
 
 def render_csv(tables: Sequence[Table]) -> str:
@@ -111,8 +145,8 @@ def render_latex(tables: Sequence[Table]) -> str:
     return "\n".join(map(_latex_table, tables)) if tables else f"% {_EMPTY}\n"
 
 
-def readme(entries: Iterable[Entry]) -> str:
-    """Returns the text of `leaderboard/README.md`; it depends on the entries alone, not on their order."""
+def readme(entries: Iterable[Entry], reported: Sequence[Reported] = ()) -> str:
+    """Returns the text of `leaderboard/README.md`; it does not depend on the order of the entries."""
     entries = list(entries)
     about = (
         "`fsbench leaderboard --write` makes this page from the committed entries, one JSON file for each dataset, "
@@ -120,7 +154,8 @@ def readme(entries: Iterable[Entry]) -> str:
         "by the same protocol. Numbers of different tables must not be compared."
     )
     parts = ["# Leaderboard", "", about, "", render_md(leaderboard_tables(entries))]
-    return "\n".join([*parts, *(["## Methods", "", _methods(entries)] if entries else [])])
+    parts += ["## Methods", "", _methods(entries)] if entries else []
+    return "\n".join([*parts, *([render_reported(reported)] if reported else [])])
 
 
 _RENDERERS: dict[Format, Callable[[Sequence[Table]], str]] = {

@@ -7,6 +7,9 @@ from typing import Any
 from fsbench.leaderboard.intervals import class_interval
 from fsbench.leaderboard.intervals import fold_interval
 from fsbench.leaderboard.intervals import mean_interval
+from fsbench.leaderboard.rendering import printed
+from fsbench.leaderboard.rendering import REPORTED_LEGEND
+from fsbench.leaderboard.reported import Reported
 from fsbench.leaderboard.site.addresses import compare_page
 from fsbench.leaderboard.site.addresses import gallery_page
 from fsbench.leaderboard.site.addresses import method_page
@@ -25,11 +28,12 @@ __all__ = ["index_page"]
 _Json = Mapping[str, Any]  # Any: what json.dumps takes
 
 
-def index_page(boards: Sequence[Board]) -> str:
-    """Returns the front page."""
+def index_page(boards: Sequence[Board], reported: Sequence[Reported] = ()) -> str:
+    """Returns the front page: a section for each board, and one for what papers print."""
     shown = [_board(board) for board in boards]
     data = {"boards": [_board_data(board) for board in boards]}
-    return render_page("index", LinkedAssets(""), "", data, boards=shown)
+    papers = {"legend": REPORTED_LEGEND, "tables": reported, "printed": printed} if reported else None
+    return render_page("index", LinkedAssets(""), "", data, boards=shown, papers=papers)
 
 
 def _board(board: Board) -> _Json:

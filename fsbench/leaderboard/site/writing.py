@@ -7,6 +7,7 @@ from pathlib import Path
 from fsbench.errors import RunError
 from fsbench.files import whole_folder
 from fsbench.files import write_files
+from fsbench.leaderboard.reported import Reported
 from fsbench.leaderboard.site.addresses import compare_page
 from fsbench.leaderboard.site.addresses import episode_page
 from fsbench.leaderboard.site.addresses import gallery_page
@@ -27,12 +28,12 @@ _MARK = "fsbench-site.txt"
 _MARK_TEXT = "Written by 'fsbench leaderboard --format html'; written anew as a whole.\n"
 
 
-def site_files(boards: Sequence[Board]) -> Iterator[tuple[str, str | bytes]]:
+def site_files(boards: Sequence[Board], reported: Sequence[Reported] = ()) -> Iterator[tuple[str, str | bytes]]:
     """Yields path and content of every file of a site; pictures more than once if boards share them."""
     yield _MARK, _MARK_TEXT
     for name in ASSETS:
         yield f"assets/{name}", read_asset(name)
-    yield "index.html", index_page(boards)
+    yield "index.html", index_page(boards, reported)
     places: dict[str, list[tuple[Board, int]]] = {}
     for board in boards:
         for index, row in enumerate(board.table.rows):
@@ -43,8 +44,8 @@ def site_files(boards: Sequence[Board]) -> Iterator[tuple[str, str | bytes]]:
         yield from _board_files(board)
 
 
-def write_site(out: Path, boards: Sequence[Board]) -> Path:
-    """Writes a site, whole or not at all, in place of an earlier one.
+def write_site(out: Path, boards: Sequence[Board], reported: Sequence[Reported] = ()) -> Path:
+    """Writes a site of boards, and of what papers print; whole or not at all, in place of an earlier one.
 
     Returns:
         Its first page.
@@ -55,7 +56,7 @@ def write_site(out: Path, boards: Sequence[Board]) -> Path:
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / _MARK).is_file())):
         raise RunError(f"{out}: holds something that is no site (no {_MARK}). Give another --out, or remove it.")
     with whole_folder(out, replaces=True) as fresh:
-        write_files(fresh, site_files(boards))
+        write_files(fresh, site_files(boards, reported))
     return out / "index.html"
 
 
