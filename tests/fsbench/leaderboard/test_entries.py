@@ -1,7 +1,5 @@
 import json
 import re
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +30,7 @@ from fsbench.scores.results import summarise
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import write_manifest
+from tests.forked import forking
 from tests.fsbench.leaderboard.samples import board
 from tests.fsbench.leaderboard.samples import detailed
 from tests.fsbench.leaderboard.samples import entry
@@ -453,17 +452,19 @@ def test_many_at_once_leave_a_whole_entry_and_a_reader_never_sees_half_of_one(tm
 
 def test_pairs_of_processes_at_once_leave_a_whole_entry(tmp_path):
     # Each process writes the same place over and over, with details of its own.
-    call = "from tests.fsbench.leaderboard.test_entries import write_often; write_often({!r}, {})"
-    commands = [[sys.executable, "-c", call.format(str(tmp_path), shift)] for shift in (0.0, 0.01)]
-    for process in [subprocess.Popen(command, cwd=Path(__file__).parents[3]) for command in commands]:
-        assert process.wait(timeout=120) == 0
+    processes = [forking().Process(target=write_often, args=(tmp_path, shift)) for shift in (0.0, 0.01)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+        assert process.exitcode == 0
     assert read_entries(tmp_path)[0] in [detailed({"copy": shift})[0] for shift in (0.0, 0.01)]
 
 
 def write_often(folder, shift):
     (found,) = detailed({"copy": shift})
     for _ in range(20):
-        write_entry(Path(folder), found)
+        write_entry(folder, found)
 
 
 def test_runs_are_found_at_any_depth(tmp_path):
