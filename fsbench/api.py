@@ -294,16 +294,17 @@ def score(
 
     options = PassOptions(missing_is_empty, ignore_extra, workers=workers, progress=progress)
     masks, held, chosen = _masks(predictions), _truth(truth, folds, draws), _chosen(videos, only_predicted)
-    if (answers := annotator_answers(masks, held)) is None:
-        how = _protocol(protocol or _STANDARD, void)
-        return score(masks, held, how, options, videos=chosen, uint8_decay=uint8_decay)
-    how, chosen = _protocol(protocol or answers.protocol or _STANDARD, void), chosen or answers.videos
-    return over_annotators(
-        {
-            name: score(folder, answers.truth, how, options, videos=chosen, uint8_decay=uint8_decay)
-            for name, folder in answers.folders.items()
-        }
-    )
+    with annotator_answers(masks, held, protocol if isinstance(protocol, str) else None) as answers:
+        how = _protocol(protocol or (answers and answers.protocol) or _STANDARD, void)
+        if answers is None:
+            return score(masks, held, how, options, videos=chosen, uint8_decay=uint8_decay)
+        chosen = chosen or answers.videos
+        return over_annotators(
+            {
+                name: score(each, answers.truth, how, options, videos=chosen, uint8_decay=uint8_decay)
+                for name, each in answers.by_name.items()
+            }
+        )
 
 
 def validate(
@@ -336,12 +337,14 @@ def validate(
 
     options = PassOptions(missing_is_empty, ignore_extra, workers=workers, progress=progress)
     masks, held, chosen = _masks(predictions), _truth(truth, folds, draws), _chosen(videos, only_predicted)
-    if (answers := annotator_answers(masks, held)) is None:
-        return validate(masks, held, _protocol(protocol or _STANDARD, void), options, videos=chosen)
-    how, chosen = _protocol(protocol or answers.protocol or _STANDARD, void), chosen or answers.videos
-    return all_findings(
-        {name: validate(folder, answers.truth, how, options, videos=chosen) for name, folder in answers.folders.items()}
-    )
+    with annotator_answers(masks, held, protocol if isinstance(protocol, str) else None) as answers:
+        how = _protocol(protocol or (answers and answers.protocol) or _STANDARD, void)
+        if answers is None:
+            return validate(masks, held, how, options, videos=chosen)
+        chosen = chosen or answers.videos
+        return all_findings(
+            {name: validate(each, answers.truth, how, options, videos=chosen) for name, each in answers.by_name.items()}
+        )
 
 
 def _protocol(protocol: str | Protocol, void: str | None) -> Protocol:

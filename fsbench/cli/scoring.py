@@ -131,7 +131,8 @@ def score(predictions: Path, uint8_decay: bool, out: Path | None, as_json: bool,
     scored by the folds and draws that it has masks of.
 
     Of a folder of label maps for each annotator (anno_0/, anno_1/, ...) each is scored, and the mean over them is
-    taken: by --dataset ref-davis17 on the videos, and by the protocol, that the field scores there.
+    taken: by --dataset ref-davis17 on the videos, and by the protocol, that the field scores there. With --protocol
+    davis-2017-unsupervised, masks of all its sentences are merged into such label maps first.
 
     \b
     Examples:

@@ -16,10 +16,10 @@ from fsbench.metrics import mean
 from fsbench.metrics import recall
 from fsbench.protocol import Level
 from fsbench.protocol import Protocol
-from fsbench.submissions.forms import Arrays
 from fsbench.submissions.forms import Known
 from fsbench.submissions.forms import open_submission
 from fsbench.submissions.forms import open_truth
+from fsbench.submissions.forms import Source
 from fsbench.submissions.forms import Submission
 from fsbench.submissions.passing import PassOptions
 from fsbench.submissions.passing import score_submission
@@ -40,7 +40,7 @@ __all__ = ["score", "validate"]
 
 
 def score(
-    predictions: Path | Arrays,
+    predictions: Source,
     truth: Truth,
     protocol: Protocol,
     options: PassOptions,
@@ -88,7 +88,7 @@ def score(
 
 
 def validate(
-    predictions: Path | Arrays,
+    predictions: Source,
     truth: Truth,
     protocol: Protocol,
     options: PassOptions,
@@ -103,7 +103,7 @@ def validate(
 
 
 def _open(
-    stack: ExitStack, predictions: Path | Arrays, truth: Truth, protocol: Protocol, videos: Videos | None
+    stack: ExitStack, predictions: Source, truth: Truth, protocol: Protocol, videos: Videos | None
 ) -> tuple[Submission, Reference]:
     """Opens both sides. What each is known to hold says where in a folder or zip its masks lie."""
     if isinstance(truth, EpisodeTruth):
@@ -134,7 +134,7 @@ def _open(
     return submission, FolderReference(source, protocol, videos, _sequences(submission))
 
 
-def _are_of_sentences(predictions: Path | Arrays) -> bool:
+def _are_of_sentences(predictions: Source) -> bool:
     with open_submission(predictions) as plain:
         return any(key.expression is not None for key in _sequences(plain))
 

@@ -8,9 +8,6 @@ from typing import get_args
 from typing import Literal
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from fsbench.datasets.metadata import AskedOfVideo
 from fsbench.datasets.metadata import read_asked
 from fsbench.datasets.reading import indices_in
@@ -18,9 +15,6 @@ from fsbench.datasets.trees import show_parts
 from fsbench.errors import DataError
 from fsbench.errors import FsbenchError
 from fsbench.errors import SubmissionError
-from fsbench.masks.labels import decode_label_map
-from fsbench.masks.rle import decode_masks
-from fsbench.masks.rle import Rle
 from fsbench.progress import track
 from fsbench.protocol import STANDARD
 from fsbench.submissions.export import mask_name
@@ -152,7 +146,7 @@ def _checked(submission: Submission, tasks: Sequence[VideoTask]) -> Iterator[tup
         size: tuple[int, ...] | None = None
         for mask in (MaskKey(*key, frame) for key in task.sequences for frame in task.frames):
             try:
-                labels = _labels(submission, mask)
+                labels = submission.labels(mask)
             except FsbenchError as error:
                 problems.append(Problem("unreadable", submission.name(mask), str(error)))
                 continue
@@ -164,13 +158,3 @@ def _checked(submission: Submission, tasks: Sequence[VideoTask]) -> Iterator[tup
                 problems.append(Problem("not-binary", submission.name(mask), f"values {values} beside 0"))
             yield mask_name(mask), png(labels != 0, grey=True)
     _refuse(submission, problems)
-
-
-def _labels(submission: Submission, mask: MaskKey) -> npt.NDArray[np.integer]:
-    """Returns a mask, integer [H, W], 0 for background."""
-    content = submission.read(mask)
-    if isinstance(content, bytes):
-        return decode_label_map(content, submission.name(mask))
-    if isinstance(content, Rle):
-        content = decode_masks([content.counts], content.height, content.width)[0].view(np.uint8)
-    return content

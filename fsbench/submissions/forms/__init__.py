@@ -23,13 +23,17 @@ from fsbench.submissions.forms.arrays import Arrays
 from fsbench.submissions.forms.arrays import ArraySubmission
 from fsbench.submissions.forms.codes import JsonSubmission
 from fsbench.submissions.forms.contract import FORMS
+from fsbench.submissions.forms.contract import Found
 from fsbench.submissions.forms.contract import Known
 from fsbench.submissions.forms.contract import MaskKey
 from fsbench.submissions.forms.contract import NOTHING_KNOWN
 from fsbench.submissions.forms.contract import Submission
 from fsbench.submissions.forms.folder import FolderSubmission
 
-__all__ = ["Arrays", "Known", "MaskKey", "Submission", "open_submission", "open_truth", "run_parts"]
+__all__ = ["Arrays", "Found", "Known", "MaskKey", "Source", "Submission", "open_submission", "open_truth", "run_parts"]
+
+Source = Path | Arrays | Submission
+"""Masks: in a folder or file, in memory, or open already."""
 
 
 def open_truth(source: Path | Arrays, annotations: str, named: Callable[[], Collection[str]]) -> Submission:
@@ -37,16 +41,18 @@ def open_truth(source: Path | Arrays, annotations: str, named: Callable[[], Coll
     return open_submission(source, Known(is_truth=True, annotations=annotations, named=named))
 
 
-def open_submission(source: Path | Arrays, known: Known = NOTHING_KNOWN) -> Submission:
+def open_submission(source: Source, known: Known = NOTHING_KNOWN) -> Submission:
     """Opens predictions of any form, which is told from their content.
 
     Args:
-        source: The folder, file or arrays.
+        source: The folder, file or arrays; what is open already is returned as it is.
         known: What is known of them beforehand.
 
     Raises:
         SubmissionError: They are of no known form, damaged as a whole, or hold no mask.
     """
+    if isinstance(source, Submission):
+        return source
     if not isinstance(source, Path):
         return ArraySubmission(source)
     path = source

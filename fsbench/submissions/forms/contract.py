@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fsbench.errors import SubmissionError
+from fsbench.masks.labels import decode_label_map
+from fsbench.masks.rle import decode_masks
 from fsbench.masks.rle import Rle
 from fsbench.submissions.problems import Kind
 from fsbench.submissions.problems import printable
@@ -157,6 +159,15 @@ class Submission(ABC):
             KeyError: There is no such mask.
             SubmissionError: It cannot be read; the message names it.
         """
+
+    def labels(self, key: MaskKey) -> npt.NDArray[np.unsignedinteger]:
+        """Returns a mask or label map [H, W], 0 for background. Raises FsbenchError, which names it, if it is none."""
+        content = self.read(key)
+        if isinstance(content, bytes):
+            return decode_label_map(content, self.name(key))
+        if isinstance(content, Rle):
+            content = decode_masks([content.counts], content.height, content.width)[0].view(np.uint8)
+        return content
 
     @abstractmethod
     def name(self, key: MaskKey) -> str:

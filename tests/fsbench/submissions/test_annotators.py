@@ -90,3 +90,33 @@ def test_every_problem_is_listed_with_its_annotator(fsbench, answered):
     text = fsbench("validate", answered, *ASKED, code=4).stdout
     assert "anno_1/" in text
     assert "anno_3/" in text
+
+
+def test_masks_of_sentences_are_merged_as_the_field_merges_them(fsbench, tmp_path):
+    """The field stacks the masks over a background of 0.1 and takes the first largest."""
+    release, text = write_release(tmp_path / "DAVIS"), write_text(tmp_path / "text")
+    (release / "ImageSets/2017/val.txt").write_text("classic-car")
+    (release / "ImageSets/2017/train.txt").write_text("dog\ndog-agility")
+    fsbench("prepare", "davis", "--davis", release, "--text", text)
+    random = np.random.default_rng(1)
+    for t in range(3):
+        masks = random.random((12, 24, 32)) < 0.4
+        for expression, mask in enumerate(masks):
+            path = tmp_path / f"sentences/classic-car/{expression}/{t:05d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(mask * np.uint8(255)).save(path)
+        for annotator in range(4):
+            stack = np.concatenate([np.full((1, 24, 32), 0.1), masks[annotator::4].astype(float)])
+            merged = Image.fromarray(np.argmax(stack, axis=0).astype(np.uint8))
+            merged.putpalette(bytes(768))
+            path = tmp_path / f"merged/anno_{annotator}/classic-car/{t:05d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            merged.save(path)
+    by_hand = json.loads(fsbench("score", "merged", *ASKED, "--json").stdout)
+    asked = (*ASKED, "--protocol", "davis-2017-unsupervised")
+    found = json.loads(fsbench("score", "sentences", *asked, "--json").stdout)
+    assert found == by_hand
+    assert 0 < found["mean"]["J_mean"] < 1
+    assert "no problems" in fsbench("validate", "sentences", *asked).stdout
+    (tmp_path / "sentences/classic-car/7/00001.png").unlink()
+    assert "classic-car/7: 1 of 3, e.g. 00001" in fsbench("score", "sentences", *asked, code=4).stderr
