@@ -58,11 +58,18 @@ def _read_annotator(path: Path) -> dict[str, list[tuple[int, str]]]:
         if not line.strip():
             continue
         match = _LINE.fullmatch(" ".join(line.split()))
-        sentence = match["text"].strip(_QUOTES) if match else ""
+        sentence = _unquoted(match["text"]) if match else ""
         if match is None or not sentence.strip():
             raise DataError(f'{path}, line {number}: expected the video, the object and "the sentence"; got {line!r}.')
         said.setdefault(_MISSPELT.get(match["video"], match["video"]), []).append((int(match["object"]), sentence))
     return {video: sorted(items, key=lambda item: item[0]) for video, items in said.items()}
+
+
+def _unquoted(text: str) -> str:
+    """Returns a text without the quotation marks around it, and with those within."""
+    if text[0] not in _QUOTES:
+        return text
+    return text[1:-1] if text[-1] in _QUOTES and len(text) > 1 else text[1:]
 
 
 def _numbered(annotators: list[dict[str, list[tuple[int, str]]]]) -> dict[str, dict[str, tuple[str, list[int]]]]:

@@ -1,6 +1,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fsbench.datasets.groups import author_groups
 from fsbench.errors import DataError
@@ -46,6 +48,26 @@ def test_maps_within_maps_without_end_are_an_unknown_shape(tmp_path):
         content = {"a": content}
     with pytest.raises(DataError, match="expected a list of videos"):
         groups(tmp_path, group1_test=content)
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.sampled_from([*sorted(VIDEOS), "lion", "videos"]),
+        lambda below: (
+            st.lists(below, max_size=3)
+            | st.dictionaries(st.sampled_from([*sorted(VIDEOS), "animal", "videos", "id"]), below, max_size=3)
+        ),
+    )
+)
+def test_whatever_a_file_holds_is_refused_or_names_videos_of_the_dataset(tmp_path_factory, content):
+    folder = tmp_path_factory.getbasetemp() / "any-group"
+    folder.mkdir(exist_ok=True)
+    try:
+        found = groups(folder, group1_test=content)
+    except DataError:
+        return
+    assert found
+    assert found.keys() <= VIDEOS
 
 
 def test_a_video_that_the_dataset_does_not_have_is_an_error_that_names_it(tmp_path):

@@ -176,6 +176,21 @@ def test_an_annotator_who_gave_one_object_two_sentences_loses_none(tmp_path, tex
 
 
 @pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('dog 1 "the dogs\'"', "the dogs'"),
+        ("dog 1 the dogs'", "the dogs'"),
+        ('dog 1 "the dog', "the dog"),
+        ("dog\t1  \u201cthe  dog\u201d ", "the dog"),
+        ('dog 1 "a "big" dog"', 'a "big" dog'),
+    ],
+)
+def test_a_sentence_stands_in_quotation_marks_or_in_none(text, line, sentence):
+    (text / f"{ANNOTATORS[0]}.txt").write_text(line, encoding="utf-8")
+    assert read_davis_text(text).sentences["dog"]["0"] == (sentence, [1])
+
+
+@pytest.mark.parametrize(
     ("line", "told"),
     [("dog a dog", "expected the video"), ('dog 1 ""', "expected the video"), ("dog 1", "expected the video")],
 )

@@ -51,8 +51,8 @@ def test_a_published_tree_goes_from_splits_to_a_leaderboard(fsbench, tmp_path, f
     assert set(by_group) == set(categories)
     assert max(len(row["object_ids"]) for row in manifest.rows("episodes")) == 2  # a sentence about both objects
     assert "no problems" in fsbench("verify", f"splits/{name}/v1", "--data-root", root, "--rebuild").stdout
-    assert f"on {name}" in fsbench("evaluate", "--method", "tests.tiny:Reddish", "--dataset", name).stdout
-    fsbench("submit", f"runs/{name}/reddish")
+    assert f"on {name}" in fsbench("evaluate", "--method", "full-frame", "--dataset", name).stdout
+    fsbench("submit", f"runs/{name}/full-frame")
     (entry,) = read_entries(tmp_path / "leaderboard/entries")
     assert (entry.dataset, len(entry.folds)) == (name, len(set(by_group.values())))
     assert name in fsbench("leaderboard").stdout
