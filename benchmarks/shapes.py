@@ -159,7 +159,7 @@ def _base_table(out: Path, folds: Sequence[int]) -> str:
     means = []
     for fold in folds:
         runs = (out / "base-runs" / f"model-{fold}" / f"fold-{k}" for k in FOLDS if k != fold)
-        scores = [read_result(run).score.mean.JF for run in runs]
+        scores = [read_result(run).score.mean["J&F"] for run in runs]
         means.append(100 * sum(scores) / len(scores))
     head = ("trained on base classes, tested on them", *(f"fold {fold}" for fold in folds), "mean")
     return columns([head, ("referformer", *(f"{mean:.1f}" for mean in means), f"{sum(means) / len(means):.1f}")])

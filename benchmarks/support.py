@@ -63,7 +63,7 @@ def main() -> None:
         where = ("--data-root", str(data[words]), "--splits", str(splits), "--out", str(runs))
         what = ("--method", method, "--checkpoint", str(checkpoint), "--fold", str(fold), "--draws", "0")
         run_fsbench("evaluate", *what, *where, *ON_EMBEDDED)
-        return 100 * read_result(runs / f"fold-{fold}").score.mean.JF
+        return 100 * read_result(runs / f"fold-{fold}").score.mean["J&F"]
 
     with ThreadPoolExecutor(arguments.jobs) as pool:
         scores = dict(zip(work, pool.map(lambda each: test(*each), work), strict=True))

@@ -8,9 +8,12 @@ from typing import Literal
 from fsbench.errors import RunError
 from fsbench.registry import Registry
 
-__all__ = ["PROTOCOLS", "Level", "Protocol", "named_protocol", "short_side_size"]
+__all__ = ["NAMES", "PROTOCOLS", "Level", "Protocol", "named_protocol", "reported_names", "short_side_size"]
 
 Level = Literal["frame", "expression", "object", "video", "class"]
+
+NAMES = ("J", "F", "J&F")
+"""What a protocol reports whose signature names nothing else; the last is the headline."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Protocol:
         void: What index 255 of the truth is: background, left out of the comparison, or an object like any other.
         truth_folder: Which of the folders Annotations, Annotations_unsupervised ... of a dataset holds the truth.
         has_decay: Whether recall and decay are part of it.
+        metrics: Names of the metrics that it reports; see `fsbench.metrics.table`.
+        headline: What methods are ranked by: one of the metrics, or the mean of some, named by them with & between.
         extras: What the signature says besides, of a protocol that was changed.
         differs: Where its numbers differ from the tool's that it is named after, and why; empty if nowhere.
     """
@@ -49,8 +54,15 @@ class Protocol:
     void: Literal["background", "excluded", "object"] = "background"
     truth_folder: str = "Annotations"
     has_decay: bool = False
+    metrics: tuple[str, ...] = NAMES[:-1]
+    headline: str = NAMES[-1]
     extras: tuple[str, ...] = ()
     differs: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a score of it has values of: the metrics, and the headline, which comes last."""
+        return (*(name for name in self.metrics if name != self.headline), self.headline)
 
     @property
     def signature(self) -> str:
@@ -61,6 +73,8 @@ class Protocol:
         """Returns the signature with another chain, and with what else a score was made to depend on."""
         size = "native" if self.short_side is None else f"short{self.short_side}"
         parts = [self.name, f"size={size}", f"tolerance={self.tolerance:.3f}", f"frames={self.frames}"]
+        if self.names != NAMES:
+            parts.append(f"{_REPORTED}{','.join(self.names)}")
         return "|".join([*parts, f"mean={'>'.join(chain)}", *self.extras, *extras])
 
     def with_void(self, void: str) -> "Protocol":
@@ -83,6 +97,8 @@ class Protocol:
         """Returns which of a sequence's frames count."""
         return slice(1, max(length - 1, 1)) if self.frames == "inner" else slice(None)
 
+
+_REPORTED = "metrics="
 
 STANDARD = Protocol(
     "standard",
@@ -153,3 +169,9 @@ def short_side_size(height: int, width: int, short_side: int) -> tuple[int, int]
 def named_protocol(name: str) -> Protocol:
     """Returns a registered protocol. Raises RunError, with the near names, for an unknown one."""
     return PROTOCOLS.get(name)
+
+
+def reported_names(signature: str) -> tuple[str, ...]:
+    """Returns `Protocol.names` of a protocol, given by its signature, whether or not it is installed."""
+    named = [part.removeprefix(_REPORTED) for part in signature.split("|") if part.startswith(_REPORTED)]
+    return tuple(named[0].split(",")) if named else NAMES

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from fsbench.errors import RunError
 from fsbench.leaderboard.details import Details
@@ -28,8 +29,9 @@ from fsbench.leaderboard.entries import mean_over_folds
 from fsbench.leaderboard.shelf import entry_path
 from fsbench.protocol import Protocol
 from fsbench.protocol import PROTOCOLS
-from fsbench.records import Record
+from fsbench.protocol import reported_names
 from fsbench.scores.aggregation import keyed_scores
+from fsbench.scores.results import mean_of_metrics
 from fsbench.scores.results import summarise
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import manifest_of_digest
@@ -133,8 +135,14 @@ def _within(fold: FoldEntry) -> Iterator[str]:
     yield from _differing(f"{where}: score", summarise([draw.score for draw in fold.draws]), fold.score)
     for what, summary in {"score": fold.score, **{f"class {each.name}": each.score for each in fold.classes}}.items():
         mean = summary.mean
-        if not _close((mean.J + mean.F) / 2, mean.JF):
-            yield f"{where}: {what}: J&F is {mean.JF!r}, the mean of J and F {(mean.J + mean.F) / 2!r}"
+        parts = mean.headline_name.split("&")
+        if not set(parts) <= set(mean.names):
+            yield f"{where}: {what}: there is no {' or no '.join(parts)}, of which {mean.headline_name} is the mean"
+        elif not _close(again := mean_of_metrics(mean.headline_name, mean.root), mean.headline):
+            yield (
+                f"{where}: {what}: {mean.headline_name} is {mean.headline!r}, the mean of {' and '.join(parts)} "
+                f"{again!r}"
+            )
 
 
 def _gallery(details: Details) -> Iterator[str]:
@@ -201,7 +209,7 @@ def _means(entry: Entry, details: Details, manifest: Manifest | None, found: Che
         table = table.loc[table.index.repeat(table["video"].map(lengths))].reset_index(drop=True)
         table, chain = table.assign(frame=np.arange(len(table))), protocol.chain
     names = sorted(set(table["class"])) if manifest is None else list(manifest.class_names.values())
-    scores = keyed_scores(table, chain, names)
+    scores = keyed_scores(table, chain, names, reported_names(entry.protocol))
     for fold in entry.folds:
         if fold.fold not in scores:
             continue  # all of its episodes failed, which is a problem by itself
@@ -232,7 +240,7 @@ def _lengths(manifest: Manifest, protocol: Protocol | None) -> dict[str, int]:
     return {row["video_id"]: len(row["frames"][protocol.counted(len(row["frames"]))]) for row in rows}
 
 
-def _differing(where: str, computed: Record | None, given: Record | None) -> Iterator[str]:
+def _differing(where: str, computed: BaseModel | None, given: BaseModel | None) -> Iterator[str]:
     """Yields the first number in which a record is not what was computed."""
     one, other = ({} if record is None else _leaves(record.model_dump()) for record in (computed, given))
     for path in sorted(one.keys() | other.keys()):

@@ -15,6 +15,7 @@ from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import has_chain
 from fsbench.leaderboard.runs import entries_from_runs
 from fsbench.leaderboard.shelf import read_entry
+from fsbench.protocol import reported_names
 from fsbench.running.runs import find_runs
 from fsbench.running.runs import Run
 from fsbench.scores.results import mean_score
@@ -43,21 +44,29 @@ class Compared:
     found: Comparison
 
     def to_frame(self) -> pd.DataFrame:
-        """Returns J&F in per cent: a row over all, for each fold and for each class.
+        """Returns the headline (J&F) in per cent: a row over all, for each fold and for each class.
 
         Returns:
             Columns of, one, other, difference, low, high (of the 95 % interval), p.
         """
         rows = []
         for name, first, second, each in self._rows():
-            low, high = (None, None) if each.interval is None else (each.interval.low.JF, each.interval.high.JF)
-            values = {"one": first.JF, "other": second.JF, "difference": each.mean.JF, "low": low, "high": high}
+            low, high = (
+                (None, None) if each.interval is None else (each.interval.low.headline, each.interval.high.headline)
+            )
+            values = {
+                "one": first.headline,
+                "other": second.headline,
+                "difference": each.mean.headline,
+                "low": low,
+                "high": high,
+            }
             shares = {key: None if value is None else 100 * value for key, value in values.items()}
-            rows.append({"of": name, **shares, "p": each.p.JF})
+            rows.append({"of": name, **shares, "p": each.p.headline})
         return pd.DataFrame(rows)
 
     def to_json(self) -> str:
-        """Returns J, F and J&F at full precision: {"episodes", "protocol", "methods", "rows": [...]}."""
+        """Returns all values at full precision: {"episodes", "protocol", "methods", "rows": [...]}."""
         rows: list[dict[str, Any]] = [  # Any: JSON
             {
                 "of": name,
@@ -72,7 +81,16 @@ class Compared:
         return json.dumps({**about, "methods": [self.one.title, self.other.title], "rows": rows}, indent=1)
 
     def __str__(self) -> str:
-        lines: list[tuple[str, ...]] = [("J&F", self.one.title, self.other.title, "difference", "95 % interval", "p")]
+        lines: list[tuple[str, ...]] = [
+            (
+                reported_names(self.one.protocol)[-1],
+                self.one.title,
+                self.other.title,
+                "difference",
+                "95 % interval",
+                "p",
+            )
+        ]
         lines += [(name, *_cells(first, second, each)) for name, first, second, each in self._rows()]
         head = (
             f"{self.one.dataset} {self.one.manifest_version}, {self._episodes} episodes, protocol {self.one.protocol}"
@@ -86,7 +104,7 @@ class Compared:
 
     def _repr_html_(self) -> str:
         both = f"{escape(self.one.title)}, {escape(self.other.title)}"
-        return f"<p>J&amp;F: {both}</p>{self.to_frame().to_html(index=False)}"
+        return f"<p>{escape(reported_names(self.one.protocol)[-1])}: {both}</p>{self.to_frame().to_html(index=False)}"
 
     @property
     def _episodes(self) -> int:
@@ -159,11 +177,17 @@ def _draws(entry: Entry) -> np.random.Generator:
 
 def _cells(first: Score, second: Score, found: Difference) -> tuple[str, ...]:
     interval = "-" if found.interval is None else f"{_signed(found.interval.low)} to {_signed(found.interval.high)}"
-    return f"{100 * first.JF:.1f}", f"{100 * second.JF:.1f}", _signed(found.mean), interval, f"{found.p.JF:.4f}"
+    return (
+        f"{100 * first.headline:.1f}",
+        f"{100 * second.headline:.1f}",
+        _signed(found.mean),
+        interval,
+        f"{found.p.headline:.4f}",
+    )
 
 
 def _signed(score: Score) -> str:
-    return f"{100 * score.JF:+.1f}"
+    return f"{100 * score.headline:+.1f}"
 
 
 def _details(entry: Entry) -> Details:

@@ -91,7 +91,7 @@ class Details:
     def table(self) -> pd.DataFrame:
         """The episodes as `fsbench.scores.statistics` has them; not to be changed."""
         columns = self.episodes.to_pydict()
-        return episode_table(columns["episode_id"], columns["J"], columns["F"])
+        return episode_table(columns.pop("episode_id"), columns)
 
 
 def gallery_episodes(episode_ids: Iterable[str]) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from fsbench.leaderboard.seen import seen_classes
 from fsbench.leaderboard.seen import training_text
 from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Weights
+from fsbench.protocol import reported_names
 from fsbench.records import first_problem
 from fsbench.records import Record
 from fsbench.running.cost import total_cost
@@ -111,7 +112,7 @@ class Entry(Record):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)  # details
 
-    schema_version: Literal[3] = 3
+    schema_version: Literal[4] = 4
     dataset: str
     manifest_version: str
     manifest_digest: str
@@ -138,10 +139,13 @@ class Entry(Record):
     @model_validator(mode="before")
     @classmethod
     def _upgrade(cls, record: Any) -> Any:  # Any: JSON
-        """Version 1 had no variants and one checkpoint for all folds; version 2 nothing that has a default here."""
-        if not isinstance(record, dict) or record.get("schema_version") not in (1, 2):
+        """Version 1 had no variants and one checkpoint for all folds; version 2 nothing that has a default here.
+
+        Up to version 3 a score said JF for J&F, which `Score` mends.
+        """
+        if not isinstance(record, dict) or record.get("schema_version") not in (1, 2, 3):
             return record
-        version, record = record["schema_version"], {**record, "schema_version": 3}
+        version, record = record["schema_version"], {**record, "schema_version": 4}
         if version == 1:
             digest = record.pop("checkpoint_sha256", None)
             folds = [{**fold, "checkpoint_sha256": digest} for fold in record.get("folds", ())]
@@ -297,7 +301,7 @@ def intervals_of(protocol: str, manifest_digest: str, details: Details | None) -
     """Returns the intervals of the means, for protocols that average as `fsbench.scores.statistics` does."""
     if details is None or not has_chain(protocol):
         return None
-    return intervals(details.table, named_stream(0, "intervals", manifest_digest))
+    return intervals(details.table, named_stream(0, "intervals", manifest_digest), names=reported_names(protocol))
 
 
 def _fold_entry(result: Result) -> FoldEntry:
@@ -315,9 +319,10 @@ def _fold_entry(result: Result) -> FoldEntry:
 
 
 def _values(fold: FoldEntry) -> Iterator[float]:
-    """Yields every score of a fold, spreads left out."""
+    """Yields every score of a fold that applies, and what it is ranked by in any case; spreads are left out."""
+    yield from (score.headline for score in (fold.score.mean, *(draw.score for draw in fold.draws)))
     for score in (fold.score.mean, *(draw.score for draw in fold.draws), *(c.score.mean for c in fold.classes)):
-        yield from (score.J, score.F, score.JF)
+        yield from (value for value in score.root.values() if not math.isnan(value))
 
 
 def _agree(one: Summary | None, other: Summary | None) -> bool:
@@ -330,4 +335,7 @@ def _agree(one: Summary | None, other: Summary | None) -> bool:
 def _close(one: Score | None, other: Score | None) -> bool:
     if one is None or other is None:
         return one is other
-    return all(math.isclose(getattr(one, m), getattr(other, m), abs_tol=1e-9) for m in Score.model_fields)
+    return one.names == other.names and all(
+        one[m] == other[m] or math.isnan(one[m] + other[m]) or math.isclose(one[m], other[m], abs_tol=1e-9)
+        for m in one.names
+    )

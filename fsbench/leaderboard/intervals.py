@@ -1,4 +1,4 @@
-"""The intervals of an entry's J&F, as tables and pages show them."""
+"""The intervals of an entry's headline, as tables and pages show them."""
 
 from fsbench.leaderboard.entries import Entry
 from fsbench.scores.results import Interval
@@ -10,19 +10,19 @@ Ends = tuple[float, float]
 
 
 def mean_interval(entry: Entry) -> Ends | None:
-    """Returns the 95 % interval of an entry's mean J&F; None if it is not known."""
+    """Returns the 95 % interval of an entry's mean headline; None if it is not known."""
     return None if entry.intervals is None else _ends(entry.intervals.mean)
 
 
 def fold_interval(entry: Entry, fold: int) -> Ends | None:
-    """Returns the interval of a fold's J&F; None if it is not known."""
+    """Returns the interval of a fold's headline; None if it is not known."""
     return None if entry.intervals is None else _ends(entry.intervals.folds.get(fold))
 
 
 def class_interval(entry: Entry, name: str) -> Ends | None:
-    """Returns the interval of a class's J&F; None if it is not known."""
+    """Returns the interval of a class's headline; None if it is not known."""
     return None if entry.intervals is None else _ends(entry.intervals.classes.get(name))
 
 
 def _ends(found: Interval | None) -> Ends | None:
-    return None if found is None else (found.low.JF, found.high.JF)
+    return None if found is None else (found.low.headline, found.high.headline)

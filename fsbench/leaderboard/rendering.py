@@ -13,10 +13,10 @@ from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.reported import Reported
 from fsbench.leaderboard.tables import Cell
 from fsbench.leaderboard.tables import leaderboard_tables
-from fsbench.leaderboard.tables import METRICS
 from fsbench.leaderboard.tables import one_line
 from fsbench.leaderboard.tables import Row
 from fsbench.leaderboard.tables import Table
+from fsbench.protocol import NAMES
 
 __all__ = [
     "REPORTED_LEGEND",
@@ -99,7 +99,10 @@ def render_csv(tables: Sequence[Table]) -> str:
     single fold is that fold.
     """
     folds = sorted({fold for table in tables for fold in table.groups if fold is not None})
-    columns = [_csv_name(group, metric) for group in (*folds, None) for metric in METRICS]
+    names = dict.fromkeys(name for table in tables for name in table.names)
+    columns = [_csv_name(group, metric) for group in (*folds, None) for metric in names or NAMES]
+    of_mean = dict.fromkeys(f"mean {table.names[-1]}" for table in tables) or (f"mean {NAMES[-1]}",)
+    more = [f"{name} {what}" for name in of_mean for what in ("sd", "low", "high")]
     head = [
         "dataset",
         "manifest_version",
@@ -112,17 +115,16 @@ def render_csv(tables: Sequence[Table]) -> str:
         "failed",
     ]
     stream = io.StringIO()
-    writer = csv.DictWriter(
-        stream, [*head, *columns, "mean J&F sd", "mean J&F low", "mean J&F high"], restval="", lineterminator="\n"
-    )
+    writer = csv.DictWriter(stream, [*head, *columns, *more], restval="", lineterminator="\n")
     writer.writeheader()
     for table in tables:
         for row in table.rows:
             known = {name: getattr(table, name) for name in head[:4]} | {name: getattr(row, name) for name in head[4:]}
             values = {_csv_name(*column): cell.value for column, cell in zip(table.columns, row.cells, strict=True)}
             low, high = row.cells[-1].interval or (None, None)
-            more = {"mean J&F sd": row.cells[-1].sd, "mean J&F low": low, "mean J&F high": high}
-            writer.writerow({**known, **values, **more})
+            mean = f"mean {table.names[-1]}"
+            ends = {f"{mean} sd": row.cells[-1].sd, f"{mean} low": low, f"{mean} high": high}
+            writer.writerow({**known, **values, **ends})
     return stream.getvalue()
 
 
@@ -221,13 +223,13 @@ def _md_cell(cell: Cell) -> str:
 
 
 def _latex_table(table: Table) -> str:
-    head = " & ".join(r"$\mathcal{J}$ & $\mathcal{F}$ & $\mathcal{J}\&\mathcal{F}$" for _ in table.groups)
+    head = " & ".join(_latex_symbol(metric) for _, metric in table.columns)
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table*}",
         r"\centering",
         rf"\caption{{{_latex(table.title)}. {_latex(table.subtitle)}. {_latex(_LEGEND)}}}",
-        rf"\begin{{tabular}}{{rl{'rrr' * len(table.groups)}}}",
+        rf"\begin{{tabular}}{{rl{'r' * len(table.columns)}}}",
         r"\toprule",
         *(_latex_groups(table) if len(table.groups) > 1 else []),
         rf"Rank & Method & {head} \\",
@@ -241,13 +243,22 @@ def _latex_table(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _latex_symbol(metric: str) -> str:
+    """Returns a metric's name: letters as the field sets them, and words as words."""
+    parts = metric.split("&")
+    if any(len(part) > 1 for part in parts):
+        return _latex(metric)
+    return "$" + r"\&".join(rf"\mathcal{{{part}}}" for part in parts) + "$"
+
+
 def _latex_cells(row: Row) -> list[str]:
     return [_latex(_rank(row)), _latex(row.method) + _latex_marks(row), *map(_latex_cell, row.cells)]
 
 
 def _latex_groups(table: Table) -> list[str]:
-    spans = " & ".join(rf"\multicolumn{{3}}{{c}}{{{_group_name(group)}}}" for group in table.groups)
-    rules = " ".join(rf"\cmidrule(lr){{{3 * i + 3}-{3 * i + 5}}}" for i in range(len(table.groups)))
+    width = len(table.names)
+    spans = " & ".join(rf"\multicolumn{{{width}}}{{c}}{{{_group_name(group)}}}" for group in table.groups)
+    rules = " ".join(rf"\cmidrule(lr){{{width * i + 3}-{width * i + width + 2}}}" for i in range(len(table.groups)))
     return [rf" & & {spans} \\", rules]
 
 

@@ -19,6 +19,7 @@ from fsbench.leaderboard.details import clear_details
 from fsbench.leaderboard.details import read_details
 from fsbench.leaderboard.details import write_details
 from fsbench.leaderboard.entries import Entry
+from fsbench.protocol import reported_names
 from fsbench.records import first_problem
 
 __all__ = ["entry_path", "losses", "read_entries", "read_entry", "write_entries", "write_entry"]
@@ -187,8 +188,8 @@ def _compare_with_earlier(claims: dict[Path, Entry], overwrite: bool) -> None:
 
 
 def _means(old: Entry, new: Entry) -> str:
-    before, after = ("none" if e.mean is None else f"{100 * e.mean.mean.JF:.1f}" for e in (old, new))
-    return f"mean J&F: {before}, now {after}"
+    before, after = ("none" if e.mean is None else f"{100 * e.mean.mean.headline:.1f}" for e in (old, new))
+    return f"mean {reported_names(new.protocol)[-1]}: {before}, now {after}"
 
 
 def _listed(numbers: Iterable[int]) -> str:

@@ -1,27 +1,23 @@
 """From entries to tables: what is compared with what, in which order, and which value is best. Nothing is rounded."""
 
+import math
 import re
 from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
 
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.intervals import Ends
 from fsbench.leaderboard.intervals import mean_interval
+from fsbench.protocol import reported_names
 from fsbench.scores.results import Score
 from fsbench.scores.results import Summary
 from fsbench.scores.statistics import spread
 from fsbench.scores.statistics import tie_ranks
 from fsbench.streams import named_stream
 
-__all__ = ["METRICS", "Cell", "Metric", "Row", "Table", "leaderboard_tables", "one_line"]
-
-Metric = Literal["J", "F", "J&F"]
-
-METRICS: tuple[Metric, ...] = ("J", "F", "J&F")
-"""The values of each fold, in the order of the columns."""
+__all__ = ["Cell", "Row", "Table", "leaderboard_tables", "one_line"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +26,7 @@ class Cell:
 
     Attributes:
         value: In [0, 1]; None if it is missing.
-        sd: Standard deviation over support draws, for the mean J&F alone and if it is known.
+        sd: Standard deviation over support draws, for the mean headline alone and if it is known.
         interval: 95 % confidence interval, likewise.
         place: 1 for the best value of the column, 2 for the second; None for all others, and for a value that does
             not stand for all episodes.
@@ -49,8 +45,8 @@ class Row:
     Attributes:
         entry: The entry itself.
         method: The method's name, with what tells it from other entries of that name in the table.
-        rank: By mean J&F, the same for methods that a paired test cannot separate (`statistics.tie_ranks`); None if
-            the entry has no mean or no scores of episodes.
+        rank: By the mean headline, the same for methods that a paired test cannot separate (`statistics.tie_ranks`);
+            None if the entry has no mean or no scores of episodes.
         draws: Support draws.
         episodes, failed: Episodes that were scored, and that failed, over all folds.
         cells: One for each of the table's columns.
@@ -76,9 +72,9 @@ class Table:
     Attributes:
         dataset, manifest_version, manifest_digest: The episodes.
         protocol: The protocol's signature.
-        groups: What each group of three columns, one for each of `METRICS`, is of: a fold, or None for the mean over
+        groups: What each group of columns, one for each of `names`, is of: a fold, or None for the mean over
             folds, which comes last. A dataset of a single fold has the mean alone.
-        rows: The entries, the best mean J&F first, incomplete ones last.
+        rows: The entries, the best mean headline first, incomplete ones last.
         notes: Footnotes.
     """
 
@@ -91,9 +87,14 @@ class Table:
     notes: tuple[str, ...]
 
     @property
-    def columns(self) -> tuple[tuple[int | None, Metric], ...]:
+    def names(self) -> tuple[str, ...]:
+        """The values of each group, in the order of the columns; the last is the headline."""
+        return reported_names(self.protocol)
+
+    @property
+    def columns(self) -> tuple[tuple[int | None, str], ...]:
         """Group and metric of each cell of a row."""
-        return tuple(product(self.groups, METRICS))
+        return tuple(product(self.groups, self.names))
 
     @property
     def title(self) -> str:
@@ -144,7 +145,8 @@ def _table(entries: Sequence[Entry]) -> Table:
     folds = tuple(sorted({fold for entry in entries for fold in entry.expected_folds}))
     groups: tuple[int | None, ...] = (*folds, None) if len(folds) > 1 else (None,)
     entries = sorted(entries, key=lambda entry: _standing(entry, folds))
-    columns = [_column(entries, group, metric, folds) for group, metric in product(groups, METRICS)]
+    names = reported_names(entries[0].protocol)
+    columns = [_column(entries, group, metric, folds) for group, metric in product(groups, names)]
     notes_of = [_notes(entry, max(map(_draws, entries)), _seeds(entry, entries)) for entry in entries]
     notes = list(dict.fromkeys(note for row in notes_of for note in row))
     rows = tuple(
@@ -175,10 +177,10 @@ def _table(entries: Sequence[Entry]) -> Table:
 
 
 def _standing(entry: Entry, folds: tuple[int, ...]) -> tuple[float, int, str, str]:
-    """Returns the sort key of a row: mean J&F; without it how many folds are whole; then the name."""
+    """Returns the sort key of a row: mean headline; without it how many folds are whole; then the name."""
     mean = _mean(entry, folds)
     whole = sum(not fold.failed for fold in entry.folds)
-    return -mean.mean.JF if mean else 1, -whole, entry.title, entry.model_dump_json()
+    return -mean.mean.headline if mean else 1, -whole, entry.title, entry.model_dump_json()
 
 
 def _mean(entry: Entry, folds: tuple[int, ...]) -> Summary | None:
@@ -186,18 +188,18 @@ def _mean(entry: Entry, folds: tuple[int, ...]) -> Summary | None:
     return entry.mean if entry.expected_folds == folds else None
 
 
-def _column(entries: Sequence[Entry], group: int | None, metric: Metric, folds: tuple[int, ...]) -> list[Cell]:
+def _column(entries: Sequence[Entry], group: int | None, metric: str, folds: tuple[int, ...]) -> list[Cell]:
     """Returns the cells of a column, with the two best values marked."""
     summaries = [_summary(entry, group, folds) for entry in entries]
     values = [_value(summary.mean, metric) if summary else None for summary in summaries]
     is_whole = [not any(fold.failed for fold in entry.folds if group in (None, fold.fold)) for entry in entries]
     ranked = sorted({value for value, whole in zip(values, is_whole, strict=True) if whole and value is not None})
     places = {value: place for place, value in enumerate(reversed(ranked[-2:]), start=1)}
-    has_sd = group is None and metric == "J&F"
+    has_sd = group is None and metric == reported_names(entries[0].protocol)[-1]
     return [
         Cell(
             value=value,
-            sd=summary.sd_draws.JF if has_sd and summary and summary.sd_draws else None,
+            sd=summary.sd_draws.headline if has_sd and summary and summary.sd_draws else None,
             interval=mean_interval(entry) if has_sd and summary else None,
             place=places.get(value) if whole and value is not None else None,
         )
@@ -212,8 +214,8 @@ def _summary(entry: Entry, group: int | None, folds: tuple[int, ...]) -> Summary
     return next((fold.score for fold in entry.folds if group in (None, fold.fold)), None)
 
 
-def _value(score: Score, metric: Metric) -> float:
-    return {"J": score.J, "F": score.F, "J&F": score.JF}[metric]
+def _value(score: Score, metric: str) -> float | None:
+    return None if math.isnan(score[metric]) else score[metric]
 
 
 def _draws(entry: Entry) -> int:
@@ -227,28 +229,28 @@ def _ranks(entries: Sequence[Entry], folds: tuple[int, ...]) -> list[int | None]
     if any(each != episodes[0] for each in episodes):  # of other draws, say
         return [None] * len(entries)
     tables = [entry.details.table for entry in able if entry.details]
-    ranks = tie_ranks(tables, named_stream(0, "ranks", entries[0].manifest_digest))
+    ranks = tie_ranks(tables, named_stream(0, "ranks", entries[0].manifest_digest), reported_names(entries[0].protocol))
     by_entry = {id(entry): rank for entry, rank in zip(able, ranks, strict=True)}
     return [by_entry.get(id(entry)) for entry in entries]
 
 
 def _seeds(entry: Entry, entries: Sequence[Entry]) -> list[float]:
-    """Returns the mean J&F of a method and of its variants `seed-K`, which were trained from other seeds."""
+    """Returns the mean headline of a method and of its variants `seed-K`, which were trained from other seeds."""
     if entry.variant:
         return []
     family = [e for e in entries if e.method == entry.method and re.fullmatch(r"(seed-\d+)?", e.variant)]
-    return [each.mean.mean.JF for each in family if each.mean]
+    return [each.mean.mean.headline for each in family if each.mean]
 
 
 def _notes(entry: Entry, most_draws: int, seeds: Sequence[float]) -> list[str]:
-    notes = []
+    notes, name = [], reported_names(entry.protocol)[-1]
     if seen := entry.seen_novel:
-        names = ", ".join(f"{name}: {where}" if where else name for name, where in seen.items())
-        clean = f"it scores {100 * entry.clean_mean.JF:.1f} J&F" if entry.clean_mean else "nothing is left"
+        names = ", ".join(f"{each}: {where}" if where else each for each, where in seen.items())
+        clean = f"it scores {100 * entry.clean_mean.headline:.1f} {name}" if entry.clean_mean else "nothing is left"
         notes.append(f"Its weights have seen classes under test ({names}); on the others {clean}.")
     if (deviation := spread(seeds)) is not None:
         mean = 100 * sum(seeds) / len(seeds)
-        notes.append(f"Over {len(seeds)} training seeds: {mean:.1f} J&F, standard deviation {100 * deviation:.1f}.")
+        notes.append(f"Over {len(seeds)} training seeds: {mean:.1f} {name}, standard deviation {100 * deviation:.1f}.")
     failed = [f"{fold.failed} in fold {fold.fold}" for fold in entry.folds if fold.failed]
     if failed:
         notes.append(f"Episodes failed ({', '.join(failed)}); the scores stand for the others.")

@@ -31,7 +31,8 @@ def results_text(results: Mapping[Path, Result], timing: Mapping[Path, Sequence[
         timing: Of the same runs.
     """
     identity = next(iter(results.values())).identity
-    table = [["", "J", "F", "J&F", "+-", "episodes"]]
+    names = next(iter(results.values())).score.mean.names
+    table = [["", *names, "+-", "episodes"]]
     for result in results.values():
         for entry in result.classes:
             table.append([f"  {entry.name}", *_cells(entry.score.mean), _spread(entry.score.sd_draws), ""])
@@ -73,7 +74,8 @@ def results_frame(results: Iterable[Result], level: Literal["class", "fold"]) ->
     """Returns the scores of every class, or of every fold, as a data frame.
 
     Returns:
-        Columns fold, class (of classes), J, F, J&F in [0, 1], and sd_draws: the standard deviation of J&F over draws.
+        Columns fold, class (of classes), those of its scores (J, F, J&F), and sd_draws: the standard deviation of
+        the last of these over draws.
     """
     rows = []
     for result in results:
@@ -82,8 +84,8 @@ def results_frame(results: Iterable[Result], level: Literal["class", "fold"]) ->
         if level == "class":
             named = [(entry.name, entry.score) for entry in result.classes]
         for name, score in named:
-            spread = None if score.sd_draws is None else score.sd_draws.JF
-            values = {"J": score.mean.J, "F": score.mean.F, "J&F": score.mean.JF, "sd_draws": spread}
+            spread = None if score.sd_draws is None else score.sd_draws.headline
+            values = {**score.mean.root, "sd_draws": spread}
             rows.append({"fold": fold, **({} if name is None else {"class": name}), **values})
     return pd.DataFrame(rows)
 
@@ -108,8 +110,8 @@ def _cost_text(timing: Mapping[Path, Sequence[UnitTiming]]) -> list[str]:
 
 
 def _cells(score: Score) -> list[str]:
-    return [f"{100 * value:.1f}" for value in (score.J, score.F, score.JF)]
+    return ["-" if math.isnan(value) else f"{100 * value:.1f}" for value in score.root.values()]
 
 
 def _spread(score: Score | None) -> str:
-    return "-" if score is None else f"{100 * score.JF:.1f}"
+    return "-" if score is None else _cells(score)[-1]

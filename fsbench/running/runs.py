@@ -22,6 +22,7 @@ from fsbench.running.report import results_text
 from fsbench.scores import rows
 from fsbench.scores.aggregation import aggregate
 from fsbench.scores.aggregation import KEYS
+from fsbench.scores.results import mean_of_metrics
 from fsbench.scores.results import mean_score
 from fsbench.scores.results import Result
 from fsbench.scores.results import Score
@@ -90,7 +91,9 @@ class Run:
         found: pd.DataFrame = pd.concat([episode_columns(scores.pop("episode_id")), scores], axis=1)
         if level == "episode":
             found = aggregate(found, ("frame",), KEYS[:-1])
-        found["J&F"] = (found["J"] + found["F"]) / 2
+        for name in self.mean.names:
+            if name not in found:
+                found[name] = mean_of_metrics(name, found)
         return found
 
     def to_json(self) -> str:

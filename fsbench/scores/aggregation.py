@@ -8,17 +8,16 @@ import pandas as pd
 
 from fsbench.scores.results import ClassResult
 from fsbench.scores.results import DrawResult
+from fsbench.scores.results import mean_where_known
 from fsbench.scores.results import Score
 from fsbench.scores.results import summarise
 from fsbench.scores.results import Summary
 from fsbench.splits.manifest import Manifest
 
-__all__ = ["KEYS", "VALUES", "FoldScores", "aggregate", "fold_scores", "keyed_scores"]
+__all__ = ["KEYS", "FoldScores", "aggregate", "fold_scores", "keyed_scores", "values_of"]
 
 KEYS = ("fold", "draw", "class", "video", "expression", "frame")
 """The columns that say where a score row belongs, from the outside in."""
-
-VALUES = ("J", "F")
 
 
 class FoldScores(NamedTuple):
@@ -35,13 +34,15 @@ class FoldScores(NamedTuple):
     classes: tuple[ClassResult, ...]
 
 
-def fold_scores(rows: pd.DataFrame, manifest: Manifest, chain: Sequence[str]) -> dict[int, FoldScores]:
+def fold_scores(
+    rows: pd.DataFrame, manifest: Manifest, chain: Sequence[str], names: Sequence[str]
+) -> dict[int, FoldScores]:
     """Averages the score rows of episodes.
 
     Args:
-        rows: Columns episode_id, frame, J, F.
+        rows: Columns episode_id, frame, and one for each metric, NaN where it does not apply.
         manifest: Says where each episode belongs.
-        chain: The protocol's.
+        chain, names: The protocol's.
 
     Returns:
         The scores by fold.
@@ -49,23 +50,34 @@ def fold_scores(rows: pd.DataFrame, manifest: Manifest, chain: Sequence[str]) ->
     episodes = manifest.tables["episodes"].drop(["support_id", "object_ids"]).to_pandas()
     keyed = rows.merge(episodes, on="episode_id", validate="many_to_one")
     keyed["class"] = keyed["class_id"].map(manifest.class_names)
-    keyed = keyed.rename(columns={"video_id": "video", "expression_id": "expression"})[[*KEYS, *VALUES]]
-    return keyed_scores(keyed, chain, list(manifest.class_names.values()))
+    keyed = keyed.rename(columns={"video_id": "video", "expression_id": "expression"})[
+        [*KEYS, *values_of(rows.drop(columns="episode_id"))]
+    ]
+    return keyed_scores(keyed, chain, list(manifest.class_names.values()), names)
 
 
-def keyed_scores(keyed: pd.DataFrame, chain: Sequence[str], class_names: Sequence[str]) -> dict[int, FoldScores]:
+def values_of(table: pd.DataFrame) -> list[str]:
+    """Returns the columns of a table that are metrics: those that are none of `KEYS`."""
+    return [str(column) for column in table.columns if column not in KEYS]
+
+
+def keyed_scores(
+    keyed: pd.DataFrame, chain: Sequence[str], class_names: Sequence[str], names: Sequence[str]
+) -> dict[int, FoldScores]:
     """Averages rows that say themselves where they belong.
 
     Args:
-        keyed: Columns `VALUES` and those of `KEYS` that the chain names, fold, draw and class among them.
+        keyed: Metrics and those of `KEYS` that the chain names, fold, draw and class among them.
         chain: The protocol's, or what is left of it where rows are means already.
         class_names: In class-id order.
+        names: The protocol's.
 
     Returns:
         The scores by fold.
     """
-    by_draw = _scores_by(keyed, chain, ("fold", "draw"))
-    by_class = _scores_by(keyed, [level for level in chain if level != "class"], ("fold", "class", "draw"))
+    by_draw = _scores_by(keyed, chain, ("fold", "draw"), names)
+    in_class = [level for level in chain if level != "class"]
+    by_class = _scores_by(keyed, in_class, ("fold", "class", "draw"), names)
     results = {}
     for fold in dict.fromkeys(int(key[0]) for key in by_draw):
         draws = {int(draw): score for (f, draw), score in by_draw.items() if f == fold}
@@ -85,33 +97,38 @@ def aggregate(rows: pd.DataFrame, chain: Sequence[str], keys: Sequence[str]) -> 
     """Averages score rows over one level after the other.
 
     Args:
-        rows: Columns `KEYS` and `VALUES`. The order of rows does not matter.
+        rows: Columns `KEYS` and metrics, NaN where one does not apply: a mean is of what applies. The order of rows
+            does not matter.
         chain: Levels from the inside out; each mean is taken in the order of the level that goes, with numpy's
             summation. A level that is neither in the chain nor a key is pooled with the innermost.
         keys: Columns to keep.
 
     Returns:
-        Columns `keys` and `VALUES`, a row for each combination of keys, sorted by them.
+        Columns `keys` and metrics, a row for each combination of keys, sorted by them.
     """
     rows = rows.sort_values([column for column in KEYS if column in rows], ignore_index=True)
-    rows = rows[[*keys, *reversed(chain), *VALUES]]
+    values = values_of(rows)
+    rows = rows[[*keys, *reversed(chain), *values]]
     for level in chain:
-        rows = _mean_over(rows, level)
+        rows = _mean_over(rows, level, values)
     return rows
 
 
-def _mean_over(rows: pd.DataFrame, level: str) -> pd.DataFrame:
-    keys = [column for column in rows.columns if column not in (level, *VALUES)]
+def _mean_over(rows: pd.DataFrame, level: str, values: Sequence[str]) -> pd.DataFrame:
+    keys = [column for column in rows.columns if column not in (level, *values)]
     if not keys:
-        return pd.DataFrame({name: [np.mean(rows[name].to_numpy())] for name in VALUES})
+        return pd.DataFrame({name: [mean_where_known(rows[name].to_numpy())] for name in values})
     rows = rows.sort_values([*keys, level], kind="stable", ignore_index=True)
     starts = np.flatnonzero((rows[keys] != rows[keys].shift()).any(axis=1).to_numpy())
-    means = {name: [np.mean(group) for group in np.split(rows[name].to_numpy(), starts[1:])] for name in VALUES}
+    means = {name: list(map(mean_where_known, np.split(rows[name].to_numpy(), starts[1:]))) for name in values}
     return rows.loc[starts, keys].reset_index(drop=True).assign(**means)
 
 
-def _scores_by(rows: pd.DataFrame, chain: Sequence[str], keys: Sequence[str]) -> dict[tuple[int | str, ...], Score]:
+def _scores_by(
+    rows: pd.DataFrame, chain: Sequence[str], keys: Sequence[str], names: Sequence[str]
+) -> dict[tuple[int | str, ...], Score]:
     """Returns `aggregate` as a score for each combination of keys."""
     means = aggregate(rows, chain, keys)
-    named = zip(means[list(keys)].itertuples(index=False, name=None), means["J"], means["F"], strict=True)
-    return {key: Score(J=float(j), F=float(f), JF=float((j + f) / 2)) for key, j, f in named}
+    values = means[values_of(means)].to_dict("records")
+    named = zip(means[list(keys)].itertuples(index=False, name=None), values, strict=True)
+    return {key: Score.of({str(name): value for name, value in row.items()}, names) for key, row in named}

@@ -1,11 +1,21 @@
 """What a run comes to: the records in `run.json` and `result.json`."""
 
+import math
+from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Annotated
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from pydantic import AfterValidator
+from pydantic import BeforeValidator
+from pydantic import ConfigDict
 from pydantic import Field
 from pydantic import model_serializer
+from pydantic import model_validator
+from pydantic import PlainSerializer
+from pydantic import RootModel
 from pydantic import SerializerFunctionWrapHandler
 
 from fsbench.methods.contract import MethodInfo
@@ -21,23 +31,68 @@ __all__ = [
     "RunIdentity",
     "Score",
     "Summary",
+    "mean_of_metrics",
     "mean_score",
+    "mean_where_known",
     "summarise",
 ]
 
+_RENAMED = {"JF": "J&F"}
 
-class Score(Record):
-    """Values in [0, 1], or the spread of such values.
 
-    Attributes:
-        J: Region similarity.
-        F: Contour accuracy.
-        JF: Their mean, J&F; of spreads, the spread of J&F.
+def _or_nan(value: Any) -> Any:  # Any: JSON
+    return math.nan if value is None else value
+
+
+def _one_nan(value: float) -> float:
+    return math.nan if math.isnan(value) else value  # the same object, so that records of equal values are equal
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+_Value = Annotated[float, BeforeValidator(_or_nan), AfterValidator(_one_nan), PlainSerializer(_or_none)]
+
+
+class Score(RootModel[dict[str, _Value]]):
+    """Values by the name of the metric, or the spread of such values; see `Protocol.names` for their order.
+
+    NaN, in JSON null, is the value of what does not apply. A headline that is the mean of several metrics is computed
+    from their values; of spreads, it is the spread of the headline.
     """
 
-    J: float
-    F: float
-    JF: float
+    model_config = ConfigDict(frozen=True)
+    root: dict[str, _Value] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, values: Any) -> Any:  # Any: JSON
+        """Before 0.2 the headline was spelled JF."""
+        return {_RENAMED.get(name, name): v for name, v in values.items()} if isinstance(values, dict) else values
+
+    @classmethod
+    def of(cls, values: Mapping[str, float], names: Sequence[str]) -> "Score":
+        """Returns the score with these names, given the values of the metrics."""
+        return cls({name: float(mean_of_metrics(name, values)) for name in names})
+
+    def __getitem__(self, name: str) -> float:
+        return self.root[name]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it has values of, the headline last."""
+        return tuple(self.root)
+
+    @property
+    def headline_name(self) -> str:
+        """What methods are ranked by."""
+        return self.names[-1]
+
+    @property
+    def headline(self) -> float:
+        """The value that methods are ranked by."""
+        return self.root[self.headline_name]
 
 
 class Summary(Record):
@@ -181,14 +236,32 @@ class Result(Record):
     failures: dict[str, str]
 
 
+def mean_of_metrics(name: str, values: Any) -> Any:  # Any: mapping of floats, or a table
+    """Returns the value (or column) of a metric, or of the mean of several that are named with & between."""
+    parts = name.split("&")
+    return sum(values[part] for part in parts) / len(parts)
+
+
+def mean_where_known(values: Sequence[float] | npt.NDArray[np.float64]) -> float:
+    """Returns the mean of the values that are not NaN; NaN if none is left."""
+    array = np.asarray(values, np.float64)
+    known = array[~np.isnan(array)]
+    return float(np.mean(known)) if len(known) else math.nan
+
+
 def summarise(scores: Sequence[Score]) -> Summary:
-    """Returns mean and standard deviation (n - 1) of one score per draw."""
+    """Returns mean and standard deviation (n - 1) of one score per draw, of each value where it applies."""
     if len(scores) < 2:
         return Summary(mean=mean_score(scores), sd_draws=None)
-    spread = {name: float(np.std([getattr(s, name) for s in scores], ddof=1)) for name in Score.model_fields}
-    return Summary(mean=mean_score(scores), sd_draws=Score(**spread))
+    spread = {name: _sd_where_known([score[name] for score in scores]) for name in scores[0].names}
+    return Summary(mean=mean_score(scores), sd_draws=Score(spread))
 
 
 def mean_score(scores: Sequence[Score]) -> Score:
-    """Returns the mean of at least one score."""
-    return Score(**{name: float(np.mean([getattr(s, name) for s in scores])) for name in Score.model_fields})
+    """Returns the mean of at least one score, of each value over those scores in which it applies."""
+    return Score({name: mean_where_known([score[name] for score in scores]) for name in scores[0].names})
+
+
+def _sd_where_known(values: Sequence[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.std(known, ddof=1)) if len(known) > 1 else math.nan

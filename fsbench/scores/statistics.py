@@ -1,9 +1,11 @@
 """Which differences are real: intervals of means, paired tests and ranks with ties. Tables in, numbers out.
 
-A table has a row for each episode with the columns fold, class, draw, video, expression, J and F. Its mean is that of
-the protocol `standard`: over the sentences of a video, the videos of a class, the classes of a fold and the folds; and
-over the support draws. Classes are seen as a sample of the classes there might be, and videos as a sample of those that
-a class might have. Support draws and weights are taken as they are: how much these matter, `spread` says.
+A table has a row for each episode with the columns fold, class, draw, video, expression, and one for each metric, NaN
+where it does not apply: means are of what applies, and a class in which nothing does is left out. What is drawn at
+random does not depend on how many metrics there are. Its mean is that of the protocol `standard`: over the sentences of
+a video, the videos of a class, the classes of a fold and the folds; and over the support draws. Classes are seen as a
+sample of the classes there might be, and videos as a sample of those that a class might have. Support draws and weights
+are taken as they are: how much these matter, `spread` says.
 """
 
 from collections.abc import Iterable
@@ -18,8 +20,11 @@ import pandas as pd
 from scipy.stats import t as student
 
 from fsbench.errors import RunError
+from fsbench.protocol import NAMES
+from fsbench.scores.aggregation import values_of
 from fsbench.scores.results import Interval
 from fsbench.scores.results import Intervals
+from fsbench.scores.results import mean_of_metrics
 from fsbench.scores.results import Score
 from fsbench.splits.ids import parse_episode_id
 
@@ -56,7 +61,7 @@ class Difference:
     Attributes:
         mean: The first less the second.
         interval: 95 %; None for a single cluster.
-        p: Two-sided, of sign flips; for J, F and J&F each.
+        p: Two-sided, of sign flips; for each value.
     """
 
     mean: Score
@@ -85,8 +90,8 @@ class _Class:
 
     Attributes:
         fold, name: Of the class.
-        values: J, F and J&F of each video and draw, a mean over its sentences, float64 [V, D, 3]; 0 where missing.
-        present: Whether the draw has the video as a query, float64 in {0, 1} [V, D].
+        values: Of each video and draw, a mean over its sentences, float64 [V, D, M]; 0 where missing.
+        present: Whether there is one, float64 in {0, 1} [V, D, M].
     """
 
     fold: int
@@ -95,32 +100,37 @@ class _Class:
     present: Values
 
     def means(self, weights: Values) -> Values:
-        """Returns the class's means [R, 3] for weights of its videos [R, V]; a draw without any of them is left out."""
+        """Returns the class's means [R, M] for weights of its videos [R, V]; a draw without any of them is left out."""
         sums = np.einsum("rv,vdm->rdm", weights, self.values)
-        counts = (weights @ self.present)[..., None]
-        means = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-        return np.asarray(np.nanmean(means, axis=1))
+        counts = np.einsum("rv,vdm->rdm", weights, self.present)
+        return _mean_of_known(_ratio(sums, counts), axis=1)
 
     @property
     def mean(self) -> Values:
-        """The class's mean [3]."""
+        """The class's mean [M]."""
         return np.asarray(self.means(np.ones((1, len(self.values))))[0])
 
     @property
     def shares(self) -> Values:
-        """What each video adds to the class's mean, [V, 3]."""
-        weights = np.divide(self.present, self.present.sum(axis=0)) / self.present.shape[1]
-        return np.asarray((self.values * weights[..., None]).sum(axis=1))
+        """What each video adds to the class's mean, [V, M]."""
+        counts = self.present.sum(axis=0)
+        draws = np.maximum((counts > 0).sum(axis=0), 1)
+        weights = np.divide(self.present, np.maximum(counts, 1)) / draws
+        return np.asarray((self.values * weights).sum(axis=1))
 
 
-def episode_table(ids: Iterable[str], J: Sequence[float], F: Sequence[float]) -> pd.DataFrame:
-    """Returns the table of episodes with their J and F. Raises RunError if an id is none of an episode."""
+def episode_table(ids: Iterable[str], values: Mapping[str, Sequence[float]]) -> pd.DataFrame:
+    """Returns the table of episodes with their metrics. Raises RunError if an id is none of an episode."""
     keys = map(parse_episode_id, ids)
     rows = [(key.fold, key.class_name, key.draw, key.video_id, key.expression_id) for key in keys]
-    return pd.DataFrame(rows, columns=_KEYS).assign(J=np.asarray(J, float), F=np.asarray(F, float))
+    return pd.DataFrame(rows, columns=_KEYS).assign(
+        **{name: np.asarray(column, float) for name, column in values.items()}
+    )
 
 
-def intervals(table: pd.DataFrame, rng: np.random.Generator, replicates: int = 2000) -> Intervals:
+def intervals(
+    table: pd.DataFrame, rng: np.random.Generator, replicates: int = 2000, names: Sequence[str] = NAMES
+) -> Intervals:
     """Computes 95 % confidence intervals of the means by a cluster bootstrap.
 
     For the mean of a class its n videos are resampled, for that of a fold its n classes, each of which brings its
@@ -134,14 +144,21 @@ def intervals(table: pd.DataFrame, rng: np.random.Generator, replicates: int = 2
         table: Episodes.
         rng: Draws the resamples.
         replicates: Resamples.
+        names: What the intervals are of: metrics of the table, and means of these; see `fsbench.protocol`.
 
     Returns:
         Intervals, cut to [0, 1]; None for a class of a single video, and for a fold or a mean of single classes.
     """
-    return _intervals(_classes(table), rng, replicates, low=0.0)
+    return _intervals(_classes(table, names), names, rng, replicates, low=0.0)
 
 
-def paired(one: pd.DataFrame, other: pd.DataFrame, rng: np.random.Generator, replicates: int = 2000) -> Comparison:
+def paired(
+    one: pd.DataFrame,
+    other: pd.DataFrame,
+    rng: np.random.Generator,
+    replicates: int = 2000,
+    names: Sequence[str] = NAMES,
+) -> Comparison:
     """Compares two methods on the same episodes.
 
     p is the share of sign flips of the clusters' differences that give a mean as far from zero as the one found. The
@@ -153,35 +170,43 @@ def paired(one: pd.DataFrame, other: pd.DataFrame, rng: np.random.Generator, rep
         one, other: Episodes, in any order.
         rng: Draws resamples and flips.
         replicates: Resamples for the intervals, which are as of `intervals`.
+        names: As of `intervals`.
 
     Raises:
         RunError: They are not of the same episodes.
     """
-    classes = _classes(_differences(one, other))
-    found = _intervals(classes, rng, replicates, low=-1.0)
+    classes = _classes(_differences(one, other), names)
+    found = _intervals(classes, names, rng, replicates, low=-1.0)
     folds = _by_fold(classes)
     return Comparison(
-        mean=_difference(list(folds.values()), found.mean, rng),
-        folds={fold: _difference([members], found.folds[fold], rng) for fold, members in folds.items()},
-        classes={each.name: _difference([[each]], found.classes[each.name], rng) for each in classes},
+        mean=_difference(list(folds.values()), names, found.mean, rng),
+        folds={fold: _difference([members], names, found.folds[fold], rng) for fold, members in folds.items()},
+        classes={each.name: _difference([[each]], names, found.classes[each.name], rng) for each in classes},
     )
 
 
-def paired_mean(one: pd.DataFrame, other: pd.DataFrame, rng: np.random.Generator, replicates: int = 2000) -> Difference:
+def paired_mean(
+    one: pd.DataFrame,
+    other: pd.DataFrame,
+    rng: np.random.Generator,
+    replicates: int = 2000,
+    names: Sequence[str] = NAMES,
+) -> Difference:
     """Returns the mean of what `paired` returns, given the same, in a part of its time. Raises RunError likewise."""
-    classes = _classes(_differences(one, other))
-    found = _intervals(classes, rng, replicates, low=-1.0)
-    return _difference(list(_by_fold(classes).values()), found.mean, rng)
+    classes = _classes(_differences(one, other), names)
+    found = _intervals(classes, names, rng, replicates, low=-1.0)
+    return _difference(list(_by_fold(classes).values()), names, found.mean, rng)
 
 
-def tie_ranks(tables: Sequence[pd.DataFrame], rng: np.random.Generator) -> list[int]:
-    """Ranks methods on the same episodes, from the best mean J&F down; those of a group share a rank.
+def tie_ranks(tables: Sequence[pd.DataFrame], rng: np.random.Generator, names: Sequence[str] = NAMES) -> list[int]:
+    """Ranks methods on the same episodes, from the best mean headline down; those of a group share a rank.
 
     A method joins the group above it if the paired test of all episodes does not separate it from the group's best.
 
     Args:
-        tables: Episodes of each method, the best mean J&F first.
+        tables: Episodes of each method, the best mean headline first.
         rng: Draws flips.
+        names: As of `intervals`; the last is the headline.
 
     Returns:
         The rank of each method, such as 1, 1, 3.
@@ -189,7 +214,7 @@ def tie_ranks(tables: Sequence[pd.DataFrame], rng: np.random.Generator) -> list[
     ranks: list[int] = []
     best = 0
     for place, table in enumerate(tables):
-        if place and paired_mean(tables[best], table, rng, replicates=2).p.JF < SIGNIFICANT:
+        if place and paired_mean(tables[best], table, rng, 2, names).p.headline < SIGNIFICANT:
             best = place
         ranks.append(best + 1)
     return ranks
@@ -201,7 +226,7 @@ def spread(values: Sequence[float]) -> float | None:
 
 
 def _differences(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    first, second = (table.set_index(_KEYS)[["J", "F"]].sort_index() for table in (one, other))
+    first, second = (table.set_index(_KEYS).sort_index() for table in (one, other))
     if not first.index.equals(second.index):
         common = len(first.index.intersection(second.index))
         raise RunError(
@@ -211,18 +236,30 @@ def _differences(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     return (first - second).reset_index()
 
 
-def _classes(table: pd.DataFrame) -> list[_Class]:
+def _classes(table: pd.DataFrame, names: Sequence[str]) -> list[_Class]:
     """Returns the classes in order of fold and name."""
-    by_video = table.groupby(["fold", "class", "video", "draw"], as_index=False)[["J", "F"]].mean()
+    by_video = table.groupby(["fold", "class", "video", "draw"], as_index=False)[values_of(table)].mean()
     classes = []
     for key, rows in by_video.groupby(["fold", "class"]):
         fold, name = map(str, key)
         videos, draws = (np.unique(rows[column], return_inverse=True) for column in ("video", "draw"))
-        values = np.full((len(videos[0]), len(draws[0]), 3), np.nan)
-        values[videos[1], draws[1]] = np.stack([rows["J"], rows["F"], (rows["J"] + rows["F"]) / 2], axis=-1)
-        present = ~np.isnan(values[..., 0])
+        values = np.full((len(videos[0]), len(draws[0]), len(names)), np.nan)
+        values[videos[1], draws[1]] = np.stack([mean_of_metrics(metric, rows) for metric in names], axis=-1)
+        present = ~np.isnan(values)
         classes.append(_Class(int(fold), name, np.nan_to_num(values), present.astype(np.float64)))
     return classes
+
+
+def _ratio(sums: Values, counts: Values) -> Values:
+    """Returns sums / counts, NaN where nothing was counted."""
+    return np.asarray(np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0))
+
+
+def _mean_of_known(values: Values, axis: int) -> Values:
+    """Returns the mean of what is not NaN; NaN where all is."""
+    known = ~np.isnan(values)
+    sums = np.sum(np.where(known, values, 0.0), axis=axis)
+    return _ratio(sums, np.sum(known, axis=axis).astype(np.float64))
 
 
 def _by_fold(classes: Sequence[_Class]) -> dict[int, list[_Class]]:
@@ -232,26 +269,32 @@ def _by_fold(classes: Sequence[_Class]) -> dict[int, list[_Class]]:
     return folds
 
 
-def _intervals(classes: Sequence[_Class], rng: np.random.Generator, replicates: int, low: float) -> Intervals:
+def _intervals(
+    classes: Sequence[_Class], names: Sequence[str], rng: np.random.Generator, replicates: int, low: float
+) -> Intervals:
     of_classes = {}
     for each in classes:
         weights = _resamples(len(each.values), replicates, rng)
-        of_classes[each.name] = _interval(each.mean, each.means(weights), len(each.values) - 1, low)
+        freedom = np.sum(each.present.any(axis=1), axis=0) - 1.0
+        of_classes[each.name] = _interval(names, each.mean, each.means(weights), freedom, low)
     folds = {fold: [each.mean for each in members] for fold, members in _by_fold(classes).items()}
-    resampled = {}
+    resampled, freedoms = {}, {}
     for fold, means in folds.items():
         weights = _resamples(len(means), replicates, rng)
-        resampled[fold] = weights @ np.stack(means) / weights.sum(axis=1, keepdims=True)
-    centres = {fold: np.mean(means, axis=0) for fold, means in folds.items()}
-    freedoms = {fold: len(means) - 1 for fold, means in folds.items()}
+        stacked = np.stack(means)
+        known = ~np.isnan(stacked)
+        resampled[fold] = _ratio(weights @ np.where(known, stacked, 0.0), weights @ known)
+        freedoms[fold] = np.sum(known, axis=0) - 1.0
+    centres = {fold: _mean_of_known(np.stack(means), axis=0) for fold, means in folds.items()}
     return Intervals(
         mean=_interval(
-            np.mean(list(centres.values()), axis=0),
-            np.mean(list(resampled.values()), axis=0),
+            names,
+            _mean_of_known(np.stack(list(centres.values())), axis=0),
+            _mean_of_known(np.stack(list(resampled.values())), axis=0),
             _pooled_freedom(resampled, freedoms),
             low,
         ),
-        folds={fold: _interval(centres[fold], resampled[fold], freedoms[fold], low) for fold in folds},
+        folds={fold: _interval(names, centres[fold], resampled[fold], freedoms[fold], low) for fold in folds},
         classes=of_classes,
     )
 
@@ -263,36 +306,59 @@ def _resamples(count: int, replicates: int, rng: np.random.Generator) -> Values:
     return np.bincount(places.ravel(), minlength=replicates * count).reshape(replicates, count).astype(np.float64)
 
 
-def _pooled_freedom(resampled: Mapping[int, Values], freedoms: Mapping[int, int]) -> Values | int:
-    """Returns the degrees of freedom of the mean over folds, [3]: those of a fold count as much as its spread."""
-    if not all(freedoms.values()):
-        return 0
-    variances = np.stack([means.var(axis=0) for means in resampled.values()])
-    shares = variances**2 / np.array(list(freedoms.values()))[:, None]
-    most = np.full(variances.shape[1], float(sum(freedoms.values())))
-    return np.asarray(np.divide(variances.sum(axis=0) ** 2, shares.sum(axis=0), out=most, where=shares.sum(axis=0) > 0))
+def _pooled_freedom(resampled: Mapping[int, Values], freedoms: Mapping[int, Values]) -> Values:
+    """Returns the degrees of freedom of the mean over folds, [M]: those of a fold count as much as its spread.
+
+    They are 0 for a value that applies in a single class of a fold; a fold in which it applies in none is left out.
+    """
+    of_folds = np.stack(list(freedoms.values()))
+    applies = of_folds >= 0
+    variances = np.where(applies, np.stack([_variance(means) for means in resampled.values()]), 0.0)
+    shares = variances**2 / np.maximum(of_folds, 1.0)
+    most = np.where(applies, of_folds, 0.0).sum(axis=0)
+    pooled = np.divide(variances.sum(axis=0) ** 2, shares.sum(axis=0), out=most, where=shares.sum(axis=0) > 0)
+    return np.asarray(np.where((of_folds == 0).any(axis=0), 0.0, pooled))
 
 
-def _interval(centre: Values, resampled: Values, freedom: Values | int, low: float) -> Interval | None:
-    """Returns the interval around a centre [3], given the resampled means [R, 3] and the degrees of freedom."""
-    if np.min(freedom) < 1:
+def _variance(resampled: Values) -> Values:
+    """Returns the variance of what is not NaN in each column of [R, M]; 0 where all is."""
+    known = ~np.isnan(resampled)
+    if known.all():
+        return np.asarray(resampled.var(axis=0))
+    centred = np.where(known, resampled - _mean_of_known(resampled, axis=0), 0.0)
+    return np.nan_to_num(_mean_of_known(np.where(known, centred**2, np.nan), axis=0))
+
+
+def _interval(names: Sequence[str], centre: Values, resampled: Values, freedom: Values, low: float) -> Interval | None:
+    """Returns the interval around a centre [M], given the resampled means [R, M] and the degrees of freedom [M]."""
+    if np.max(freedom) < 1:
         return None
-    reach = student.ppf((1 + LEVEL) / 2, freedom) * np.nanstd(resampled, axis=0)
-    return Interval(low=_score(np.maximum(centre - reach, low)), high=_score(np.minimum(centre + reach, 1.0)))
+    reach = student.ppf((1 + LEVEL) / 2, np.where(freedom < 1, np.nan, freedom)) * np.sqrt(_variance(resampled))
+    ends = np.maximum(centre - reach, low), np.minimum(centre + reach, 1.0)
+    return Interval(low=_score(names, ends[0]), high=_score(names, ends[1]))
 
 
-def _difference(folds: Sequence[Sequence[_Class]], interval: Interval | None, rng: np.random.Generator) -> Difference:
+def _difference(
+    folds: Sequence[Sequence[_Class]], names: Sequence[str], interval: Interval | None, rng: np.random.Generator
+) -> Difference:
     """Returns the mean difference over folds of classes, with its p."""
-    by_class = [each.mean / len(members) / len(folds) for members in folds for each in members]
-    shares = np.stack(by_class)
-    if len(by_class) < LEAST_CLASSES:
-        by_video = [each.shares / len(members) / len(folds) for members in folds for each in members]
-        shares = np.concatenate(by_video)
-    return Difference(_score(np.sum(by_class, axis=0)), interval, _score(_flip_p(shares, rng)))
+    means = [np.stack([each.mean for each in members]) for members in folds]
+    counts = [np.sum(~np.isnan(of_fold), axis=0) for of_fold in means]  # classes in which each value applies
+    applies = np.sum([count > 0 for count in counts], axis=0)  # folds
+    parts = [np.maximum(count, 1) for count in counts]
+    whole = np.maximum(applies, 1)
+    shares = np.concatenate([np.nan_to_num(of_fold) / part / whole for of_fold, part in zip(means, parts, strict=True)])
+    mean = np.sum(shares, axis=0)
+    if len(shares) < LEAST_CLASSES:
+        shares = np.concatenate(
+            [each.shares / part / whole for members, part in zip(folds, parts, strict=True) for each in members]
+        )
+    found = (np.where(applies > 0, values, np.nan) for values in (mean, _flip_p(shares, rng)))
+    return Difference(_score(names, next(found)), interval, _score(names, next(found)))
 
 
 def _flip_p(shares: Values, rng: np.random.Generator) -> Values:
-    """Returns the p of a sum of shares [n, 3] under flips of their signs, [3]."""
+    """Returns the p of a sum of shares [n, M] under flips of their signs, [M]."""
     count = len(shares)
     is_exact = count <= MOST_EXACT
     signs = (
@@ -306,6 +372,5 @@ def _flip_p(shares: Values, rng: np.random.Generator) -> Values:
     return np.asarray(extreme / len(signs) if is_exact else (extreme + 1) / (FLIPS + 1))
 
 
-def _score(values: Values) -> Score:
-    J, F, JF = (float(value) for value in values)
-    return Score(J=J, F=F, JF=JF)
+def _score(names: Sequence[str], values: Values) -> Score:
+    return Score({name: float(value) for name, value in zip(names, values, strict=True)})

@@ -137,7 +137,7 @@ def episode_means(objects: Sequence[ObjectScores], reference: EpisodeReference, 
             columns["frame"] += names
             columns["J"] += scores.J.tolist()
             columns["F"] += scores.F.tolist()
-    by_fold = fold_scores(pd.DataFrame(columns), reference.manifest, protocol.chain or ())
+    by_fold = fold_scores(pd.DataFrame(columns), reference.manifest, protocol.chain or (), protocol.names)
     folds = {}
     for fold, result in by_fold.items():
         spread = result.score.sd_draws
@@ -150,4 +150,5 @@ def episode_means(objects: Sequence[ObjectScores], reference: EpisodeReference, 
 
 
 def _named(score: Score) -> dict[str, float]:
-    return {"J&F": score.JF, "J_mean": score.J, "F_mean": score.F}
+    summaries = {f"{name}_mean": score[name] for name in score.names if name != score.headline_name}
+    return {score.headline_name: score.headline, **summaries}

@@ -88,7 +88,7 @@ def test_a_dataset_of_ones_own_goes_to_a_comparison(tmp_path, monkeypatch, worke
     episodes, frames = run.to_frame("episode"), run.to_frame("frame")
     assert len(frames) == 4 * len(episodes) == 4 * bench.manifest.info.counts["episodes"]
     assert np.isclose(frames["J"].mean(), episodes["J"].mean())
-    assert np.isclose(run.to_frame("fold")["J&F"].item(), run.mean.JF)
+    assert np.isclose(run.to_frame("fold")["J&F"].item(), run.mean["J&F"])
     assert "mean" in str(run) or "fold 0" in str(run)
     assert "<table" in run._repr_html_()
     assert "<table" in found._repr_html_()
@@ -114,7 +114,7 @@ def test_a_run_scores_as_it_was_evaluated(tmp_path):
     run = fsbench.evaluate("tests.tiny:Reddish", bench, out=tmp_path / "run")
     for predictions in (run, tmp_path / "run", str(tmp_path / "run")):
         scores = fsbench.score(predictions, bench)
-        assert (scores.mean["J_mean"], scores.mean["F_mean"]) == (run.mean.J, run.mean.F)
+        assert (scores.mean["J_mean"], scores.mean["F_mean"]) == (run.mean["J"], run.mean["F"])
     assert len(scores.to_frame()) == bench.manifest.info.counts["episodes"]
     assert "<table" in scores._repr_html_()
 

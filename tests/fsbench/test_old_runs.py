@@ -109,4 +109,6 @@ def test_the_entry_of_an_old_run_is_the_old_entry(tmp_path, old):
     entries = entries_from_runs(old, partial(manifest_folds, splits=OLD / "splits"))
     assert entries == read_entries(OLD / "entries")
     (path,) = write_entries(tmp_path / "entries", entries)
-    assert path.read_bytes() == (OLD / "entries/mini-ref-davis/support-copy.json").read_bytes()
+    before = (OLD / "entries/mini-ref-davis/support-copy.json").read_text()
+    renamed = before.replace('"schema_version": 3', '"schema_version": 4').replace('"JF": ', '"J&F": ')
+    assert path.read_text() == renamed

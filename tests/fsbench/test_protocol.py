@@ -1,3 +1,4 @@
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -7,6 +8,7 @@ from fsbench.errors import RunError
 from fsbench.protocol import named_protocol
 from fsbench.protocol import Protocol
 from fsbench.protocol import PROTOCOLS
+from fsbench.protocol import reported_names
 from fsbench.registry import Registry
 
 LOOSE = Protocol("loose", "a stranger's", tolerance=0.1)
@@ -41,3 +43,13 @@ def test_a_strangers_protocol_comes_in_by_its_entry_point(monkeypatch):
 def test_an_unknown_protocol_is_an_error_with_near_names():
     with pytest.raises(RunError, match="'standard'"):
         named_protocol("standart")
+
+
+def test_a_signature_names_the_metrics_where_they_are_not_j_and_f():
+    standard = named_protocol("standard")
+    assert reported_names(standard.signature) == standard.names == ("J", "F", "J&F")
+    other = replace(standard, name="dotted", metrics=("J", "F_dot", "tIoU"), headline="J&F_dot")
+    assert "|metrics=J,F_dot,tIoU,J&F_dot|mean=" in other.signature
+    assert reported_names(other.signature) == other.names
+    single = replace(standard, metrics=("mean_IoU", "J"), headline="mean_IoU")
+    assert reported_names(single.signature) == ("J", "mean_IoU")

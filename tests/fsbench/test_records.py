@@ -8,7 +8,7 @@ from fsbench.scores.results import Interval
 
 def test_every_problem_of_a_record_names_its_field():
     with pytest.raises(ValidationError) as found:
-        Interval.model_validate({"low": {"J": 0.1, "F": "much", "JF": 0.2}, "height": 1})
+        Interval.model_validate({"low": {"J": 0.1, "F": "much", "J&F": 0.2}, "height": 1})
     assert all_problems(found.value) == [
         "low.F: Input should be a valid number, unable to parse string as a number",
         "high: Field required",

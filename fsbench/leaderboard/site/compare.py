@@ -15,7 +15,6 @@ from fsbench.leaderboard.site.environment import render_page
 from fsbench.leaderboard.site.episodes import code
 from fsbench.leaderboard.site.episodes import middle_frame
 from fsbench.leaderboard.site.values import rounded
-from fsbench.scores.results import Score
 from fsbench.viewing.views import EpisodeView
 
 __all__ = ["compare_page_text"]
@@ -57,16 +56,16 @@ def _have_same_episodes(one: Entry, other: Entry) -> bool:
 
 
 def _differences(one: Entry, other: Entry) -> _Json:
-    """Returns for J, F and J&F the mean difference, its interval and p."""
+    """Returns for each value the mean difference, its interval and p."""
     found = compare_means(one, other)
     return {
         name: {
-            "difference": getattr(found.mean, name),
-            "low": None if found.interval is None else getattr(found.interval.low, name),
-            "high": None if found.interval is None else getattr(found.interval.high, name),
-            "p": getattr(found.p, name),
+            "difference": found.mean[name],
+            "low": None if found.interval is None else found.interval.low[name],
+            "high": None if found.interval is None else found.interval.high[name],
+            "p": found.p[name],
         }
-        for name in Score.model_fields
+        for name in found.mean.names
     }
 
 

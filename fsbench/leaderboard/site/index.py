@@ -85,7 +85,7 @@ def class_scores(entries: Any) -> dict[str, list[tuple[float, float | None, floa
     """Returns by class, for each entry, the mean J&F and the ends of its interval; None if it has no such class."""
     by_entry = [
         {
-            c.name: (c.score.mean.JF, *(class_interval(entry, c.name) or (None, None)))
+            c.name: (c.score.mean.headline, *(class_interval(entry, c.name) or (None, None)))
             for fold in entry.folds
             for c in fold.classes
         }

@@ -79,11 +79,11 @@ def _lines(row: Row) -> list[_Json]:
         {
             "name": name,
             "is_mean": is_mean,
-            "JF": score.mean.JF,
-            "J": score.mean.J,
-            "F": score.mean.F,
+            "JF": score.mean.headline,
+            "J": score.mean["J"],
+            "F": score.mean["F"],
             "interval": ends,
-            "sd": score.sd_draws.JF if score.sd_draws else None,
+            "sd": score.sd_draws.headline if score.sd_draws else None,
             "episodes": episodes,
             "failed": failed,
         }
@@ -96,9 +96,9 @@ def _classes(entry: Entry) -> list[_Json]:
         {
             "name": c.name,
             "fold": fold.fold,
-            "JF": c.score.mean.JF,
-            "J": c.score.mean.J,
-            "F": c.score.mean.F,
+            "JF": c.score.mean.headline,
+            "J": c.score.mean["J"],
+            "F": c.score.mean["F"],
             "interval": class_interval(entry, c.name),
         }
         for fold in entry.folds

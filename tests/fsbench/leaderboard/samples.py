@@ -43,7 +43,7 @@ def identity(fold, draws=(0, 1), name="copy", **changes):
 
 def result(fold, scores=((0.5, 0.7), (0.6, 0.8)), failed=0, **changes):
     """The result of a fold with these (J, F), one for each draw."""
-    found = [Score(J=j, F=f, JF=(j + f) / 2) for j, f in scores]
+    found = [Score({"J": j, "F": f, "J&F": (j + f) / 2}) for j, f in scores]
     return Result(
         identity=identity(fold, tuple(range(len(found))), **changes),
         score=summarise(found),
@@ -89,7 +89,7 @@ def detailed_result(details, fold, draws, **changes):
 
     def summary(some):
         means = some.groupby("draw")[["J", "F"]].mean()
-        return summarise([Score(J=J, F=F, JF=(J + F) / 2) for J, F in means.itertuples(index=False)])
+        return summarise([Score({"J": J, "F": F, "J&F": (J + F) / 2}) for J, F in means.itertuples(index=False)])
 
     per_draw = [summary(rows[rows["draw"] == draw]).mean for draw in range(draws)]
     return Result(

@@ -39,13 +39,13 @@ def test_json_has_every_value_at_full_precision(files):
     rows = {row["of"]: row for row in found["rows"]}
     assert rows["all"]["difference"]["J"] == pytest.approx(-0.3, abs=1e-12)
     first, second = rows["all"]["scores"]
-    assert second["JF"] - first["JF"] == pytest.approx(0.3, abs=1e-12)
-    assert rows["fold 2"]["p"]["JF"] == 2 / 2**12  # four classes are few: twelve videos are flipped
+    assert second["J&F"] - first["J&F"] == pytest.approx(0.3, abs=1e-12)
+    assert rows["fold 2"]["p"]["J&F"] == 2 / 2**12  # four classes are few: twelve videos are flipped
 
 
 def test_equal_methods_do_not_differ(files):
     rows = json.loads(run(files["good"], files["same"], "--json").output)["rows"]
-    assert {row["p"]["JF"] for row in rows} == {1.0}
+    assert {row["p"]["J&F"] for row in rows} == {1.0}
 
 
 @pytest.mark.parametrize("name", ["dataset", "manifest_digest", "protocol"])

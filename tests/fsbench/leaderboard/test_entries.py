@@ -67,7 +67,7 @@ def test_an_entry_of_schema_1_loads():
 
 def test_an_entry_of_schema_2_loads():
     (stored,) = read_entries(STORED.with_name("leaderboard_v2"))
-    assert stored.schema_version == 3
+    assert stored.schema_version == 4
     assert stored.method.name == "empty"
     assert (stored.details, stored.intervals, stored.hardware, stored.links) == (None, None, (), ())
 
@@ -169,7 +169,7 @@ def test_usual_names_are_names(name):
 
 def test_a_method_that_has_seen_novel_classes_is_found_out_and_scored_on_the_others():
     def scored(name, value):
-        return ClassResult(name=name, score=summarise([Score(J=value, F=value, JF=value)] * 2))
+        return ClassResult(name=name, score=summarise([Score({"J": value, "F": value, "J&F": value})] * 2))
 
     first, second = (result(fold, method=replace(INFO, trained_on=())) for fold in (1, 2))
     first = first.model_copy(update={"classes": (scored("mouse", 0.9), scored("cat", 0.5), scored("ant", 0.3))})
@@ -180,7 +180,7 @@ def test_a_method_that_has_seen_novel_classes_is_found_out_and_scored_on_the_oth
     flagged = entry_from_results([first, second], (1, 2), trained_classes=["mouse", "zebra", "mouse"])
     assert flagged.trained_classes == ("mouse", "zebra")
     assert flagged.seen_novel == {"mouse": ""}
-    assert pytest.approx(((0.5 + 0.3) / 2 + 0.2) / 2) == flagged.clean_mean.J
+    assert pytest.approx(((0.5 + 0.3) / 2 + 0.2) / 2) == flagged.clean_mean["J"]
     # Of fold 2 nothing is left.
     assert entry_from_results([first, second], (1, 2), trained_classes=["mouse", "dog"]).clean_mean is None
     told = [
@@ -215,9 +215,9 @@ def test_a_folder_that_is_not_there_has_no_entries(tmp_path):
 def test_the_mean_is_over_folds_in_each_draw_and_then_over_draws():
     mean = entry(SCORES).mean
     # Draw 0 is J (0.5 + 0.3) / 2, F (0.7 + 0.4) / 2; draw 1 is J (0.6 + 0.2) / 2, F (0.8 + 0.5) / 2.
-    assert mean.mean.model_dump() == pytest.approx({"J": 0.4, "F": 0.6, "JF": 0.5}, abs=1e-15)
+    assert mean.mean.model_dump() == pytest.approx({"J": 0.4, "F": 0.6, "J&F": 0.5}, abs=1e-15)
     # So the spreads of J in the two folds, 0.07 each, cancel.
-    spread = {"J": 0, "F": 0.1 / 2**0.5, "JF": 0.05 / 2**0.5}
+    spread = {"J": 0, "F": 0.1 / 2**0.5, "J&F": 0.05 / 2**0.5}
     assert mean.sd_draws.model_dump() == pytest.approx(spread, abs=1e-15)
 
 
@@ -311,7 +311,7 @@ def test_results_that_make_no_entry_are_refused(results, message):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"schema_version": 4}, "schema_version"),
+        ({"schema_version": 5}, "schema_version"),
         ({"rank": 1}, "rank"),
         ({"mean": None}, "does not follow"),
         ({"expected_folds": [1, 2, 3]}, "does not follow"),
@@ -394,7 +394,7 @@ def test_a_new_entry_takes_the_place_of_the_old_one(tmp_path):
 def test_an_entry_of_more_stays_unless_it_is_to_be_overwritten(tmp_path, caplog, less, lost):
     path = write_entry(tmp_path, entry(SCORES))
     before = path.read_bytes()
-    after = "none" if less.mean is None else f"{100 * less.mean.mean.JF:.1f}"
+    after = "none" if less.mean is None else f"{100 * less.mean.mean['J&F']:.1f}"
     with pytest.raises(RunError, match=re.escape(f"copy.json: {lost}; mean J&F: 50.0, now {after}.")):
         write_entries(tmp_path, [entry(SCORES, name="flow"), less])
     assert path.read_bytes() == before

@@ -140,9 +140,9 @@ def test_training_seeds_and_novel_classes_that_were_seen_are_said_in_footnotes()
     (table,) = leaderboard_tables([flagged, other])
     by_name = {row.method: [table.notes[number - 1] for number in row.notes] for row in table.rows}
     seen, seeds = by_name["good"]
-    clean = f"on the others it scores {100 * flagged.clean_mean.JF:.1f} J&F."
+    clean = f"on the others it scores {100 * flagged.clean_mean['J&F']:.1f} J&F."
     assert seen == f"Its weights have seen classes under test (c1-0); {clean}"
-    mean = 50 * (usual.mean.mean.JF + other.mean.mean.JF)
+    mean = 50 * (usual.mean.mean["J&F"] + other.mean.mean["J&F"])
     assert seeds == f"Over 2 training seeds: {mean:.1f} J&F, standard deviation {10 / 2**0.5:.1f}."
     assert by_name["good (seed-1)"] == []
 

@@ -65,22 +65,26 @@ def test_values_are_those_of_the_entry_and_missing_ones_are_none():
     assert table.groups == (1, 2, None)
     assert [cell.value for cell in cells(table, 0, 1)] == [None] * 3
     mean = found.folds[0].score.mean
-    assert [cell.value for cell in cells(table, 0, 2)] == [mean.J, mean.F, mean.JF]
+    assert [cell.value for cell in cells(table, 0, 2)] == [mean["J"], mean["F"], mean["J&F"]]
     assert [cell.value for cell in cells(table, 0, None)] == [None] * 3
 
 
 def test_the_spread_stands_beside_the_mean_of_j_and_f_alone():
     found = board()[0]
     table = only_table(found)
-    assert [cell.sd for cell in table.rows[0].cells] == [None] * 8 + [found.mean.sd_draws.JF]
+    assert [cell.sd for cell in table.rows[0].cells] == [None] * 8 + [found.mean.sd_draws["J&F"]]
 
 
 def test_a_dataset_of_one_fold_has_the_mean_alone():
     found = entry({0: [(0.1, 0.2), (0.2, 0.4)]}, expected=(0,))
     table = only_table(found)
     assert table.groups == (None,)
-    assert [cell.value for cell in table.rows[0].cells] == [found.mean.mean.J, found.mean.mean.F, found.mean.mean.JF]
-    assert table.rows[0].cells[-1].sd == found.mean.sd_draws.JF
+    assert [cell.value for cell in table.rows[0].cells] == [
+        found.mean.mean["J"],
+        found.mean.mean["F"],
+        found.mean.mean["J&F"],
+    ]
+    assert table.rows[0].cells[-1].sd == found.mean.sd_draws["J&F"]
 
 
 def test_the_only_fold_is_shown_with_its_failures_but_takes_no_place():

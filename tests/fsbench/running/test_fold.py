@@ -100,9 +100,9 @@ def test_scores_are_those_of_the_masks_on_disk(source, tmp_path):
         for key, value in level.items():
             outer.setdefault(key[:length], []).append(value)
         level = {key: np.mean(values) for key, values in outer.items()}
-    assert [draw.score.J for draw in result.draws] == pytest.approx([level[(0,)], level[(1,)]], rel=1e-12)
-    assert pytest.approx(np.mean([level[(0,)], level[(1,)]]), rel=1e-12) == result.score.mean.J
-    assert pytest.approx(np.std([level[(0,)], level[(1,)]], ddof=1), rel=1e-9) == result.score.sd_draws.J
+    assert [draw.score["J"] for draw in result.draws] == pytest.approx([level[(0,)], level[(1,)]], rel=1e-12)
+    assert pytest.approx(np.mean([level[(0,)], level[(1,)]]), rel=1e-12) == result.score.mean["J"]
+    assert pytest.approx(np.std([level[(0,)], level[(1,)]], ddof=1), rel=1e-9) == result.score.sd_draws["J"]
 
 
 def test_the_result_is_the_same_with_any_number_of_workers(source, tmp_path):
@@ -120,7 +120,7 @@ def test_the_released_protocol_scores_at_shorter_side_360(source, tmp_path):
     for rows in scores:
         for episode_id, value in zip(rows["episode_id"], rows["J"], strict=True):
             pooled[episode_id.split("/")[2]].append(value)
-    assert [d.score.J for d in result.draws] == pytest.approx([np.mean(pooled["d0"]), np.mean(pooled["d1"])])
+    assert [d.score["J"] for d in result.draws] == pytest.approx([np.mean(pooled["d0"]), np.mean(pooled["d1"])])
 
 
 def run_slow(place, out, workers):

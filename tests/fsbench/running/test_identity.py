@@ -70,7 +70,7 @@ def test_an_edited_method_is_another_run(place):
     with pytest.raises(RunError, match=r"it differs in source_sha256: [0-9a-f]{64}, now [0-9a-f]{64}\. .*--restart"):
         evaluate(place, write_method(place, "ones"))
     full = evaluate(place, write_method(place, "ones"), RunOptions(restart=True))
-    assert full.score.mean.J > empty.score.mean.J
+    assert full.score.mean["J"] > empty.score.mean["J"]
 
 
 @pytest.mark.parametrize("option", [{"options": {"weights": "w.pt"}}, {"options": {"weights": "w"}}])

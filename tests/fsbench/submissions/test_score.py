@@ -252,9 +252,9 @@ def test_a_run_its_export_and_its_zip_score_as_the_run_did(source, tmp_path, pro
     export_run(tmp_path / "run", tmp_path / "masks.zip")
     for predictions in (tmp_path / "run", tmp_path / "run/fold-0", tmp_path / "masks", tmp_path / "masks.zip"):
         scores = score(predictions, manifest_target(source), named_protocol(protocol), PassOptions(workers=2))
-        assert scores.mean["J_mean"] == result.score.mean.J
-        assert scores.mean["F_mean"] == result.score.mean.F
-        assert scores.mean["folds"]["0"]["sd_draws"]["J&F"] == result.score.sd_draws.JF
+        assert scores.mean["J_mean"] == result.score.mean["J"]
+        assert scores.mean["F_mean"] == result.score.mean["F"]
+        assert scores.mean["folds"]["0"]["sd_draws"]["J&F"] == result.score.sd_draws["J&F"]
         assert scores.protocol == result.identity.protocol
         assert len(scores.objects) == result.episodes
 
@@ -616,7 +616,7 @@ def test_a_run_and_an_export_of_one_draw_are_scored_by_that_draw(source, tmp_pat
     for predictions in (tmp_path / "run", tmp_path / "masks"):
         assert not validate(predictions, manifest_target(source), named_protocol("standard"), PassOptions())
         scores = score(predictions, manifest_target(source), named_protocol("standard"), PassOptions())
-        assert scores.mean["J_mean"] == result.score.mean.J
+        assert scores.mean["J_mean"] == result.score.mean["J"]
         assert any(f"Of draw {draw} alone" in note for note in scores.notes)
     asked = manifest_target(source, draws=(0, 1))
     problems = validate(tmp_path / "run", asked, named_protocol("standard"), PassOptions())

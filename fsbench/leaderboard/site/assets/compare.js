@@ -6,7 +6,7 @@
   const a = document.getElementById("a"), b = document.getElementById("b"), metric = document.getElementById("metric");
   const score = (method, name, i) => {
     const { J, F } = scores[method];
-    return J[i] === null ? null : name === "JF" ? (J[i] + F[i]) / 2 : name === "J" ? J[i] : F[i];
+    return J[i] === null ? null : name === "J&F" ? (J[i] + F[i]) / 2 : name === "J" ? J[i] : F[i];
   };
 
   const card = (value, about) => FS.element("div", {}, FS.element("b", {}, value), FS.element("span", {}, about));

@@ -6,7 +6,7 @@
   const metric = document.getElementById("metric");
   const panels = document.getElementById("panels");
   const shown = { truth: document.getElementById("show-truth"), mask: document.getElementById("show-mask") };
-  const value = (answer, name, t) => (name === "JF" ? (answer.J[t] + answer.F[t]) / 2 : answer[name][t]);
+  const value = (answer, name, t) => (name === "J&F" ? (answer.J[t] + answer.F[t]) / 2 : answer[name][t]);
 
   const drawSupport = () => {
     for (const place of document.querySelectorAll("[data-support]")) {
@@ -62,7 +62,7 @@
       marker: { size: 6, symbol: index % 8 }, hovertemplate: "%{fullData.name}<br>frame %{x}: %{y:.1f}<extra></extra>",
     })), {
       xaxis: FS.axis({ type: "category", title: { text: "frame" }, showgrid: false }),
-      yaxis: FS.axis({ range: [-3, 103], title: { text: metric.value === "JF" ? "J&amp;F" : metric.value } }),
+      yaxis: FS.axis({ range: [-3, 103], title: { text: metric.value === "J&F" ? "J&amp;F" : metric.value } }),
       shapes: [{ type: "line", x0: now, x1: now, y0: 0, y1: 1, yref: "paper", line: { color: FS.css("--axis"), width: 1.5 } }],
     });
   };

@@ -87,7 +87,7 @@ def _entry(about, mean, classes, details, **changes):
     for fold in folds:
         scores = [(mean, mean / 2 + 0.4), (mean - 0.02, mean / 2 + 0.42)]
         made = result(fold, scores, method=about, **changes)
-        summary = summarise([Score(J=j, F=f, JF=(j + f) / 2) for j, f in scores])
+        summary = summarise([Score({"J": j, "F": f, "J&F": (j + f) / 2}) for j, f in scores])
         names = [name for name, where in classes.items() if where == fold]
         results.append(made.model_copy(update={"classes": tuple(ClassResult(name=n, score=summary) for n in names)}))
     return entry_from_results(results, folds, details=details, links=("https://example.org/code?a=1&b=2",))
