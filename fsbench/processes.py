@@ -24,6 +24,7 @@ from fsbench.errors import RunError
 __all__ = ["WorkerContext", "worker_pool"]
 
 _THREADS = "OMP_NUM_THREADS"
+_HELD = {signal.SIGINT, signal.SIGTERM}
 _LOOK_SECONDS = 1.0
 """Between two looks of a worker at whether its parent is still the same."""
 _END_SECONDS = 5.0
@@ -106,7 +107,7 @@ class _WorkerProcess(SpawnProcess):
 
     def run(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
         super().run()
 
     def __reduce__(self) -> tuple[Any, ...]:  # Any: see object.__reduce__
@@ -139,8 +140,8 @@ def _after(seconds: float, sentinels: list[int]) -> list[int]:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Holds Ctrl-C back in a process that starts in it, until that says what it does about it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Holds signals back here while a process starts, and in that until it says what it does about them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
     try:
         yield
     finally:

@@ -9,16 +9,30 @@ import sys, time
 import click
 from fsbench.cli import main
 
-@main.command()
-@click.option("--stubborn", is_flag=True)
-def wait(stubborn):
-    try:
+class Deaf:
+    def __del__(self):
         print("ready", flush=True)
         time.sleep(60)
+
+class Clumsy:
+    def __del__(self):
+        raise AttributeError("half made")
+
+@main.command()
+@click.option("--stubborn", is_flag=True)
+@click.option("--deaf", is_flag=True)
+def wait(stubborn, deaf):
+    clumsy = Clumsy()
+    try:
+        if deaf:
+            Deaf()
+        print("ready", flush=True)
+        time.sleep(60)  # here
     finally:
         if stubborn:
             print("busy", flush=True)
             time.sleep(60)
+        del clumsy
 
 main()
 """
@@ -63,8 +77,17 @@ def test_a_second_signal_waits_for_nothing(waiting, first, second):
     assert process.returncode == -second
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_comes_while_an_object_is_deleted_is_not_lost(waiting, number):
+    process = waiting("--deaf")
+    process.send_signal(number)
+    error = process.communicate(timeout=30)[1]
+    assert process.returncode == 128 + number
+    assert error == "Stopped. Run the same command again to go on.\n"
+
+
 def test_signals_that_the_caller_ignores_stay_ignored():
-    code = PROGRAM.replace("time.sleep(60)", "import os, signal; os.kill(os.getpid(), signal.SIGINT)", 1)
+    code = PROGRAM.replace("time.sleep(60)  # here", "import os, signal; os.kill(os.getpid(), signal.SIGINT)")
     handler = lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)  # noqa: E731 - as nohup and "&" have it
     done = subprocess.run([sys.executable, "-c", code, "wait"], preexec_fn=handler, capture_output=True)
     assert done.returncode == 0
