@@ -5,13 +5,16 @@ Every pool of the project is a `worker_pool`; what starts processes by itself (t
 
 import os
 import signal
+import sys
 import threading
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext
@@ -107,7 +110,7 @@ class _WorkerProcess(SpawnProcess):
 
     def run(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         super().run()
 
     def __reduce__(self) -> tuple[Any, ...]:  # Any: see object.__reduce__
@@ -117,7 +120,9 @@ class _WorkerProcess(SpawnProcess):
 
 def _watched_worker(parent: int) -> _WorkerProcess:
     """Returns a worker without its work, in a process that dies with its parent from here on."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    sys.excepthook = partial(_tell_unless_left, parent, sys.excepthook)
     return _WorkerProcess.__new__(_WorkerProcess)
 
 
@@ -127,6 +132,15 @@ def _die_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_LOOK_SECONDS)
     os._exit(1)
+
+
+def _tell_unless_left(parent: int, tell: Callable[..., object], *error: object) -> None:
+    """Tells why a worker never came to its work, unless its parent leaves and has taken away what they share."""
+    deadline = time.monotonic() + _END_SECONDS
+    while os.getppid() == parent and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS / 10)
+    if os.getppid() == parent:
+        tell(*error)
 
 
 def _after(seconds: float, sentinels: list[int]) -> list[int]:

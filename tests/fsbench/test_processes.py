@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fsbench import processes
 from fsbench.errors import RunError
 from fsbench.processes import _shared_cores
 from fsbench.processes import worker_pool
@@ -135,3 +136,11 @@ def test_processes_share_the_cores_unless_the_user_says_how_many_threads(process
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     with _shared_cores(processes):
         assert os.environ["OMP_NUM_THREADS"] == "5"
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_keeps_a_worker_from_its_work_is_told_unless_its_parent_has_left(is_there, monkeypatch):
+    monkeypatch.setattr(processes, "_END_SECONDS", 0.1)
+    told = []
+    processes._tell_unless_left(os.getppid() if is_there else -1, lambda *error: told.append(error), ValueError, "why")
+    assert told == ([(ValueError, "why")] if is_there else [])
