@@ -35,6 +35,7 @@ from fsbench.scores.results import ClassResult
 from fsbench.scores.results import DrawResult
 from fsbench.scores.results import Intervals
 from fsbench.scores.results import mean_score
+from fsbench.scores.results import require_names
 from fsbench.scores.results import Result
 from fsbench.scores.results import RunIdentity
 from fsbench.scores.results import Score
@@ -90,8 +91,9 @@ class FoldEntry(Record):
 class Entry(Record):
     """A method's place on the leaderboard of one dataset, manifest and protocol.
 
-    It is refused if the folds are not in order, each once and expected, if a score is not in [0, 1], if `mean` is not
-    what follows from the folds, if a name cannot be shown (see `name_problems`), or if a link is no web address.
+    It is refused if the folds are not in order, each once and expected, if a score is not in [0, 1] or has other values
+    than the protocol reports, if `mean` is not what follows from the folds, if a name cannot be shown (see
+    `name_problems`), or if a link is no web address.
 
     Attributes:
         schema_version: Of this record.
@@ -198,6 +200,7 @@ class Entry(Record):
         record = self.model_dump(mode="json")
         if problem := next(chain(name_problems(names), text_problems(record)), None):
             raise ValueError(problem)
+        require_names(self, self.protocol)
         folds = [fold.fold for fold in self.folds]
         for name, numbers in (("expected_folds", self.expected_folds), ("folds", folds)):
             if list(numbers) != sorted(set(numbers)):

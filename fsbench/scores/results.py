@@ -1,6 +1,7 @@
 """What a run comes to: the records in `run.json` and `result.json`."""
 
 import math
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Annotated
@@ -20,6 +21,7 @@ from pydantic import SerializerFunctionWrapHandler
 
 from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Weights
+from fsbench.protocol import reported_names
 from fsbench.records import Record
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "mean_of_metrics",
     "mean_score",
     "mean_where_known",
+    "require_names",
     "summarise",
 ]
 
@@ -234,6 +237,36 @@ class Result(Record):
     episodes: int
     frames: int
     failures: dict[str, str]
+
+    @model_validator(mode="after")
+    def _check(self) -> "Result":
+        require_names(self, self.identity.protocol)
+        return self
+
+
+def require_names(record: Record, protocol: str) -> None:
+    """Raises ValueError if a score anywhere in a record has other values than its protocol reports.
+
+    Args:
+        record: Holds scores at any depth.
+        protocol: The protocol's signature.
+    """
+    wanted = reported_names(protocol)
+    for score in _scores_in(record):
+        if score.names != wanted:
+            raise ValueError(f"a score has {', '.join(score.names)}, and the protocol reports {', '.join(wanted)}")
+
+
+def _scores_in(value: object) -> Iterator[Score]:
+    if isinstance(value, Score):
+        yield value
+    elif isinstance(value, Record):
+        yield from _scores_in(tuple(vars(value).values()))
+    elif isinstance(value, Mapping):
+        yield from _scores_in(tuple(value.values()))
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from _scores_in(each)
 
 
 def mean_of_metrics(name: str, values: Any) -> Any:  # Any: mapping of floats, or a table

@@ -314,6 +314,7 @@ def test_results_that_make_no_entry_are_refused(results, message):
         ({"schema_version": 5}, "schema_version"),
         ({"rank": 1}, "rank"),
         ({"mean": None}, "does not follow"),
+        ({"mean": {"mean": {"K": 0.5}, "sd_draws": None}}, "a score has K, and the protocol reports J, F, J&F"),
         ({"expected_folds": [1, 2, 3]}, "does not follow"),
         ({"expected_folds": [2, 1]}, "not in order"),
         ({"expected_folds": [1]}, "none of the expected"),
