@@ -54,6 +54,8 @@ def worker_pool(workers: int) -> Iterator[Executor]:
         yield pool
         patience = _END_SECONDS
     except BrokenProcessPool as error:
+        context.end(_END_SECONDS)
+        pool.shutdown()  # whose thread takes the exit codes
         raise RunError(context.why_one_died()) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -77,8 +79,7 @@ class WorkerContext(SpawnContext):
         return process
 
     def why_one_died(self) -> str:
-        """Ends all processes; returns why one was gone before, and what to do."""
-        self.end(_END_SECONDS)
+        """Returns why a process was gone before all were ended, and what to do."""
         codes = [process.exitcode for process in self._started if process.pid is not None and process.exitcode]
         if codes and max(codes) > 0:  # those that the pool ended then have the number of a signal
             return (

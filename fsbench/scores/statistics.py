@@ -17,7 +17,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from fsbench.errors import RunError
 from fsbench.protocol import NAMES
@@ -333,7 +333,7 @@ def _interval(names: Sequence[str], centre: Values, resampled: Values, freedom: 
     """Returns the interval around a centre [M], given the resampled means [R, M] and the degrees of freedom [M]."""
     if np.max(freedom) < 1:
         return None
-    reach = student.ppf((1 + LEVEL) / 2, np.where(freedom < 1, np.nan, freedom)) * np.sqrt(_variance(resampled))
+    reach = stdtrit(np.where(freedom < 1, np.nan, freedom), (1 + LEVEL) / 2) * np.sqrt(_variance(resampled))
     ends = np.maximum(centre - reach, low), np.minimum(centre + reach, 1.0)
     return Interval(low=_score(names, ends[0]), high=_score(names, ends[1]))
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import t as student
 
 from fsbench.errors import RunError
+from fsbench.protocol import NAMES
 from fsbench.scores.statistics import _Class
 from fsbench.scores.statistics import _intervals
 from fsbench.scores.statistics import episode_table
@@ -125,8 +126,8 @@ def test_the_interval_of_a_known_truth_covers_it_in_95_of_100_benchmarks(
         for fold, name in product(range(folds), range(classes)):
             values = 0.5 + effects[fold] * random.normal() + video_effect * random.normal(size=(videos, 1, 1))
             values = values + 0.05 * random.normal(size=(videos, 2, 3))  # of the draws
-            members.append(_Class(fold, f"{fold}-{name}", values, np.ones((videos, 2))))
-        found = _intervals(members, random, 200, low=-1.0)
+            members.append(_Class(fold, f"{fold}-{name}", values, np.ones((videos, 2, 3))))
+        found = _intervals(members, NAMES, random, 200, low=-1.0)
         interval = found.mean if classes > 1 else found.classes["0-0"]
         covered += interval.low["J&F"] <= 0.5 <= interval.high["J&F"]
     assert 0.92 <= covered / 500 <= 0.98
