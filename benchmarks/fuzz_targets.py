@@ -27,6 +27,7 @@ from fsbench.datasets import open_dataset
 from fsbench.datasets.reading import read_frames
 from fsbench.errors import FsbenchError
 from fsbench.errors import RunError
+from fsbench.exports.folders import export_run
 from fsbench.leaderboard import entries_from_runs
 from fsbench.leaderboard import read_entries
 from fsbench.leaderboard import readme
@@ -43,7 +44,6 @@ from fsbench.splits.manifest import overall_digest
 from fsbench.splits.schema import table_digest
 from fsbench.splits.schema import TABLES
 from fsbench.splits.verify import verify_manifest
-from fsbench.submissions.export import export_run
 from tests.tiny import write_benchmark
 from tests.tiny import write_dataset
 

@@ -19,12 +19,12 @@ from fsbench.cli.boards import leaderboard
 from fsbench.cli.boards import submit
 from fsbench.cli.building import build_splits
 from fsbench.cli.building import verify
+from fsbench.cli.exporting import export
 from fsbench.cli.listing import describe
 from fsbench.cli.listing import list_
 from fsbench.cli.looking import show
 from fsbench.cli.preparing import prepare
 from fsbench.cli.running import evaluate
-from fsbench.cli.scoring import export
 from fsbench.cli.scoring import score
 from fsbench.cli.scoring import validate
 from fsbench.cli.starting import demo

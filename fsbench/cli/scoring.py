@@ -1,4 +1,4 @@
-"""Commands that score, check and write masks."""
+"""Commands that score and check masks."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from fsbench.cli.options import json_option
 from fsbench.cli.options import scoring_protocol_option
 from fsbench.cli.options import splits_option
 
-__all__ = ["export", "score", "validate"]
+__all__ = ["score", "validate"]
 
 
 def _target(command: Command) -> Command:
@@ -170,41 +170,3 @@ def validate(predictions: Path, as_json: bool, **asked: Any) -> None:
         click.echo("\n".join([*([] if problems else [f"{predictions}: no problems"]), *filter(None, [str(problems)])]))
     if problems:
         raise SubmissionError(f"{predictions}: {len(problems)} problem{'s' * (len(problems) > 1)}.")
-
-
-@click.command()
-@click.argument("run", metavar="RUN|PREDICTIONS", type=click.Path(exists=True, path_type=Path))
-@click.argument("out", type=click.Path(path_type=Path))
-@click.option("--draw", metavar="D", type=int, help="Write this support draw alone, without a draw-<d> level.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["folders", "ref-youtube-vos"]),
-    default="folders",
-    show_default=True,
-    help="folders: a run's masks as palette PNG of 0 and 1. ref-youtube-vos: what its server takes, of a run or of "
-    "masks in any form, once every video, sentence and frame of the official list below --data-root is there.",
-)
-@data_root_option
-@click.option(
-    "--part",
-    type=click.Choice(["valid", "test", "all"]),
-    help="For ref-youtube-vos: the list of valid names the videos of test, too; the list of test tells them apart.  "
-    "[default: valid; all where there is no list of test]",
-)
-def export(run: Path, out: Path, draw: int | None, form: str, data_root: Path, part: Any) -> None:  # Any: a literal
-    """Write masks as PNG, in the form of the field's folders, or as a zip of them.
-
-    \b
-    Examples:
-      fsbench export runs/mini-ref-davis/colour-prototype masks.zip
-      fsbench export predictions.parquet valid.zip --format ref-youtube-vos --data-root ~/data
-    """
-    from fsbench.submissions.export import export_run
-    from fsbench.submissions.server import export_for_server
-
-    if form == "folders":
-        export_run(run, out, draw=draw)
-        click.echo(out)
-    else:
-        click.echo(export_for_server(run, out, data_root, part=part, draw=draw))

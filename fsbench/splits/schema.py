@@ -9,7 +9,17 @@ from typing import Any
 
 import pyarrow as pa
 
-__all__ = ["KEYS", "NULLABLE", "SCHEMAS", "SCHEMA_VERSION", "TABLES", "make_table", "table_digest", "text_digest"]
+__all__ = [
+    "ABOUT",
+    "KEYS",
+    "NULLABLE",
+    "SCHEMAS",
+    "SCHEMA_VERSION",
+    "TABLES",
+    "make_table",
+    "table_digest",
+    "text_digest",
+]
 
 SCHEMA_VERSION = 1
 
@@ -78,6 +88,51 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "episodes": ("episode_id",),
 }
 """What identifies a row of each table."""
+
+ABOUT: Mapping[str, str] = {
+    "classes": "A category.",
+    "classes.class_id": "Its number, from 1.",
+    "classes.name": "What the dataset calls it.",
+    "classes.fold": "The fold that tests it, from 1; 0 in a set without folds.",
+    "videos": "A video, all of whose objects are of one class.",
+    "videos.video_id": "Its id in the dataset.",
+    "videos.class_id": "Its class.",
+    "videos.fold": "The fold of its class.",
+    "videos.frames": "Names of its frames, in time order.",
+    "videos.height": "Height of its frames in pixels, where frames were at hand.",
+    "videos.width": "Width of its frames in pixels, where frames were at hand.",
+    "objects": "An annotated object.",
+    "objects.video_id": "Its video.",
+    "objects.object_id": "Its index in the label maps.",
+    "objects.class_id": "Its class.",
+    "objects.frames": "Names of the frames in which it is annotated.",
+    "expressions": "A sentence.",
+    "expressions.video_id": "The video that it is about.",
+    "expressions.expression_id": "Its id within the video.",
+    "expressions.object_ids": "The objects that it names; its mask is their union.",
+    "expressions.text": "The sentence, where it may be here.",
+    "expressions.text_sha256": "SHA-256 of the sentence as UTF-8, exactly as the dataset has it.",
+    "supports": "A support set; it serves every query of its class and draw.",
+    "supports.support_id": "Its id, f<fold>/<class>/d<draw>.",
+    "supports.fold": "The fold of its class.",
+    "supports.class_id": "Its class.",
+    "supports.draw": "Its number among those of the class, from 0.",
+    "supports.shots": "Its videos.",
+    "supports.shots.video_id": "A support video.",
+    "supports.shots.object_ids": "The objects that the sentence names.",
+    "supports.shots.expression_id": "A sentence about it.",
+    "supports.shots.frames": "The frames that are given with their masks, in time order.",
+    "episodes": "A query: a sentence about a video, to be answered with a support set.",
+    "episodes.episode_id": "Its id, <support set>/<video>/<sentence>.",
+    "episodes.support_id": "The support set.",
+    "episodes.fold": "The fold of the support set.",
+    "episodes.class_id": "The class of the support set.",
+    "episodes.draw": "The draw of the support set.",
+    "episodes.video_id": "The video.",
+    "episodes.expression_id": "The sentence.",
+    "episodes.object_ids": "The objects that the sentence names; the answer is their union.",
+}
+"""What a row of each table is, and what its columns, `<table>.<column>`, say, for those who read them elsewhere."""
 
 NULLABLE = frozenset({"text", "height", "width"})
 """Columns that may be absent: a manifest made without text or frames has the digests of one made with them."""

@@ -14,13 +14,13 @@ from scipy.optimize import linear_sum_assignment
 from fsbench.cli import main
 from fsbench.errors import DataError
 from fsbench.errors import SubmissionError
+from fsbench.exports.folders import export_run
 from fsbench.metrics import decay
 from fsbench.metrics import region_and_contour
 from fsbench.protocol import named_protocol
 from fsbench.running.evaluate import evaluate_method
 from fsbench.running.fold import RunOptions
 from fsbench.splits.benchmark import open_benchmark
-from fsbench.submissions.export import export_run
 from fsbench.submissions.passing import PassOptions
 from fsbench.submissions.reference import EpisodeTruth
 from fsbench.submissions.score import score

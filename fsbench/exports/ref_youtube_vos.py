@@ -15,11 +15,11 @@ from fsbench.datasets.trees import show_parts
 from fsbench.errors import DataError
 from fsbench.errors import FsbenchError
 from fsbench.errors import SubmissionError
+from fsbench.exports.folders import mask_name
+from fsbench.exports.folders import png
+from fsbench.exports.writing import write_out
 from fsbench.progress import track
 from fsbench.protocol import STANDARD
-from fsbench.submissions.export import mask_name
-from fsbench.submissions.export import png
-from fsbench.submissions.export import write_masks
 from fsbench.submissions.forms import Known
 from fsbench.submissions.forms import MaskKey
 from fsbench.submissions.forms import open_submission
@@ -72,7 +72,7 @@ def export_for_server(
         extra = (each for each in extra_masks(submission, questions) if each.kind != "extra-draw")
         problems += [each._replace(remedy=_EXTRA) for each in extra]
         _refuse(submission, problems)
-        write_masks(out, _checked(submission, tasks))
+        write_out(out, _checked(submission, tasks))
     sentences = sum(len(task.sequences) for task in tasks)
     masks = sum(len(task.sequences) * len(task.frames) for task in tasks)
     return f"{out}: {title}: {len(tasks)} videos, {sentences} sentences, {masks} masks"

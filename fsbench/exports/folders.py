@@ -1,22 +1,17 @@
-"""Writing a run's predictions in the field's form, for servers and for other tools."""
+"""A run's masks in the field's form, for other tools."""
 
-import zipfile
 from collections.abc import Collection
-from collections.abc import Iterable
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from fsbench.errors import RunError
+from fsbench.exports.writing import write_out
 from fsbench.files import path_part
-from fsbench.files import whole_folder
-from fsbench.files import write_files
-from fsbench.files import write_whole
 from fsbench.masks.rle import decode_masks
 from fsbench.masks.rle import Rle
 from fsbench.progress import track
@@ -26,13 +21,13 @@ from fsbench.submissions.forms import run_parts
 from fsbench.submissions.forms import Submission
 from fsbench.submissions.problems import report
 
-__all__ = ["export_run", "mask_name", "png", "write_masks"]
+__all__ = ["export_run", "mask_name", "png"]
 
 _PALETTE = [0, 0, 0, 128, 0, 0]
 """Background and object, in the colours of DAVIS."""
 
 
-def export_run(run_folder: Path, out: Path, *, draw: int | None = None) -> None:
+def export_run(run_folder: Path, out: Path, *, draw: int | None = None) -> str:
     """Writes a run's masks as `draw-<d>/Annotations/<video>/<expression>/<frame>.png`, palette PNG of 0 and 1.
 
     There is no `draw-<d>` where a single draw is written.
@@ -41,6 +36,9 @@ def export_run(run_folder: Path, out: Path, *, draw: int | None = None) -> None:
         run_folder: The folder of a finished run, or of one of its folds.
         out: The folder to make, or a zip if it ends in `.zip`. It appears when it is complete.
         draw: The support draw to write alone, instead of all.
+
+    Returns:
+        What was written, in a line.
 
     Raises:
         RunError: There is no finished run, it is damaged or has no such draw, or `out` is there already.
@@ -58,31 +56,8 @@ def export_run(run_folder: Path, out: Path, *, draw: int | None = None) -> None:
         if not keys:
             there = ", ".join(map(str, sorted({key.order()[0] for key in every})))
             raise RunError(f"{run_folder}: has no draw {draw}. Choose from its draws: {there}.")
-        write_masks(out, _files(run, keys, out.name))
-
-
-def write_masks(out: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Writes files, each its path and content, to a folder, or to a zip if it ends in `.zip`, whole or not at all.
-
-    Raises:
-        RunError: It is there already.
-    """
-    if out.exists() and (out.is_file() or any(out.iterdir())):
-        raise RunError(f"{out}: is there already. Name another folder or zip, or remove it.")
-    if out.suffix == ".zip":
-        write_whole(out, lambda stream: _write_zip(stream, files))
-    else:
-        with whole_folder(out) as fresh:
-            write_files(fresh, files)
-
-
-def _write_zip(stream: IO[bytes], files: Iterable[tuple[str, bytes]]) -> None:
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in files:
-            # Without the time of day: the same run gives the same bytes.
-            info = zipfile.ZipInfo(name)
-            info.external_attr = 0o644 << 16
-            archive.writestr(info, content)
+        write_out(out, _files(run, keys, out.name))
+    return str(out)
 
 
 def _files(run: Submission, keys: Collection[MaskKey], title: str) -> Iterator[tuple[str, bytes]]:

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from fsbench.errors import RunError
+from fsbench.exports.folders import export_run
 from fsbench.masks.labels import decode_label_map
 from fsbench.masks.rle import decode_masks
-from fsbench.submissions.export import export_run
 from fsbench.submissions.forms import open_submission
 from tests.fsbench.running.test_fold import evaluate
 from tests.tiny import write_benchmark
@@ -102,7 +102,7 @@ def test_an_export_that_fails_leaves_nothing(place, tmp_path, out, monkeypatch):
             raise OSError("disk full")
         return decode_masks(*arguments)
 
-    monkeypatch.setattr("fsbench.submissions.export.decode_masks", fail)
+    monkeypatch.setattr("fsbench.exports.folders.decode_masks", fail)
     with pytest.raises(OSError, match="disk full"):
         export_run(place / "one", tmp_path / out)
     assert not any(tmp_path.iterdir())

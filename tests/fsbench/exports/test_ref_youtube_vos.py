@@ -10,8 +10,8 @@ from PIL import Image
 
 from fsbench.errors import DataError
 from fsbench.errors import SubmissionError
+from fsbench.exports.ref_youtube_vos import export_for_server
 from fsbench.masks.rle import encode_masks
-from fsbench.submissions.server import export_for_server
 
 VALID, TEST = ("v0", "v1"), ("t0",)
 FRAMES = ("00000", "00005")

@@ -1,0 +1,1 @@
+"""What leaves fsbench, in the forms of others: one module a form."""
