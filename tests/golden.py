@@ -16,7 +16,7 @@ from fsbench_baselines.referformer.batch import SupportBatch
 from fsbench_baselines.referformer.targets import Target
 from fsbench_baselines.released import first_name as canonical
 
-__all__ = ["MODELS", "TOLERANCES", "batches", "canonical", "entries", "state", "target", "text_config"]
+__all__ = ["MODELS", "TOLERANCES", "batches", "canonical", "entries", "sketch", "state", "target", "text_config"]
 
 # Tag of a golden model -> the arguments of load_released.
 MODELS = {
@@ -38,13 +38,15 @@ def entries(folder: Path, tag: str) -> list[dict]:
     return json.loads((folder / f"names_{tag}.json").read_text())
 
 
+def sketch(folder: Path, tag: str) -> dict[str, Tensor]:
+    """The floating entries of a model by name and shape alone: zeros that take no memory."""
+    floating = (entry for entry in entries(folder, tag) if entry["dtype"] == "float32")
+    return {entry["name"]: torch.zeros(()).expand(entry["shape"]) for entry in floating}
+
+
 def state(folder: Path, tag: str) -> dict[str, Tensor]:
     """The filled floating entries of a model; shared between callers, not to be written to."""
-    return {
-        entry["name"]: _filled(folder, entry["name"], tuple(entry["shape"]))
-        for entry in entries(folder, tag)
-        if entry["dtype"] == "float32"
-    }
+    return {name: _filled(folder, name, tuple(tensor.shape)) for name, tensor in sketch(folder, tag).items()}
 
 
 @functools.cache

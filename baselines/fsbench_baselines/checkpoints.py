@@ -82,7 +82,7 @@ def _require_possible(kind: Callable[[Config], Model], config: Config) -> None:
 
 
 class _Undrawn(TorchFunctionMode):
-    """Fills with zeros what would be filled with random numbers: most of the time that making a model takes."""
+    """Leaves unfilled what would be filled with random numbers: most of the time that making a model takes."""
 
     def __torch_function__(
         self,
@@ -93,7 +93,7 @@ class _Undrawn(TorchFunctionMode):
     ) -> Any:
         named = kwargs or {}
         if func in _DRAWS:
-            return nn.init.zeros_(args[0] if args else named["tensor"])
+            return args[0] if args else named["tensor"]
         return func(*args, **named)
 
 

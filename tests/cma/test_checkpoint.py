@@ -168,9 +168,9 @@ def test_wrong_backbone_and_variant_are_told_apart(model, parent):
 
 def test_released_models_say_which_they_are(test_golden):
     for tag, arguments in golden.MODELS.items():
-        found = referformer.identify(golden.state(test_golden, tag), tag)
+        found = referformer.identify(golden.sketch(test_golden, tag), tag)
         assert (found.backbone, found.dab, found.has_affinity) == (arguments["backbone"], arguments["dab"], True)
-    state = golden.state(test_golden, "cma_vswin_t")
+    state = golden.sketch(test_golden, "cma_vswin_t")
     with pytest.raises(
         DataError, match=r"of CMA with video_swin_t_p4w7, with DAB: pass backbone='video_swin_t_p4w7'\."
     ):

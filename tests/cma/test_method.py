@@ -19,6 +19,7 @@ from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_cma import declarations
 from fsbench_cma.checkpoint import save_checkpoint
 from fsbench_cma.model import CMA
+from tests.cma.test_model import small_config
 from tests.tiny import write_dataset
 
 TEXT = {
@@ -52,19 +53,23 @@ def write_tokenizer(folder):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A checkpoint as the released code writes them, with random weights and a small text encoder."""
+    """A checkpoint as the released code writes them, whose size is that of its model, and our own of a small model.
+
+    Both have random weights, a small text encoder and the tokenizer beside them.
+    """
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(1)
     model = CMA(ModelConfig(affinity="cross", dab=True, text=TEXT, enc_layers=4, dec_layers=4))
     state = {"model": model.state_dict(), "args": argparse.Namespace(lr=1e-4, backbone="resnet50"), "epoch": 1}
     torch.save(state, folder / "checkpoint.pth")
     (folder / "text.json").write_text(json.dumps(TEXT))
+    save_checkpoint(folder / "small", CMA(small_config(dab=True, text=TEXT)))
     write_tokenizer(folder / "tokenizer")
     return folder
 
 
 def make(files, **options):
-    given = {"checkpoint": files / "checkpoint.pth", "text_config": files / "text.json", "short_side": 48}
+    given = {"checkpoint": files / "small", "short_side": 48}
     method = declarations.CMA(**{**given, "tokenizer": str(files / "tokenizer"), "device": "cpu", **options})
     method.prepare(FOLD)
     return method
@@ -134,23 +139,24 @@ def test_chunks_and_one_choice_for_the_video_cover_all_frames(files):
     assert chunked.segment(chunked.adapt(support()), clip(), ["the dog"]).shape == (1, 5, 48, 70)
 
 
-def test_max_frames_bounds_the_chunk(files):
-    assert [make(files, max_frames=number).chunk for number in (None, 2, 99)] == [10, 2, 10]
+def test_max_frames_bounds_the_chunk():
+    assert [declarations.CMA(max_frames=number).chunk for number in (None, 2, 99)] == [10, 2, 10]
 
 
-def test_a_converted_checkpoint_gives_the_same_masks(files, method, tmp_path):
+def test_a_converted_checkpoint_gives_the_same_masks(files, tmp_path):
     convert(files / "checkpoint.pth", tmp_path / "own", "--option", f"text_config={files / 'text.json'}")
-    own = make(files, checkpoint=tmp_path / "own", text_config=None)
+    released = make(files, checkpoint=files / "checkpoint.pth", text_config=files / "text.json")
+    own = make(files, checkpoint=tmp_path / "own")
     with torch.inference_mode():
-        one = logits(method, method.adapt(support()), clip())
+        one = logits(released, released.adapt(support()), clip())
         assert torch.equal(one, logits(own, own.adapt(support()), clip()))
 
 
-def test_deviations_are_options(files):
+def test_deviations_are_options(files, method):
     with torch.inference_mode():
-        plain, other = make(files), make(files, mask_support="exclude", support_frames="all")
+        other = make(files, mask_support="exclude", support_frames="all")
         assert other.model.config.mask_support == "exclude"
-        one, two = (logits(m, m.adapt(support()), clip()) for m in (plain, other))
+        one, two = (logits(m, m.adapt(support()), clip()) for m in (method, other))
         assert not torch.allclose(one, two, atol=1e-4)
 
 
@@ -171,9 +177,9 @@ def test_without_weights_or_tokenizer_the_error_says_what_to_get(files, monkeypa
         make(files, tokenizer="no-such-user/no-such-tokenizer")
 
 
-def evaluate(files, data_root, out, *more):
+def evaluate(files, checkpoint, data_root, out, *more):
     options = [f"text_config={files / 'text.json'}", f"tokenizer={files / 'tokenizer'}", "short_side=32"]
-    arguments = ["evaluate", "--method", "cma", "--checkpoint", files / "checkpoint.pth", "--dataset", "mini-ref-davis"]
+    arguments = ["evaluate", "--method", "cma", "--checkpoint", files / checkpoint, "--dataset", "mini-ref-davis"]
     arguments += ["--data-root", data_root, "--draws", "0", "--out", out, "--device", "cpu", "--backbone", "resnet50"]
     arguments += [part for option in options for part in ("--option", option)]
     result = CliRunner().invoke(main, [str(argument) for argument in (*arguments, *more)])
@@ -181,28 +187,29 @@ def evaluate(files, data_root, out, *more):
     return result.stdout
 
 
-def test_a_released_style_checkpoint_evaluates_end_to_end(files, tmp_path, monkeypatch):
+def test_a_checkpoint_released_or_our_own_evaluates_end_to_end(files, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_dataset(tmp_path / "data/mini-ref-davis", {"dog": 3})
     assert CliRunner().invoke(main, ["build-splits", "mini-ref-davis"]).exit_code == 0
-    table = evaluate(files, tmp_path / "data", tmp_path / "run")
+    table = evaluate(files, "checkpoint.pth", tmp_path / "data", tmp_path / "run")
     assert "cma 1 on mini-ref-davis" in table
-    assert "released|size=short360" in evaluate(files, tmp_path / "data", tmp_path / "other", "--protocol", "released")
+    table = evaluate(files, "small", tmp_path / "data", tmp_path / "other", "--protocol", "released")
+    assert "released|size=short360" in table
 
 
 def test_it_evaluates_on_real_videos(files, test_data, tmp_path):
     (tmp_path / "videos.txt").write_text("dog\ndog-agility\n")
     build = ["build-splits", "mini-ref-davis", "--data-root", test_data, "--videos", tmp_path / "videos.txt"]
     assert CliRunner().invoke(main, [str(part) for part in (*build, "--out", tmp_path / "splits")]).exit_code == 0
-    table = evaluate(files, test_data, tmp_path / "run", "--splits", tmp_path / "splits")
+    table = evaluate(files, "small", test_data, tmp_path / "run", "--splits", tmp_path / "splits")
     assert "cma 1 on mini-ref-davis pack-v1" in table
     assert "fold 0" in table
 
 
 def test_weights_of_another_affinity_are_refused_by_name(files, tmp_path):
-    save_checkpoint(tmp_path, CMA(ModelConfig(affinity="add", text=TEXT, backbone="resnet_small")))
+    save_checkpoint(tmp_path, CMA(small_config(affinity="add", text=TEXT)))
     with pytest.raises(DataError, match="of the affinity 'add', the method 'cma' has 'cross'"):
-        make(files, checkpoint=tmp_path, text_config=None)
+        make(files, checkpoint=tmp_path)
 
 
 def test_shipped_weights_are_the_method_s_own():
@@ -211,13 +218,12 @@ def test_shipped_weights_are_the_method_s_own():
 
 
 def test_half_a_checkpoint_keeps_its_tokenizer_and_nearly_its_masks(files, method, tmp_path):
-    text = ("--option", f"text_config={files / 'text.json'}")
     own, half = tmp_path / "own", tmp_path / "half"
-    convert(files / "checkpoint.pth", own, *text)
+    shutil.copytree(files / "small", own)
     shutil.copytree(files / "tokenizer", own / "tokenizer")
     convert(own, half, "--half")
     assert (half / "model.safetensors").stat().st_size < 0.6 * (own / "model.safetensors").stat().st_size
-    halved = make(files, checkpoint=half, text_config=None, tokenizer="no-such-tokenizer")
+    halved = make(files, checkpoint=half, tokenizer="no-such-tokenizer")
     with torch.inference_mode():
         one, two = (logits(m, m.adapt(support()), clip()) for m in (method, halved))
     assert not torch.equal(one, two)
@@ -225,9 +231,8 @@ def test_half_a_checkpoint_keeps_its_tokenizer_and_nearly_its_masks(files, metho
 
 
 def test_a_conversion_touches_nothing_that_is_there(files, tmp_path):
-    text = ("--option", f"text_config={files / 'text.json'}")
     own, link = tmp_path / "own", tmp_path / "link"
-    convert(files / "checkpoint.pth", own, *text)
+    convert(files / "small", own)
     link.symlink_to(own)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
@@ -240,7 +245,7 @@ def test_a_conversion_touches_nothing_that_is_there(files, tmp_path):
         (own, tmp_path / "full"),
         (files / "checkpoint.pth", own),
     ):
-        result = CliRunner().invoke(main, ["convert", str(source), str(out), *text])
+        result = CliRunner().invoke(main, ["convert", str(source), str(out)])
         assert result.exit_code == 2, result.output
         assert "Give a" in result.stderr
         assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
@@ -252,8 +257,7 @@ def test_a_conversion_that_fails_leaves_no_folder(files, tmp_path, monkeypatch):
         raise DataError("no space")
 
     monkeypatch.setattr("fsbench_baselines.referformer.method.save_checkpoint", full)
-    text = ("--option", f"text_config={files / 'text.json'}")
-    result = CliRunner().invoke(main, ["convert", str(files / "checkpoint.pth"), str(tmp_path / "out"), *text])
+    result = CliRunner().invoke(main, ["convert", str(files / "small"), str(tmp_path / "out")])
     assert result.exit_code == 3
     assert not list(tmp_path.iterdir())
 
