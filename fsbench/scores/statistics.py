@@ -17,7 +17,6 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import stdtrit
 
 from fsbench.errors import RunError
 from fsbench.protocol import NAMES
@@ -333,6 +332,8 @@ def _interval(names: Sequence[str], centre: Values, resampled: Values, freedom: 
     """Returns the interval around a centre [M], given the resampled means [R, M] and the degrees of freedom [M]."""
     if np.max(freedom) < 1:
         return None
+    from scipy.special import stdtrit  # takes a quarter of a second: not before there is an interval
+
     reach = stdtrit(np.where(freedom < 1, np.nan, freedom), (1 + LEVEL) / 2) * np.sqrt(_variance(resampled))
     ends = np.maximum(centre - reach, low), np.minimum(centre + reach, 1.0)
     return Interval(low=_score(names, ends[0]), high=_score(names, ends[1]))
