@@ -43,6 +43,13 @@ def place(tmp_path_factory):
     return base
 
 
+@pytest.fixture(scope="module")
+def another(place):
+    """A CMA without affinity that took a step on it."""
+    train(place, "cma-add", place / "another", recipe="shapes-meta", overrides=TINY)
+    return place / "another"
+
+
 def opened(place: Path) -> Benchmark:
     return open_benchmark("mini-ref-shapes", place, place / "splits")
 
@@ -53,7 +60,7 @@ def train(place, method, out, **changes):
 
 
 def evaluate(place, method, checkpoint, out):
-    request = Request(method, opened(place), device="cpu", folds=(2,), checkpoint=checkpoint, out=out)
+    request = Request(method, opened(place), device="cpu", folds=(2,), checkpoint=checkpoint, out=out, limit=1)
     (result,) = evaluate_method(request, RunOptions()).results.values()
     return result
 
@@ -180,18 +187,17 @@ def test_an_interrupted_training_says_how_to_go_on(place, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("resume", [False, True])
-def test_another_method_or_model_is_another_training(place, tmp_path, resume):
-    settings = {"recipe": "shapes-meta", "overrides": TINY}
-    train(place, "cma-add", tmp_path, **settings)
+def test_another_method_or_model_is_another_training(place, another, tmp_path, resume):
+    settings = {"recipe": "shapes-meta", "overrides": TINY, "resume": resume}
     with pytest.raises(RunError, match=r"method: cma-add, now cma-self; model\.affinity: add, now self\)"):
-        train(place, "cma-self", tmp_path, resume=resume, **settings)
+        train(place, "cma-self", another, **settings)
     with pytest.raises(RunError, match=r"\(options\.dab: None, now True\)"):
-        train(place, "cma-add", tmp_path, resume=resume, options={"dab": "true"}, **settings)
+        train(place, "cma-add", another, options={"dab": "true"}, **settings)
     (tmp_path / "words").mkdir()
     for text in ("one", "two"):
         (tmp_path / "words" / "text").write_text(text)
         with pytest.raises(RunError, match=r"options\.tokenizer: roberta-base, now [0-9a-f]{64}\)"):
-            train(place, "cma-add", tmp_path, resume=resume, options={"tokenizer": str(tmp_path / "words")}, **settings)
+            train(place, "cma-add", another, options={"tokenizer": str(tmp_path / "words")}, **settings)
 
 
 def test_stages_serve_their_own_training_alone_and_are_mended_from_their_states(place, tmp_path):
