@@ -1,15 +1,19 @@
-"""A dataset of a few tiny videos on disk, in the layout of Ref-YouTube-VOS, and a method that needs no weights."""
+"""Datasets of a few tiny videos, on disk in the layout of Ref-YouTube-VOS and in memory; a method without weights."""
 
 import json
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from fsbench.datasets import Expression
+from fsbench.datasets import ObjectTrack
 from fsbench.datasets import open_dataset
+from fsbench.datasets import Video
 from fsbench.datasets.records import Dataset
 from fsbench.methods import Clip
 from fsbench.methods import Fold
@@ -20,6 +24,7 @@ from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import write_manifest
 
 HEIGHT, WIDTH = 24, 32
+PATCH_FRAMES = tuple(f"{t:05d}" for t in range(4))
 
 
 def write_dataset(
@@ -78,6 +83,30 @@ def _write_frame(root: Path, video_id: str, name: str, number: int, t: int) -> N
         path = root / "train" / folder / video_id / f"{name}.{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
         image.save(path)
+
+
+class Patches(NamedTuple):
+    """A dataset in memory: two classes of three videos, in each a patch that moves."""
+
+    name: str = "patches"
+
+    def videos(self) -> list[Video]:
+        return [Video(f"{c}-{i}", PATCH_FRAMES) for c in ("red", "teal") for i in range(3)]
+
+    def objects(self) -> list[ObjectTrack]:
+        return [ObjectTrack(video.video_id, 1, video.video_id.split("-")[0], PATCH_FRAMES) for video in self.videos()]
+
+    def expressions(self) -> list[Expression]:
+        return [Expression(video.video_id, "0", (1,), "the left patch") for video in self.videos()]
+
+    def label_map(self, video_id: str, name: str) -> np.ndarray:
+        labels = np.zeros((HEIGHT, WIDTH), np.uint8)
+        labels[4:14, 2 + int(name) + int(video_id[-1]) : 16] = 1
+        return labels
+
+    def frame(self, video_id: str, name: str) -> np.ndarray:
+        colour = np.array((200, 40, 20) if video_id.startswith("red") else (20, 160, 170), np.uint8)
+        return self.label_map(video_id, name)[..., None] * colour
 
 
 class Reddish:

@@ -3,16 +3,12 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 import fsbench
 from fsbench import api
-from fsbench.datasets import Expression
-from fsbench.datasets import ObjectTrack
-from fsbench.datasets import Video
 from fsbench.errors import RunError
 from fsbench.errors import SubmissionError
 from fsbench.leaderboard import entries_from_runs
@@ -20,33 +16,8 @@ from fsbench.leaderboard import write_entry
 from fsbench.splits.build import BuildOptions
 from tests.conftest import ROOT
 from tests.forked import let_pools_fork
+from tests.tiny import Patches
 from tests.tiny import Reddish
-
-FRAMES = tuple(f"{t:05d}" for t in range(4))
-
-
-class Patches(NamedTuple):
-    """Two classes of three videos, in each a patch that moves."""
-
-    name: str = "patches"
-
-    def videos(self):
-        return [Video(f"{c}-{i}", FRAMES) for c in ("red", "teal") for i in range(3)]
-
-    def objects(self):
-        return [ObjectTrack(video.video_id, 1, video.video_id.split("-")[0], FRAMES) for video in self.videos()]
-
-    def expressions(self):
-        return [Expression(video.video_id, "0", (1,), "the left patch") for video in self.videos()]
-
-    def label_map(self, video_id, name):
-        labels = np.zeros((24, 32), np.uint8)
-        labels[4:14, 2 + int(name) + int(video_id[-1]) : 16] = 1
-        return labels
-
-    def frame(self, video_id, name):
-        colour = np.array((200, 40, 20) if video_id.startswith("red") else (20, 160, 170), np.uint8)
-        return self.label_map(video_id, name)[..., None] * colour
 
 
 def test_importing_the_front_door_loads_nothing_heavy_and_it_lists_its_verbs():
@@ -157,7 +128,7 @@ def test_the_listed_methods_have_name_and_summary():
 
 SCRIPT = """import fsbench
 from fsbench.splits.build import BuildOptions
-from tests.fsbench.test_api import Patches
+from tests.tiny import Patches
 from tests.tiny import Reddish
 
 if __name__ == "__main__":

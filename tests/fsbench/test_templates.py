@@ -18,7 +18,8 @@ def test_new_packages_install_register_what_they_hold_and_pass_their_tests(fsben
     packages, installed = [tmp_path / name for name in PACKAGES], tmp_path / "installed"
     pip = ["pip", "install", "--no-deps", "--no-build-isolation", "--no-index", "--target", installed]
     run([*pip, *packages], tmp_path)
-    tested = run(["pytest", "-v", "-p", "no:cacheprovider", *packages], tmp_path, PYTHONPATH=str(installed))
+    alone = {"PYTHONPATH": str(installed), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # these tests need pytest and no more
+    tested = run(["pytest", "-v", "-p", "no:cacheprovider", *packages], tmp_path, **alone)
     assert "3 passed" in tested
     kinds = {kind for kind, *_ in PACKAGES.values()}
     listing = (run(["fsbench", "list", f"{kind}s", "--json"], tmp_path, PYTHONPATH=str(installed)) for kind in kinds)

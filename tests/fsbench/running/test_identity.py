@@ -134,7 +134,7 @@ def test_a_run_that_is_extended_still_knows_the_pixels_of_its_first_draws(place)
 
 
 def test_a_dataset_without_files_counts_by_its_pixels(place):
-    from tests.fsbench.test_api import Patches
+    from tests.tiny import Patches
 
     class Brighter(Patches):
         def frame(self, video_id, name):
