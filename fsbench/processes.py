@@ -4,6 +4,7 @@ Every pool of the project is a `worker_pool`; what starts processes by itself (t
 """
 
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -20,6 +21,9 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext
 from multiprocessing.context import SpawnProcess
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import DupFd
+from multiprocessing.reduction import ForkingPickler
+from tempfile import TemporaryFile
 from typing import Any
 
 from fsbench.errors import RunError
@@ -106,7 +110,7 @@ class _WorkerProcess(SpawnProcess):
 
     def start(self) -> None:
         resource_tracker.ensure_running()  # would let signals through again, in the middle of the next lines
-        with _interrupts_held(), _shared_cores(self.workers):
+        with TemporaryFile() as self.spool, _interrupts_held(), _shared_cores(self.workers):
             super().start()
 
     def run(self) -> None:
@@ -115,16 +119,26 @@ class _WorkerProcess(SpawnProcess):
         super().run()
 
     def __reduce__(self) -> tuple[Any, ...]:  # Any: see object.__reduce__
-        # What is called comes back before the work, which may take minutes to unpickle: it imports torch, say.
-        return _watched_worker, (os.getpid(),), self.__dict__
+        # Through a file: what no pipe holds would be written for ever to a process that has died, with signals held.
+        state = {name: value for name, value in vars(self).items() if name != "spool"}
+        ForkingPickler(self.spool).dump(state)
+        self.spool.flush()
+        return _watched_worker, (os.getpid(), DupFd(self.spool.fileno()))
 
 
-def _watched_worker(parent: int) -> _WorkerProcess:
-    """Returns a worker without its work, in a process that dies with its parent from here on."""
+def _watched_worker(parent: int, spool: Any) -> _WorkerProcess:  # Any: what multiprocessing makes of a descriptor
+    """Returns a worker with its work, in a process that dies with its parent from here on.
+
+    The work may take minutes to unpickle: it imports torch, say.
+    """
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
     sys.excepthook = partial(_tell_unless_left, parent, sys.excepthook)
-    return _WorkerProcess.__new__(_WorkerProcess)
+    worker = _WorkerProcess.__new__(_WorkerProcess)
+    with os.fdopen(spool.detach(), "rb") as file:
+        file.seek(0)
+        vars(worker).update(pickle.load(file))
+    return worker
 
 
 def _die_with(parent: int) -> None:

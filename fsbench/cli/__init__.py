@@ -43,6 +43,8 @@ __all__ = ["main", "run"]
 logger = logging.getLogger(__name__)
 
 UNUSABLE_FILE = 3
+_THREADS_SECONDS = 1.0
+"""For threads to end by themselves, as that of a pool does, which has semaphores to clear away."""
 
 
 class _Group(click.Group):
@@ -136,7 +138,9 @@ def run() -> None:
         main(prog_name="fsbench")
     except SystemExit as ended:
         others = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
-        if not others:
+        for thread in others:
+            thread.join(_THREADS_SECONDS / len(others))
+        if not any(thread.is_alive() for thread in others):
             raise
         sys.stdout.flush()
         sys.stderr.flush()

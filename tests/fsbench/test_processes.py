@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from fsbench import processes
 from fsbench.errors import RunError
 from fsbench.processes import _shared_cores
 from fsbench.processes import worker_pool
+from fsbench.processes import WorkerContext
 
 PARENT = """
 import os, time
@@ -106,6 +108,21 @@ def test_a_worker_dies_with_its_parent_while_its_work_is_still_unpickled(tmp_pat
         parent.wait()
         assert worker != parent.pid
         assert gone(worker)
+
+
+class Deadly:
+    def __reduce__(self):
+        return os._exit, (3,)
+
+
+def test_starting_a_worker_does_not_wait_for_it_to_read_much_work():
+    worker = WorkerContext().Process(target=print, args=(Deadly(), bytes(10**6)))  # no pipe holds so much
+    starting = threading.Thread(target=worker.start, daemon=True)
+    starting.start()
+    starting.join(20)
+    assert not starting.is_alive()
+    worker.join()
+    assert worker.exitcode == 3
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")

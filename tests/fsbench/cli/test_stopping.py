@@ -8,6 +8,8 @@ PROGRAM = """
 import sys, time
 import click
 from fsbench.cli import main
+from fsbench.cli import run
+from fsbench.processes import worker_pool
 
 class Deaf:
     def __del__(self):
@@ -21,9 +23,14 @@ class Clumsy:
 @main.command()
 @click.option("--stubborn", is_flag=True)
 @click.option("--deaf", is_flag=True)
-def wait(stubborn, deaf):
+@click.option("--pool", is_flag=True)
+def wait(stubborn, deaf, pool):
     clumsy = Clumsy()
     try:
+        if pool:
+            with worker_pool(1) as workers:
+                workers.submit(print, "ready", flush=True)
+                workers.submit(time.sleep, 60).result()
         if deaf:
             Deaf()
         print("ready", flush=True)
@@ -34,7 +41,8 @@ def wait(stubborn, deaf):
             time.sleep(60)
         del clumsy
 
-main()
+if __name__ == "__main__":
+    run()
 """
 
 
@@ -58,8 +66,9 @@ def waiting():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_a_command_with_a_line(waiting, number):
-    process = waiting()
+@pytest.mark.parametrize("where", [(), ("--pool",)])
+def test_a_signal_ends_a_command_with_a_line(waiting, number, where):
+    process = waiting(*where)
     process.send_signal(number)
     error = process.communicate(timeout=30)[1]
     assert process.returncode == 128 + number
