@@ -130,14 +130,13 @@ def build_splits(
     from fsbench.splits.manifest import mark_superseded
     from fsbench.splits.manifest import read_manifest
     from fsbench.splits.manifest import write_manifest
-    from fsbench.splits.verify import frames_on_disk
     from fsbench.splits.verify import verify_manifest
 
     opened = resolve_dataset(dataset, Path(data_root), progress=progress)
     info, rows = build_manifest(opened, options or BuildOptions())
     write_manifest(Path(out), info, rows, overwrite=overwrite)
     folder = manifest_folder(Path(out), info.dataset, info.version)
-    if pixels and not frames_on_disk(opened):
+    if pixels and not opened.has_frames():
         raise DataError(f"{opened.root}: no frames here, so there are no pixels to write down. Fetch them.")
     if pixels and (flaws := verify_manifest(folder, opened, progress=progress)):
         raise ManifestError(
@@ -249,6 +248,7 @@ def score(
     void: str | None = None,
     missing_is_empty: bool = False,
     ignore_extra: bool = False,
+    min_score: float | None = None,
     uint8_decay: bool = False,
     workers: int = 1,
     progress: bool = False,
@@ -268,6 +268,7 @@ def score(
         void: What index 255 of label maps is: "object", or None for what the protocol takes it for.
         missing_is_empty: A mask that is not there counts as empty, instead of being a problem.
         ignore_extra: A mask that nobody asked for is ignored, instead of being a problem.
+        min_score: Of masklets, those with a score above it count; None for all.
         uint8_decay: Wrap frame ids in decay at 8 bits, as davis2017-evaluation does.
         workers: Threads.
         progress: Show a progress bar.
@@ -292,7 +293,7 @@ def score(
     from fsbench.submissions.passing import PassOptions
     from fsbench.submissions.score import score
 
-    options = PassOptions(missing_is_empty, ignore_extra, workers=workers, progress=progress)
+    options = PassOptions(missing_is_empty, ignore_extra, workers=workers, progress=progress, min_score=min_score)
     masks, held, chosen = _masks(predictions), _truth(truth, folds, draws), _chosen(videos, only_predicted)
     with annotator_answers(masks, held, protocol if isinstance(protocol, str) else None) as answers:
         how = _protocol(protocol or (answers and answers.protocol) or _STANDARD, void)
@@ -319,6 +320,7 @@ def validate(
     void: str | None = None,
     missing_is_empty: bool = False,
     ignore_extra: bool = False,
+    min_score: float | None = None,
     workers: int = 1,
     progress: bool = False,
 ) -> Findings:
@@ -335,7 +337,7 @@ def validate(
     from fsbench.submissions.passing import PassOptions
     from fsbench.submissions.score import validate
 
-    options = PassOptions(missing_is_empty, ignore_extra, workers=workers, progress=progress)
+    options = PassOptions(missing_is_empty, ignore_extra, workers=workers, progress=progress, min_score=min_score)
     masks, held, chosen = _masks(predictions), _truth(truth, folds, draws), _chosen(videos, only_predicted)
     with annotator_answers(masks, held, protocol if isinstance(protocol, str) else None) as answers:
         how = _protocol(protocol or (answers and answers.protocol) or _STANDARD, void)

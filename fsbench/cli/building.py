@@ -141,13 +141,12 @@ def verify(
     from fsbench.splits.manifest import read_info
     from fsbench.splits.manifest import read_manifest
     from fsbench.splits.rebuild import rebuild_flaws
-    from fsbench.splits.verify import frames_on_disk
     from fsbench.splits.verify import verify_manifest
 
     local = None
     if data_root is not None or dataset is not None:
         local = open_dataset(dataset or read_info(splits).dataset, data_root or Path("data"))
-    if local is not None and not frames_on_disk(local):
+    if local is not None and not local.has_frames():
         click.echo(f"{local.root}: no frames here, so only metadata is checked.", err=True)
     if rebuild and local is None:
         raise click.UsageError("--rebuild needs local data: give --data-root, or --dataset.")

@@ -27,8 +27,9 @@ def _target(command: Command) -> Command:
         click.option(
             "--truth",
             type=click.Path(exists=True, path_type=Path),
-            help="A folder or zip of true masks; or, for masks of sentences, the root of a dataset in the layout of "
-            "Ref-YouTube-VOS, with all of its sentences.  [default: the episodes of the dataset's manifest]",
+            help="A folder or zip of true masks; or, for masks of sentences, a dataset with all of its sentences: a "
+            "root in the layout of Ref-YouTube-VOS or MeViS, or the JSON of YouTube-VIS or SA-Co.  [default: the "
+            "episodes of the dataset's manifest]",
         ),
         dataset_option("Dataset of the manifest."),
         data_root_option,
@@ -70,6 +71,13 @@ def _target(command: Command) -> Command:
             help="What a mask is that nobody asks for: a problem, or ignored.",
         ),
         click.option(
+            "--min-score",
+            metavar="S",
+            type=float,
+            help="Of masklets with scores, those with a score above it count (the signature then says so).  "
+            "[default: all]",
+        ),
+        click.option(
             "--workers", type=click.IntRange(min=1), default=None, help="Threads.  [default: number of cores]"
         ),
     ]
@@ -91,6 +99,7 @@ def _asked(
     void: str,
     missing: str,
     extra: str,
+    min_score: float | None,
     workers: int | None,
 ) -> dict[str, Any]:  # Any: what `fsbench.score` takes
     from fsbench import api
@@ -108,6 +117,7 @@ def _asked(
         "void": None if void == "protocol" else void,
         "missing_is_empty": missing == "empty",
         "ignore_extra": extra == "ignore",
+        "min_score": min_score,
         "workers": workers or os.cpu_count() or 1,
         "progress": True,
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fsbench.datasets.completing import complete
-from fsbench.datasets.folder import FolderDataset
+from fsbench.datasets.folder import open_folder
 from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import MinimalDataset
 from fsbench.datasets.spec import DatasetSpec
@@ -108,7 +108,7 @@ def open_spec(spec: DatasetSpec, data_root: Path | None) -> Dataset:
     if root is None:
         raise DataError(_not_there(spec, data_root))
     if isinstance(spec.layout, Layout):
-        return FolderDataset(spec, root)
+        return open_folder(spec, root)
     assert spec.layout is not None, "only a set that can be opened has a root"
     return complete(spec.layout(root), spec, root)
 
@@ -160,8 +160,7 @@ def _places(spec: DatasetSpec, data_root: Path | None) -> list[Path]:
 def _holds(place: Path, spec: DatasetSpec) -> bool:
     """Tells whether a dataset is in a folder: by its metadata, or by the folder's name if its form is its own."""
     if isinstance(spec.layout, Layout):
-        tree = find_tree(spec.layout, place)
-        return tree.metadata is not None and tree.expressions is not None
+        return find_tree(spec.layout, place).has_records
     return place.is_dir() and (place in spec.places or place.name in (spec.folders or (spec.name,)))
 
 
@@ -180,5 +179,5 @@ def _not_there(spec: DatasetSpec, data_root: Path | None) -> str:
         begun = next((place for place in looked_at if place != data_root and place.is_dir()), None)
     if begun is not None:
         return f"{missing} In {begun} it is not complete; complete it, or {remedy}\n{show_tree(spec.layout, begun)}"
-    where = f"{spec.layout.metadata[0]} and {spec.layout.expressions[0]}"
+    where = f"{(spec.layout.masks or spec.layout.metadata)[0]} and {spec.layout.expressions[0]}"
     return f"{missing} Expected {where} in it or in {below} below it; {remedy}"

@@ -73,11 +73,17 @@ class _Completed:
             raise self._unreadable(video_id, name, error) from error
 
     def label_map(self, video_id: str, name: str) -> npt.NDArray[np.integer]:
-        """Returns a frame's object indices as integer [H, W]."""
+        """Returns a frame's object indices as integer [H, W], or [L, H, W] in layers."""
         try:
             return self._dataset.label_map(video_id, name)
         except OSError as error:
             raise self._unreadable(video_id, name, error) from error
+
+    def has_frames(self) -> bool:
+        """Returns what the dataset says; if it does not, whether any file is there of any video's first frame."""
+        find = getattr(self._dataset, "has_frames", None)
+        firsts = ((video.video_id, video.frames[0]) for video in self.videos() if video.frames)
+        return bool(find()) if find else any(len(self.missing_files(*first)) < 2 for first in firsts)
 
     def missing_files(self, video_id: str, name: str) -> list[Path]:
         """Returns what the dataset says; nothing if it does not say."""
@@ -94,7 +100,7 @@ class _Completed:
         if first is None:
             return None
         try:
-            height, width = self.label_map(video_id, first).shape
+            height, width = self.label_map(video_id, first).shape[-2:]
         except DataError:
             return None
         return height, width

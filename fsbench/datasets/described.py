@@ -5,15 +5,18 @@ from pathlib import Path
 from typing import Annotated
 from typing import Any
 from typing import Literal
+from typing import Self
 
 from pydantic import AfterValidator
 from pydantic import BaseModel
 from pydantic import BeforeValidator
 from pydantic import ConfigDict
 from pydantic import Field
+from pydantic import model_validator
 from pydantic import TypeAdapter
 from pydantic import ValidationError
 
+from fsbench.datasets import mevis
 from fsbench.datasets import refytvos
 from fsbench.datasets import sailvos
 from fsbench.datasets.spec import BuildRule
@@ -26,7 +29,7 @@ from fsbench.records import first_problem
 
 __all__ = ["LAYOUTS", "is_description", "read_description"]
 
-LAYOUTS = {"ref-youtube-vos": refytvos.LAYOUT, "sail-vos": sailvos.LAYOUT}
+LAYOUTS = {"ref-youtube-vos": refytvos.LAYOUT, "sail-vos": sailvos.LAYOUT, "mevis": mevis.LAYOUT}
 """The layouts that have a name."""
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -56,15 +59,23 @@ class _LayoutSection(_Section):
     """Where the dataset keeps what.
 
     Attributes:
-        metadata, expressions, images, suffixes, annotations, groups: See `Layout`.
+        metadata, expressions, images, suffixes, annotations, groups, masks: See `Layout`; without `masks`, `metadata`
+            and `annotations` are needed.
     """
 
-    metadata: _Places
+    metadata: _Places | None = None
     expressions: _Places
     images: _Places
     suffixes: list[str] = Field(default=[".jpg", ".png"], min_length=1)
-    annotations: _Places
+    annotations: _Places | None = None
     groups: _Places = list(Layout.groups)
+    masks: _Places | None = None
+
+    @model_validator(mode="after")
+    def _has_masks(self) -> Self:
+        if self.masks is None and (self.metadata is None or self.annotations is None):
+            raise ValueError("needs 'metadata' and 'annotations', or 'masks'")
+        return self
 
 
 def _named_layout(value: object) -> object:
@@ -74,7 +85,7 @@ def _named_layout(value: object) -> object:
     if value not in LAYOUTS:
         raise ValueError(f"{value!r} is no layout. {suggestion(value, LAYOUTS)} Or give a section of its own")
     layout = LAYOUTS[value]
-    return _LayoutSection(**{each.name: list(getattr(layout, each.name)) for each in fields(layout)})
+    return {each.name: list(getattr(layout, each.name)) or None for each in fields(layout)}
 
 
 class _RuleSection(_Section):
@@ -180,7 +191,7 @@ def read_description(path: Path) -> DatasetSpec:
 
 
 def _layout(one: _LayoutSection) -> Layout:
-    return Layout(**{key: tuple(places) for key, places in one.model_dump().items()})
+    return Layout(**{key: tuple(places or ()) for key, places in one.model_dump().items()})
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -1,4 +1,4 @@
-"""Datasets as folders: two metadata files in JSON, frames as pictures, label maps as palette PNG."""
+"""Datasets as folders: metadata in JSON, frames as pictures, masks as palette PNG, or as run lengths in JSON."""
 
 import hashlib
 from collections.abc import Iterator
@@ -8,16 +8,19 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from PIL import UnidentifiedImageError
 
+from fsbench.datasets.coded import CodedMasks
+from fsbench.datasets.coded import read_coded
+from fsbench.datasets.records import by_number
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
 from fsbench.datasets.records import read_bytes
+from fsbench.datasets.records import Records
 from fsbench.datasets.records import Video
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.datasets.spec import Layout
@@ -31,11 +34,9 @@ from fsbench.masks.labels import MAX_PIXELS
 from fsbench.masks.labels import read_label_map
 from fsbench.masks.labels import read_label_map_size
 
-__all__ = ["FolderDataset"]
+__all__ = ["CodedDataset", "FolderDataset", "open_folder", "read_picture"]
 
 _FORMATS = ("JPEG", "PNG", "BMP")  # Pillow knows more, some of which run another program
-_Item = TypeVar("_Item")
-_Records = tuple[list[Video], list[ObjectTrack], list[Expression]]
 
 
 class FolderDataset:
@@ -76,8 +77,7 @@ class FolderDataset:
         """Returns a frame as uint8 [H, W, 3], RGB."""
         path = self._frame_path(video_id, name)
         self._require(self._tree.images, path)
-        with _open_image(path) as image:
-            return np.asarray(image.convert("RGB"))
+        return read_picture(path)
 
     def label_map(self, video_id: str, name: str) -> npt.NDArray[np.integer]:
         """Returns a frame's object indices as integer [H, W]."""
@@ -90,10 +90,14 @@ class FolderDataset:
         """The folder of `<video>/<frame>.png`."""
         return self._folder(self._tree.annotations, self._layout.annotations)
 
+    def has_frames(self) -> bool:
+        """Tells whether the first frame of any video has a file."""
+        firsts = ((video.video_id, video.frames[0]) for video in self.videos())
+        return any(path.is_file() for first in firsts for path in self._paths(*first))
+
     def missing_files(self, video_id: str, name: str) -> list[Path]:
         """Returns the files of a frame (picture, label map) that are not on disk."""
-        paths = [self._frame_path(video_id, name), self._mask_path(video_id, name)]
-        return [path for path in paths if not path.is_file()]
+        return [path for path in self._paths(video_id, name) if not path.is_file()]
 
     def frame_size(self, video_id: str) -> tuple[int, int] | None:
         """Returns (height, width) of a video's first label map, or None if it has none on disk."""
@@ -105,7 +109,7 @@ class FolderDataset:
         """Returns the SHA-256 of the files of some frames: of pictures and label maps, undecoded."""
         digest = hashlib.sha256()
         for name in names:
-            for path in (self._frame_path(video_id, name), self._mask_path(video_id, name)):
+            for path in self._paths(video_id, name):
                 digest.update(hashlib.sha256(read_bytes(path)).digest())
         return digest.hexdigest()
 
@@ -122,16 +126,19 @@ class FolderDataset:
         """The two files of objects and of sentences, or the one that has both."""
         objects, sentences = self._tree.metadata, self._tree.expressions
         if objects is None or sentences is None:
-            raise DataError(f"{self.root}: its metadata is not complete.\n{show_tree(self._layout, self.root)}")
+            raise self._incomplete()
         return (objects,) if objects == sentences else (objects, sentences)
 
+    def _incomplete(self) -> DataError:
+        return DataError(f"{self.root}: its metadata is not complete.\n{show_tree(self._layout, self.root)}")
+
     @cached_property
-    def _records(self) -> _Records:
+    def _records(self) -> Records:
         from fsbench.datasets.metadata import read_metadata  # pydantic, which naming a dataset does without
 
         paths = [self.root / name for name in self._files]
         objects_of, texts_of = read_metadata(*paths)
-        records: _Records = ([], [], [])
+        records: Records = ([], [], [])
         videos, objects, sentences = records
         for video_id, text in sorted(texts_of["videos"].items()):
             if video_id not in objects_of["videos"]:
@@ -140,7 +147,7 @@ class FolderDataset:
             for object_id, item in sorted(objects_of["videos"][video_id]["objects"].items()):
                 frames = tuple(item.get("frames", text["frames"]))
                 objects.append(ObjectTrack(video_id, object_id, item["category"], frames))
-            for key, said in _by_id(text["expressions"]):
+            for key, said in sorted(text["expressions"].items(), key=lambda item: by_number(item[0])):
                 sentences.append(Expression(video_id, key, tuple(sorted(set(said["obj_id"]))), said["exp"]))
         return records
 
@@ -152,6 +159,10 @@ class FolderDataset:
         """Returns a folder of the tree; where none is there, the one that is looked for first."""
         return self.root / (found or expected[0])
 
+    def _paths(self, video_id: str, name: str) -> list[Path]:
+        """Returns where the files of a frame are, or would be."""
+        return [self._frame_path(video_id, name), self._mask_path(video_id, name)]
+
     def _frame_path(self, video_id: str, name: str) -> Path:
         folder = self._folder(self._tree.images, self._layout.images)
         return _existing(folder / path_part(video_id, "video"), path_part(name, "frame"), self._layout.suffixes)
@@ -161,11 +172,53 @@ class FolderDataset:
         return _existing(folder, path_part(name, "frame"), [".png"])
 
 
-def _by_id(items: dict[str, _Item]) -> list[tuple[str, _Item]]:
-    """Returns the items sorted by key, numbers by value."""
-    if len(items) < 2:
-        return list(items.items())
-    return sorted(items.items(), key=lambda item: (len(item[0]), item[0]) if item[0].isdigit() else (1 << 30, item[0]))
+class CodedDataset(FolderDataset):
+    """Such a one whose sentences name annotations, and whose masks are run lengths in one file."""
+
+    _codes: CodedMasks | None = None
+
+    def label_map(self, video_id: str, name: str) -> npt.NDArray[np.integer]:
+        """Returns a frame's object indices as integer [H, W], or [L, H, W] in layers where objects overlap."""
+        size = self._masks.size(video_id) or self.frame(video_id, name).shape[:2]
+        return self._masks.label_map(video_id, name, size)
+
+    def frame_size(self, video_id: str) -> tuple[int, int] | None:
+        """Returns (height, width) of a video's masks, or None if it has none."""
+        return self._masks.size(video_id)
+
+    def fingerprint(self, video_id: str, names: Sequence[str]) -> str:
+        """Returns the SHA-256 of the pictures' files, and of the run lengths."""
+        codes = b"".join(self._masks.digest(video_id, name) for name in names)
+        return hashlib.sha256(super().fingerprint(video_id, names).encode("ascii") + codes).hexdigest()
+
+    @property
+    def _masks(self) -> CodedMasks:
+        if self._codes is None:
+            self._records  # noqa: B018 - reading them finds the masks
+        assert self._codes is not None, "they come with the records"
+        return self._codes
+
+    @property
+    def _files(self) -> tuple[str, ...]:
+        """The file of sentences and that of run lengths, and that of categories if there is one."""
+        if not self._tree.has_records:
+            raise self._incomplete()
+        return tuple(filter(None, (self._tree.expressions, self._tree.masks, self._tree.metadata)))
+
+    @cached_property
+    def _records(self) -> Records:
+        sentences, masks, *categories = (self.root / name for name in self._files)
+        records, self._codes = read_coded(sentences, masks, categories[0] if categories else None)
+        return records
+
+    def _paths(self, video_id: str, name: str) -> list[Path]:
+        return [self._frame_path(video_id, name)]
+
+
+def open_folder(spec: DatasetSpec, root: Path) -> FolderDataset:
+    """Opens a dataset that follows a `Layout`, with its masks in whichever form they are there."""
+    is_coded = isinstance(spec.layout, Layout) and find_tree(spec.layout, root).masks is not None
+    return CodedDataset(spec, root) if is_coded else FolderDataset(spec, root)
 
 
 def _existing(folder: Path, name: str, suffixes: Sequence[str]) -> Path:
@@ -179,6 +232,12 @@ def _endings(suffixes: Sequence[str]) -> Iterator[str]:
     yield from suffixes
     spelt = [*suffixes, *([".jpeg"] if ".jpg" in suffixes else [])]
     yield from (ending for ending in (*spelt[len(suffixes) :], *map(str.upper, spelt)) if ending not in suffixes)
+
+
+def read_picture(path: Path) -> npt.NDArray[np.uint8]:
+    """Returns a picture as uint8 [H, W, 3], RGB. Raises DataError if it cannot be read."""
+    with _open_image(path) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 @contextmanager

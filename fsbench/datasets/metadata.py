@@ -25,10 +25,17 @@ from fsbench.records import first_problem
 
 __all__ = [
     "AskedOfVideo",
+    "CodedSentencesFile",
+    "Masklet",
+    "MaskletsHead",
     "ObjectsFile",
     "SentencesFile",
     "read_asked",
+    "read_categories",
+    "read_coded_sentences",
     "read_json",
+    "read_masklet",
+    "read_masklets_head",
     "read_metadata",
     "read_objects",
     "read_sentences",
@@ -52,6 +59,11 @@ def _object_id(value: object) -> object:
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 9 else value
 
 
+def _id_text(value: object) -> object:
+    """Returns the digits of an id that is a number; anything else as it is."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _listed(value: object) -> object:
     """Returns the list of a single object; a list as it is."""
     return value if isinstance(value, list) else [value]
@@ -68,6 +80,11 @@ _Text = Annotated[str, Strict(), Field(min_length=1)]
 _Name = Annotated[str, Strict(), Field(min_length=1, max_length=200)]
 _Frames = Annotated[list[_Name], Strict(), Field(min_length=1), AfterValidator(_all_different)]
 _ObjectId = Annotated[int, Strict(), Field(ge=1, le=_MAX_OBJECT_ID), BeforeValidator(_object_id)]
+_AnnotationId = Annotated[int, Strict(), Field(ge=0), BeforeValidator(_object_id)]
+
+
+_AnyId = Annotated[str, Strict(), Field(min_length=1), BeforeValidator(_id_text)]
+_Pixels = Annotated[int, Strict(), Field(ge=1)]
 
 
 class _Object(TypedDict):
@@ -90,7 +107,7 @@ class ObjectsFile(TypedDict):
 
 class _Sentence(TypedDict):
     exp: _Text
-    obj_id: Annotated[list[_ObjectId], Field(min_length=1), BeforeValidator(_listed)]
+    obj_id: Annotated[list[_ObjectId], BeforeValidator(_listed)]
 
 
 class _SentencesOfVideo(TypedDict):
@@ -99,9 +116,59 @@ class _SentencesOfVideo(TypedDict):
 
 
 class SentencesFile(TypedDict):
-    """`meta_expressions.json`: the frames of each video, and its sentences; `obj_id` is one object or a list."""
+    """`meta_expressions.json`: the frames of each video, and its sentences; `obj_id` is an object or a list."""
 
     videos: dict[_Name, _SentencesOfVideo]
+
+
+class _CodedSentence(TypedDict):
+    exp: _Text
+    anno_id: Annotated[list[_AnnotationId], Strict()]
+
+
+class _CodedSentencesOfVideo(TypedDict):
+    frames: _Frames
+    expressions: dict[_Name, _CodedSentence]
+
+
+class CodedSentencesFile(TypedDict):
+    """`meta_expressions.json` of MeViS: sentences name annotations, or none, whose masks are in another file."""
+
+    videos: dict[_Name, _CodedSentencesOfVideo]
+
+
+class _MaskletVideo(TypedDict):
+    id: _AnyId
+    file_names: Annotated[list[_Text], Strict(), Field(min_length=1)]
+    height: NotRequired[_Pixels]
+    width: NotRequired[_Pixels]
+
+
+class _NamedCategory(TypedDict):
+    id: _AnyId
+    name: _Text
+
+
+class _Phrase(TypedDict):
+    video_id: _AnyId
+    category_id: _AnyId
+    noun_phrase: _Text
+
+
+class MaskletsHead(TypedDict):
+    """A file of YouTube-VIS' form, or SA-Co's, which lists the phrases that are asked, without the annotations."""
+
+    videos: list[_MaskletVideo]
+    categories: list[_NamedCategory]
+    video_np_pairs: NotRequired[list[_Phrase]]
+
+
+class Masklet(TypedDict):
+    """An annotation of such a file, without its masks."""
+
+    id: int
+    video_id: _AnyId
+    category_id: _AnyId
 
 
 class _DescribedObject(TypedDict):
@@ -138,6 +205,10 @@ class AskedFile(TypedDict):
 
 
 _ASKED = TypeAdapter(AskedFile)
+_CATEGORIES = TypeAdapter(dict[_Name, _Name])
+_CODED = TypeAdapter(CodedSentencesFile)
+_MASKLET = TypeAdapter(Masklet)
+_MASKLETS = TypeAdapter(MaskletsHead)
 _MERGED = TypeAdapter(MergedFile)
 _OBJECTS = TypeAdapter(ObjectsFile)
 _SENTENCES = TypeAdapter(SentencesFile)
@@ -193,6 +264,16 @@ def read_asked(path: Path) -> AskedFile:
     return _read(path, _ASKED)
 
 
+def read_coded_sentences(path: Path) -> CodedSentencesFile:
+    """Reads `meta_expressions.json` whose sentences name annotations. Raises DataError likewise."""
+    return _read(path, _CODED)
+
+
+def read_categories(path: Path) -> dict[str, str]:
+    """Reads the category of each annotation. Raises DataError likewise."""
+    return _read(path, _CATEGORIES)
+
+
 def read_json(path: Path) -> Any:  # Any: JSON
     """Reads any file of JSON. Raises DataError if it is none, or a key comes twice in one place."""
     content = read_bytes(path)
@@ -204,8 +285,21 @@ def read_json(path: Path) -> Any:  # Any: JSON
         raise DataError(f"{path}: {error}. {_REMEDY}") from error
 
 
+def read_masklets_head(path: Path, content: object) -> MaskletsHead:
+    """Returns what such a file says besides the annotations. Raises DataError if it is not of its form."""
+    return _checked(path, content, _MASKLETS)
+
+
+def read_masklet(path: Path, content: object) -> Masklet:
+    """Returns what an annotation says besides its masks. Raises DataError likewise."""
+    return _checked(path, content, _MASKLET)
+
+
 def _read(path: Path, form: TypeAdapter[_File]) -> _File:
-    content = read_json(path)
+    return _checked(path, read_json(path), form)
+
+
+def _checked(path: Path, content: object, form: TypeAdapter[_File]) -> _File:
     try:
         return form.validate_python(content)
     except ValidationError as error:

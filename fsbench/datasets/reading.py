@@ -16,6 +16,7 @@ import numpy.typing as npt
 from fsbench.datasets.records import Dataset
 from fsbench.datasets.spec import spec_of
 from fsbench.errors import DataError
+from fsbench.masks.layers import stack_layers
 from fsbench.memo import Memo
 from fsbench.metrics import labels_present
 
@@ -51,8 +52,9 @@ class LabelCheck:
         Raises:
             DataError: One of them is no object of the video, or it is no label map.
         """
-        if label_map.ndim != 2 or not label_map.size or not np.issubdtype(label_map.dtype, np.integer):
-            raise self._error(name, f"its label map is {label_map.dtype} {list(label_map.shape)}, not integer [H, W]")
+        if label_map.ndim not in (2, 3) or not label_map.size or not np.issubdtype(label_map.dtype, np.integer):
+            what = f"its label map is {label_map.dtype} {list(label_map.shape)}, not integer [H, W] or [L, H, W]"
+            raise self._error(name, what)
         present = indices_in(label_map)
         unknown = sorted(present - {0, *self._annotated})
         if unknown and not set(unknown).issubset(spec_of(self._dataset).other_labels):
@@ -95,7 +97,9 @@ class LabelCheck:
 
 def indices_in(label_map: npt.NDArray[Any]) -> set[int]:  # Any: of any integers
     """Returns the indices that a label map holds, 0 among them where it does."""
-    return set(labels_present(label_map) if label_map.dtype == np.uint8 else np.unique(label_map).tolist())
+    if label_map.dtype != np.uint8:
+        return set(np.unique(label_map).tolist())
+    return set(labels_present(label_map.reshape(-1, label_map.shape[-1])))
 
 
 def read_frames(
@@ -111,7 +115,7 @@ def read_frames(
         memo: Keeps what is read for later calls, by video and name.
 
     Returns:
-        Frames, uint8 [T, H, W, 3], RGB, and label maps, integer [T, H, W].
+        Frames, uint8 [T, H, W, 3], RGB, and label maps in layers, integer [T, L, H, W].
 
     Raises:
         DataError: A file is missing or damaged, sizes differ, or a label map does not show what is promised.
@@ -121,18 +125,18 @@ def read_frames(
     frames = [keep(("frame", video_id, name), partial(dataset.frame, video_id, name)) for name in distinct]
     label_maps = [keep(("label map", video_id, name), partial(dataset.label_map, video_id, name)) for name in distinct]
     for name, frame, label_map in zip(distinct, frames, label_maps, strict=True):
-        if not frame.shape[:2] == label_map.shape == frames[0].shape[:2]:
+        if not frame.shape[:2] == label_map.shape[-2:] == frames[0].shape[:2]:
             raise DataError(
                 f"{dataset.root}: video {video_id!r}, frame {name!r}: picture {frame.shape[:2]} and label map "
-                f"{label_map.shape} (height, width) must both be {frames[0].shape[:2]}, as the video's first picture "
-                "is. Fetch the video again."
+                f"{label_map.shape[-2:]} (height, width) must both be {frames[0].shape[:2]}, as the video's first "
+                "picture is. Fetch the video again."
             )
     check = LabelCheck(dataset, video_id, annotated)
     for name, label_map in zip(distinct, label_maps, strict=True):
         check.see(name, label_map)
     keep(("shown", video_id), check.finish)
     places = [distinct.index(name) for name in names]
-    return np.stack([frames[i] for i in places]), np.stack([label_maps[i] for i in places])
+    return np.stack([frames[i] for i in places]), stack_layers([label_maps[i] for i in places])
 
 
 def _numbers(object_ids: Iterable[int]) -> str:

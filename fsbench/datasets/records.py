@@ -12,7 +12,21 @@ import numpy.typing as npt
 
 from fsbench.errors import DataError
 
-__all__ = ["Dataset", "DrawnVideo", "Expression", "MinimalDataset", "ObjectTrack", "Video", "read_bytes"]
+__all__ = [
+    "UNKNOWN",
+    "Dataset",
+    "DrawnVideo",
+    "Expression",
+    "MinimalDataset",
+    "ObjectTrack",
+    "Records",
+    "Video",
+    "by_number",
+    "read_bytes",
+]
+
+UNKNOWN = "unknown"
+"""The category of an object of which nobody says what it is; such videos are no class."""
 
 
 class Video(NamedTuple):
@@ -59,6 +73,10 @@ class Expression(NamedTuple):
     text: str
 
 
+Records = tuple[list[Video], list[ObjectTrack], list[Expression]]
+"""All records of a dataset, in order."""
+
+
 @runtime_checkable
 class MinimalDataset(Protocol):
     """What an object needs to be a dataset; `complete` in `fsbench.datasets.completing` adds the rest.
@@ -84,7 +102,11 @@ class MinimalDataset(Protocol):
         """Returns a frame as uint8 [H, W, 3], RGB. Raises DataError, with the file, if it cannot be read."""
 
     def label_map(self, video_id: str, name: str) -> npt.NDArray[np.integer]:
-        """Returns a frame's object indices as integer [H, W], 0 for background. Raises DataError likewise."""
+        """Returns a frame's object indices as integer [H, W], 0 for background.
+
+        Where objects overlap, several such layers, [L, H, W]: an object is where any of them has its index. Raises
+        DataError as `frame` does.
+        """
 
 
 @runtime_checkable
@@ -94,6 +116,9 @@ class Dataset(MinimalDataset, Protocol):
     @property
     def root(self) -> Path:
         """Its folder, for messages; of one that lies in none, its name."""
+
+    def has_frames(self) -> bool:
+        """Tells whether any picture or label map is there, or only metadata."""
 
     def missing_files(self, video_id: str, name: str) -> list[Path]:
         """Returns the files of a frame (picture, label map) that are not on disk."""
@@ -129,6 +154,11 @@ class DrawnVideo(Protocol):
     @property
     def sentences(self) -> tuple[tuple[str, int], ...]:
         """(sentence, object_id) pairs; the place of one is its expression id."""
+
+
+def by_number(name: str) -> tuple[int, str]:
+    """Returns what ids are sorted by: numbers by value, before any other."""
+    return (len(name), name) if name.isdigit() else (1 << 30, name)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -16,6 +16,7 @@ from fsbench.datasets.davis_text import DavisText
 from fsbench.datasets.davis_text import read_davis_text
 from fsbench.datasets.metadata import read_json
 from fsbench.datasets.reading import indices_in
+from fsbench.datasets.records import UNKNOWN
 from fsbench.datasets.trees import first_there
 from fsbench.datasets.trees import show_parts
 from fsbench.errors import DataError
@@ -133,7 +134,7 @@ def _contents(
             number: semantics.get(name, {}).get(str(number))
             or said.categories.get(name, {}).get(number)
             or davis_category(name, number)
-            or "unknown"
+            or UNKNOWN
             for number in video.frames_of
         }
         found = {str(n): {"category": category, "frames": video.frames_of[n]} for n, category in categories.items()}
@@ -144,7 +145,7 @@ def _contents(
         sentences[name] = {"frames": frames, "expressions": expressions}
         if name not in said.sentences:
             logger.warning("Video %s has no sentences.", name)
-        if unknown := [str(number) for number, category in categories.items() if category == "unknown"]:
+        if unknown := [str(number) for number, category in categories.items() if category == UNKNOWN]:
             logger.warning("Video %s: what object %s is, is not known.", name, ", ".join(unknown))
     if others := sorted(said.sentences.keys() - objects.keys()):
         logger.warning("Sentences about %d videos that the release does not list, e.g. %s.", len(others), others[0])

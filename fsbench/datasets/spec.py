@@ -30,6 +30,9 @@ class Layout:
         suffixes: Endings that a picture may have.
         annotations: Folders of `<video>/<frame>.png`, whose palette index is the object id.
         groups: Folders of the authors' folds, `group<k>_test.json`; "." for the root.
+        masks: JSON, {annotation: [run-length code or null of each frame]}. Where such a file is there it takes the
+            place of the label maps, sentences name annotations (`anno_id`), and `metadata` is {annotation: category},
+            or is not there, and what an object is is not known.
     """
 
     metadata: tuple[str, ...]
@@ -38,6 +41,7 @@ class Layout:
     suffixes: tuple[str, ...]
     annotations: tuple[str, ...]
     groups: tuple[str, ...] = ("splits",)
+    masks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ class Tree(NamedTuple):
         images: The folder of pictures.
         annotations: The folder of label maps.
         groups: The folder of the authors' folds.
+        masks: The file of run lengths.
     """
 
     metadata: str | None
@@ -34,6 +35,17 @@ class Tree(NamedTuple):
     images: str | None
     annotations: str | None
     groups: str | None
+    masks: str | None
+
+    @property
+    def has_records(self) -> bool:
+        """Whether the files are there that say which objects and sentences there are."""
+        return self.expressions is not None and (self.metadata is not None or self.masks is not None)
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether there is anything that may hold masks."""
+        return self.annotations is not None or self.masks is not None
 
 
 def layout_of(*, is_flat: bool, images: Sequence[str], suffixes: Sequence[str]) -> Layout:
@@ -74,6 +86,7 @@ def find_tree(layout: Layout, root: Path) -> Tree:
         _first(layout.images, lambda name: (root / name).is_dir()),
         _first(layout.annotations, lambda name: (root / name).is_dir()),
         _first(layout.groups, lambda name: any((root / name).glob("group*_test.json"))),
+        _first(layout.masks, lambda name: (root / name).is_file()),
     )
 
 
@@ -85,8 +98,9 @@ def show_tree(layout: Layout, root: Path) -> str:
         ("sentences", found.expressions, layout.expressions),
         ("pictures", found.images, layout.images),
         ("label maps", found.annotations, layout.annotations),
+        ("run lengths", found.masks, layout.masks),
     ]
-    return _table(root, rows)
+    return _table(root, [row for row in rows if row[2]])
 
 
 def show_parts(root: Path, parts: Iterable[tuple[str, Sequence[str]]]) -> str:

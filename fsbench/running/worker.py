@@ -14,6 +14,7 @@ import pyarrow as pa
 from fsbench.datasets.reading import read_frames
 from fsbench.datasets.records import Dataset
 from fsbench.errors import FsbenchError
+from fsbench.masks.layers import union_of
 from fsbench.masks.predictions import prediction_table
 from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Fold
@@ -179,13 +180,12 @@ class Worker:
 
     def _load_query(self, unit: Unit) -> tuple[Clip, npt.NDArray[np.integer]]:
         frames, label_maps = read_frames(self._dataset, unit.video_id, unit.annotated, unit.frames)
-        size = self._setup.protocol.output_size(*label_maps.shape[1:])
+        size = self._setup.protocol.output_size(*label_maps.shape[-2:])
         return Clip(frames, size, self._setup.memo_limit), label_maps
 
     def _load_support(self, task: SupportTask) -> Support:
         shots = []
         for shot in task.shots:
             frames, label_maps = read_frames(self._dataset, shot.video_id, shot.annotated, shot.frames)
-            masks = np.isin(label_maps, shot.object_ids)
-            shots.append(Shot(frames, masks, shot.sentence))
+            shots.append(Shot(frames, union_of(label_maps, shot.object_ids), shot.sentence))
         return Support(tuple(shots))

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fsbench.errors import RunError
+from fsbench.masks.layers import union_of
 from fsbench.masks.resize import at_size
 from fsbench.metrics import region_and_contour
 from fsbench.protocol import Protocol
@@ -29,15 +30,14 @@ def truth_masks(label_maps: npt.NDArray[np.integer], object_ids: Sequence[int], 
     """Returns the union of some objects at the size at which a protocol compares.
 
     Args:
-        label_maps: integer [T, H, W].
+        label_maps: integer [T, L, H, W], in layers.
         object_ids: Indices of the objects.
         size: (height, width); if it is not (H, W), masks are resized bilinearly and thresholded at 0.5.
 
     Returns:
         bool [T, height, width].
     """
-    masks = np.isin(label_maps, object_ids)
-    return np.stack([at_size(mask, size) for mask in masks]).view(np.bool_)
+    return np.stack([at_size(mask, size) for mask in union_of(label_maps, object_ids)]).view(np.bool_)
 
 
 def score_table(

@@ -61,11 +61,10 @@ class PixelDigest:
 
         Args:
             name: The frame's name.
-            pixels: uint8 [H, W, 3] for a frame; integer [H, W] for a label map, whatever its type.
+            pixels: uint8 [H, W, 3] for a frame; uint16, little-endian, [H, W] or [L, H, W] for a label map.
         """
-        values = pixels if pixels.ndim == 3 else pixels.astype("<u2")
-        self._digest.update(json.dumps([name, *values.shape]).encode("ascii"))
-        self._digest.update(np.ascontiguousarray(values).data)
+        self._digest.update(json.dumps([name, *pixels.shape]).encode("ascii"))
+        self._digest.update(np.ascontiguousarray(pixels).data)
 
     def hexdigest(self) -> str:
         """Returns the digest of all that was added."""

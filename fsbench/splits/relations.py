@@ -92,8 +92,8 @@ def _object_values(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _sentence_values(row: Mapping[str, Any]) -> Iterator[str]:
-    if not row["object_ids"] or len(set(row["object_ids"])) < len(row["object_ids"]):
-        yield f"it names objects {row['object_ids']}, not one or more different ones"
+    if len(set(row["object_ids"])) < len(row["object_ids"]):
+        yield f"it names objects {row['object_ids']}, not different ones"
     if not _SHA256.fullmatch(row["text_sha256"]):
         yield f"text_sha256 {row['text_sha256']!r} is no SHA-256"
 

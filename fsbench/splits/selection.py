@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fsbench.datasets.records import ObjectTrack
+from fsbench.datasets.records import UNKNOWN
 from fsbench.errors import ManifestError
 from fsbench.lists import listed_at
 from fsbench.streams import named_stream
@@ -22,7 +23,7 @@ class SelectionRule:
     """The rule, with every parameter.
 
     Attributes:
-        categories: Categories in class-id order; None for all that are found, by name.
+        categories: Categories in class-id order; None for all known ones that are found, by name.
         num_folds: Class `i` is tested in fold `(i - 1) % num_folds + 1`; 0 puts all classes into fold 0.
         minimum: Videos that a category needs to be a class.
         cap: Videos that a class keeps at most, drawn from its random stream; None for all.
@@ -115,7 +116,7 @@ def select(
     left_out: list[LeftOut] = []
     if videos is not None:
         candidates, left_out = _restrict(candidates, videos, {track.video_id for track in objects})
-    names = rule.categories if rule.categories is not None else tuple(candidates)
+    names = rule.categories if rule.categories is not None else tuple(n for n in candidates if n != UNKNOWN)
     classes: list[ClassRow] = []
     class_of: dict[str, str] = {}
     for class_id, name in enumerate(names, start=1):

@@ -26,7 +26,7 @@ from fsbench.splits.relations import Flaw
 from fsbench.splits.schema import TABLES
 from fsbench.splits.schema import text_digest
 
-__all__ = ["frames_on_disk", "verify_manifest"]
+__all__ = ["verify_manifest"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def verify_manifest(
         folder: The manifest's folder. If all is sound and every pixel was looked at, `pixels.json` is written there,
             against which later calls hold the pixels.
         dataset: Local data: the videos of the manifest must have its frames, objects and sentences, and no others. Its
-            frames are looked at only if `frames_on_disk` says that there are any.
+            frames are looked at only if it says that it has any.
         pixels: Also decode every frame and label map; otherwise it is enough that they are there.
         progress: Show a progress bar.
 
@@ -67,18 +67,13 @@ def verify_manifest(
     if dataset is None:
         return problems
     problems += _against_records(rows, dataset)
-    if frames_on_disk(dataset):
+    if dataset.has_frames():
         watched = track(rows["videos"], "frames", len(rows["videos"]), unit="video", show=progress)
         if pixels:
             problems += _look_at_pixels(folder, info.digest, rows, dataset, watched, sound=not problems)
         else:
             problems += _look_for_files(dataset, watched)
     return problems
-
-
-def frames_on_disk(dataset: Dataset) -> bool:
-    """Tells whether a dataset has any of its frames, or only metadata."""
-    return any(len(dataset.missing_files(v.video_id, v.frames[0])) < 2 for v in dataset.videos() if v.frames)
 
 
 def _against_records(rows: _Rows, dataset: Dataset) -> Iterator[Flaw]:
@@ -224,12 +219,12 @@ class _VideoLook:
             return f"missing: {', '.join(map(str, missing))}"
         frame = self._dataset.frame(video_id, name)
         label_map = self._dataset.label_map(video_id, name)
-        if frame.shape[:2] != label_map.shape:
-            return f"picture {frame.shape[:2]} and label map {label_map.shape} (height, width) differ"
+        if frame.shape[:2] != label_map.shape[-2:]:
+            return f"picture {frame.shape[:2]} and label map {label_map.shape[-2:]} (height, width) differ"
         if what := _size_problem(self._row, frame.shape[:2]):
             return what
         present = check.see(name, label_map)
-        for digest, values in zip(self._digests, (frame, label_map), strict=True):
+        for digest, values in zip(self._digests, (frame, label_map.astype("<u2")), strict=True):
             digest.add(name, values)
         promised = {object_id for object_id, frames in self._annotated.items() if name in frames}
         absent = sorted(promised - present)

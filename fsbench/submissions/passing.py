@@ -39,6 +39,7 @@ class PassOptions:
         count: Score; False only checks.
         workers: Threads; decoding and counting run outside of Python's lock.
         progress: Show a progress bar.
+        min_score: Of masklets, those with a score above it count; None for all.
     """
 
     missing_is_empty: bool = False
@@ -46,6 +47,7 @@ class PassOptions:
     count: bool = True
     workers: int = 1
     progress: bool = False
+    min_score: float | None = None
 
 
 @dataclass
@@ -85,6 +87,7 @@ def score_submission(
     Raises:
         DataError: A video has no frame that counts, or a file of the truth cannot be read.
     """
+    options = replace(options, missing_is_empty=options.missing_is_empty or submission.absent_is_empty)
     for task in reference.tasks:
         for key in task.sequences:
             if not task.counted(key, protocol):

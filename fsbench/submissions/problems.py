@@ -23,6 +23,7 @@ Kind = Literal[
     "unknown-id",
     "unreadable",
     "wrong-row",
+    "wrong-masklet",
     "nesting",
     "duplicate",
     "stray",
@@ -47,6 +48,8 @@ REMEDIES: dict[Kind, str] = {
     "unknown-id": "Use the object ids of the truth.",
     "unreadable": "Write the file again; it is damaged, not a PNG, or not to be read by this user.",
     "wrong-row": "Give each row video, expression and frame (text), size and COCO counts, and a draw if it has one.",
+    "wrong-masklet": "Give each masklet video_id, category_id and segmentations: a COCO run-length code, or null, of "
+    "every frame of the video; and a score where --min-score asks for one.",
     "nesting": "Lay masks out as [draw-<d>/][Annotations/]<video>/[<expression>/]<frame>.png.",
     "duplicate": "Hand in each mask once; the first one was read.",
     "stray": "Save masks as PNG, and remove what is none, or pass it over with --extra ignore.",

@@ -194,7 +194,7 @@ class Reference(Protocol):
 
 
 class FolderReference:
-    """A folder or zip of truth in the field's form, itself read as a submission is."""
+    """A truth in any form of masks, itself read as a submission is."""
 
     def __init__(
         self,
@@ -260,7 +260,7 @@ class FolderReference:
     def _read(self, key: MaskKey) -> TrueMask:
         content = self._source.read(key)
         if isinstance(content, Rle):
-            raise SubmissionError("Truth as run-length codes is not supported. Give a folder or zip of PNG masks.")
+            content = self._source.labels(key)
         palette = b""
         if isinstance(content, bytes):
             palette, content = label_palette(content), decode_label_map(content, self._source.name(key))

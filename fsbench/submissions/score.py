@@ -63,7 +63,7 @@ def score(
         FsbenchError: The truth cannot be read.
     """
     with ExitStack() as stack:
-        submission, reference = _open(stack, predictions, truth, protocol, videos)
+        submission, reference = _open(stack, predictions, truth, protocol, videos, options.min_score)
         scored = score_submission(submission, reference, protocol, options)
     notes = _notes(submission, reference, scored, protocol)
     if scored.problems:
@@ -72,7 +72,8 @@ def score(
         where = f"{truth}: " if isinstance(truth, Path) else ""
         raise DataError(f"{where}no label map of the truth shows an object that counts. Is it the right one?")
     extras = [*reference.signature]
-    extras += ["missing=empty"] if options.missing_is_empty else []
+    extras += ["missing=empty"] if options.missing_is_empty or submission.absent_is_empty else []
+    extras += [] if options.min_score is None else [f"min-score={options.min_score:g}"]
     extras += ["decay=uint8"] if uint8_decay and protocol.has_decay else []
     notes += [protocol.differs] if protocol.differs else []
     rows = [_row(scores, protocol, uint8_decay) for scores in scored.objects]
@@ -97,30 +98,39 @@ def validate(
 ) -> Findings:
     """Returns everything that is wrong with predictions, without scoring them; see `score`."""
     with ExitStack() as stack:
-        submission, reference = _open(stack, predictions, truth, protocol, videos)
+        submission, reference = _open(stack, predictions, truth, protocol, videos, options.min_score)
         scored = score_submission(submission, reference, protocol, replace(options, count=False))
     return Findings(scored.problems, _notes(submission, reference, scored, protocol))
 
 
 def _open(
-    stack: ExitStack, predictions: Source, truth: Truth, protocol: Protocol, videos: Videos | None
+    stack: ExitStack,
+    predictions: Source,
+    truth: Truth,
+    protocol: Protocol,
+    videos: Videos | None,
+    min_score: float | None,
 ) -> tuple[Submission, Reference]:
     """Opens both sides. What each is known to hold says where in a folder or zip its masks lie."""
     if isinstance(truth, EpisodeTruth):
         from fsbench.submissions.episodes import open_reference  # pandas, pyarrow: a folder of truth does without
 
-        asked = frozenset(row["video_id"] for row in truth.benchmark.manifest.rows("videos"))
-        submission = stack.enter_context(open_submission(predictions, Known(asked, levels=2)))
+        frames = {row["video_id"]: row["frames"] for row in truth.benchmark.manifest.rows("videos")}
+        known = Known(frames, levels=2, frames=frames, min_score=min_score)
+        submission = stack.enter_context(open_submission(predictions, known))
         return submission, open_reference(truth, protocol, _sequences(submission), videos)
 
-    if isinstance(truth, Path) and truth.is_dir():
-        from fsbench.submissions.sentences import sentence_dataset  # the datasets: masks as truth do without
+    if isinstance(truth, Path) and (truth.is_dir() or truth.suffix == ".json"):
+        from fsbench.submissions.sentences import has_label_maps  # the datasets: masks as truth do without
+        from fsbench.submissions.sentences import sentence_dataset
         from fsbench.submissions.sentences import SentenceReference
 
         dataset = sentence_dataset(truth)
-        if dataset is not None and _are_of_sentences(predictions):
+        if dataset is not None and (not has_label_maps(dataset) or _are_of_sentences(predictions)):
+            frames = {video.video_id: video.frames for video in dataset.videos()}
             asked = frozenset(said.video_id for said in dataset.expressions())
-            submission = stack.enter_context(open_submission(predictions, Known(asked, levels=2)))
+            known = Known(asked, levels=2, frames=frames, min_score=min_score)
+            submission = stack.enter_context(open_submission(predictions, known))
             return submission, SentenceReference(dataset, videos, _sequences(submission))
 
     def named() -> set[str]:
@@ -129,7 +139,12 @@ def _open(
 
     source = stack.enter_context(open_truth(truth, protocol.truth_folder, named))
     held = _sequences(source)
-    known = Known({key.video for key in held}, 1 if all(key.expression is None for key in held) else 2)
+    levels = 1 if all(key.expression is None for key in held) else 2
+    names: dict[str, set[str]] = {}
+    for _, video, _, frame in source.keys():  # noqa: SIM118 - a submission is no mapping
+        names.setdefault(video, set()).add(frame)
+    frames = {video: sorted(of) for video, of in names.items()}
+    known = Known(frames, levels, frames=frames, min_score=min_score)
     submission = stack.enter_context(open_submission(predictions, known))
     return submission, FolderReference(source, protocol, videos, _sequences(submission))
 

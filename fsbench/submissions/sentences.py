@@ -8,13 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
+from fsbench.datasets import mevis
+from fsbench.datasets import refytvos
+from fsbench.datasets.completing import complete
+from fsbench.datasets.folder import CodedDataset
 from fsbench.datasets.folder import FolderDataset
+from fsbench.datasets.folder import open_folder
+from fsbench.datasets.masklets import is_masklets
+from fsbench.datasets.masklets import MaskletDataset
 from fsbench.datasets.reading import Annotated
 from fsbench.datasets.reading import LabelCheck
 from fsbench.datasets.records import Dataset
-from fsbench.datasets.refytvos import LAYOUT
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.datasets.trees import find_tree
+from fsbench.masks.layers import layers_of
+from fsbench.masks.layers import union_of
 from fsbench.submissions.reference import only_draw
 from fsbench.submissions.reference import SequenceKey
 from fsbench.submissions.reference import signed_subset
@@ -23,15 +31,30 @@ from fsbench.submissions.reference import Videos
 from fsbench.submissions.reference import VideoTask
 from fsbench.submissions.tally import VOID
 
-__all__ = ["SentenceReference", "sentence_dataset", "true_masks"]
+__all__ = ["SentenceReference", "has_label_maps", "sentence_dataset", "true_masks"]
 
 
-def sentence_dataset(root: Path) -> Dataset | None:
-    """Returns the dataset of a folder in the layout of Ref-YouTube-VOS; None if it does not say what sentences name."""
-    tree = find_tree(LAYOUT, root)
-    if not (tree.metadata and tree.expressions and tree.annotations):
-        return None
-    return FolderDataset(DatasetSpec(root.name, layout=LAYOUT, other_labels=(VOID,)), root)
+def sentence_dataset(truth: Path) -> Dataset | None:
+    """Returns the dataset that is a truth of sentences; None if there is none that says what sentences name.
+
+    Args:
+        truth: A folder in the layout of Ref-YouTube-VOS or MeViS, or a JSON file in the form of YouTube-VIS or SA-Co.
+
+    Raises:
+        DataError: A file cannot be read.
+    """
+    if truth.is_file():
+        return complete(MaskletDataset(truth)) if is_masklets(truth) else None
+    for layout in (refytvos.LAYOUT, mevis.LAYOUT):
+        tree = find_tree(layout, truth)
+        if tree.has_records and tree.has_masks:
+            return open_folder(DatasetSpec(truth.name, layout=layout, other_labels=(VOID,)), truth)
+    return None
+
+
+def has_label_maps(dataset: Dataset) -> bool:
+    """Tells whether a dataset of a truth can be one of label maps as well."""
+    return isinstance(dataset, FolderDataset) and not isinstance(dataset, CodedDataset)
 
 
 def true_masks(
@@ -48,19 +71,17 @@ def true_masks(
     Raises:
         DataError: A label map cannot be read, or does not show what the metadata promises.
     """
-    tables = {}
-    for expression in dict.fromkeys(key.expression for key in task.sequences):
-        assert expression is not None, "what is asked about are sentences"
-        table = np.zeros(2**16, np.uint8)
-        table[list(objects_of[expression])] = 1
-        tables[expression] = table
+    named: dict[str | None, Sequence[int]] = {
+        key.expression: objects_of[key.expression] for key in task.sequences if key.expression is not None
+    }
     check = LabelCheck(dataset, task.video, annotated)
     for frame in task.frames:
         labels = dataset.label_map(task.video, frame)
         check.see(frame, labels)
         if frame == task.frames[-1]:
             check.finish()
-        yield {expression: TrueMask(table[labels]) for expression, table in tables.items()}
+        layers = layers_of(labels)
+        yield {key: TrueMask(union_of(layers, object_ids).view(np.uint8)) for key, object_ids in named.items()}
 
 
 class SentenceReference:

@@ -17,6 +17,7 @@ from fsbench.datasets.reading import read_frames
 from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import Expression
 from fsbench.errors import ManifestError
+from fsbench.masks.layers import union_of
 from fsbench.memo import Memo
 from fsbench.splits.benchmark import Benchmark
 from fsbench.splits.episodes import window
@@ -346,6 +347,6 @@ class TrainingEpisodes:
         frames, label_maps = read_frames(
             self._dataset, spec.video_id, self.sampler.annotated(spec), spec.frames, self._memo
         )
-        masks = np.isin(label_maps, spec.object_ids)
+        masks = union_of(label_maps, spec.object_ids)
         boxes, valid = self._boxes_of(masks), np.ones(len(masks), bool)
         return without_vanished(TrainingClip(frames, masks, boxes, valid, self.sampler.sentence(spec), class_id))

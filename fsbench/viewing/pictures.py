@@ -46,7 +46,7 @@ class Pictures(Protocol):
         """Returns a frame as uint8 [H, W, 3], RGB."""
 
     def label_map(self, video_id: str, frame: str) -> npt.NDArray[np.integer]:
-        """Returns a frame's object indices as integer [H, W]."""
+        """Returns a frame's object indices as integer [H, W], or [L, H, W] in layers."""
 
     def sentence(self, video_id: str, expression_id: str) -> str:
         """Returns a sentence. Raises ManifestError if it is not the one that the manifest means."""
@@ -73,7 +73,7 @@ class DatasetPictures:
         return self._dataset.frame(video_id, frame)
 
     def label_map(self, video_id: str, frame: str) -> npt.NDArray[np.integer]:
-        """Returns a frame's object indices as integer [H, W]."""
+        """Returns a frame's object indices as integer [H, W], or [L, H, W] in layers."""
         return self._dataset.label_map(video_id, frame)
 
     def sentence(self, video_id: str, expression_id: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fsbench.masks.layers import layers_of
+from fsbench.masks.layers import union_of
 from fsbench.masks.rle import encode_masks
 from fsbench.masks.rle import Rle
 from fsbench.splits.ids import EpisodeKey
@@ -135,7 +137,8 @@ class Views:
         if self.pictures is None:
             return FramesView(video_id, names)
         sentence = self.pictures.sentence(video_id, expression_id)
-        truth = np.stack([np.isin(self.pictures.label_map(video_id, name), object_ids) for name in names])
+        label_maps = (layers_of(self.pictures.label_map(video_id, name)) for name in names)
+        truth = np.stack([union_of(layers, object_ids) for layers in label_maps])
         height, width = truth.shape[1:]
         masks = tuple(Rle(height, width, code) for code in encode_masks(truth))
         return FramesView(video_id, names, sentence, masks, (height, width))

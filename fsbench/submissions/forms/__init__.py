@@ -9,7 +9,9 @@ Folder and zip: `[draw-<d>/][Annotations/[480p/]]<video>/[<expression>/]<frame>.
 folders. JSON: a list of rows, or an object whose `masks` is that list. A row has `video`, `expression` (optional),
 `frame`, `draw` (optional), `size` ([height, width]) and `counts`, compressed (text) or not (a list of numbers).
 `video_id` and `expression_id` are understood as well, ids that are numbers, and whole numbers with a point. Parquet:
-the same rows, with `size` or the columns `height` and `width`, or rows of `predictions.SCHEMA`.
+the same rows, with `size` or the columns `height` and `width`, or rows of `predictions.SCHEMA`. Masklets (results on
+YouTube-VIS and SA-Co): a list in JSON of `video_id`, `category_id` (or `expression`), `score` and `segmentations`, a
+code or null for each frame of the video.
 """
 
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from fsbench.errors import SubmissionError
 from fsbench.submissions.forms.archive import ZipSubmission
 from fsbench.submissions.forms.arrays import Arrays
 from fsbench.submissions.forms.arrays import ArraySubmission
+from fsbench.submissions.forms.codes import json_rows
 from fsbench.submissions.forms.codes import JsonSubmission
 from fsbench.submissions.forms.contract import FORMS
 from fsbench.submissions.forms.contract import Found
@@ -29,6 +32,7 @@ from fsbench.submissions.forms.contract import MaskKey
 from fsbench.submissions.forms.contract import NOTHING_KNOWN
 from fsbench.submissions.forms.contract import Submission
 from fsbench.submissions.forms.folder import FolderSubmission
+from fsbench.submissions.forms.masklets import MaskletSubmission
 
 __all__ = ["Arrays", "Found", "Known", "MaskKey", "Source", "Submission", "open_submission", "open_truth", "run_parts"]
 
@@ -49,8 +53,17 @@ def open_submission(source: Source, known: Known = NOTHING_KNOWN) -> Submission:
         known: What is known of them beforehand.
 
     Raises:
-        SubmissionError: They are of no known form, damaged as a whole, or hold no mask.
+        SubmissionError: They are of no known form, damaged as a whole, or hold no mask; or there is a least score, and
+            they are no masklets.
     """
+    opened = _open(source, known)
+    if known.min_score is not None and not isinstance(opened, MaskletSubmission):
+        opened.close()
+        raise SubmissionError(f"{opened.path}: has no masklets, which alone have a score. Leave the least score out.")
+    return opened
+
+
+def _open(source: Source, known: Known) -> Submission:
     if isinstance(source, Submission):
         return source
     if not isinstance(source, Path):
@@ -69,10 +82,17 @@ def open_submission(source: Source, known: Known = NOTHING_KNOWN) -> Submission:
         if head.startswith(b"PAR1"):
             return _open_parquet(path, [path])
         if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):
-            return JsonSubmission(path)
+            return _open_json(path, known)
     except OSError as error:
         raise SubmissionError(f"{path}: cannot be read ({error.strerror or error}). Mend its permissions.") from error
     raise SubmissionError(f"{path}: is of no known form. {FORMS}")
+
+
+def _open_json(path: Path, known: Known) -> Submission:
+    rows = json_rows(path)
+    if any(isinstance(row, dict) and "segmentations" in row for row in rows):
+        return MaskletSubmission(path, rows, known)
+    return JsonSubmission(path, rows)
 
 
 def _open_parquet(path: Path, files: Sequence[Path]) -> Submission:

@@ -13,7 +13,7 @@ from fsbench.submissions.forms.rows import row_code
 from fsbench.submissions.forms.rows import row_key
 from fsbench.submissions.problems import printable
 
-__all__ = ["JsonSubmission"]
+__all__ = ["JsonSubmission", "json_rows"]
 
 MAX_JSON_BYTES = 512 << 20
 
@@ -21,9 +21,9 @@ MAX_JSON_BYTES = 512 << 20
 class JsonSubmission(Submission):
     """Reads and checks all codes when it is opened; they stay in memory."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rows: Sequence[object]) -> None:
         found = Found()
-        for number, row in enumerate(_json_rows(path)):
+        for number, row in enumerate(rows):
             where = f"masks[{number}]"
             try:
                 key, code = _json_mask(row)
@@ -43,7 +43,8 @@ class JsonSubmission(Submission):
         return code
 
 
-def _json_rows(path: Path) -> Sequence[object]:
+def json_rows(path: Path) -> Sequence[object]:
+    """Returns the list in a file, or its list "masks". Raises SubmissionError if it has none."""
     if (size := path.stat().st_size) > MAX_JSON_BYTES:
         raise SubmissionError(f"{path}: has {size} bytes, more than {MAX_JSON_BYTES}. Hand it in as Parquet.")
     try:

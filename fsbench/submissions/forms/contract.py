@@ -6,8 +6,10 @@ from abc import abstractmethod
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 from typing import NamedTuple
@@ -34,11 +36,12 @@ MAX_MASK_BYTES = 64 << 20
 
 FORMS = (
     "Hand in a folder or zip of [draw-<d>/][Annotations/]<video>/[<expression>/]<frame>.png, COCO run-length codes in "
-    "JSON or Parquet, or the folder of a run."
+    "JSON or Parquet, masklets in JSON, or the folder of a run."
 )
 
 TRUTH_FORMS = (
-    "Truth is a folder or zip of [Annotations/[480p/]]<video>/[<expression>/]<frame>.png, or a root that has it."
+    "Truth is a folder or zip of [Annotations/[480p/]]<video>/[<expression>/]<frame>.png, a root that has it, or COCO "
+    "run-length codes in JSON or Parquet."
 )
 
 
@@ -73,6 +76,8 @@ class Known:
         is_truth: They are the truth, which may lie among other files, as in a dataset's root.
         annotations: Which of its folders `Annotations`, `Annotations_unsupervised` ... is meant.
         named: Videos and sentences of the predictions, asked for only where a truth can be read in two ways.
+        frames: Names of the frames of each video, by which masklets are told.
+        min_score: Masklets count whose score is above it; None for all.
     """
 
     videos: Collection[str] = ()
@@ -80,6 +85,8 @@ class Known:
     is_truth: bool = False
     annotations: str = "Annotations"
     named: Callable[[], Collection[str]] = tuple
+    frames: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    min_score: float | None = None
 
     def holds(self, outer: str, inner: Collection[str]) -> bool:
         """Tells whether a folder is one of videos rather than a video, by what the other side has."""
@@ -134,7 +141,10 @@ class Submission(ABC):
         problems: What was found amiss when opening it; such masks are not among the keys.
         notes: What was understood in another way than written, though nothing is wrong with it.
         has_draws: Whether any mask belongs to a support draw.
+        absent_is_empty: Whether the form lists only what was found, so that a mask that is not there is an empty one.
     """
+
+    absent_is_empty = False
 
     def __init__(self, path: Path, found: Found) -> None:
         if not found.places:

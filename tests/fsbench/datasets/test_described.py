@@ -49,6 +49,12 @@ def test_every_key_has_its_say(tmp_path):
     assert (spec.title, spec.licence, spec.shows, spec.recipe) == ("three classes", "CC BY 4.0", "masks", "shapes")
 
 
+def test_masks_may_be_run_lengths_in_a_file(tmp_path):
+    text = "{name: my-set, layout: {expressions: e.json, images: rgb, masks: [m.json, n.json]}}"
+    spec = read_description(described(tmp_path, text))
+    assert spec.layout == Layout((), ("e.json",), ("rgb",), (".jpg", ".png"), (), masks=("m.json", "n.json"))
+
+
 def test_the_authors_folds_are_taken_where_a_file_says_so(tmp_path):
     root = write_dataset(tmp_path / "videos", {"cat": 2, "dog": 2}, with_frames=False)
     for number, name in enumerate(("dog", "cat"), start=1):
@@ -93,10 +99,14 @@ def test_a_set_that_is_not_beside_its_file_is_looked_for_below_the_data_root(tmp
         ("name: my-set\nfolds: four", "folds: .*integer"),
         ("name: my-set\nshows: all", "shows: .*'nothing', 'masks' or 'pixels'"),
         (
-            "name: my-set\nlayout: davis",
-            r"layout: 'davis' is no layout\. Known: ref-youtube-vos, sail-vos\. Or give a section",
+            "name: my-set\nlayout: own",
+            r"layout: 'own' is no layout\. Known: mevis, ref-youtube-vos, sail-vos\. Or give a section",
         ),
         ("name: my-set\nlayout: {metadata: m.json}", r"layout\.expressions: Field required"),
+        (
+            "name: my-set\nlayout: {expressions: e.json, images: i}",
+            "layout: needs 'metadata' and 'annotations', or 'masks'",
+        ),
         ("name: my-set\nroot: a\nfolders: [b]", "'root' or 'folders'"),
         ('name: my-set\nfolders: ["a\\0b"]', r"folders\.0: .*nobody sees"),
         ('name: my-set\nroot: "\\uD800"', r"root: .*nobody sees"),

@@ -77,7 +77,6 @@ WRONG = {
     "frame twice": ("videos", {"frames": ["a", "b", "a"]}, "not one or more different names"),
     "height alone": ("videos", {"width": None}, r"height and width are \(16, None\)"),
     "object 0": ("objects", {"object_id": 0}, "an object id is between"),
-    "no object": ("expressions", {"object_ids": []}, r"names objects \[\]"),
     "object twice": ("expressions", {"object_ids": [1, 1]}, r"names objects \[1, 1\]"),
     "no digest": ("expressions", {"text_sha256": "x"}, "is no SHA-256"),
     "null": ("episodes", {"video_id": None}, "a value in column 'video_id' is missing"),

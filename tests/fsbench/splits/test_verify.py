@@ -7,7 +7,6 @@ from PIL import Image
 
 from fsbench.datasets import open_dataset
 from fsbench.splits.schema import SCHEMAS
-from fsbench.splits.verify import frames_on_disk
 from fsbench.splits.verify import verify_manifest
 from tests.tiny import write_benchmark
 from tests.tiny import write_dataset
@@ -115,7 +114,7 @@ def test_metadata_without_frames_is_checked_as_such(built, tmp_path):
     folder, _ = built
     root = write_dataset(tmp_path / "bare/mini-ref-davis", {"dog": 3, "cat": 2}, with_frames=False)
     bare = open_dataset("mini-ref-davis", root)
-    assert not frames_on_disk(bare)
+    assert not bare.has_frames()
     assert found(folder, bare) == []
 
 
