@@ -78,8 +78,10 @@ def test_every_page_fits_a_phone(site, opened, kind):
 
 
 def test_escaping_alone_stops_a_hostile_entry_without_the_policy(site, fresh):
-    for kind in ("index", "hostile"):
-        assert fresh(page_of(site, kind), bypass_csp=True).evaluate("window.pwned") is None, kind
+    page = fresh(page_of(site, "index"), bypass_csp=True)
+    assert page.evaluate("window.pwned") is None
+    page.goto(page_of(site, "hostile").as_uri())
+    assert page.evaluate("window.pwned") is None
 
 
 def test_the_policy_stops_a_script_that_is_put_into_a_page(site, browser):
