@@ -9,6 +9,7 @@ import click
 from fsbench.cli.options import data_root_option
 from fsbench.cli.options import dataset_option
 from fsbench.cli.options import json_option
+from fsbench.cli.options import SEED
 
 __all__ = ["build_splits", "verify"]
 
@@ -37,7 +38,7 @@ __all__ = ["build_splits", "verify"]
     help="Whether draws of a class take different support videos as long as there are any, or each draws from all.  "
     "[default: as the dataset's own version does; different videos in any other]",
 )
-@click.option("--seed", type=int, help="Seed of every draw.  [default: the dataset's, else 0]")
+@click.option("--seed", type=SEED, help="Seed of every draw.  [default: the dataset's, else 0]")
 @click.option("--minimum", type=click.IntRange(min=1), help="Videos that a class needs.  [default: the dataset's rule]")
 @click.option(
     "--cap", type=click.IntRange(min=0), help="Videos that a class keeps, 0 for all.  [default: the dataset's]"

@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 __all__ = [
+    "SEED",
     "Command",
     "backbone_option",
     "complete_methods",
@@ -32,10 +33,14 @@ __all__ = [
     "scoring_protocol_option",
     "splits_option",
     "terminal_width",
+    "workers_option",
 ]
 
 _DIGITS = 4
 """Of a fold or a draw: no benchmark has more, and a range of a billion takes all memory."""
+_MOST_WORKERS = 1024
+"""A slip of the finger would start processes until all memory is gone."""
+SEED = click.IntRange(0, 2**32 - 1)
 
 Command = TypeVar("Command", bound=Callable[..., Any])  # Any: a click command's parameters
 
@@ -174,6 +179,19 @@ def _protocol_option(default: str | None, about: str) -> Callable[[Command], Com
     shown = default is not None
     return click.option(
         "--protocol", default=default, show_default=shown, shell_complete=_complete_protocols, help=about
+    )
+
+
+def workers_option(
+    what: str = "Processes.", default: int | None = None, least: int = 1
+) -> Callable[[Command], Command]:
+    """Returns the option `--workers`, a number of `what`; None, which stands for the number of cores, by default."""
+    return click.option(
+        "--workers",
+        type=click.IntRange(least, _MOST_WORKERS),
+        default=default,
+        show_default=default is not None,
+        help=what if default is not None else f"{what}  [default: number of cores]",
     )
 
 

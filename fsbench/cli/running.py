@@ -18,6 +18,7 @@ from fsbench.cli.options import method_option
 from fsbench.cli.options import method_options
 from fsbench.cli.options import protocol_option
 from fsbench.cli.options import splits_option
+from fsbench.cli.options import workers_option
 
 __all__ = ["evaluate"]
 
@@ -60,7 +61,7 @@ FINISHED_WITH_FAILURES = 5
     type=click.IntRange(min=1),
     help="Frames that a method may hold at once, where memory is short; the same as --option max_frames=N.",
 )
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
+@workers_option(default=1)
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
 @click.option(
     "--out",

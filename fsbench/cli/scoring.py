@@ -16,6 +16,7 @@ from fsbench.cli.options import integers
 from fsbench.cli.options import json_option
 from fsbench.cli.options import scoring_protocol_option
 from fsbench.cli.options import splits_option
+from fsbench.cli.options import workers_option
 
 __all__ = ["score", "validate"]
 
@@ -77,9 +78,7 @@ def _target(command: Command) -> Command:
             help="Of masklets with scores, those with a score above it count (the signature then says so).  "
             "[default: all]",
         ),
-        click.option(
-            "--workers", type=click.IntRange(min=1), default=None, help="Threads.  [default: number of cores]"
-        ),
+        workers_option("Threads."),
     ]
     for option in reversed(options):
         command = option(command)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from fsbench.cli.options import workers_option
+
 __all__ = ["demo", "new"]
 
 
@@ -15,7 +17,7 @@ __all__ = ["demo", "new"]
     show_default=True,
     help="Folder for everything that the demo makes.",
 )
-@click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes.  [default: number of cores]")
+@workers_option()
 def demo(out: Path, workers: int | None) -> None:
     """Go the whole way on the embedded set: render it, build splits, evaluate, compare.
 

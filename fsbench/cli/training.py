@@ -13,7 +13,9 @@ from fsbench.cli.options import key_and_value
 from fsbench.cli.options import keyed
 from fsbench.cli.options import method_option
 from fsbench.cli.options import method_options
+from fsbench.cli.options import SEED
 from fsbench.cli.options import splits_option
+from fsbench.cli.options import workers_option
 
 __all__ = ["convert", "train"]
 
@@ -31,8 +33,8 @@ __all__ = ["convert", "train"]
 )
 @backbone_option
 @method_options
-@click.option("--seed", type=int, default=0, show_default=True, help="Of weights, episodes, augmentation and dropout.")
-@click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Processes that read frames.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of weights, episodes, augmentation and dropout.")
+@workers_option("Processes that read frames.", default=0, least=0)
 @click.option("--precision", type=click.Choice(["no", "bf16", "fp16"]), default="no", show_default=True, help="Mixed.")
 @click.option("--compile", is_flag=True, help="Let torch compile the model.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")

@@ -110,9 +110,10 @@ def build_manifest(data: MinimalDataset, options: BuildOptions) -> tuple[Manifes
     support_rule = SupportRule(rule.shots, rule.frames, rule.draws, rule.seed, queries, rule.draws_from)
     selection, supports, episodes = _draw(dataset, selection, support_rule)
     if not episodes:
+        needed = max(rule.shots + 1, rule.minimum if videos is None else 0)
         raise ManifestError(
-            f"{dataset.root}: no class has the {rule.shots + 1} videos with sentences that an episode needs. "
-            "Lower --shots, or check that this is the right dataset."
+            f"{dataset.root}: no class has {needed} videos, {rule.shots + 1} of them with sentences, as the rule asks. "
+            "Lower --shots or --minimum, or check that this is the right dataset."
         )
     rows: dict[str, Rows] = {
         **_record_rows(dataset, selection, options.with_text),
@@ -241,7 +242,7 @@ def _info(
         notes.append(repeated)
     return ManifestInfo(
         dataset=dataset.name,
-        version=options.version or spec.version,
+        version=spec.version if options.version is None else options.version,
         rule=rule,
         seed=seed,
         sources=dict(dataset.sources()),

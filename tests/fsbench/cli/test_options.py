@@ -34,6 +34,20 @@ def test_folds_are_listed_or_repeated_in_the_order_given():
     assert read() == ()
 
 
+@pytest.mark.parametrize("number", ["-1", "1025", "9" * 30, "2.5"])
+@pytest.mark.parametrize(
+    "command", [("evaluate", "--method", "empty"), ("score", "."), ("train", "--fold", "1"), ("demo",)]
+)
+def test_a_number_of_workers_has_bounds(fsbench, command, number):
+    assert "Invalid value for '--workers'" in fsbench(*command, "--workers", number, code=2).stderr
+
+
+@pytest.mark.parametrize("seed", ["-1", "4294967296", "9" * 5000])
+@pytest.mark.parametrize("command", [("build-splits",), ("train", "--fold", "1")])
+def test_a_seed_has_bounds(fsbench, command, seed):
+    assert "Invalid value for '--seed'" in fsbench(*command, "--seed", seed, code=2).stderr
+
+
 def test_an_option_with_a_flag_of_its_own_wins_over_key_and_value():
     assert keyed(("backbone=a", "chunk=3"), backbone="b", max_frames=None) == {"backbone": "b", "chunk": "3"}
 

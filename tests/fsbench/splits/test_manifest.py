@@ -253,8 +253,16 @@ def test_a_rule_that_asks_for_more_than_any_benchmark_is_refused_at_once(tmp_pat
 
 def test_no_episode_at_all_is_an_error(tmp_path):
     root = write_dataset(tmp_path / "mini-ref-davis", {"dog": 2}, with_frames=False)
-    with pytest.raises(ManifestError, match="Lower --shots"):
+    with pytest.raises(ManifestError, match=r"no class has 3 videos, 3 of them with sentences.*Lower --shots"):
         build_manifest(open_dataset("mini-ref-davis", root), BuildOptions(shots=2))
+    with pytest.raises(ManifestError, match=r"no class has 7 videos, 2 of them with sentences.*or --minimum"):
+        build_manifest(open_dataset("mini-ref-davis", root), BuildOptions(minimum=7))
+
+
+def test_a_blank_version_is_not_the_usual_one(tmp_path):
+    dataset = open_dataset("mini-ref-davis", write_dataset(tmp_path / "mini-ref-davis", {"dog": 3}, with_frames=False))
+    with pytest.raises(ManifestError, match="cannot be a file name"):
+        write_manifest(tmp_path / "splits", *build_manifest(dataset, BuildOptions(version="")))
 
 
 @pytest.mark.parametrize(
