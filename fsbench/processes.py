@@ -100,9 +100,10 @@ class WorkerContext(SpawnContext):
         """Waits that many seconds for all processes to leave, and ends those that do not."""
         started = {process.sentinel: process for process in self._started if process.pid is not None}
         left = _after(patience, list(started))
-        for sentinel in left:
-            started[sentinel].kill()
-        _after(_END_SECONDS, left)
+        with _deaths_untold():
+            for sentinel in left:
+                started[sentinel].kill()
+            _after(_END_SECONDS, left)
 
 
 class _WorkerProcess(SpawnProcess):
@@ -165,6 +166,19 @@ def _after(seconds: float, sentinels: list[int]) -> list[int]:
         gone = wait(sentinels, left)
         sentinels = [sentinel for sentinel in sentinels if sentinel not in gone]
     return sentinels
+
+
+@contextmanager
+def _deaths_untold() -> Iterator[None]:
+    """Keeps SIGCHLD from a handler that may raise, as that of torch's loaders does for each worker that is killed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 @contextmanager

@@ -139,7 +139,7 @@ class Manifest:
 def overall_digest(digests: Mapping[str, str]) -> str:
     """Returns the digest that names a manifest: the SHA-256 of its table digests."""
     lines = "".join(f"{name} {digests[name]}\n" for name in TABLES)
-    return hashlib.sha256(lines.encode("ascii")).hexdigest()
+    return hashlib.sha256(lines.encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def write_manifest(out: Path, info: ManifestInfo, rows: Mapping[str, Rows], *, overwrite: bool = False) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import fields
 from dataclasses import is_dataclass
@@ -20,7 +21,7 @@ from fsbench.processes import WorkerContext
 from fsbench.training import TrainingEpisode
 from fsbench.training import TrainingEpisodes
 
-__all__ = ["Course", "load_batches", "moved"]
+__all__ = ["Course", "moved", "open_batches"]
 
 
 @dataclass(frozen=True)
@@ -59,23 +60,33 @@ class Course:
         return [(epoch, index % self.episodes) for index in range(first, first + self.batch)]
 
 
-def load_batches(
+@contextmanager
+def open_batches(
     episodes: TrainingEpisodes,
     collate: Callable[[Sequence[TrainingEpisode]], Any],  # Any: a task's batch
     course: Course,
     start: int,
     process: int,
     workers: int,
-) -> Iterator[Any]:
-    """Returns a process's batches from a step to the end; the workers read on over the ends of epochs."""
+) -> Iterator[Iterator[Any]]:
+    """Opens a process's batches from a step to the end.
+
+    The workers read on over the ends of epochs. Where the block raises they are ended at once: one that still starts
+    would be waited for, and not hear of Ctrl-C.
+    """
+    context = WorkerContext(workers)
     loader: DataLoader[Any] = DataLoader(
         cast("Dataset[Any]", episodes),  # it has the calls of torch's class, and knows nothing of torch
         batch_sampler=[course.share(step, process) for step in range(start, course.steps)],
         collate_fn=collate,
         num_workers=workers,
-        multiprocessing_context=WorkerContext(workers) if workers else None,
+        multiprocessing_context=context if workers else None,
     )
-    return iter(loader)
+    try:
+        yield iter(loader)
+    except BaseException:
+        context.end(0)
+        raise
 
 
 def moved(batch: Any, device: torch.device) -> Any:  # Any: see Task

@@ -30,8 +30,8 @@ from fsbench.streams import named_stream
 from fsbench.training import TrainingEpisodes
 from fsbench_baselines.training.accelerator import start_accelerator
 from fsbench_baselines.training.course import Course
-from fsbench_baselines.training.course import load_batches
 from fsbench_baselines.training.course import moved
+from fsbench_baselines.training.course import open_batches
 from fsbench_baselines.training.journal import draw_curve
 from fsbench_baselines.training.journal import Journal
 from fsbench_baselines.training.journal import read_journal
@@ -243,9 +243,11 @@ class _Training:
         title = self.settings.out.name
         written = time.monotonic()
         process, workers = self.accelerator.process_index, self.settings.workers
-        batches = load_batches(self.episodes, self.task.collate, self.course, self.step, process, workers)
         starts_epoch = True
-        with open_progress(title, self.course.steps, unit="step", done=self.step, show=show) as advance:
+        with (
+            open_batches(self.episodes, self.task.collate, self.course, self.step, process, workers) as batches,
+            open_progress(title, self.course.steps, unit="step", done=self.step, show=show) as advance,
+        ):
             while self.step < self.course.steps:
                 if starts_epoch:
                     self.task.set_modes()

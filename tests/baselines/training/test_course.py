@@ -1,12 +1,17 @@
+import time
 from collections import namedtuple
+from functools import partial
+from multiprocessing import active_children
+from typing import Any
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fsbench_baselines.training.course import Course
-from fsbench_baselines.training.course import load_batches
 from fsbench_baselines.training.course import moved
+from fsbench_baselines.training.course import open_batches
 from tests.baselines.training.toy import collate
 from tests.baselines.training.toy import ToyBatch
 from tests.baselines.training.toy import ToyEpisodes
@@ -38,11 +43,35 @@ def test_an_epoch_has_all_episodes_in_order_and_fills_up_with_the_first(epochs: 
 def test_batches_start_at_any_step_and_run_over_the_ends_of_epochs() -> None:
     episodes, course = ToyEpisodes(5), Course(2, 5, 2, 2)
     for start in range(course.steps + 1):
-        found = list(load_batches(episodes, collate, course, start, process=1, workers=0))
+        with open_batches(episodes, collate, course, start, process=1, workers=0) as batches:
+            found = list(batches)
         wanted = [collate([episodes[key] for key in course.share(step, 1)]) for step in range(start, course.steps)]
         assert len(found) == len(wanted)
         for one, other in zip(found, wanted, strict=True):
             assert torch.equal(one["clips"][0].frames, other["clips"][0].frames)
+
+
+class NeverRead:
+    """What a worker does not come to the end of when it reads it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return time.sleep, (600,)
+
+
+def test_a_block_that_raises_ends_workers_that_still_start() -> None:
+    held = []  # what would wait for the workers when it is deleted
+
+    def interrupt() -> None:
+        with open_batches(
+            ToyEpisodes(5), partial(collate, NeverRead()), Course(1, 5, 1, 1), 0, 0, workers=2
+        ) as batches:
+            held.append(batches)
+            assert len(active_children()) == 2
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    assert not active_children()
 
 
 def test_tensors_are_moved_wherever_they_are() -> None:

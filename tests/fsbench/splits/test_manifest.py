@@ -176,7 +176,7 @@ def plain(table, path):
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "row", "text", "json", "schema"])
+@pytest.mark.parametrize("damage", ["cut", "gone", "row", "text", "json", "schema", "digest"])
 def test_a_damaged_manifest_is_an_error_that_names_the_file(dataset, tmp_path, damage):
     folder = build(dataset, tmp_path)
     table, record = folder / "episodes.parquet", folder / "manifest.json"
@@ -188,6 +188,9 @@ def test_a_damaged_manifest_is_an_error_that_names_the_file(dataset, tmp_path, d
         pq.write_table(pq.read_table(table).slice(1), table)
     elif damage == "text":
         table.write_bytes(plain(pq.read_table(table), table).replace(b"dog-", b"d\xffg-"))
+    elif damage == "digest":
+        info = json.loads(record.read_text())
+        record.write_text(json.dumps({**info, "digests": {**info["digests"], "videos": "\u0663"}}))
     elif damage == "json":
         record.write_text(record.read_text()[:-20])
     else:
