@@ -9,11 +9,13 @@ from fsbench.processes import WorkerContext
 
 __all__ = ["forking", "let_pools_fork"]
 
-# What a process would import for seconds: torch's optimizers import the first, the choice of a device the next.
+# What a process would import for seconds: torch's optimizers import the first, the choice of a device the next, and
+# the curve of a training those of matplotlib.
 _PRELOAD = [
     "torch._dynamo",
     "accelerate",
     "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
     "fsbench.running.evaluate",
     "fsbench.running.worker",
     "fsbench_baselines.referformer.method",

@@ -16,7 +16,18 @@ from fsbench_baselines.referformer.batch import SupportBatch
 from fsbench_baselines.referformer.targets import Target
 from fsbench_baselines.released import first_name as canonical
 
-__all__ = ["MODELS", "TOLERANCES", "batches", "canonical", "entries", "sketch", "state", "target", "text_config"]
+__all__ = [
+    "MODELS",
+    "TOLERANCES",
+    "batches",
+    "canonical",
+    "entries",
+    "filled",
+    "sketch",
+    "state",
+    "target",
+    "text_config",
+]
 
 # Tag of a golden model -> the arguments of load_released.
 MODELS = {
@@ -46,14 +57,15 @@ def sketch(folder: Path, tag: str) -> dict[str, Tensor]:
 
 def state(folder: Path, tag: str) -> dict[str, Tensor]:
     """The filled floating entries of a model; shared between callers, not to be written to."""
-    return {name: _filled(folder, name, tuple(tensor.shape)) for name, tensor in sketch(folder, tag).items()}
+    return {name: filled(folder, name, tuple(tensor.shape)) for name, tensor in sketch(folder, tag).items()}
 
 
 @functools.cache
-def _filled(folder: Path, name: str, shape: tuple[int, ...]) -> Tensor:
+def filled(folder: Path, name: str, shape: tuple[int, ...]) -> Tensor:
+    """One entry of a model by the fill rule; shared between callers, not to be written to."""
     fill = _fill(folder)
     first = fill.canonical(name)
-    return _filled(folder, first, shape) if first != name else torch.from_numpy(fill.value(name, shape))
+    return filled(folder, first, shape) if first != name else torch.from_numpy(fill.value(name, shape))
 
 
 @functools.cache

@@ -1,6 +1,5 @@
 """Backbones against the released numbers, against the transformers library, and against slow versions written here."""
 
-import importlib.util
 import json
 import re
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from fsbench_baselines.backbones import VideoSwin
 from fsbench_baselines.backbones.swin import Block
 from fsbench_baselines.backbones.swin import DropPath
 from fsbench_baselines.backbones.swin import Stage
+from tests import golden
 
 PREFIX = "backbone.0.body."
 GOLDENS = {
@@ -92,30 +92,20 @@ def test_state_has_the_released_names_shapes_types_and_trainable_parts(test_gold
 
 @pytest.mark.parametrize(("tag", "name"), GOLDENS.items())
 def test_maps_are_those_of_the_released_model(test_golden: Path, tag: str, name: str) -> None:
-    value = _golden_rule(test_golden)
     module = build_backbone(name).eval()
     with torch.no_grad():
         for key, tensor in module.state_dict().items():
             if tensor.is_floating_point():
-                tensor.copy_(torch.from_numpy(value(PREFIX + key, tuple(tensor.shape))))
+                tensor.copy_(golden.filled(test_golden, PREFIX + key, tuple(tensor.shape)))
     frames = torch.from_numpy(np.load(test_golden / "inputs_A.npz")["q0_int8"]) / 64
-    golden = np.load(test_golden / f"{tag}_A.npz")
+    expected = np.load(test_golden / f"{tag}_A.npz")
     for level, features in enumerate(_maps(module, frames, len(frames))):
         tap = f"tap/backbone#0.0.{level}.tensors"
-        assert features.shape == tuple(golden[f"{tap}/shape"])
+        assert features.shape == tuple(expected[f"{tap}/shape"])
         flat = features.flatten().double().numpy()
-        np.testing.assert_allclose([flat.mean(), flat.std()], golden[f"{tap}/mean_std"], atol=1e-6)
-        np.testing.assert_allclose(flat[:16], golden[f"{tap}/first16"], atol=1e-5)
-        np.testing.assert_allclose(flat[golden[f"{tap}/sample_idx"]], golden[f"{tap}/sample"], atol=1e-5)
-
-
-def _golden_rule(folder: Path) -> Callable[[str, tuple[int, ...]], np.ndarray]:
-    spec = importlib.util.spec_from_file_location("golden_fill", folder / "fill.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.value
+        np.testing.assert_allclose([flat.mean(), flat.std()], expected[f"{tap}/mean_std"], atol=1e-6)
+        np.testing.assert_allclose(flat[:16], expected[f"{tap}/first16"], atol=1e-5)
+        np.testing.assert_allclose(flat[expected[f"{tap}/sample_idx"]], expected[f"{tap}/sample"], atol=1e-5)
 
 
 # ------------------------------------------------------------------------------------------------- all backbones
