@@ -103,7 +103,8 @@ class WorkerContext(SpawnContext):
         with _deaths_untold():
             for sentinel in left:
                 started[sentinel].kill()
-            _after(_END_SECONDS, left)
+            for sentinel in left:  # takes what is left of it: its sentinel is gone before its death is told
+                started[sentinel].join(_END_SECONDS)
 
 
 class _WorkerProcess(SpawnProcess):
