@@ -33,7 +33,6 @@ from fsbench.splits.manifest import overall_digest
 from fsbench.splits.manifest import read_manifest
 from fsbench.splits.manifest import write_manifest
 from fsbench.splits.schema import table_digest
-from fsbench.splits.schema import TABLES
 from fsbench.text import columns
 from fsbench.training.augmentation import replace_word
 
@@ -97,14 +96,14 @@ def _hide_names(root: Path, out: Path) -> None:
 def _swap_supports(folder: Path, out: Path) -> Path:
     """Writes a manifest in which each class has the supports of the next class of its fold; returns its folder."""
     manifest = read_manifest(folder)
-    rows = {name: manifest.rows(name) for name in TABLES}
+    rows = {name: manifest.rows(name) for name in manifest.tables}
     ordered = sorted(rows["supports"], key=lambda row: (row["fold"], row["draw"], row["class_id"]))
     for _, group in groupby(ordered, key=lambda row: (row["fold"], row["draw"])):
         supports = list(group)
         shots = [row["shots"] for row in supports]
         for row, taken in zip(supports, [*shots[1:], shots[0]], strict=True):
             row["shots"] = taken
-    digests = {name: table_digest(name, rows[name]) for name in TABLES}
+    digests = {name: table_digest(name, rows[name]) for name in rows}
     changes = {"version": "swapped", "digests": digests, "digest": overall_digest(digests)}
     info = manifest.info.model_copy(update=changes)
     write_manifest(out, info, rows)

@@ -105,7 +105,8 @@ def build_splits(
         options: What is not as the dataset's own rule has it.
         supersedes: An older version to mark as superseded by this one.
         overwrite: Replace a version that holds other episodes.
-        pixels: Also decode every frame and label map, and write down what they are in `pixels.json`.
+        pixels: Also decode every frame and label map, write down what they are in `pixels.json`, and give the
+            attributes of each sentence the size and the occlusion of its target.
         progress: Show a progress bar where the embedded set is rendered, and over the frames.
 
     Returns:
@@ -123,9 +124,11 @@ def build_splits(
         ((0, 1), (0,))
     """
     from fsbench.datasets.catalogue import resolve_dataset
+    from fsbench.splits.attributes import pixel_attributes
     from fsbench.splits.benchmark import Benchmark
     from fsbench.splits.build import build_manifest
     from fsbench.splits.build import BuildOptions
+    from fsbench.splits.manifest import fill_attributes
     from fsbench.splits.manifest import manifest_folder
     from fsbench.splits.manifest import mark_superseded
     from fsbench.splits.manifest import read_manifest
@@ -142,6 +145,9 @@ def build_splits(
         raise ManifestError(
             f"{flaws[0].where}: {flaws[0].what}. {len(flaws)} problems in all; 'fsbench verify {folder}' lists them."
         )
+    if pixels and "attributes" in (manifest := read_manifest(folder)).tables:
+        tables = {name: manifest.rows(name) for name in ("videos", "expressions", "attributes")}
+        fill_attributes(folder, list(pixel_attributes(opened, tables, progress=progress)))
     if supersedes:
         mark_superseded(manifest_folder(Path(out), info.dataset, supersedes), info.version)
     return Benchmark(opened, read_manifest(folder))

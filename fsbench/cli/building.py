@@ -38,6 +38,13 @@ __all__ = ["build_splits", "verify"]
     help="Whether draws of a class take different support videos as long as there are any, or each draws from all.  "
     "[default: as the dataset's own version does; different videos in any other]",
 )
+@click.option(
+    "--leave-out",
+    type=click.Choice(["unanswerable", "misleading", "nothing"]),
+    multiple=True,
+    help="unanswerable: neither ask nor draw for supports what is said of several objects of a video word for word. "
+    "misleading: draw no sentence for supports that names another class and not its own.  [default: the dataset's]",
+)
 @click.option("--seed", type=SEED, help="Seed of every draw.  [default: the dataset's, else 0]")
 @click.option("--minimum", type=click.IntRange(min=1), help="Videos that a class needs.  [default: the dataset's rule]")
 @click.option(
@@ -63,7 +70,10 @@ __all__ = ["build_splits", "verify"]
 @click.option("--supersedes", metavar="NAME", help="Mark this older version as superseded by the new one.")
 @click.option("--overwrite", is_flag=True, help="Replace a version that holds other episodes.")
 @click.option(
-    "--pixels", is_flag=True, help="Also decode every frame and label map, and write what they are to pixels.json."
+    "--pixels",
+    is_flag=True,
+    help="Also decode every frame and label map; write what they are to pixels.json, and size and occlusion of every "
+    "target to attributes.parquet.",
 )
 @json_option
 def build_splits(
@@ -77,6 +87,7 @@ def build_splits(
     pixels: bool,
     as_json: bool,
     author_groups: bool,
+    leave_out: tuple[str, ...],
     **rule: Any,  # Any: the options that BuildOptions has under the same names
 ) -> None:
     """Build a manifest: classes, folds, support draws and episodes.
@@ -97,6 +108,8 @@ def build_splits(
     from fsbench.splits.report import summary_text
 
     listed = None if videos is None else read_ids(videos)
+    if leave_out:
+        rule["leave_out"] = tuple(each for each in leave_out if each != "nothing")
     options = BuildOptions(version=version_name, videos=listed, use_author_groups=author_groups, **rule)
     benchmark = api.build_splits(
         dataset,

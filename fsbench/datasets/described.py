@@ -23,6 +23,7 @@ from fsbench.datasets.spec import BuildRule
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.datasets.spec import DrawsFrom
 from fsbench.datasets.spec import Layout
+from fsbench.datasets.spec import LeaveOut
 from fsbench.errors import DataError
 from fsbench.errors import suggestion
 from fsbench.records import first_problem
@@ -92,7 +93,7 @@ class _RuleSection(_Section):
     """How a manifest is built.
 
     Attributes:
-        minimum, cap, shots, frames, draws, queries, seed, draws_from: See `BuildRule`.
+        minimum, cap, shots, frames, draws, queries, seed, draws_from, leave_out: See `BuildRule`.
     """
 
     minimum: _Count = BuildRule.minimum
@@ -103,6 +104,7 @@ class _RuleSection(_Section):
     queries: _Limit = BuildRule.queries
     seed: int = BuildRule.seed
     draws_from: DrawsFrom = BuildRule.draws_from
+    leave_out: tuple[LeaveOut, ...] = BuildRule.leave_out
 
 
 class _Description(_Section):

@@ -10,10 +10,25 @@ from typing import Protocol
 from fsbench.datasets.records import DrawnVideo
 from fsbench.datasets.records import MinimalDataset
 
-__all__ = ["ALL_VIDEOS", "MOST", "AnnotatorAnswers", "BuildRule", "DatasetSpec", "DrawsFrom", "Layout", "spec_of"]
+__all__ = [
+    "ALL_VIDEOS",
+    "MISLEADING",
+    "MOST",
+    "UNANSWERABLE",
+    "AnnotatorAnswers",
+    "BuildRule",
+    "DatasetSpec",
+    "DrawsFrom",
+    "Layout",
+    "LeaveOut",
+    "spec_of",
+]
 
 DrawsFrom = Literal["different videos", "all videos"]
 ALL_VIDEOS: DrawsFrom = "all videos"
+LeaveOut = Literal["unanswerable", "misleading"]
+UNANSWERABLE: LeaveOut = "unanswerable"
+MISLEADING: LeaveOut = "misleading"
 MOST = 10_000
 """Support videos of a set, frames of one, and sets of a class, at most."""
 
@@ -58,6 +73,9 @@ class BuildRule:
         seed: Seed of every draw.
         draws_from: "different videos": draws of a class take different support videos as long as there are any.
             "all videos": each draws from all, so that two may take the same; the rule of versions built before 0.2.
+        leave_out: "unanswerable": sentences that say of several objects of a video the same word for word are neither
+            asked nor drawn for supports. "misleading": sentences that name another class and not their own are not
+            drawn for supports.
     """
 
     minimum: int = 2
@@ -68,6 +86,7 @@ class BuildRule:
     queries: int = 0
     seed: int = 0
     draws_from: DrawsFrom = "different videos"
+    leave_out: tuple[LeaveOut, ...] = ()
 
     @property
     def problem(self) -> str:

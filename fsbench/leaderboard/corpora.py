@@ -8,7 +8,9 @@ them.
 import re
 from collections.abc import Iterable
 
-__all__ = ["corpora_named", "corpora_with", "same_thing"]
+from fsbench.datasets.naming import same_thing
+
+__all__ = ["corpora_named", "corpora_with"]
 
 # https://cocodataset.org, the 80 categories of 2014 to 2017.
 _COCO = """person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant,
@@ -78,70 +80,6 @@ _CORPORA = {
     r"ade-?20k": ("ADE20K", _ADE20K),
     r"cityscapes": ("Cityscapes", _CITYSCAPES),
 }
-
-# Other names -> those of the lists.
-_SYNONYMS = {
-    "aeroplane": "airplane",
-    "plane": "airplane",
-    "aircraft": "airplane",
-    "airliner": "airplane",
-    "bike": "bicycle",
-    "motorbike": "motorcycle",
-    "motor bike": "motorcycle",
-    "sedan": "car",
-    "automobile": "car",
-    "minivan": "car",
-    "lorry": "truck",
-    "pickup": "truck",
-    "pickup truck": "truck",
-    "ship": "boat",
-    "sailboat": "boat",
-    "speedboat": "boat",
-    "cattle": "cow",
-    "bull": "cow",
-    "calf": "cow",
-    "puppy": "dog",
-    "kitten": "cat",
-    "pony": "horse",
-    "lamb": "sheep",
-    "panda": "giant panda",
-    "hare": "rabbit",
-    "bunny": "rabbit",
-    "toad": "frog",
-    "tortoise": "turtle",
-    "alligator": "crocodile",
-    "seal": "earless seal",
-    "human": "person",
-    "people": "person",
-    "man": "person",
-    "woman": "person",
-    "child": "person",
-    "pedestrian": "person",
-    "sofa": "couch",
-    "settee": "couch",
-    "television": "tv",
-    "tv monitor": "tv",
-    "tvmonitor": "tv",
-    "mobile phone": "cell phone",
-    "cellphone": "cell phone",
-    "pottedplant": "potted plant",
-    "flowerpot": "potted plant",
-    "diningtable": "dining table",
-    "tennis racquet": "tennis racket",
-    "racket": "tennis racket",
-    "oar": "paddle",
-    "doughnut": "donut",
-    "fridge": "refrigerator",
-    "skis": "ski",
-    "cap": "hat",
-    "tram": "streetcar",
-}
-
-
-def same_thing(name: str) -> str:
-    """Returns one name for all names of a class: in lower case, with blanks between words, the usual synonym."""
-    plain = re.sub(r"[\s_-]+", " ", name).strip().lower()
-    return _SYNONYMS.get(plain, plain)
 
 
 def corpora_named(declared: Iterable[str]) -> tuple[str, ...]:

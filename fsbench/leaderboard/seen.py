@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
+from fsbench.datasets.naming import same_thing
 from fsbench.leaderboard.corpora import corpora_named
 from fsbench.leaderboard.corpora import corpora_with
-from fsbench.leaderboard.corpora import same_thing
 from fsbench.methods.contract import Training
 from fsbench.methods.contract import Weights
 

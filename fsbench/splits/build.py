@@ -1,6 +1,7 @@
 """From a dataset's records to the rows of a manifest."""
 
 from collections import Counter
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -21,10 +22,18 @@ from fsbench.datasets.spec import BuildRule
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.datasets.spec import DrawsFrom
 from fsbench.datasets.spec import Layout
+from fsbench.datasets.spec import LeaveOut
+from fsbench.datasets.spec import MISLEADING
 from fsbench.datasets.spec import spec_of
+from fsbench.datasets.spec import UNANSWERABLE
 from fsbench.datasets.trees import find_tree
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
+from fsbench.splits.attributes import attribute_notes
+from fsbench.splits.attributes import attribute_rows
+from fsbench.splits.attributes import misleading_sentences
+from fsbench.splits.attributes import SentenceKey
+from fsbench.splits.attributes import unanswerable_sentences
 from fsbench.splits.episodes import draw_supports
 from fsbench.splits.episodes import list_episodes
 from fsbench.splits.episodes import repeated_draws
@@ -54,6 +63,7 @@ class BuildOptions:
         version: Name of the manifest version.
         minimum, cap, shots, frames, draws, queries, seed: See `BuildRule`.
         draws_from: See `BuildRule`; None for the dataset's rule in its own version, and different videos in any other.
+        leave_out: See `BuildRule`.
         videos: An explicit list of videos, instead of the rule.
         use_author_groups: Take folds and videos from the authors' `group<k>_test.json` where they are.
         with_text: Write the sentences into the manifest, not their digests alone.
@@ -68,6 +78,7 @@ class BuildOptions:
     queries: int | None = None
     seed: int | None = None
     draws_from: DrawsFrom | None = None
+    leave_out: tuple[LeaveOut, ...] | None = None
     videos: tuple[str, ...] | None = None
     use_author_groups: bool = True
     with_text: bool = False
@@ -105,22 +116,26 @@ def build_manifest(data: MinimalDataset, options: BuildOptions) -> tuple[Manifes
     videos, origin = _explicit_videos(dataset, spec, options, fold_of)
     selection_rule = SelectionRule(spec.categories, spec.num_folds, rule.minimum, rule.cap or None, rule.seed)
     check_records(dataset)
-    selection = select(dataset.objects(), selection_rule, videos=videos, fold_of=fold_of or None)
+    selected = select(dataset.objects(), selection_rule, videos=videos, fold_of=fold_of or None)
     queries = rule.queries or None
     support_rule = SupportRule(rule.shots, rule.frames, rule.draws, rule.seed, queries, rule.draws_from)
-    selection, supports, episodes = _draw(dataset, selection, support_rule)
+    selection, supports, episodes = _draw(dataset, selected, support_rule, rule.leave_out)
     if not episodes:
         needed = max(rule.shots + 1, rule.minimum if videos is None else 0)
         raise ManifestError(
             f"{dataset.root}: no class has {needed} videos, {rule.shots + 1} of them with sentences, as the rule asks. "
             "Lower --shots or --minimum, or check that this is the right dataset."
         )
+    records, class_names = _record_rows(dataset, selection, options.with_text), [row.name for row in selected.classes]
+    kept = [each for each in dataset.expressions() if each.video_id in selection.class_of]
     rows: dict[str, Rows] = {
-        **_record_rows(dataset, selection, options.with_text),
+        **records,
         "supports": [_plain(support) for support in supports],
         "episodes": [_plain(episode) for episode in episodes],
+        "attributes": attribute_rows(records, class_names, kept),
     }
-    if flaws := relation_flaws(rows, queries):  # such as a name that cannot be a file's: it could not be read again
+    flaws = relation_flaws(rows, queries, leave_out=list(rule.leave_out))
+    if flaws:  # such as a name that cannot be a file's: it could not be read again
         raise DataError(f"{dataset.root}: no manifest can be built of it. {flaws[0].what}")
     rule_record = {
         "videos": origin,
@@ -136,6 +151,8 @@ def build_manifest(data: MinimalDataset, options: BuildOptions) -> tuple[Manifes
     }
     if rule.draws_from != ALL_VIDEOS:  # what manifests say nothing of that were built before there was a choice
         rule_record["draws_from"] = rule.draws_from
+    if rule.leave_out:
+        rule_record["leave_out"] = sorted(rule.leave_out)
     return _info(dataset, spec, options, rule_record, rule.seed, selection, rows), rows
 
 
@@ -159,14 +176,20 @@ def _explicit_videos(
 
 
 def _draw(
-    dataset: Dataset, selection: Selection, rule: SupportRule
+    dataset: Dataset, selection: Selection, rule: SupportRule, leave_out: Collection[LeaveOut]
 ) -> tuple[Selection, list[Any], list[Any]]:  # Any: SupportSet, EpisodeRow
     """Draws class by class; a class that cannot form an episode moves to what is left out."""
     grouped = _by_class(dataset, selection)
+    names = [row.name for row in selection.classes]
     supports, episodes, classes, left_out = [], [], [], list(selection.left_out)
     for row in selection.classes:
         videos, objects, expressions = grouped[row.name]
-        drawn = draw_supports(row, videos, objects, expressions, rule)
+        if UNANSWERABLE in leave_out:
+            expressions = _without(expressions, unanswerable_sentences(expressions))
+        shown = expressions
+        if MISLEADING in leave_out:
+            shown = _without(shown, misleading_sentences(row.name, names, shown))
+        drawn = draw_supports(row, videos, objects, shown, rule)
         if drawn:
             classes.append(row)
             supports += drawn
@@ -174,9 +197,13 @@ def _draw(
         else:
             reason = f"{rule.shots} support and 1 query video with sentences needed"
             left_out.append(LeftOut("class", row.name, len(videos), reason))
-    names = {row.name for row in classes}
-    class_of = {video_id: name for video_id, name in selection.class_of.items() if name in names}
+    kept = {row.name for row in classes}
+    class_of = {video_id: name for video_id, name in selection.class_of.items() if name in kept}
     return replace(selection, classes=tuple(classes), class_of=class_of, left_out=tuple(left_out)), supports, episodes
+
+
+def _without(expressions: Iterable[Expression], left_out: Collection[SentenceKey]) -> list[Expression]:
+    return [each for each in expressions if (each.video_id, each.expression_id) not in left_out]
 
 
 def _by_class(dataset: Dataset, selection: Selection) -> dict[str, tuple[list[Any], list[Any], list[Any]]]:
@@ -240,6 +267,7 @@ def _info(
     notes = _notes(spec, rows["videos"], is_folded=rule["folds_from"] == "author groups" or spec.num_folds > 0)
     if "draws_from" in rule and (repeated := repeated_draws(rows["supports"])):
         notes.append(repeated)
+    notes += attribute_notes(rows, rule.get("leave_out", ()))
     return ManifestInfo(
         dataset=dataset.name,
         version=spec.version if options.version is None else options.version,

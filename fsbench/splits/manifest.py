@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import Field
 from pydantic import ValidationError
 
 import fsbench
@@ -26,12 +28,13 @@ from fsbench.records import first_problem
 from fsbench.records import Record
 from fsbench.splits.relations import Flaw
 from fsbench.splits.relations import relation_flaws
+from fsbench.splits.schema import EPISODE_TABLES
 from fsbench.splits.schema import make_table
 from fsbench.splits.schema import NULLABLE
 from fsbench.splits.schema import SCHEMA_VERSION
 from fsbench.splits.schema import SCHEMAS
 from fsbench.splits.schema import table_digest
-from fsbench.splits.schema import TABLES
+from fsbench.splits.schema import tables_of
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +42,7 @@ __all__ = [
     "Manifest",
     "ManifestInfo",
     "Rows",
+    "fill_attributes",
     "find_manifest",
     "manifest_folder",
     "manifest_of_digest",
@@ -81,10 +85,10 @@ class ManifestInfo(Record):
         notes: What a reader should know.
         superseded_by: The version that has taken this one's place; None if none has.
         digests: See `schema.table_digest`, by the table's name.
-        digest: See `overall_digest`; it names the manifest.
+        digest: See `overall_digest`; it names the manifest's episodes.
     """
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Annotated[int, Field(ge=1)] = SCHEMA_VERSION
     dataset: str
     version: str
     rule: dict[str, Any]  # Any: the parameters of the rule, as they were given
@@ -105,7 +109,7 @@ class Manifest:
 
     Attributes:
         info: `manifest.json`.
-        tables: One pyarrow table for each name in `schema.TABLES`.
+        tables: One pyarrow table for each name in `schema.tables_of` its schema.
         path: The folder that it was read from.
     """
 
@@ -137,8 +141,8 @@ class Manifest:
 
 
 def overall_digest(digests: Mapping[str, str]) -> str:
-    """Returns the digest that names a manifest: the SHA-256 of its table digests."""
-    lines = "".join(f"{name} {digests[name]}\n" for name in TABLES)
+    """Returns the digest that names a manifest: the SHA-256 of the digests of the tables of its episodes."""
+    lines = "".join(f"{name} {digests[name]}\n" for name in EPISODE_TABLES)
     return hashlib.sha256(lines.encode("utf-8", "backslashreplace")).hexdigest()
 
 
@@ -169,9 +173,8 @@ def write_manifest(out: Path, info: ManifestInfo, rows: Mapping[str, Rows], *, o
         )
     _check_replaceable(folder)
     with whole_folder(folder, replaces=True) as fresh:
-        for name in TABLES:
-            table = make_table(name, rows[name])
-            write_whole(fresh / f"{name}.parquet", partial(pq.write_table, table, compression="zstd"))
+        for name in tables_of(info.schema_version):
+            _write_table(fresh, name, rows[name])
         _write_info(fresh, info)
     return True
 
@@ -200,6 +203,15 @@ def mark_superseded(folder: Path, successor: str) -> None:
     _write_info(folder, read_info(folder).model_copy(update={"superseded_by": successor}))
 
 
+def fill_attributes(folder: Path, attributes: Rows) -> None:
+    """Writes the table of attributes anew, with the values that may be absent; the others must be those that it has."""
+    _write_table(folder, "attributes", attributes)
+
+
+def _write_table(folder: Path, name: str, rows: Rows) -> None:
+    write_whole(folder / f"{name}.parquet", partial(pq.write_table, make_table(name, rows), compression="zstd"))
+
+
 def _write_info(folder: Path, info: ManifestInfo) -> None:
     write_whole(folder / "manifest.json", json.dumps(info.model_dump(), indent=1, ensure_ascii=False) + "\n")
 
@@ -213,8 +225,10 @@ def read_info(folder: Path) -> ManifestInfo:
         raise ManifestError(f"{path}: cannot be read ({error.strerror}). Is {folder} a manifest's folder?") from error
     except ValidationError as error:
         raise ManifestError(f"{path}: {first_problem(error)}. Build the split again.") from error
-    if info.schema_version != SCHEMA_VERSION:
-        raise ManifestError(f"{path}: schema {info.schema_version}, this fsbench reads {SCHEMA_VERSION}. Update it.")
+    if info.schema_version > SCHEMA_VERSION:
+        raise ManifestError(
+            f"{path}: schema {info.schema_version}, this fsbench reads 1 to {SCHEMA_VERSION}. Update it."
+        )
     return info
 
 
@@ -226,8 +240,9 @@ def read_manifest(folder: Path) -> Manifest:
             table do not hold against those of another.
     """
     info = read_info(folder)
-    manifest = Manifest(info, {name: read_table(folder, name) for name in TABLES}, folder)
-    if flaws := table_flaws(info, {name: manifest.rows(name) for name in TABLES}):
+    tables = {name: read_table(folder, name) for name in tables_of(info.schema_version)}
+    manifest = Manifest(info, tables, folder)
+    if flaws := table_flaws(info, {name: manifest.rows(name) for name in tables}):
         more = f" (and {len(flaws) - 1} problems more)" if len(flaws) > 1 else ""
         raise ManifestError(
             f"{folder / flaws[0].where}: {flaws[0].what}{more}. Build the split again, or run 'fsbench verify "
@@ -238,16 +253,19 @@ def read_manifest(folder: Path) -> Manifest:
 
 def table_flaws(info: ManifestInfo, rows: Mapping[str, Rows]) -> list[Flaw]:
     """Returns all that is wrong with the rows of the tables: digests, counts, and what holds between them."""
-    return [*_digest_flaws(info, rows), *relation_flaws(rows, info.rule.get("queries"))]
+    return [
+        *_digest_flaws(info, rows),
+        *relation_flaws(rows, info.rule.get("queries"), leave_out=info.rule.get("leave_out")),
+    ]
 
 
 def _digest_flaws(info: ManifestInfo, rows: Mapping[str, Rows]) -> Iterator[Flaw]:
-    for name in TABLES:
+    for name in rows:
         if table_digest(name, rows[name]) != info.digests.get(name):
             yield Flaw(f"{name}.parquet", "its rows do not have the digest in manifest.json")
         if len(rows[name]) != info.counts.get(name):
             yield Flaw(f"{name}.parquet", f"{len(rows[name])} rows, manifest.json counts {info.counts.get(name)}")
-    if set(info.digests) != set(TABLES) or overall_digest(info.digests) != info.digest:
+    if info.digests.keys() != rows.keys() or overall_digest(info.digests) != info.digest:
         yield Flaw("manifest.json", "'digest' does not follow from 'digests'")
 
 

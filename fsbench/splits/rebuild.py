@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from fsbench.datasets.records import Dataset
 from fsbench.datasets.spec import ALL_VIDEOS
 from fsbench.datasets.spec import DrawsFrom
+from fsbench.datasets.spec import LeaveOut
 from fsbench.errors import ManifestError
 from fsbench.records import first_problem
 from fsbench.records import Record
@@ -17,7 +18,6 @@ from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.relations import Flaw
-from fsbench.splits.schema import TABLES
 
 __all__ = ["rebuild_flaws", "recorded_options"]
 
@@ -35,6 +35,7 @@ class _RecordedRule(Record):
         num_folds: See `DatasetSpec`.
         folds_from: What decides about the fold of a class.
         queries: See `BuildRule`; None for all.
+        leave_out: See `BuildRule`.
     """
 
     model_config = ConfigDict(strict=True)
@@ -50,6 +51,7 @@ class _RecordedRule(Record):
     draws: _Count
     queries: _Count | None
     draws_from: DrawsFrom = ALL_VIDEOS
+    leave_out: list[LeaveOut] = Field(default_factory=list)
 
 
 def recorded_options(manifest: Manifest) -> BuildOptions:
@@ -79,6 +81,7 @@ def recorded_options(manifest: Manifest) -> BuildOptions:
         draws=rule.draws,
         queries=rule.queries or 0,
         draws_from=rule.draws_from,
+        leave_out=tuple(rule.leave_out),
         videos=videos,
         use_author_groups=rule.folds_from == "author groups",
     )
@@ -96,5 +99,5 @@ def rebuild_flaws(manifest: Manifest, dataset: Dataset) -> list[Flaw]:
     """
     info, _ = build_manifest(dataset, recorded_options(manifest))
     what = "built again from the local data by the recorded rule, it has other rows"
-    differ = [name for name in TABLES if info.digests[name] != manifest.info.digests[name]]
+    differ = [name for name in manifest.tables if info.digests[name] != manifest.info.digests[name]]
     return [Flaw(f"{name}.parquet", what) for name in differ]

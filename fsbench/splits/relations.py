@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -10,12 +11,13 @@ from operator import itemgetter
 from typing import Any
 from typing import NamedTuple
 
+from fsbench.datasets.spec import UNANSWERABLE
 from fsbench.errors import ManifestError
 from fsbench.files import path_part
+from fsbench.splits.attributes import CLASS_WORDS
 from fsbench.splits.ids import format_episode_id
 from fsbench.splits.ids import format_support_id
 from fsbench.splits.schema import KEYS
-from fsbench.splits.schema import TABLES
 from fsbench.splits.schema import text_digest
 
 __all__ = ["Flaw", "relation_flaws"]
@@ -38,19 +40,21 @@ class Flaw(NamedTuple):
     what: str
 
 
-def relation_flaws(rows: _Rows, queries: object = None) -> list[Flaw]:
+def relation_flaws(rows: _Rows, queries: object = None, *, leave_out: object = None) -> list[Flaw]:
     """Holds the rows of a manifest's tables against one another.
 
     Args:
         rows: By table, every column of every row, none of them null that may not be.
         queries: What the manifest's rule says of the number of videos of a class that are queried; None for all.
+        leave_out: What it says of the sentences that are not asked; None for nothing.
 
     Returns:
         All that does not hold.
     """
     flaws = [*_values(rows), *_keys(rows)]
     if not flaws:  # else the same thing would be said again in other words
-        flaws += [*_folds(rows), *_ids(rows), *_references(rows), *_episodes(rows, queries)]
+        flaws += [*_folds(rows), *_ids(rows), *_references(rows)]
+        flaws += [*_episodes(rows, queries, _left_out(rows, leave_out)), *_attributes(rows)]
     return flaws
 
 
@@ -66,7 +70,7 @@ def _values(rows: _Rows) -> Iterator[Flaw]:
             except ManifestError as error:
                 yield Flaw(f"{_TABLE_OF[what]}.parquet", str(error))
     for name in _VALUES:
-        for row in rows[name]:
+        for row in rows.get(name, ()):
             for what in _VALUES[name](row):
                 yield Flaw(f"{name}.parquet", f"{_key(name, row)}: {what}")
 
@@ -109,12 +113,21 @@ def _support_values(row: Mapping[str, Any]) -> Iterator[str]:
             yield f"its shot of video {shot['video_id']!r} has no frames or no objects"
 
 
+def _attribute_values(row: Mapping[str, Any]) -> Iterator[str]:
+    if row["class_word"] not in CLASS_WORDS:
+        yield f"class_word {row['class_word']!r} is none of {', '.join(CLASS_WORDS)}"
+    for share in ("size", "occlusion"):
+        if row[share] is not None and not 0 <= row[share] <= 1:
+            yield f"{share} {row[share]} is no share"
+
+
 _VALUES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     "classes": _class_values,
     "videos": _video_values,
     "objects": _object_values,
     "expressions": _sentence_values,
     "supports": _support_values,
+    "attributes": _attribute_values,
 }
 """What is looked at in the rows of a table; episodes are held against the other tables in all that they say."""
 
@@ -125,7 +138,7 @@ def _distinct_names(names: Sequence[str]) -> bool:
 
 
 def _keys(rows: _Rows) -> Iterator[Flaw]:
-    for name in TABLES:
+    for name in rows:
         keys = list(map(itemgetter(*KEYS[name]), rows[name]))
         if len(set(keys)) < len(keys):
             for row, count in zip(rows[name], map(Counter(keys).__getitem__, keys), strict=True):
@@ -212,7 +225,36 @@ def _shot_problems(
         yield f"its objects are not annotated in frames {empty} of video {shot['video_id']!r}"
 
 
-def _episodes(rows: _Rows, queries: object) -> Iterator[Flaw]:
+def _left_out(rows: _Rows, leave_out: object) -> set[tuple[str, str]]:
+    """Returns the sentences that are not asked because nobody can answer them."""
+    if not isinstance(leave_out, list) or UNANSWERABLE not in leave_out:
+        return set()
+    return {(row["video_id"], row["expression_id"]) for row in rows.get("attributes", ()) if row["is_unanswerable"]}
+
+
+def _attributes(rows: _Rows) -> Iterator[Flaw]:
+    """Holds the attributes against what they are of, as far as that is here."""
+    if "attributes" not in rows:
+        return
+    sentences = {(row["video_id"], row["expression_id"]): row for row in rows["expressions"]}
+    frames = {row["video_id"]: frozenset(row["frames"]) for row in rows["videos"]}
+    objects: dict[str, dict[int, frozenset[str]]] = {video_id: {} for video_id in frames}
+    for row in rows["objects"]:
+        objects.get(row["video_id"], {})[row["object_id"]] = frozenset(row["frames"])
+    described = {(row["video_id"], row["expression_id"]): row for row in rows["attributes"]}
+    if lone := sorted(sentences.keys() ^ described.keys()):
+        yield Flaw("attributes.parquet", f"{'/'.join(lone[0])}: is in one of expressions and attributes alone")
+        return
+    for key, row in described.items():
+        of_video = objects.get(key[0], {})
+        seen = frozenset[str]().union(*(of_video.get(i, frozenset()) for i in sentences[key]["object_ids"]))
+        expected = {"class_objects": len(of_video), "absent_frames": len(frames.get(key[0], frozenset()) - seen)}
+        for column, value in expected.items():
+            if row[column] != value:
+                yield Flaw("attributes.parquet", f"{'/'.join(key)}: {column} is {row[column]}, and follows as {value}")
+
+
+def _episodes(rows: _Rows, queries: object, left_out: Collection[tuple[str, str]]) -> Iterator[Flaw]:
     """Checks the episodes; with a limit of `queries` videos a class, those count that any of its draws asks about."""
     supports = {row["support_id"]: row for row in rows["supports"]}
     sentences: dict[int, dict[tuple[str, str], list[int]]] = {}
@@ -228,7 +270,7 @@ def _episodes(rows: _Rows, queries: object) -> Iterator[Flaw]:
     queried = {(supports[support_id]["class_id"], video) for support_id in supports for video, _ in asked[support_id]}
     for support_id, support in supports.items():
         class_id, taken = support["class_id"], _videos_of(support)
-        expected = {query for query in sentences.get(class_id, {}) if query[0] not in taken}
+        expected = {query for query in sentences.get(class_id, {}) if query[0] not in taken and query not in left_out}
         if queries is not None:
             expected = {query for query in expected if (class_id, query[0]) in queried}
         if missing := len(expected - asked[support_id]):

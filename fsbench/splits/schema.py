@@ -11,6 +11,7 @@ import pyarrow as pa
 
 __all__ = [
     "ABOUT",
+    "EPISODE_TABLES",
     "KEYS",
     "NULLABLE",
     "SCHEMAS",
@@ -18,10 +19,12 @@ __all__ = [
     "TABLES",
     "make_table",
     "table_digest",
+    "tables_of",
     "text_digest",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Version 1 had no attributes."""
 
 _STRINGS = pa.list_(pa.string())
 _INTEGERS = pa.list_(pa.int32())
@@ -74,10 +77,31 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("object_ids", _INTEGERS),
         ]
     ),
+    "attributes": pa.schema(
+        [
+            ("video_id", pa.string()),
+            ("expression_id", pa.string()),
+            ("class_word", pa.string()),
+            ("names_other", pa.bool_()),
+            ("class_objects", pa.int32()),
+            ("has_spatial", pa.bool_()),
+            ("has_motion", pa.bool_()),
+            ("has_colour", pa.bool_()),
+            ("words", pa.int32()),
+            ("absent_frames", pa.int32()),
+            ("is_unanswerable", pa.bool_()),
+            ("size", pa.float64()),
+            ("occlusion", pa.float64()),
+        ]
+    ),
 }
 """The tables of a manifest, in the order in which they build on each other."""
 
 TABLES = tuple(SCHEMAS)
+
+EPISODE_TABLES = TABLES[:-1]
+"""The tables whose digests name a manifest. Attributes say of the episodes what follows from them and the data: with
+better definitions of these, the episodes and all that was run on them are the same."""
 
 KEYS: Mapping[str, tuple[str, ...]] = {
     "classes": ("class_id",),
@@ -86,6 +110,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "expressions": ("video_id", "expression_id"),
     "supports": ("support_id",),
     "episodes": ("episode_id",),
+    "attributes": ("video_id", "expression_id"),
 }
 """What identifies a row of each table."""
 
@@ -131,13 +156,32 @@ ABOUT: Mapping[str, str] = {
     "episodes.video_id": "The video.",
     "episodes.expression_id": "The sentence.",
     "episodes.object_ids": "The objects that the sentence names; the answer is their union.",
+    "attributes": "What a sentence and its target are like.",
+    "attributes.video_id": "The video that the sentence is about.",
+    "attributes.expression_id": "The sentence.",
+    "attributes.class_word": "What it has of its class: its name, a synonym, or none.",
+    "attributes.names_other": "Whether it has the name of another class.",
+    "attributes.class_objects": "How many annotated objects of the class its video has.",
+    "attributes.has_spatial": "Whether it has a word for a place or for an order.",
+    "attributes.has_motion": "Whether it has a word for a movement.",
+    "attributes.has_colour": "Whether it has a word for a colour.",
+    "attributes.words": "Number of its words.",
+    "attributes.absent_frames": "In how many of the video's frames none of its objects is annotated.",
+    "attributes.is_unanswerable": "Whether other objects of the video are described by the same words.",
+    "attributes.size": "Share of the frame that the target takes, mean over the frames in which it is seen.",
+    "attributes.occlusion": "Share of its bounding boxes that boxes of other annotated objects cover, likewise.",
 }
 """What a row of each table is, and what its columns, `<table>.<column>`, say, for those who read them elsewhere."""
 
-NULLABLE = frozenset({"text", "height", "width"})
+NULLABLE = frozenset({"text", "height", "width", "size", "occlusion"})
 """Columns that may be absent: a manifest made without text or frames has the digests of one made with them."""
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def tables_of(schema_version: int) -> tuple[str, ...]:
+    """Returns the names of the tables of a manifest of this schema."""
+    return TABLES if schema_version > 1 else EPISODE_TABLES
 
 
 def make_table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:  # Any: column values

@@ -23,7 +23,7 @@ from fsbench.splits.pixels import read_pixels
 from fsbench.splits.pixels import VideoPixels
 from fsbench.splits.pixels import write_pixels
 from fsbench.splits.relations import Flaw
-from fsbench.splits.schema import TABLES
+from fsbench.splits.schema import tables_of
 from fsbench.splits.schema import text_digest
 
 __all__ = ["verify_manifest"]
@@ -56,7 +56,7 @@ def verify_manifest(
         return [Flaw(str(folder), str(error))]
     rows: _Rows = {}
     problems: list[Flaw] = []
-    for name in TABLES:
+    for name in tables_of(info.schema_version):
         try:
             rows[name] = read_table(folder, name).to_pylist()
         except ManifestError as error:

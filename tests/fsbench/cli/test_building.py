@@ -23,3 +23,13 @@ def test_verify_lists_problems_and_exits_3(fsbench, data):
     result = fsbench("verify", "splits/mini-ref-davis/pack-v1", "--data-root", "data", code=3)
     assert "dog-1/00005: missing" in result.stdout
     assert "cat-0/00000: missing" in result.stdout
+
+
+def test_what_is_left_out_is_recorded_and_can_be_nothing(fsbench, data, tmp_path):
+    rules = {}
+    for name, options in {"none": (), "one": ("--leave-out", "misleading"), "off": ("--leave-out", "nothing")}.items():
+        built = fsbench("build-splits", "mini-ref-davis", "--version", name, *options, "--json")
+        rules[name] = json.loads(built.stdout)["rule"].get("leave_out")
+        folder = f"splits/mini-ref-davis/{name}"
+        assert "no problems" in fsbench("verify", folder, "--data-root", data, "--rebuild").stdout
+    assert rules == {"none": None, "one": ["misleading"], "off": None}

@@ -10,6 +10,7 @@ from fsbench.datasets.shipped import MINI_DAVIS
 from fsbench.datasets.trees import find_tree
 from fsbench.errors import DataError
 from fsbench.leaderboard import read_entries
+from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import read_manifest
 from tests.tiny import rearrange
 from tests.tiny import write_dataset
@@ -42,7 +43,7 @@ def test_a_published_tree_goes_from_splits_to_a_leaderboard(fsbench, tmp_path, f
     name = folder.lower()
     root = published(tmp_path / "data", folder)
     fsbench("build-splits", name, "--draws", 1)
-    manifest = read_manifest(tmp_path / "splits" / name / "v1")
+    manifest = read_manifest(find_manifest(name, tmp_path / "splits"))
     by_group = {row["name"]: row["fold"] for row in manifest.rows("classes")}
     categories = PUBLISHED[folder][1]
     assert by_group == (
@@ -50,7 +51,7 @@ def test_a_published_tree_goes_from_splits_to_a_leaderboard(fsbench, tmp_path, f
     )
     assert set(by_group) == set(categories)
     assert max(len(row["object_ids"]) for row in manifest.rows("episodes")) == 2  # a sentence about both objects
-    assert "no problems" in fsbench("verify", f"splits/{name}/v1", "--data-root", root, "--rebuild").stdout
+    assert "no problems" in fsbench("verify", manifest.path, "--data-root", root, "--rebuild").stdout
     assert f"on {name}" in fsbench("evaluate", "--method", "full-frame", "--dataset", name).stdout
     fsbench("submit", f"runs/{name}/full-frame")
     (entry,) = read_entries(tmp_path / "leaderboard/entries")

@@ -12,6 +12,7 @@ from fsbench.datasets.described import read_description
 from fsbench.errors import RunError
 from fsbench.exports.croissant import export_croissant
 from fsbench.exports.hub import export_hub
+from fsbench.splits.manifest import fill_attributes
 from fsbench.splits.manifest import read_manifest
 from fsbench.splits.schema import ABOUT
 from fsbench.splits.schema import SCHEMAS
@@ -33,21 +34,32 @@ def plain(value):
     return value.decode() if isinstance(value, bytes) else value
 
 
+@pytest.fixture(params=["committed", "fresh"])
+def manifest(request, tmp_path):
+    """One of before there were attributes, and one with them, some of which are not known."""
+    if request.param == "committed":
+        return read_manifest(REAL)
+    _, folder = write_benchmark(tmp_path / "fresh", {"dog": 3, "cat": 2}, draws=2)
+    known = [row | {"size": 0.25, "occlusion": None} for row in read_manifest(folder).rows("attributes")]
+    fill_attributes(folder, [known[0] | {"size": None}, *known[1:]])
+    return read_manifest(folder)
+
+
 @pytest.fixture
 def mlcroissant():
     return pytest.importorskip("mlcroissant", reason="needs mlcroissant, of the extra 'test'")
 
 
 @ITS_OWN
-def test_mlcroissant_reads_every_record_of_a_manifest(mlcroissant, tmp_path):
-    export_croissant(REAL, tmp_path / "out")
+def test_mlcroissant_reads_every_record_of_a_manifest(mlcroissant, manifest, tmp_path):
+    export_croissant(manifest.path, tmp_path / "out")
     described = mlcroissant.Dataset(jsonld=str(tmp_path / "out/croissant.json"))
     assert not described.metadata.ctx.issues.errors
     assert not [
         text for text in described.metadata.ctx.issues.warnings if "recommended" not in text and "semver" not in text
     ]
-    for name in SCHEMAS:
-        assert plain(list(described.records(name))) == read_manifest(REAL).rows(name)
+    for name in manifest.tables:
+        assert plain(list(described.records(name))) == manifest.rows(name)
 
 
 @ITS_OWN
@@ -59,22 +71,24 @@ def test_a_file_that_was_changed_has_not_the_digest_of_its_description(mlcroissa
         list(described.records("classes"))
 
 
-def test_load_dataset_reads_every_table_of_a_folder_for_the_hub(tmp_path, monkeypatch):
+def test_load_dataset_reads_every_table_of_a_folder_for_the_hub(manifest, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     datasets = pytest.importorskip("datasets", reason="needs datasets, of the extra 'test'")
-    export_hub(REAL, tmp_path / "out")
-    assert datasets.get_dataset_config_names(str(tmp_path / "out")) == list(SCHEMAS)
-    for name in SCHEMAS:
+    export_hub(manifest.path, tmp_path / "out")
+    assert datasets.get_dataset_config_names(str(tmp_path / "out")) == list(manifest.tables)
+    for name in manifest.tables:
         table = datasets.load_dataset(str(tmp_path / "out"), name, split="test", cache_dir=str(tmp_path / "cache"))
-        assert table.to_list() == read_manifest(REAL).rows(name)
+        assert table.to_list() == manifest.rows(name)
     default = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
-    assert default["test"].to_list() == read_manifest(REAL).rows("episodes")
+    assert default["test"].to_list() == manifest.rows("episodes")
 
 
 @pytest.mark.parametrize("export", [export_croissant, export_hub])
-def test_what_is_exported_is_the_same_manifest(export, tmp_path):
-    export(REAL, tmp_path / "out")
-    assert read_manifest(tmp_path / "out").info == read_manifest(REAL).info
+def test_what_is_exported_is_the_same_manifest(export, manifest, tmp_path):
+    export(manifest.path, tmp_path / "out")
+    again = read_manifest(tmp_path / "out")
+    assert again.info == manifest.info
+    assert again.tables == manifest.tables
 
 
 @pytest.mark.parametrize("export", [export_croissant, export_hub])
@@ -99,7 +113,7 @@ def test_sentences_leave_only_where_everybody_may_see_the_dataset(export, tmp_pa
 
 
 def test_the_card_says_what_every_column_is(tmp_path):
-    export_hub(REAL, tmp_path / "out.zip")
+    export_hub(write_benchmark(tmp_path, {"dog": 2}, draws=1)[1], tmp_path / "out.zip")
     with zipfile.ZipFile(tmp_path / "out.zip") as archive:
         card = archive.read("README.md").decode()
     _, head, body = card.split("---\n", 2)

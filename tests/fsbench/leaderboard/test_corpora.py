@@ -2,9 +2,9 @@ import json
 
 import pytest
 
+from fsbench.datasets.naming import same_thing
 from fsbench.leaderboard.corpora import corpora_named
 from fsbench.leaderboard.corpora import corpora_with
-from fsbench.leaderboard.corpora import same_thing
 
 
 @pytest.mark.parametrize(

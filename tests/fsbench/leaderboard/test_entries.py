@@ -516,7 +516,7 @@ def test_expected_folds_are_those_of_the_manifest_with_the_digest_of_the_run(tmp
     root = write_dataset(tmp_path / "data", {"dog": 3, "cat": 3}, with_frames=False)
     dataset = open_dataset("mini-ref-youtube-vos", root)
     first, rows = build_manifest(dataset, BuildOptions(minimum=2, draws=2))
-    newest, more = build_manifest(dataset, BuildOptions(minimum=2, draws=1, version="v2"))
+    newest, more = build_manifest(dataset, BuildOptions(minimum=2, draws=1, version="v3"))
     write_manifest(tmp_path / "splits", first, rows)
     write_manifest(tmp_path / "splits", newest, more)
     for info in (first, newest):

@@ -29,8 +29,10 @@ from fsbench.splits.manifest import mark_superseded
 from fsbench.splits.manifest import read_info
 from fsbench.splits.manifest import read_manifest
 from fsbench.splits.manifest import write_manifest
+from fsbench.splits.rebuild import rebuild_flaws
 from fsbench.splits.rebuild import recorded_options
 from fsbench.splits.report import summary_text
+from fsbench.splits.schema import EPISODE_TABLES
 from fsbench.splits.schema import make_table
 from fsbench.splits.schema import table_digest
 from fsbench.splits.schema import TABLES
@@ -66,7 +68,7 @@ def build(dataset, out, options=OPTIONS):
 def test_what_is_written_is_read_back(dataset, tmp_path):
     info, rows = build_manifest(dataset, OPTIONS)
     assert write_manifest(tmp_path / "splits", info, rows)
-    manifest = read_manifest(tmp_path / "splits/mini-ref-youtube-vos/v1")
+    manifest = read_manifest(tmp_path / "splits/mini-ref-youtube-vos/v2")
     assert manifest.info == info
     for name in TABLES:
         assert table_digest(name, manifest.rows(name)) == table_digest(name, rows[name])
@@ -167,7 +169,7 @@ def test_a_frozen_version_is_not_replaced_by_other_episodes(dataset, tmp_path):
     assert read_manifest(folder).info == info
     assert write_manifest(tmp_path, other, other_rows, overwrite=True)
     assert read_manifest(folder).info == other
-    assert [path.name for path in folder.parent.iterdir()] == ["v1"]
+    assert [path.name for path in folder.parent.iterdir()] == ["v2"]
 
 
 def plain(table, path):
@@ -201,12 +203,12 @@ def test_a_damaged_manifest_is_an_error_that_names_the_file(dataset, tmp_path, d
 
 def test_the_newest_version_that_is_not_superseded_is_found(dataset, tmp_path):
     old = build(dataset, tmp_path)
-    new = build(dataset, tmp_path, BuildOptions(minimum=2, draws=2, seed=1, version="v2"))
+    new = build(dataset, tmp_path, BuildOptions(minimum=2, draws=2, seed=1, version="v3"))
     assert find_manifest("mini-ref-youtube-vos", tmp_path) == new
-    mark_superseded(new, "v1")
+    mark_superseded(new, "v2")
     assert find_manifest("mini-ref-youtube-vos", tmp_path) == old
     assert find_manifest("mini-ref-youtube-vos", new) == new
-    assert read_info(new).superseded_by == "v1"
+    assert read_info(new).superseded_by == "v2"
     with pytest.raises(ManifestError, match="fsbench build-splits mini-ref-davis"):
         find_manifest("mini-ref-davis", tmp_path)
 
@@ -274,7 +276,18 @@ def test_a_blank_version_is_not_the_usual_one(tmp_path):
 def test_the_committed_manifests_follow_from_the_real_metadata(test_data, name, folder):
     committed = read_manifest(find_manifest(name, ROOT / "splits"))
     info, _ = build_manifest(open_dataset(name, test_data / folder), BuildOptions())
-    assert info.model_dump(exclude={"builder"}) == committed.info.model_dump(exclude={"builder"})
+    assert committed.info.digests.items() <= info.digests.items()
+    assert committed.info.counts.items() <= info.counts.items()
+    changing = {"builder", "schema_version", "digests", "counts"}
+    assert info.model_dump(exclude=changing) == committed.info.model_dump(exclude=changing)
+
+
+def test_the_superseded_manifest_of_mini_ref_youtube_vos_is_what_it_was(test_data):
+    old = read_manifest(ROOT / "splits/mini-ref-youtube-vos/v1")
+    assert (old.info.schema_version, old.info.superseded_by) == (1, "v2")
+    assert old.info.digest == "3338c28116151ded7f1e01da3af0bc8e1fa680cec51fabf33da85f4c31a2acd5"
+    assert list(old.tables) == list(EPISODE_TABLES)
+    assert not rebuild_flaws(old, open_dataset("mini-ref-youtube-vos", test_data / "ref-youtube-vos"))
 
 
 @pytest.mark.parametrize(
@@ -328,10 +341,11 @@ def test_the_manifest_of_the_embedded_set_is_built_again_by_its_own_rule_alone(w
     assert ("draws_from" in info.rule) == (way == "by another rule")
 
 
-def test_a_new_version_of_a_shipped_set_takes_different_videos_and_records_it(dataset):
+def test_a_new_version_of_a_shipped_set_takes_different_videos_and_records_it(tmp_path):
+    dataset = open_dataset("mini-ref-davis", write_dataset(tmp_path / "mini-ref-davis", {"dog": 3, "cat": 2}))
     rules = [
         build_manifest(dataset, replace(OPTIONS, **more))[0].rule.get("draws_from")
-        for more in ({}, {"version": "v1"}, {"version": "mine"}, {"version": "mine", "draws_from": "all videos"})
+        for more in ({}, {"version": "pack-v1"}, {"version": "mine"}, {"version": "mine", "draws_from": "all videos"})
     ]
     assert rules == [None, None, "different videos", None]
 

@@ -85,6 +85,11 @@ WRONG = {
     "support id": ("supports", {"draw": 7}, "is of fold, class and draw 'f0/cat/d7'"),
     "episode id": ("episodes", {"episode_id": "f0/cat/d0/x/y"}, "is of support set, video and sentence"),
     "class": ("videos", {"class_id": 9}, "class 9 is not in classes"),
+    "word for a class": ("attributes", {"class_word": "nome"}, "class_word 'nome' is none of"),
+    "objects of a class": ("attributes", {"class_objects": 2}, "class_objects is 2, and follows as 1"),
+    "absence": ("attributes", {"absent_frames": 1}, "absent_frames is 1, and follows as 0"),
+    "size": ("attributes", {"size": 1.5}, "size 1.5 is no share"),
+    "attributes of nothing": ("attributes", {"expression_id": "9"}, "is in one of expressions and attributes alone"),
 }
 
 
@@ -119,6 +124,10 @@ def test_whatever_becomes_of_a_row_reading_refuses_it_or_verify_finds_nothing_ei
             row[column] = copy.deepcopy(other[column])
         elif isinstance(row[column], list):
             row[column] = data.draw(st.sampled_from([[], row[column] * 2, row[column][:-1], None]))
+        elif isinstance(row[column], bool):
+            row[column] = data.draw(st.sampled_from([not row[column], None]))
+        elif SCHEMAS[name].field(column).type == "double":
+            row[column] = data.draw(st.sampled_from([0.5, -1.0, 1.5]))
         elif isinstance(row[column], int):
             row[column] = data.draw(st.sampled_from([-1, 0, 7, 2**31 - 1, None]))
         else:

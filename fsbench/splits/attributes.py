@@ -1,0 +1,344 @@
+"""What sentences and their targets are like: the attributes by which scores can be sliced, and how each is told.
+
+All but size and occlusion follow from metadata. A sentence is its words: runs of letters and digits, in lower case.
+Words are told by the lists below, which are ours where no source is named: they miss what is misspelt, and take a word
+for what it mostly means in sentences about videos.
+"""
+
+import math
+import re
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fsbench.datasets.naming import names_of
+from fsbench.datasets.naming import same_thing
+from fsbench.datasets.records import Dataset
+from fsbench.datasets.records import Expression
+from fsbench.datasets.spec import MISLEADING
+from fsbench.datasets.spec import UNANSWERABLE
+from fsbench.progress import track
+
+__all__ = [
+    "CLASS_WORDS",
+    "SentenceKey",
+    "attribute_notes",
+    "attribute_rows",
+    "misleading_sentences",
+    "pixel_attributes",
+    "unanswerable_sentences",
+]
+
+_Row = Mapping[str, Any]  # Any: column values
+SentenceKey = tuple[str, str]
+"""Video and sentence id."""
+
+CLASS_WORDS = ("name", "synonym", "none")
+"""What a sentence may have of its class: its name, another word for it, or neither; the first that holds."""
+
+# Other words for classes, beside those of `same_thing`: what a child, a man or a kind of them is called, and what they
+# all are called. People are also called by what they do.
+_OTHER_WORDS = {
+    "airplane": "jet airbus boeing",
+    "bear": "cub panda",
+    "bird": "pigeon dove chicken hen rooster goose swan eagle owl parrot parakeet flamingo",
+    "boat": "canoe kayak yacht ferry",
+    "car": "vehicle van jeep taxi suv",
+    "cow": "buffalo ox wildebeest",
+    "deer": "fawn moose elk antelope doe stag reindeer",
+    "dog": "retriever husky poodle hound pup",
+    "dolphin": "orca",
+    "duck": "duckling mallard goose swan bird",
+    "fish": "goldfish catfish stingray",
+    "giant panda": "bear",
+    "hand": "arm finger fist",
+    "hat": "helmet headgear hood beanie headband",
+    "hedgehog": "porcupine",
+    "horse": "foal mare stallion donkey mule",
+    "leopard": "cheetah jaguar cat",
+    "lion": "lioness cat",
+    "lizard": "gecko iguana dragon chameleon",
+    "monkey": "ape chimpanzee gorilla baboon",
+    "motorcycle": "scooter moped bike",
+    "mouse": "rat hamster rodent",
+    "parrot": "parakeet macaw cockatoo cockatiel budgie bird",
+    "penguin": "bird",
+    "person": """guy boy girl lady gentleman kid baby toddler someone adult rider biker cyclist bicyclist driver player
+        skater skateboarder snowboarder surfer skier swimmer diver dancer runner walker jogger racer jockey cowboy
+        soldier singer performer""",
+    "plant": "tree flower bush shrub leaf fern cactus",
+    "raccoon": "racoon",
+    "shark": "fish",
+    "sheep": "ram ewe goat",
+    "snail": "slug",
+    "snake": "cobra python viper",
+    "squirrel": "chipmunk",
+    "tiger": "cat",
+    "train": "subway locomotive",
+    "truck": "semitruck semi tanker trailer",
+    "whale": "orca",
+}
+
+# Words that stand where the name of a class does, and are not its name.
+_NO_NAMES = frozenset({"left hand", "right hand"})
+
+# Places in the picture, order, and places beside something else.
+_SPATIAL = frozenset(
+    """left right leftmost rightmost middle center centre front behind back top bottom above below under underneath
+    side corner foreground background first second third fourth fifth last 1st 2nd 3rd 4th 5th near nearest next beside
+    between close closest closer far farthest furthest farther upper lower opposite""".split()
+)
+
+# Berlin and Kay, Basic Color Terms (1969): the eleven of English. Below them, the names of metals and of skins.
+_COLOURS = frozenset(
+    """black white red green yellow blue brown purple pink orange grey
+    gray golden gold silver beige tan""".split()
+)
+
+# Movements from place to place, and of a whole body on the spot; not postures (sits, stands), nor what else is done.
+# Those of the second list are verbs in this form alone ("skateboard" is a thing, "leaves" are of a tree).
+_MOTIONS = """approach bounce chase climb come crawl cross dance dash dive drift drive enter fall flip float fly
+    follow gallop glide go hop jump leap lunge march move pass pull push ride rise roll rotate run rush sail skate slide
+    slither spin sprint swim swing travel trot turn twirl walk wander wobble"""
+_MOVING = """advancing backing cycling hovering landing leaving overtaking paddling pedaling racing skateboarding skiing
+    snowboarding speeding stepping surfing trailing wading"""
+
+_PLURALS = {
+    "child": "children",
+    "foot": "feet",
+    "goose": "geese",
+    "leaf": "leaves",
+    "man": "men",
+    "mouse": "mice",
+    "ox": "oxen",
+    "person": "people",
+    "woman": "women",
+}
+_PASTS = {
+    "come": "came",
+    "drive": "drove driven",
+    "fall": "fell fallen",
+    "fly": "flew flown",
+    "go": "goes went gone",
+    "ride": "rode ridden",
+    "rise": "rose risen",
+    "run": "ran",
+    "slide": "slid",
+    "spin": "spun",
+    "swim": "swam swum",
+    "swing": "swung",
+}
+
+
+def attribute_rows(
+    rows: Mapping[str, Sequence[_Row]], class_names: Collection[str], expressions: Iterable[Expression]
+) -> list[dict[str, Any]]:  # Any: column values
+    """Returns the rows of the table `attributes`, without size and occlusion.
+
+    Args:
+        rows: Those of classes, videos and objects.
+        class_names: Of all classes that a sentence could name.
+        expressions: The sentences of these videos, with their texts.
+    """
+    names = {row["class_id"]: row["name"] for row in rows["classes"]}
+    videos = {row["video_id"]: row for row in rows["videos"]}
+    tracks: dict[str, dict[int, frozenset[str]]] = {video_id: {} for video_id in videos}
+    for row in rows["objects"]:
+        tracks[row["video_id"]][row["object_id"]] = frozenset(row["frames"])
+    expressions = list(expressions)
+    shared = unanswerable_sentences(expressions)
+    found = []
+    for each in expressions:
+        video, objects, words = videos[each.video_id], tracks[each.video_id], _words(each.text)
+        name = names[video["class_id"]]
+        there = frozenset[str]().union(*(objects[object_id] for object_id in each.object_ids))
+        found.append(
+            {
+                "video_id": each.video_id,
+                "expression_id": each.expression_id,
+                "class_word": _class_word(words, name),
+                "names_other": _names_other(words, name, class_names),
+                "class_objects": len(objects),
+                "has_spatial": not _SPATIAL.isdisjoint(words),
+                "has_motion": not _motions().isdisjoint(words),
+                "has_colour": not _COLOURS.isdisjoint(words),
+                "words": len(words),
+                "absent_frames": len(set(video["frames"]) - there),
+                "is_unanswerable": (each.video_id, each.expression_id) in shared,
+                "size": None,
+                "occlusion": None,
+            }
+        )
+    return found
+
+
+def unanswerable_sentences(expressions: Iterable[Expression]) -> frozenset[SentenceKey]:
+    """Returns the sentences that say of different objects of a video, or sets of them, the same word for word."""
+    said: dict[tuple[str, tuple[str, ...]], list[Expression]] = {}
+    for each in expressions:
+        said.setdefault((each.video_id, _words(each.text)), []).append(each)
+    alike = (group for group in said.values() if len({frozenset(each.object_ids) for each in group}) > 1)
+    return frozenset((each.video_id, each.expression_id) for group in alike for each in group)
+
+
+def misleading_sentences(
+    name: str, class_names: Collection[str], expressions: Iterable[Expression]
+) -> frozenset[SentenceKey]:
+    """Returns the sentences that name another class, and have no word for their own.
+
+    Args:
+        name: Of their class.
+        class_names: Of all classes that a sentence could name.
+        expressions: The sentences.
+    """
+    said = ((each, _words(each.text)) for each in expressions)
+    return frozenset(
+        (each.video_id, each.expression_id)
+        for each, words in said
+        if _class_word(words, name) == "none" and _names_other(words, name, class_names)
+    )
+
+
+def attribute_notes(rows: Mapping[str, Sequence[_Row]], leave_out: Collection[str]) -> list[str]:
+    """Returns what a manifest's notes say of sentences that nobody can answer, and of supports that mislead.
+
+    Args:
+        rows: Those of supports and attributes.
+        leave_out: See `BuildRule`.
+    """
+    attributes = {(row["video_id"], row["expression_id"]): row for row in rows["attributes"]}
+    unanswerable = ["/".join(key) for key, row in attributes.items() if row["is_unanswerable"]]
+    misleading = {k for k, row in attributes.items() if row["class_word"] == "none" and row["names_other"]}
+    found = [
+        f"{row['support_id']} ({'/'.join(key)})"
+        for row in rows["supports"]
+        for shot in row["shots"]
+        if (key := (shot["video_id"], shot["expression_id"])) in misleading
+    ]
+    notes = []
+    if unanswerable:
+        done = "neither asked nor drawn for supports" if UNANSWERABLE in leave_out else "asked nevertheless"
+        listed = ", ".join(unanswerable)
+        notes.append(f"Sentences that say the same of different objects of a video, word for word, {done}: {listed}.")
+    if MISLEADING in leave_out and misleading:
+        listed = ", ".join("/".join(key) for key in sorted(misleading))
+        notes.append(f"Sentences that name another class and not their own, not drawn for supports: {listed}.")
+    elif found:
+        notes.append(f"Supports whose sentence names another class and not their own: {', '.join(found)}.")
+    return notes
+
+
+def pixel_attributes(
+    dataset: Dataset, rows: Mapping[str, Sequence[_Row]], *, progress: bool = False
+) -> Iterator[dict[str, Any]]:  # Any: column values
+    """Yields rows of the table `attributes` with size and occlusion, in the order of their videos.
+
+    The size of a target is the share of the frame that it takes; its occlusion is the share of its bounding boxes that
+    boxes of other annotated objects cover, as in the bounding-box occlusion rate of OVIS (Qi et al., IJCV 2022) and
+    MOSE (Ding et al., ICCV 2023), of the target alone. Both are means over the frames in which it is seen, and null if
+    there is none; occlusion is null where no other object is annotated, of which nothing is known.
+
+    Args:
+        dataset: Its label maps are read, each once.
+        rows: Those of videos, expressions and attributes.
+        progress: Show a progress bar.
+
+    Raises:
+        DataError: A label map cannot be read.
+    """
+    targets: dict[str, dict[str, tuple[int, ...]]] = {row["video_id"]: {} for row in rows["videos"]}
+    for row in rows["expressions"]:
+        targets[row["video_id"]][row["expression_id"]] = tuple(row["object_ids"])
+    found: dict[SentenceKey, dict[str, float | None]] = {}
+    for video in track(rows["videos"], "sizes", len(rows["videos"]), unit="video", show=progress):
+        asked = targets[video["video_id"]]
+        seen: dict[tuple[int, ...], list[tuple[float, float]]] = {target: [] for target in asked.values()}
+        for frame in video["frames"]:
+            labels = dataset.label_map(video["video_id"], frame)
+            for target, values in seen.items():
+                if (is_target := np.isin(labels, target)).any():
+                    values.append((float(is_target.mean()), _covered(labels, target)))
+        means = {target: _means(values) for target, values in seen.items()}
+        found |= {(video["video_id"], expression_id): means[target] for expression_id, target in asked.items()}
+    for row in rows["attributes"]:
+        yield {**row, **found[row["video_id"], row["expression_id"]]}
+
+
+def _means(values: Sequence[tuple[float, float]]) -> dict[str, float | None]:
+    sizes, occlusions = np.array(values).reshape(-1, 2).T
+    known = {"size": sizes, "occlusion": occlusions[~np.isnan(occlusions)]}
+    return {name: float(each.mean()) if len(each) else None for name, each in known.items()}
+
+
+def _covered(labels: npt.NDArray[np.integer], target: Collection[int]) -> float:
+    """Returns the share of the boxes of a target's objects that boxes of other objects cover; NaN without any other."""
+    boxes = {True: np.zeros(labels.shape, bool), False: np.zeros(labels.shape, bool)}
+    for object_id in np.unique(labels[labels > 0]):
+        rows, columns = (np.flatnonzero((labels == object_id).any(axis)) for axis in (1, 0))
+        boxes[object_id in target][rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+    if not boxes[False].any():
+        return math.nan
+    return float(boxes[False][boxes[True]].mean())
+
+
+# ---- words ----
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall("[a-z0-9]+", text.lower()))
+
+
+def _class_word(words: Sequence[str], name: str) -> str:
+    phrases = _phrases(words)
+    own, others = _names_and_synonyms(name)
+    return "name" if own & phrases else "synonym" if others & phrases else "none"
+
+
+def _names_other(words: Sequence[str], name: str, class_names: Collection[str]) -> bool:
+    """Tells whether another class is named by what is no word for the own one; the right-hand side is no hand."""
+    phrases = _phrases(re.sub(r"\b(left|right) hand\b", r"\1", " ".join(words)).split())
+    foreign = phrases.difference(*_names_and_synonyms(name))
+    return any(_names_and_synonyms(other)[0] & foreign for other in class_names)
+
+
+def _phrases(words: Sequence[str]) -> set[str]:
+    """Returns all runs of up to three words."""
+    return {" ".join(words[start : start + length]) for length in (1, 2, 3) for start in range(len(words))}
+
+
+@cache
+def _names_and_synonyms(name: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Returns what a sentence may call a class, one of it or several: by its name, and by other words."""
+    plain = re.sub(r"[\s_-]+", " ", name).strip().lower()
+    others = {*names_of(name), *_OTHER_WORDS.get(same_thing(name), "").split()}
+    return _plurals([plain]), _plurals(others) - _plurals([plain])
+
+
+def _plurals(names: Iterable[str]) -> frozenset[str]:
+    """Returns names, and what several of them are called."""
+    found = set(names)
+    for name in tuple(found):
+        *first, last = name.split(" ")
+        found |= {" ".join([*first, each]) for each in (_PLURALS.get(last, last), *_with_s(last))}
+    return frozenset(found)
+
+
+def _with_s(word: str) -> tuple[str, ...]:
+    return f"{word}s", f"{word}es", re.sub("y$", "ies", word)
+
+
+@cache
+def _motions() -> frozenset[str]:
+    found = set(_MOVING.split())
+    for verb in _MOTIONS.split():
+        stem = verb.removesuffix("e") if verb.endswith("e") else verb
+        found |= {verb, *_with_s(verb), f"{stem}ing", f"{stem}ed", f"{stem}{stem[-1]}ing", f"{stem}{stem[-1]}ed"}
+        found |= {re.sub("y$", "ied", verb), *_PASTS.get(verb, "").split()}
+    return frozenset(found)
