@@ -24,6 +24,8 @@ from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import Expression
 from fsbench.datasets.spec import MISLEADING
 from fsbench.datasets.spec import UNANSWERABLE
+from fsbench.masks.layers import layers_of
+from fsbench.masks.layers import union_of
 from fsbench.progress import track
 
 __all__ = [
@@ -261,10 +263,10 @@ def pixel_attributes(
         asked = targets[video["video_id"]]
         seen: dict[tuple[int, ...], list[tuple[float, float]]] = {target: [] for target in asked.values()}
         for frame in video["frames"]:
-            labels = dataset.label_map(video["video_id"], frame)
+            layers = layers_of(dataset.label_map(video["video_id"], frame))
             for target, values in seen.items():
-                if (is_target := np.isin(labels, target)).any():
-                    values.append((float(is_target.mean()), _covered(labels, target)))
+                if (is_target := union_of(layers, target)).any():
+                    values.append((float(is_target.mean()), _covered(layers, target)))
         means = {target: _means(values) for target, values in seen.items()}
         found |= {(video["video_id"], expression_id): means[target] for expression_id, target in asked.items()}
     for row in rows["attributes"]:
@@ -277,11 +279,16 @@ def _means(values: Sequence[tuple[float, float]]) -> dict[str, float | None]:
     return {name: float(each.mean()) if len(each) else None for name, each in known.items()}
 
 
-def _covered(labels: npt.NDArray[np.integer], target: Collection[int]) -> float:
-    """Returns the share of the boxes of a target's objects that boxes of other objects cover; NaN without any other."""
-    boxes = {True: np.zeros(labels.shape, bool), False: np.zeros(labels.shape, bool)}
-    for object_id in np.unique(labels[labels > 0]):
-        rows, columns = (np.flatnonzero((labels == object_id).any(axis)) for axis in (1, 0))
+def _covered(layers: npt.NDArray[np.integer], target: Collection[int]) -> float:
+    """Returns the share of the boxes of a target's objects that boxes of other objects cover; NaN without any other.
+
+    Args:
+        layers: A label map, [L, H, W].
+        target: The target's objects.
+    """
+    boxes = {True: np.zeros(layers.shape[1:], bool), False: np.zeros(layers.shape[1:], bool)}
+    for object_id in np.unique(layers[layers > 0]):
+        rows, columns = (np.flatnonzero((layers == object_id).any(axes)) for axes in ((0, 2), (0, 1)))
         boxes[object_id in target][rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
     if not boxes[False].any():
         return math.nan

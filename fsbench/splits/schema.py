@@ -166,7 +166,7 @@ ABOUT: Mapping[str, str] = {
     "attributes.has_motion": "Whether it has a word for a movement.",
     "attributes.has_colour": "Whether it has a word for a colour.",
     "attributes.words": "Number of its words.",
-    "attributes.absent_frames": "In how many of the video's frames none of its objects is annotated.",
+    "attributes.absent_frames": "Number of the video's frames in which no object that it names is annotated.",
     "attributes.is_unanswerable": "Whether other objects of the video are described by the same words.",
     "attributes.size": "Share of the frame that the target takes, mean over the frames in which it is seen.",
     "attributes.occlusion": "Share of its bounding boxes that boxes of other annotated objects cover, likewise.",

@@ -76,7 +76,7 @@ def test_objects_of_which_nobody_says_what_they_are_make_no_class(fsbench, root)
     (root / "categories.json").unlink()
     assert {track.category for track in open_spec(SPEC, root).objects()} == {"unknown"}
     (root / "mine.yaml").write_text("{name: mine, layout: mevis}")
-    assert "no class has the 2 videos" in fsbench("build-splits", root / "mine.yaml", code=3).stderr
+    assert "no class has 2 videos" in fsbench("build-splits", root / "mine.yaml", code=3).stderr
 
 
 def edit_masks(root, number, change):

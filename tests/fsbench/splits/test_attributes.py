@@ -252,6 +252,22 @@ def test_size_and_occlusion_are_measured_on_the_label_maps():
     assert found["dog-0", "0"]["size"] == pytest.approx(72 / 320)
 
 
+def test_objects_that_overlap_are_measured_each_for_itself():
+    class Overlapping(Told):
+        def label_map(self, video_id, name):
+            two = np.zeros((16, 20), np.uint8)
+            two[1:5, 10:16] = 2 * (video_id == "cat-0" and name == "b")
+            return np.stack([MadeDataset.label_map(self, video_id, name), two])
+
+    dataset = Overlapping(("one", 1), ("other", 2), ("both", 1, 2), ("nothing",))
+    _, rows = build_manifest(dataset, BuildOptions(draws=1))
+    found = {r["expression_id"]: r for r in pixel_attributes(dataset, rows) if r["video_id"] == "cat-0"}
+    assert found["0"]["size"] == pytest.approx(72 / 320)
+    assert found["2"]["size"] == pytest.approx((72 + 90 + 72) / 320 / 3)
+    assert [found[each]["occlusion"] for each in "01"] == [pytest.approx(6 / 72), pytest.approx(6 / 24)]
+    assert (found["3"]["size"], found["3"]["absent_frames"]) == (None, 3)
+
+
 def test_a_target_that_is_never_seen_has_no_size():
     class Hidden(MadeDataset):
         def label_map(self, video_id, name):
