@@ -29,8 +29,8 @@ def _target(command: Command) -> Command:
             "--truth",
             type=click.Path(exists=True, path_type=Path),
             help="A folder or zip of true masks; or, for masks of sentences, a dataset with all of its sentences: a "
-            "root in the layout of Ref-YouTube-VOS or MeViS, or the JSON of YouTube-VIS or SA-Co.  [default: the "
-            "episodes of the dataset's manifest]",
+            "root in the layout of Ref-YouTube-VOS, MeViS, A2D- or JHMDB-Sentences, or JSON in the form of "
+            "YouTube-VIS, SA-Co or, of A2D and JHMDB, COCO.  [default: the episodes of the dataset's manifest]",
         ),
         dataset_option("Dataset of the manifest."),
         data_root_option,
@@ -136,8 +136,9 @@ def score(predictions: Path, uint8_decay: bool, out: Path | None, as_json: bool,
 
     PREDICTIONS is a run, a folder or zip of PNG masks (<video>/<frame>.png or <video>/<expression>/<frame>.png, if you
     like below Annotations/, and below draw-<d>/ for several support draws), or COCO run-length codes as .json or
-    .parquet. It is refused, with all its problems, if 'fsbench validate' finds any. Without --fold and --draws it is
-    scored by the folds and draws that it has masks of.
+    .parquet, results on SA-Co, YouTube-VIS, A2D- and JHMDB-Sentences among them. It is refused, with all its problems,
+    if 'fsbench validate' finds any. Without --fold and --draws it is scored by the folds and draws that it has masks
+    of.
 
     Of a folder of label maps for each annotator (anno_0/, anno_1/, ...) each is scored, and the mean over them is
     taken: by --dataset ref-davis17 on the videos, and by the protocol, that the field scores there. With --protocol

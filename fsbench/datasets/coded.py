@@ -14,6 +14,7 @@ from pycocotools import mask as coco
 
 from fsbench.datasets.json_parts import JsonParts
 from fsbench.datasets.json_parts import Part
+from fsbench.datasets.nouns import category_of
 from fsbench.datasets.records import by_number
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
@@ -48,11 +49,16 @@ class CodedVideo(NamedTuple):
         frames: Names of its frames, in time order.
         objects: By id.
         size: (height, width) where it is written; None where only the codes say it.
+        path: What the release calls it, and where its pictures lie; empty for its id.
     """
 
     frames: tuple[str, ...]
     objects: Mapping[int, CodedObject]
     size: tuple[int, int] | None = None
+    path: str = ""
+
+
+_LEVEL = "__"
 
 
 class _Read(NamedTuple):
@@ -100,6 +106,15 @@ class CodedMasks:
         """Returns (height, width) of a video; None if nothing says it. Raises DataError if its codes differ in it."""
         return self._read_video(video_id).size
 
+    @property
+    def paths(self) -> dict[str, str]:
+        """What the release calls each video that it calls otherwise than by its id."""
+        return {video_id: video.path for video_id, video in self._videos.items() if video.path}
+
+    def path(self, video_id: str) -> str:
+        """Returns what the release calls a video."""
+        return self._videos[video_id].path or video_id
+
     def digest(self, video_id: str, name: str) -> bytes:
         """Returns the SHA-256 of a frame's codes."""
         shown = self._shown(video_id, name).items()
@@ -146,11 +161,11 @@ def read_coded(sentences: Path, masks: Path, categories: Path | None) -> tuple[R
     Args:
         sentences: `meta_expressions.json`.
         masks: `mask_dict.json`.
-        categories: The category of each annotation; None where no object's is known.
+        categories: The category of each annotation; None for what the sentences about it name (see `category_of`).
 
     Returns:
         The records, and the masks. The annotations that a video's sentences name are its objects, counted from 1 in the
-        order of their numbers.
+        order of their numbers. A video that is called by a path, as in ReVOS, has "__" for "/" in its id.
 
     Raises:
         DataError: A file is not of its form, or an annotation is missing or not as long as its video.
@@ -160,14 +175,22 @@ def read_coded(sentences: Path, masks: Path, categories: Path | None) -> tuple[R
 
     file = JsonParts(masks)
     said = read_coded_sentences(sentences)["videos"]
-    category_of = {} if categories is None else read_categories(categories)
+    named = None if categories is None else read_categories(categories)
     parts = dict(file.members())
     records: Records = ([], [], [])
     videos: dict[str, CodedVideo] = {}
-    for video_id, video in sorted(said.items()):
+    named_as = {name.replace("/", _LEVEL): name for name in said}
+    if len(named_as) < len(said):
+        raise DataError(f"{sentences}: two videos are called the same where '/' is {_LEVEL!r}. Rename one.")
+    for video_id, name in sorted(named_as.items()):
+        video = said[name]
         frames = tuple(video["frames"])
         numbers = sorted({number for each in video["expressions"].values() for number in each["anno_id"]})
         ids = {number: object_id for object_id, number in enumerate(numbers, start=1)}
+        texts: dict[int, list[str]] = {number: [] for number in numbers}
+        for each in video["expressions"].values():
+            for number in each["anno_id"]:
+                texts[number].append(each["exp"])
         objects = {}
         for number, object_id in ids.items():
             where = f"{masks}: annotation {number} of video {video_id!r}"
@@ -178,13 +201,13 @@ def read_coded(sentences: Path, masks: Path, categories: Path | None) -> tuple[R
                 objects[object_id] = CodedObject(part, shown_in(file.value(part), frames))
             except ValueError as error:
                 raise DataError(f"{where} {error}. Fetch both files from one release.") from error
-            category = category_of.get(str(number), UNKNOWN)
+            category = category_of(texts[number]) if named is None else named.get(str(number), UNKNOWN)
             records[1].append(ObjectTrack(video_id, object_id, category, objects[object_id].frames))
-        videos[video_id] = CodedVideo(frames, objects)
+        videos[video_id] = CodedVideo(frames, objects, path=name if name != video_id else "")
         records[0].append(Video(video_id, frames))
         for key, each in sorted(video["expressions"].items(), key=lambda item: by_number(item[0])):
-            named = tuple(sorted({ids[number] for number in each["anno_id"]}))
-            records[2].append(Expression(video_id, key, named, each["exp"]))
+            object_ids = tuple(sorted({ids[number] for number in each["anno_id"]}))
+            records[2].append(Expression(video_id, key, object_ids, each["exp"]))
     return records, CodedMasks(file, videos)
 
 

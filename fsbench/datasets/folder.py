@@ -165,7 +165,10 @@ class FolderDataset:
 
     def _frame_path(self, video_id: str, name: str) -> Path:
         folder = self._folder(self._tree.images, self._layout.images)
-        return _existing(folder / path_part(video_id, "video"), path_part(name, "frame"), self._layout.suffixes)
+        return _existing(self._video_folder(folder, video_id), path_part(name, "frame"), self._layout.suffixes)
+
+    def _video_folder(self, folder: Path, video_id: str) -> Path:
+        return folder / path_part(video_id, "video")
 
     def _mask_path(self, video_id: str, name: str) -> Path:
         folder = self.label_maps_folder / path_part(video_id, "video")
@@ -192,6 +195,11 @@ class CodedDataset(FolderDataset):
         return hashlib.sha256(super().fingerprint(video_id, names).encode("ascii") + codes).hexdigest()
 
     @property
+    def video_paths(self) -> dict[str, str]:
+        """What the release calls each video that it calls otherwise than by its id, with "/"."""
+        return self._masks.paths
+
+    @property
     def _masks(self) -> CodedMasks:
         if self._codes is None:
             self._records  # noqa: B018 - reading them finds the masks
@@ -213,6 +221,9 @@ class CodedDataset(FolderDataset):
 
     def _paths(self, video_id: str, name: str) -> list[Path]:
         return [self._frame_path(video_id, name)]
+
+    def _video_folder(self, folder: Path, video_id: str) -> Path:
+        return folder.joinpath(*(path_part(part, "video") for part in self._masks.path(video_id).split("/")))
 
 
 def open_folder(spec: DatasetSpec, root: Path) -> FolderDataset:

@@ -35,6 +35,7 @@ class _Sentence(NamedTuple):
     expression_id: _Text
     object_ids: tuple[Annotated[int, Strict()], ...]
     text: _Text
+    frames: tuple[_Text, ...] | None = None
 
 
 _FORMS: Mapping[str, type[NamedTuple]] = {"videos": _Video, "objects": _Object, "expressions": _Sentence}

@@ -26,7 +26,7 @@ from fsbench.datasets.records import Records
 from fsbench.datasets.records import Video
 from fsbench.errors import DataError
 
-__all__ = ["MaskletDataset", "is_masklets"]
+__all__ = ["MaskletDataset"]
 
 _PICTURES = ("", "JPEGImages", "train/JPEGImages")
 _NOWHERE = Part(0, 0)
@@ -143,14 +143,6 @@ class MaskletDataset:
             each = CodedObject(codes, frames)
             found[masklet["video_id"]].append((masklet["id"], masklet["category_id"], each))
         return {video_id: sorted(each) for video_id, each in found.items()}
-
-
-def is_masklets(path: Path) -> bool:
-    """Tells whether a file is of this form."""
-    with path.open("rb") as stream:
-        if stream.read(64).lstrip()[:1] != b"{":
-            return False
-    return {"videos", "annotations"} <= {key for key, _ in JsonParts(path).members()}
 
 
 def _phrases(

@@ -29,6 +29,7 @@ __all__ = [
     "Masklet",
     "MaskletsHead",
     "ObjectsFile",
+    "SampledMasks",
     "SentencesFile",
     "read_asked",
     "read_categories",
@@ -38,6 +39,8 @@ __all__ = [
     "read_masklets_head",
     "read_metadata",
     "read_objects",
+    "read_sampled_masks",
+    "read_samples",
     "read_sentences",
 ]
 
@@ -171,6 +174,24 @@ class Masklet(TypedDict):
     category_id: _AnyId
 
 
+class _SampleImage(TypedDict):
+    id: _AnyId
+    height: _Pixels
+    width: _Pixels
+
+
+class _SampleMask(TypedDict):
+    image_id: _AnyId
+    segmentation: dict[str, Any]  # Any: a run-length code
+
+
+class SampledMasks(TypedDict):
+    """Samples of A2D- or JHMDB-Sentences in COCO's form."""
+
+    images: list[_SampleImage]
+    annotations: list[_SampleMask]
+
+
 class _DescribedObject(TypedDict):
     category: _Name
     frames: _Frames
@@ -209,6 +230,8 @@ _CATEGORIES = TypeAdapter(dict[_Name, _Name])
 _CODED = TypeAdapter(CodedSentencesFile)
 _MASKLET = TypeAdapter(Masklet)
 _MASKLETS = TypeAdapter(MaskletsHead)
+_SAMPLED_MASKS = TypeAdapter(SampledMasks)
+_SAMPLES = TypeAdapter(list[tuple[_Name, _Text, Any, Any, Any]])
 _MERGED = TypeAdapter(MergedFile)
 _OBJECTS = TypeAdapter(ObjectsFile)
 _SENTENCES = TypeAdapter(SentencesFile)
@@ -272,6 +295,16 @@ def read_coded_sentences(path: Path) -> CodedSentencesFile:
 def read_categories(path: Path) -> dict[str, str]:
     """Reads the category of each annotation. Raises DataError likewise."""
     return _read(path, _CATEGORIES)
+
+
+def read_sampled_masks(path: Path) -> SampledMasks:
+    """Reads the truth of samples in COCO's form. Raises DataError likewise."""
+    return _read(path, _SAMPLED_MASKS)
+
+
+def read_samples(path: Path) -> list[tuple[str, str]]:
+    """Reads `jhmdb_sentences_samples_metadata.json`: of each sample the video, and the path of its picture."""
+    return [(video, picture) for video, picture, *_ in _read(path, _SAMPLES)]
 
 
 def read_json(path: Path) -> Any:  # Any: JSON

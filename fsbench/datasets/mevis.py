@@ -20,5 +20,6 @@ LAYOUT = Layout(
 )
 """A part of MeViS (`train/`, `valid_u/`), the folder that holds its `train/`, or ReVOS with both of its lists.
 
-`categories.json`, {annotation: category}, is ours: the releases do not say what an object is.
+The releases do not say what an object is. `categories.json`, {annotation: category}, whose form is ours, does; without
+it the sentences do (see `fsbench.datasets.nouns`).
 """

@@ -65,12 +65,15 @@ class Expression(NamedTuple):
         expression_id: Its id within the video.
         object_ids: Those of the video that it names.
         text: The sentence.
+        frames: Names of the frames in which it is asked, where masks are held against the dataset; None for all of the
+            video's, as in episodes.
     """
 
     video_id: str
     expression_id: str
     object_ids: tuple[int, ...]
     text: str
+    frames: tuple[str, ...] | None = None
 
 
 Records = tuple[list[Video], list[ObjectTrack], list[Expression]]

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from fsbench.datasets import mevis
 from fsbench.datasets import refytvos
 from fsbench.datasets import sailvos
 from fsbench.datasets import shapes
@@ -15,6 +16,7 @@ from fsbench.datasets.spec import MISLEADING
 from fsbench.datasets.spec import UNANSWERABLE
 
 __all__ = [
+    "MEVIS",
     "MINI_DAVIS",
     "MINI_MEVIS",
     "MINI_REF_DAVIS",
@@ -79,6 +81,22 @@ MINI_MEVIS = DatasetSpec(
     derived_folders=("Mini-MeViS", "mini-mevis"),
     has_author_groups=True,
     published_note=_RSCM_NOTE,
+)
+
+MEVIS = DatasetSpec(
+    name="mevis",
+    title="MeViS train, of which our rule makes a few-shot set in 4 folds: a stand-in for Mini-MeViS",
+    layout=mevis.LAYOUT,
+    folders=("MeViS", "mevis", "MeViS_release"),
+    categories=refytvos.MINI_CATEGORIES,
+    num_folds=4,
+    rule=BuildRule(minimum=11, cap=50),
+    published_note=(
+        "Not the authors' Mini-MeViS, whose classes, folds and videos are not published, but a set by the rule of "
+        "Mini-Ref-YouTube-VOS: its categories, in its folds, with the videos whose objects all have one. MeViS does "
+        "not say what an object is: its category is the one that most of its sentences name first, unless "
+        "categories.json gives it. Numbers on this set and on the authors' are not comparable."
+    ),
 )
 
 MINI_REF_DAVIS = DatasetSpec(

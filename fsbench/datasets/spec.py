@@ -47,7 +47,7 @@ class Layout:
         groups: Folders of the authors' folds, `group<k>_test.json`; "." for the root.
         masks: JSON, {annotation: [run-length code or null of each frame]}. Where such a file is there it takes the
             place of the label maps, sentences name annotations (`anno_id`), and `metadata` is {annotation: category},
-            or is not there, and what an object is is not known.
+            or is not there, and sentences say what an object is (see `fsbench.datasets.nouns`).
     """
 
     metadata: tuple[str, ...]

@@ -24,6 +24,7 @@ Kind = Literal[
     "unreadable",
     "wrong-row",
     "wrong-masklet",
+    "wrong-result",
     "nesting",
     "duplicate",
     "stray",
@@ -50,6 +51,7 @@ REMEDIES: dict[Kind, str] = {
     "wrong-row": "Give each row video, expression and frame (text), size and COCO counts, and a draw if it has one.",
     "wrong-masklet": "Give each masklet video_id, category_id and segmentations: a COCO run-length code, or null, of "
     "every frame of the video; and a score where --min-score asks for one.",
+    "wrong-result": "Give each result image_id, a COCO run-length code as segmentation, and a score.",
     "nesting": "Lay masks out as [draw-<d>/][Annotations/]<video>/[<expression>/]<frame>.png.",
     "duplicate": "Hand in each mask once; the first one was read.",
     "stray": "Save masks as PNG, and remove what is none, or pass it over with --extra ignore.",

@@ -124,12 +124,14 @@ def _open(
         from fsbench.submissions.sentences import has_label_maps  # the datasets: masks as truth do without
         from fsbench.submissions.sentences import sentence_dataset
         from fsbench.submissions.sentences import SentenceReference
+        from fsbench.submissions.sentences import video_paths
 
         dataset = sentence_dataset(truth)
         if dataset is not None and (not has_label_maps(dataset) or _are_of_sentences(predictions)):
             frames = {video.video_id: video.frames for video in dataset.videos()}
             asked = frozenset(said.video_id for said in dataset.expressions())
-            known = Known(asked, levels=2, frames=frames, min_score=min_score)
+            ids = {path: video_id for video_id, path in video_paths(dataset).items()}
+            known = Known(asked, levels=2, frames=frames, min_score=min_score, ids=ids)
             submission = stack.enter_context(open_submission(predictions, known))
             return submission, SentenceReference(dataset, videos, _sequences(submission))
 

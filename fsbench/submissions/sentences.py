@@ -8,19 +8,23 @@ from pathlib import Path
 
 import numpy as np
 
+from fsbench.datasets import a2d
+from fsbench.datasets import jhmdb
 from fsbench.datasets import mevis
 from fsbench.datasets import refytvos
 from fsbench.datasets.completing import complete
 from fsbench.datasets.folder import CodedDataset
 from fsbench.datasets.folder import FolderDataset
 from fsbench.datasets.folder import open_folder
-from fsbench.datasets.masklets import is_masklets
+from fsbench.datasets.json_parts import JsonParts
 from fsbench.datasets.masklets import MaskletDataset
 from fsbench.datasets.reading import Annotated
 from fsbench.datasets.reading import LabelCheck
 from fsbench.datasets.records import Dataset
+from fsbench.datasets.samples import SampleDataset
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.datasets.trees import find_tree
+from fsbench.datasets.trees import first_there
 from fsbench.masks.layers import layers_of
 from fsbench.masks.layers import union_of
 from fsbench.submissions.reference import only_draw
@@ -31,20 +35,28 @@ from fsbench.submissions.reference import Videos
 from fsbench.submissions.reference import VideoTask
 from fsbench.submissions.tally import VOID
 
-__all__ = ["SentenceReference", "has_label_maps", "sentence_dataset", "true_masks"]
+__all__ = ["SentenceReference", "has_label_maps", "sentence_dataset", "true_masks", "video_paths"]
 
 
 def sentence_dataset(truth: Path) -> Dataset | None:
     """Returns the dataset that is a truth of sentences; None if there is none that says what sentences name.
 
     Args:
-        truth: A folder in the layout of Ref-YouTube-VOS or MeViS, or a JSON file in the form of YouTube-VIS or SA-Co.
+        truth: A folder in the layout of Ref-YouTube-VOS, MeViS, A2D- or JHMDB-Sentences, or a JSON file in the form of
+            YouTube-VIS, SA-Co or, of the samples of the last two, COCO.
 
     Raises:
         DataError: A file cannot be read.
     """
     if truth.is_file():
-        return complete(MaskletDataset(truth)) if is_masklets(truth) else None
+        keys = _keys(truth)
+        if {"videos", "annotations"} <= keys:
+            return complete(MaskletDataset(truth))
+        return complete(SampleDataset(truth)) if {"images", "annotations"} <= keys else None
+    if first_there(truth, a2d.TEXTS):
+        return complete(a2d.A2DSentences(truth))
+    if first_there(truth, jhmdb.TEXTS):
+        return complete(jhmdb.JHMDBSentences(truth))
     for layout in (refytvos.LAYOUT, mevis.LAYOUT):
         tree = find_tree(layout, truth)
         if tree.has_records and tree.has_masks:
@@ -52,9 +64,21 @@ def sentence_dataset(truth: Path) -> Dataset | None:
     return None
 
 
+def _keys(path: Path) -> set[str]:
+    """Returns the keys of a JSON file that is an object; none of any other."""
+    with path.open("rb") as stream:
+        is_object = stream.read(64).lstrip()[:1] == b"{"
+    return {key for key, _ in JsonParts(path).members()} if is_object else set()
+
+
 def has_label_maps(dataset: Dataset) -> bool:
     """Tells whether a dataset of a truth can be one of label maps as well."""
     return isinstance(dataset, FolderDataset) and not isinstance(dataset, CodedDataset)
+
+
+def video_paths(dataset: Dataset) -> Mapping[str, str]:
+    """Returns by which path the release of a dataset calls each video that it does not call by its id."""
+    return dataset.video_paths if isinstance(dataset, CodedDataset) else {}
 
 
 def true_masks(
@@ -102,8 +126,12 @@ class SentenceReference:
         self._dataset = dataset
         draw = only_draw(dataset.root, predicted)
         self._objects_of: dict[str, dict[str, Sequence[int]]] = {}
+        own_frames: dict[str, dict[SequenceKey, tuple[str, ...]]] = {}
         for said in dataset.expressions():
             self._objects_of.setdefault(said.video_id, {})[said.expression_id] = said.object_ids
+            if said.frames is not None:
+                key = SequenceKey(draw, said.video_id, said.expression_id)
+                own_frames.setdefault(said.video_id, {})[key] = said.frames
         self._annotated: dict[str, dict[int, Sequence[str]]] = {}
         for track in dataset.objects():
             self._annotated.setdefault(track.video_id, {})[track.object_id] = track.frames
@@ -113,7 +141,10 @@ class SentenceReference:
         self.left_out: Collection[str] = known - chosen
         self.tasks = tuple(
             VideoTask(
-                video.video_id, video.frames, tuple(SequenceKey(draw, video.video_id, key) for key in sorted(asked))
+                video.video_id,
+                video.frames,
+                tuple(SequenceKey(draw, video.video_id, key) for key in sorted(asked)),
+                own_frames.get(video.video_id, {}),
             )
             for video in dataset.videos()
             if video.video_id in chosen and (asked := self._objects_of[video.video_id])

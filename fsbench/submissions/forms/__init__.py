@@ -11,7 +11,7 @@ folders. JSON: a list of rows, or an object whose `masks` is that list. A row ha
 `video_id` and `expression_id` are understood as well, ids that are numbers, and whole numbers with a point. Parquet:
 the same rows, with `size` or the columns `height` and `width`, or rows of `predictions.SCHEMA`. Masklets (results on
 YouTube-VIS and SA-Co): a list in JSON of `video_id`, `category_id` (or `expression`), `score` and `segmentations`, a
-code or null for each frame of the video.
+code or null for each frame of the video. COCO results (A2D- and JHMDB-Sentences): `image_id`, `segmentation`, `score`.
 """
 
 from collections.abc import Callable
@@ -67,12 +67,12 @@ def _open(source: Source, known: Known) -> Submission:
     if isinstance(source, Submission):
         return source
     if not isinstance(source, Path):
-        return ArraySubmission(source)
+        return ArraySubmission(source, known)
     path = source
     try:
         if path.is_dir():
             parts = run_parts(path)
-            return _open_parquet(path, parts) if parts else FolderSubmission(path, known)
+            return _open_parquet(path, parts, known) if parts else FolderSubmission(path, known)
         if not path.is_file():
             raise SubmissionError(f"{path}: is not there. {FORMS}")
         with path.open("rb") as stream:
@@ -80,7 +80,7 @@ def _open(source: Source, known: Known) -> Submission:
         if head.startswith(b"PK"):
             return ZipSubmission(path, known)
         if head.startswith(b"PAR1"):
-            return _open_parquet(path, [path])
+            return _open_parquet(path, [path], known)
         if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):
             return _open_json(path, known)
     except OSError as error:
@@ -92,14 +92,18 @@ def _open_json(path: Path, known: Known) -> Submission:
     rows = json_rows(path)
     if any(isinstance(row, dict) and "segmentations" in row for row in rows):
         return MaskletSubmission(path, rows, known)
-    return JsonSubmission(path, rows)
+    if any(isinstance(row, dict) and "image_id" in row for row in rows):
+        from fsbench.submissions.forms.samples import SampleSubmission  # the datasets, which other forms do without
+
+        return SampleSubmission(path, rows, known)
+    return JsonSubmission(path, rows, known)
 
 
-def _open_parquet(path: Path, files: Sequence[Path]) -> Submission:
+def _open_parquet(path: Path, files: Sequence[Path], known: Known) -> Submission:
     # Here, not above: whoever scores a folder or zip needs no pyarrow.
     from fsbench.submissions.forms.parquet import ParquetSubmission
 
-    return ParquetSubmission(path, files)
+    return ParquetSubmission(path, files, known)
 
 
 def run_parts(folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fsbench.errors import SubmissionError
 from fsbench.submissions.forms.contract import Found
+from fsbench.submissions.forms.contract import Known
 from fsbench.submissions.forms.contract import MaskKey
 from fsbench.submissions.forms.contract import Submission
 
@@ -30,8 +31,8 @@ _LARGEST = np.iinfo(np.uint16).max
 class ArraySubmission(Submission):
     """Masks in memory; frames are named by their numbers."""
 
-    def __init__(self, arrays: Arrays) -> None:
-        found = Found()
+    def __init__(self, arrays: Arrays, known: Known) -> None:
+        found = Found(known)
         for video, expression, masks in _clips(arrays):
             where = "/".join(filter(None, (video, expression)))
             for number, labels in enumerate(_labels(masks, where)):

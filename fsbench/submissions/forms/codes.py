@@ -7,6 +7,7 @@ from pathlib import Path
 from fsbench.errors import SubmissionError
 from fsbench.masks.rle import Rle
 from fsbench.submissions.forms.contract import Found
+from fsbench.submissions.forms.contract import Known
 from fsbench.submissions.forms.contract import MaskKey
 from fsbench.submissions.forms.contract import Submission
 from fsbench.submissions.forms.rows import row_code
@@ -21,8 +22,8 @@ MAX_JSON_BYTES = 512 << 20
 class JsonSubmission(Submission):
     """Reads and checks all codes when it is opened; they stay in memory."""
 
-    def __init__(self, path: Path, rows: Sequence[object]) -> None:
-        found = Found()
+    def __init__(self, path: Path, rows: Sequence[object], known: Known) -> None:
+        found = Found(known)
         for number, row in enumerate(rows):
             where = f"masks[{number}]"
             try:

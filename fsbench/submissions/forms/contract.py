@@ -78,6 +78,7 @@ class Known:
         named: Videos and sentences of the predictions, asked for only where a truth can be read in two ways.
         frames: Names of the frames of each video, by which masklets are told.
         min_score: Masklets count whose score is above it; None for all.
+        ids: Ids of the videos that others call by a path, by that path with "/".
     """
 
     videos: Collection[str] = ()
@@ -87,6 +88,7 @@ class Known:
     named: Callable[[], Collection[str]] = tuple
     frames: Mapping[str, Sequence[str]] = field(default_factory=dict)
     min_score: float | None = None
+    ids: Mapping[str, str] = field(default_factory=dict)
 
     def holds(self, outer: str, inner: Collection[str]) -> bool:
         """Tells whether a folder is one of videos rather than a video, by what the other side has."""
@@ -122,6 +124,7 @@ class Found:
 
     def mask(self, key: MaskKey, place: object, where: str) -> None:
         """Takes a mask, unless there is such a one or its key is no plain name."""
+        key = key._replace(video=self.known.ids.get(key.video, key.video))
         bad = [part for part in (key.video, key.expression, key.frame) if part is not None and _unsafe(part)]
         if bad:
             self.problem("unsafe", where, f"{bad[0]!r} is no plain name")

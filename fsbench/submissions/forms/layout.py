@@ -29,7 +29,11 @@ _Paths = Mapping[str, Sequence[str]]
 
 def take_files(found: Found, files: Mapping[str, object], known: Known) -> None:
     """Takes the masks among files, by their paths with '/', in this order; hidden ones are left out silently."""
-    split = {name: [part for part in name.split("/") if part not in ("", ".")] for name in files}
+    depths = {path.count("/") + 1 for path in known.ids}
+    split = {
+        name: _with_ids([part for part in name.split("/") if part not in ("", ".")], known.ids, depths)
+        for name in files
+    }
     split = {name: parts for name, parts in split.items() if parts and not any(map(is_hidden, parts))}
     masks = {name: parts for name, parts in split.items() if is_mask(name)}
     top = _top(masks.values(), known)
@@ -59,6 +63,15 @@ def take_files(found: Found, files: Mapping[str, object], known: Known) -> None:
         what = "file" if len(passed_over) == 1 else "files"
         example = printable(passed_over[0])
         found.notes.append(f"Passed over: {len(passed_over)} {what} besides the masks, e.g. {example}.")
+
+
+def _with_ids(parts: list[str], ids: Mapping[str, str], depths: Collection[int]) -> list[str]:
+    """Returns a path in which the folders of a video that is called by a path are one, its id."""
+    for depth in depths:
+        for start in range(len(parts) - depth):
+            if video := ids.get("/".join(parts[start : start + depth])):
+                return [*parts[:start], video, *parts[start + depth :]]
+    return parts
 
 
 def is_hidden(part: str) -> bool:

@@ -75,6 +75,7 @@ def _masklet(row: object, known: Known) -> dict[MaskKey, Rle] | None:
     video = row.get("video", row.get("video_id"))
     expression = row.get("expression", row.get("expression_id", row.get("category_id")))
     of_video = row_key(row.get("draw"), video, expression, "0")
+    of_video = of_video._replace(video=known.ids.get(of_video.video, of_video.video))
     codes = row.get("segmentations")
     if not isinstance(codes, list):
         raise ValueError("has no list of segmentations")

@@ -19,6 +19,7 @@ from fsbench.splits.ids import EpisodeKey
 from fsbench.splits.ids import parse_episode_id
 from fsbench.submissions.forms.contract import FORMS
 from fsbench.submissions.forms.contract import Found
+from fsbench.submissions.forms.contract import Known
 from fsbench.submissions.forms.contract import MaskKey
 from fsbench.submissions.forms.contract import MAX_MASKS
 from fsbench.submissions.forms.contract import Submission
@@ -66,11 +67,11 @@ class _Row(NamedTuple):
 class ParquetSubmission(Submission):
     """Reads a row group at a time and keeps, in each thread, the last one."""
 
-    def __init__(self, path: Path, files: Sequence[Path]) -> None:
+    def __init__(self, path: Path, files: Sequence[Path], known: Known) -> None:
         self._files = [(file, str(file.relative_to(path)) if file != path else "") for file in files]
         self._columns: list[dict[str, str]] = []
         self._last = threading.local()
-        found = Found()
+        found = Found(known)
         for number, (file, name) in enumerate(self._files):
             try:
                 self._columns.append({})

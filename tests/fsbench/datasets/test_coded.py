@@ -72,11 +72,30 @@ def test_every_part_is_found_where_releases_have_it(root, places):
     assert open_spec(SPEC, root).has_frames()
 
 
-def test_objects_of_which_nobody_says_what_they_are_make_no_class(fsbench, root):
+def test_without_a_file_of_categories_the_sentences_say_what_an_object_is(fsbench, root):
     (root / "categories.json").unlink()
+    assert {(track.video_id[:3], track.category) for track in open_spec(SPEC, root).objects()} == {
+        ("dog", "dog"),
+        ("cat", "cat"),
+    }
+
+
+def test_objects_of_which_nobody_says_what_they_are_make_no_class(fsbench, root):
+    (root / "categories.json").write_text(json.dumps({"100": "unknown"}))
     assert {track.category for track in open_spec(SPEC, root).objects()} == {"unknown"}
     (root / "mine.yaml").write_text("{name: mine, layout: mevis}")
     assert "no class has 2 videos" in fsbench("build-splits", root / "mine.yaml", code=3).stderr
+
+
+def test_our_rule_makes_a_few_shot_set_of_mevis_and_says_so(fsbench, tmp_path):
+    root = write_mevis(tmp_path / "MeViS", {"dog": 11, "cat": 12, "ape": 11, "horse": 3}, with_frames=False)
+    (root / "categories.json").unlink()
+    built = fsbench("build-splits", "mevis", "--data-root", tmp_path).stdout
+    assert "Not the authors' Mini-MeViS" in built
+    manifest = read_manifest(tmp_path / "splits/mevis/v1")
+    found = {row["name"]: row["fold"] for row in manifest.rows("classes")}
+    assert found == {"dog": 4, "cat": 1}  # as in Mini-Ref-YouTube-VOS; apes are none of its classes, horses too few
+    assert (manifest.info.rule["minimum"], manifest.info.rule["cap"]) == (11, 50)
 
 
 def edit_masks(root, number, change):

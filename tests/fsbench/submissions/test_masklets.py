@@ -3,10 +3,12 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from pycocotools import mask as coco
 
+from fsbench.datasets import open_dataset
 from tests.fsbench.datasets.test_masklets import CONTENT
 from tests.mevis import code_of
 from tests.mevis import FRAMES
@@ -132,3 +134,37 @@ def test_codes_frame_by_frame_are_a_truth_of_sentences(fsbench, tmp_path):
     masks = [true_mask(0, 0, frame) for frame in range(len(FRAMES))]
     expected = np.mean([overlap(np.roll(mask, 1, axis=1), mask) for mask in masks])
     assert found["mean"]["J_mean"] == pytest.approx(expected)
+
+
+def test_videos_that_are_called_by_paths_as_in_revos_are_found_in_every_form(fsbench, tmp_path):
+    root = write_mevis(tmp_path / "ReVOS", {"dog": 1})
+    content = json.loads((root / "meta_expressions.json").read_text())["videos"]
+    content = {"videos": {"UVO/all/dog-0": content["dog-0"]}}
+    (root / "meta_expressions_valid_.json").write_text(json.dumps(content))
+    (root / "meta_expressions.json").unlink()
+    (root / "JPEGImages/UVO/all").mkdir(parents=True)
+    (root / "JPEGImages/dog-0").rename(root / "JPEGImages/UVO/all/dog-0")
+    (root / "mine.yaml").write_text("{name: mine, layout: mevis}")
+    dataset = open_dataset(str(root / "mine.yaml"), root)
+    assert dataset.missing_files("UVO__all__dog-0", FRAMES[0]) == []
+    rows = []
+    for key, (_, places) in SAID.items():
+        for frame, name in enumerate(FRAMES):
+            mask = np.logical_or.reduce([np.zeros((24, 32), bool), *(true_mask(0, place, frame) for place in places)])
+            rows.append({"video": "UVO/all/dog-0", "expression": key, "frame": name, **code_of(mask)})
+            path = tmp_path / "mine/Annotations/UVO/all/dog-0" / key / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(mask.astype(np.uint8) * 255).save(path)
+    masklets = [
+        {
+            "video": "UVO/all/dog-0",
+            "expression": key,
+            "segmentations": [row for row in rows if row["expression"] == key],
+        }
+        for key in SAID
+    ]
+    (tmp_path / "masklets.json").write_text(json.dumps(masklets))
+    pd.DataFrame(rows).to_parquet(tmp_path / "rows.parquet")
+    for answer in ("mine", "mine/Annotations", written(tmp_path, rows), "masklets.json", "rows.parquet"):
+        found = json.loads(fsbench("score", answer, "--truth", root, "--protocol", "mevis", "--json").stdout)
+        assert (found["mean"]["J&F"], len(found["objects"])) == (1, 4)
