@@ -75,7 +75,8 @@ def export_croissant(source: Path, out: Path, *, described: Iterable[DatasetSpec
 def description(shared: SharedManifest) -> _Json:
     """Returns a manifest's description; it says nothing that the manifest does not know, such as a date.
 
-    Nor do its fields refer to those of other tables: mlcroissant 1.1 fails to read a table with two such fields.
+    Nor do its fields refer to those of other tables: mlcroissant 1.1 reads a table with such a field once, and gives no
+    row, or fails, when it is read again or another table refers to it.
     """
     info = shared.info
     return {

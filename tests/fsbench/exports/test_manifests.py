@@ -1,6 +1,7 @@
 """Manifests as others read them: every record by their readers, and the folder by ours."""
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -81,6 +82,17 @@ def test_load_dataset_reads_every_table_of_a_folder_for_the_hub(manifest, tmp_pa
         assert table.to_list() == manifest.rows(name)
     default = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     assert default["test"].to_list() == manifest.rows("episodes")
+
+
+def test_load_dataset_shows_no_rows_of_what_was_there_before(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets", reason="needs datasets, of the extra 'test'")
+    for videos in (2, 3):
+        _, folder = write_benchmark(tmp_path / str(videos), {"dog": videos}, draws=1)
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        export_hub(folder, tmp_path / "out")
+        table = datasets.load_dataset(str(tmp_path / "out"), "videos", split="test", cache_dir=str(tmp_path / "cache"))
+        assert len(table) == videos
 
 
 @pytest.mark.parametrize("export", [export_croissant, export_hub])
