@@ -50,7 +50,7 @@ CLASS_WORDS = ("name", "synonym", "none")
 _OTHER_WORDS = {
     "airplane": "jet airbus boeing",
     "bear": "cub panda",
-    "bird": "pigeon dove chicken hen rooster goose swan eagle owl parrot parakeet flamingo",
+    "bird": "pigeon dove chicken hen rooster duck mallard goose swan eagle owl parrot parakeet flamingo penguin",
     "boat": "canoe kayak yacht ferry",
     "car": "vehicle van jeep taxi suv",
     "cow": "buffalo ox wildebeest",

@@ -8,9 +8,12 @@ from typing import Any
 
 from fsbench.datasets.catalogue import resolve_dataset
 from fsbench.datasets.records import Dataset
+from fsbench.datasets.records import Expression
 from fsbench.datasets.records import MinimalDataset
 from fsbench.errors import ManifestError
 from fsbench.methods.contract import Fold
+from fsbench.splits.attributes import attribute_rows
+from fsbench.splits.attributes import SentenceKey
 from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import read_manifest
@@ -66,6 +69,25 @@ class Benchmark:
     def sentences(self) -> Sentences:
         """The local sentences, held against the manifest's digests when asked for."""
         return Sentences(self.manifest, self.dataset)
+
+    @cached_property
+    def attributes(self) -> Mapping[SentenceKey, Mapping[str, Any]]:  # Any: column values
+        """What each sentence and its target are like, by video and sentence id; see `fsbench.splits.attributes`.
+
+        Of a manifest from before there were attributes it is told from the local sentences, by the manifest's classes.
+
+        Raises:
+            ManifestError: Such a sentence is not here, or not the one that the manifest means.
+        """
+        manifest = self.manifest
+        if "attributes" in manifest.tables:
+            rows = manifest.rows("attributes")
+        else:
+            said = [(row["video_id"], row["expression_id"], row["object_ids"]) for row in manifest.rows("expressions")]
+            sentences = [Expression(v, e, tuple(ids), self.sentences.of(v, e)) for v, e, ids in said]
+            tables = {name: manifest.rows(name) for name in ("classes", "videos", "objects")}
+            rows = attribute_rows(tables, list(manifest.class_names.values()), sentences)
+        return {(row["video_id"], row["expression_id"]): row for row in rows}
 
     def fold(self, index: int) -> Fold:
         """Returns what a method may know of a fold. Raises ManifestError if the manifest has no such fold."""

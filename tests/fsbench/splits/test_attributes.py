@@ -12,6 +12,7 @@ from fsbench.datasets import open_dataset
 from fsbench.datasets import Video
 from fsbench.splits.attributes import attribute_rows
 from fsbench.splits.attributes import pixel_attributes
+from fsbench.splits.benchmark import Benchmark
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import manifest_folder
@@ -303,6 +304,19 @@ def test_pixels_fill_the_table_and_move_no_digest(tmp_path):
     assert set(both) == {None}
     assert all(0 < row["size"] < 1 for row in filled.rows("attributes"))
     assert all(0 <= row["occlusion"] <= 1 for row in filled.rows("attributes") if row["expression_id"] != "10")
+
+
+def test_a_manifest_without_attributes_has_those_that_its_sentences_give(tmp_path):
+    dataset, folder = write_benchmark(tmp_path, {"dog": 3, "cat": 2}, draws=1)
+    fresh = Benchmark(dataset, read_manifest(folder))
+    record = json.loads((folder / "manifest.json").read_text()) | {"schema_version": 1}
+    del record["digests"]["attributes"], record["counts"]["attributes"]
+    (folder / "manifest.json").write_text(json.dumps(record))
+    (folder / "attributes.parquet").unlink()
+    old = Benchmark(dataset, read_manifest(folder))
+    assert "attributes" not in old.manifest.tables
+    assert old.attributes == fresh.attributes
+    assert set(old.attributes) == {(row["video_id"], row["expression_id"]) for row in old.manifest.rows("expressions")}
 
 
 def test_frames_and_objects_come_from_the_records():
