@@ -2,7 +2,7 @@
 
 from fsbench.datasets.trees import layout_of
 
-__all__ = ["LAYOUT", "MINI_CATEGORIES"]
+__all__ = ["LAYOUT", "MINI_CATEGORIES", "OTHER_CATEGORIES"]
 
 LAYOUT = layout_of(is_flat=False, images=("JPEGImages",), suffixes=(".jpg", ".png"))
 """As the field ships it, below `train/`, and as releases without that level have it."""
@@ -13,3 +13,9 @@ MINI_CATEGORIES = tuple(
     train sedan sheep fish bird rabbit duck snake monkey parrot lizard giant_panda person""".split()
 )
 """The 48 categories of Mini-Ref-YouTube-VOS in the order of their ids, 1 to 48."""
+
+OTHER_CATEGORIES = tuple(
+    """ape bike bucket eagle frisbee knife owl paddle parachute sign skateboard snowboard surfboard tennis_racket toilet
+    umbrella""".split()
+)
+"""The categories of Ref-YouTube-VOS besides, but for `others`."""

@@ -90,7 +90,7 @@ MEVIS = DatasetSpec(
     folders=("MeViS", "mevis", "MeViS_release"),
     categories=refytvos.MINI_CATEGORIES,
     num_folds=4,
-    rule=BuildRule(minimum=11, cap=50),
+    rule=BuildRule(minimum=11, cap=50, leave_out=(UNANSWERABLE, MISLEADING)),
     published_note=(
         "Not the authors' Mini-MeViS, whose classes, folds and videos are not published, but a set by the rule of "
         "Mini-Ref-YouTube-VOS: its categories, in its folds, with the videos whose objects all have one. MeViS does "

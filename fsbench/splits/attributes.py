@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fsbench.datasets.naming import names_of
-from fsbench.datasets.naming import same_thing
+from fsbench.datasets.naming import called
+from fsbench.datasets.naming import with_s
+from fsbench.datasets.naming import words_in
 from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import Expression
 from fsbench.datasets.spec import MISLEADING
@@ -45,49 +46,6 @@ SentenceKey = tuple[str, str]
 CLASS_WORDS = ("name", "synonym", "none")
 """What a sentence may have of its class: its name, another word for it, or neither; the first that holds."""
 
-# Other words for classes, beside those of `same_thing`: what a child, a man or a kind of them is called, and what they
-# all are called. People are also called by what they do.
-_OTHER_WORDS = {
-    "airplane": "jet airbus boeing",
-    "bear": "cub panda",
-    "bird": "pigeon dove chicken hen rooster duck mallard goose swan eagle owl parrot parakeet flamingo penguin",
-    "boat": "canoe kayak yacht ferry",
-    "car": "vehicle van jeep taxi suv",
-    "cow": "buffalo ox wildebeest",
-    "deer": "fawn moose elk antelope doe stag reindeer",
-    "dog": "retriever husky poodle hound pup",
-    "dolphin": "orca",
-    "duck": "duckling mallard goose swan bird",
-    "fish": "goldfish catfish stingray",
-    "giant panda": "bear",
-    "hand": "arm finger fist",
-    "hat": "helmet headgear hood beanie headband",
-    "hedgehog": "porcupine",
-    "horse": "foal mare stallion donkey mule",
-    "leopard": "cheetah jaguar cat",
-    "lion": "lioness cat",
-    "lizard": "gecko iguana dragon chameleon",
-    "monkey": "ape chimpanzee gorilla baboon",
-    "motorcycle": "scooter moped bike",
-    "mouse": "rat hamster rodent",
-    "parrot": "parakeet macaw cockatoo cockatiel budgie bird",
-    "penguin": "bird",
-    "person": """guy boy girl lady gentleman kid baby toddler someone adult rider biker cyclist bicyclist driver player
-        skater skateboarder snowboarder surfer skier swimmer diver dancer runner walker jogger racer jockey cowboy
-        soldier singer performer""",
-    "plant": "tree flower bush shrub leaf fern cactus",
-    "raccoon": "racoon",
-    "shark": "fish",
-    "sheep": "ram ewe goat",
-    "snail": "slug",
-    "snake": "cobra python viper",
-    "squirrel": "chipmunk",
-    "tiger": "cat",
-    "train": "subway locomotive",
-    "truck": "semitruck semi tanker trailer",
-    "whale": "orca",
-}
-
 # Words that stand where the name of a class does, and are not its name.
 _NO_NAMES = frozenset({"left hand", "right hand"})
 
@@ -112,17 +70,6 @@ _MOTIONS = """approach bounce chase climb come crawl cross dance dash dive drift
 _MOVING = """advancing backing cycling hovering landing leaving overtaking paddling pedaling racing skateboarding skiing
     snowboarding speeding stepping surfing trailing wading"""
 
-_PLURALS = {
-    "child": "children",
-    "foot": "feet",
-    "goose": "geese",
-    "leaf": "leaves",
-    "man": "men",
-    "mouse": "mice",
-    "ox": "oxen",
-    "person": "people",
-    "woman": "women",
-}
 _PASTS = {
     "come": "came",
     "drive": "drove driven",
@@ -158,7 +105,7 @@ def attribute_rows(
     shared = unanswerable_sentences(expressions)
     found = []
     for each in expressions:
-        video, objects, words = videos[each.video_id], tracks[each.video_id], _words(each.text)
+        video, objects, words = videos[each.video_id], tracks[each.video_id], words_in(each.text)
         name = names[video["class_id"]]
         there = frozenset[str]().union(*(objects[object_id] for object_id in each.object_ids))
         found.append(
@@ -185,7 +132,7 @@ def unanswerable_sentences(expressions: Iterable[Expression]) -> frozenset[Sente
     """Returns the sentences that say of different objects of a video, or sets of them, the same word for word."""
     said: dict[tuple[str, tuple[str, ...]], list[Expression]] = {}
     for each in expressions:
-        said.setdefault((each.video_id, _words(each.text)), []).append(each)
+        said.setdefault((each.video_id, words_in(each.text)), []).append(each)
     alike = (group for group in said.values() if len({frozenset(each.object_ids) for each in group}) > 1)
     return frozenset((each.video_id, each.expression_id) for group in alike for each in group)
 
@@ -200,7 +147,7 @@ def misleading_sentences(
         class_names: Of all classes that a sentence could name.
         expressions: The sentences.
     """
-    said = ((each, _words(each.text)) for each in expressions)
+    said = ((each, words_in(each.text)) for each in expressions)
     return frozenset(
         (each.video_id, each.expression_id)
         for each, words in said
@@ -298,10 +245,6 @@ def _covered(layers: npt.NDArray[np.integer], target: Collection[int]) -> float:
 # ---- words ----
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(re.findall("[a-z0-9]+", text.lower()))
-
-
 def _class_word(words: Sequence[str], name: str) -> str:
     phrases = _phrases(words)
     own, others = _names_and_synonyms(name)
@@ -323,22 +266,8 @@ def _phrases(words: Sequence[str]) -> set[str]:
 @cache
 def _names_and_synonyms(name: str) -> tuple[frozenset[str], frozenset[str]]:
     """Returns what a sentence may call a class, one of it or several: by its name, and by other words."""
-    plain = re.sub(r"[\s_-]+", " ", name).strip().lower()
-    others = {*names_of(name), *_OTHER_WORDS.get(same_thing(name), "").split()}
-    return _plurals([plain]), _plurals(others) - _plurals([plain])
-
-
-def _plurals(names: Iterable[str]) -> frozenset[str]:
-    """Returns names, and what several of them are called."""
-    found = set(names)
-    for name in tuple(found):
-        *first, last = name.split(" ")
-        found |= {" ".join([*first, each]) for each in (_PLURALS.get(last, last), *_with_s(last))}
-    return frozenset(found)
-
-
-def _with_s(word: str) -> tuple[str, ...]:
-    return f"{word}s", f"{word}es", re.sub("y$", "ies", word)
+    own, others, kinds = called(name)
+    return own, (others | kinds) - own
 
 
 @cache
@@ -346,6 +275,6 @@ def _motions() -> frozenset[str]:
     found = set(_MOVING.split())
     for verb in _MOTIONS.split():
         stem = verb.removesuffix("e") if verb.endswith("e") else verb
-        found |= {verb, *_with_s(verb), f"{stem}ing", f"{stem}ed", f"{stem}{stem[-1]}ing", f"{stem}{stem[-1]}ed"}
+        found |= {verb, *with_s(verb), f"{stem}ing", f"{stem}ed", f"{stem}{stem[-1]}ing", f"{stem}{stem[-1]}ed"}
         found |= {re.sub("y$", "ied", verb), *_PASTS.get(verb, "").split()}
     return frozenset(found)

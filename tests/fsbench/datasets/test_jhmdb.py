@@ -4,6 +4,7 @@ No mask of the release was at hand: those here are written by scipy, and by h5py
 """
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from fsbench.datasets import complete
 from fsbench.datasets.hdf5 import read_mat
 from fsbench.datasets.jhmdb import JHMDBSentences
 from fsbench.errors import DataError
+from fsbench.errors import PluginError
 from tests.mevis import code_of
 
 VIDEOS = {"100_pullups_f_1": 5, "april_catch_2": 4, "one_frame_3": 1}
@@ -162,3 +164,12 @@ def test_the_authors_text_and_the_samples_that_the_field_shares(test_data, tmp_p
     assert sum(len(video.frames) for video in dataset.videos()) == len(samples) == 2784
     said = {each.video_id: each.text for each in dataset.expressions()}
     assert all(said[video] == text for video, _, _, _, text in samples)
+
+
+def test_without_h5py_older_files_are_read_and_others_say_what_they_need(root, monkeypatch):
+    path = root / "puppet_mask/pullup/one_frame_3/puppet_mask.mat"
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    assert JHMDBSentences(root).label_map("one_frame_3", "00001").any()
+    path.write_bytes(bytes(512) + b"\x89HDF\r\n\x1a\n")
+    with pytest.raises(PluginError, match=r"puppet_mask\.mat: reading it needs the package h5py: pip install"):
+        JHMDBSentences(root).label_map("one_frame_3", "00001")
