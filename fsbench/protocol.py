@@ -3,12 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
+from typing import Any
 from typing import Literal
 
 from fsbench.errors import RunError
 from fsbench.registry import Registry
 
-__all__ = ["NAMES", "PROTOCOLS", "Level", "Protocol", "named_protocol", "reported_names", "short_side_size"]
+__all__ = [
+    "NAMES",
+    "PROTOCOLS",
+    "Level",
+    "Protocol",
+    "label_of",
+    "mean_of_metrics",
+    "named_protocol",
+    "reported_metrics",
+    "reported_names",
+    "short_side_size",
+]
 
 Level = Literal["frame", "expression", "object", "video", "class"]
 
@@ -37,7 +49,8 @@ class Protocol:
         truth_folder: Which of the folders Annotations, Annotations_unsupervised ... of a dataset holds the truth.
         has_decay: Whether recall and decay are part of it.
         metrics: Names of the metrics that it reports; see `fsbench.metrics.table`.
-        headline: What methods are ranked by: one of the metrics, or the mean of some, named by them with & between.
+        headline: What methods are ranked by: one of the metrics as it stands in tables, or the mean of some, named by
+            them with & between.
         extras: What the signature says besides, of a protocol that was changed.
         differs: Where its numbers differ from the tool's that it is named after, and why; empty if nowhere.
     """
@@ -61,8 +74,8 @@ class Protocol:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What a score of it has values of: the metrics, and the headline, which comes last."""
-        return (*(name for name in self.metrics if name != self.headline), self.headline)
+        """What a score of it has values of: the metrics as they stand in tables, and the headline, which comes last."""
+        return _names(self.metrics, self.headline)
 
     @property
     def signature(self) -> str:
@@ -72,9 +85,10 @@ class Protocol:
     def signed(self, chain: Sequence[Level], *extras: str) -> str:
         """Returns the signature with another chain, and with what else a score was made to depend on."""
         size = "native" if self.short_side is None else f"short{self.short_side}"
-        parts = [self.name, f"size={size}", f"tolerance={self.tolerance:.3f}", f"frames={self.frames}"]
-        if self.names != NAMES:
-            parts.append(f"{_REPORTED}{','.join(self.names)}")
+        tolerance = f"{self.tolerance:.3f}" if round(self.tolerance, 3) == self.tolerance else f"{self.tolerance:g}"
+        parts = [self.name, f"size={size}", f"tolerance={tolerance}", f"frames={self.frames}"]
+        if (self.metrics, self.headline) != (NAMES[:-1], NAMES[-1]):
+            parts.append(f"{_REPORTED}{','.join((*self.metrics, self.headline))}")
         return "|".join([*parts, f"mean={'>'.join(chain)}", *self.extras, *extras])
 
     def with_void(self, void: str) -> "Protocol":
@@ -86,6 +100,18 @@ class Protocol:
         if void != "object":
             raise RunError(f"Index 255 can be made an object (void='object'), not {void!r}.")
         return self if self.void == "object" else replace(self, void="object", extras=(*self.extras, "void=object"))
+
+    def with_tolerance(self, tolerance: float | None) -> "Protocol":
+        """Returns the protocol with another tolerance, which its signature tells; None leaves it as it is.
+
+        Raises:
+            RunError: It is neither a share of the diagonal below 1 nor a whole number of pixels.
+        """
+        if tolerance is None:
+            return self
+        if not 0 <= tolerance < float("inf") or (tolerance >= 1 and tolerance != int(tolerance)):
+            raise RunError(f"A tolerance is a share of the diagonal below 1, or whole pixels; not {tolerance:g}.")
+        return replace(self, tolerance=tolerance)
 
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         """Returns the (height, width) at which masks of a video of this native size are compared."""
@@ -156,6 +182,47 @@ MEVIS = Protocol(
     differs="A sentence with a missing frame is refused, where the tool silently leaves it out of the mean.",
 )
 
+MEVIS_V2 = Protocol(
+    "mevis-v2",
+    "MeViSv2, MOVE: J and F of sentences with a target; was a target-free one answered with nothing",
+    folder_chain=("frame", "expression"),
+    metrics=("mevis-v2/J", "mevis-v2/F", "N_acc", "T_acc"),
+)
+
+MOSE_V2 = Protocol(
+    "mose-v2",
+    "MOSEv2: a tolerance by the object's size; disappearance and reappearance apart",
+    frames="inner",
+    metrics=("mose-v2/J", "F_dot", "mose-v2/F", "disappear_J", "disappear_F_dot", "reappear_J", "reappear_F_dot"),
+    headline="J&F_dot",
+    differs="A missing video is refused (--missing empty scores it 0), where the tool scores it 0.",
+)
+
+LONG_RVOS = Protocol(
+    "long-rvos",
+    "Long-RVOS: J and F, and in which frames the object was found",
+    folder_chain=("frame", "expression"),
+    metrics=("J", "F", "tIoU", "vIoU"),
+)
+
+REVOS = Protocol(
+    "revos",
+    "ReVOS: J and F, pixel accuracy and robustness",
+    folder_chain=("frame", "expression"),
+    metrics=("J", "F", "A", "R"),
+    differs="Any index but 0 is the object, where the tool takes masks of 0 and 255 wrongly; in a frame that shows no "
+    "object R is 1 or 0, in the tool not a number.",
+)
+
+A2D = Protocol(
+    "a2d",
+    "A2D-Sentences, JHMDB-Sentences: IoU of every annotated frame, one pool of frames",
+    folder_chain=("frame",),
+    metrics=("P@0.5", "P@0.6", "P@0.7", "P@0.8", "P@0.9", "oIoU", "mIoU"),
+    headline="mIoU",
+    differs="The tool computes the IoU in single precision and adds 1e-6 to both areas; here P@K does so alone.",
+)
+
 PROTOCOLS = Registry("fsbench.protocols", Protocol, unknown=RunError)
 """The protocols that installed packages register, those above among them."""
 
@@ -171,7 +238,32 @@ def named_protocol(name: str) -> Protocol:
     return PROTOCOLS.get(name)
 
 
+def reported_metrics(signature: str) -> tuple[str, ...]:
+    """Returns `Protocol.metrics` of a protocol, given by its signature, whether or not it is installed."""
+    return _reported(signature)[:-1]
+
+
 def reported_names(signature: str) -> tuple[str, ...]:
-    """Returns `Protocol.names` of a protocol, given by its signature, whether or not it is installed."""
+    """Returns `Protocol.names` likewise."""
+    *metrics, headline = _reported(signature)
+    return _names(metrics, headline)
+
+
+def label_of(metric: str) -> str:
+    """Returns what a metric stands as in tables, given its name; see `fsbench.metrics.table.Metric.name`."""
+    return metric.rpartition("/")[2]
+
+
+def mean_of_metrics(name: str, values: Any) -> Any:  # Any: mapping of floats, or a table
+    """Returns the value (or column) of a metric, or of the mean of several that are named with & between."""
+    parts = name.split("&")
+    return sum(values[part] for part in parts) / len(parts)
+
+
+def _names(metrics: Sequence[str], headline: str) -> tuple[str, ...]:
+    return (*(label for label in map(label_of, metrics) if label != headline), headline)
+
+
+def _reported(signature: str) -> tuple[str, ...]:
     named = [part.removeprefix(_REPORTED) for part in signature.split("|") if part.startswith(_REPORTED)]
     return tuple(named[0].split(",")) if named else NAMES

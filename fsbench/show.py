@@ -20,6 +20,8 @@ from fsbench.files import scratch_folder
 from fsbench.files import write_whole
 from fsbench.leaderboard.site import standalone_page
 from fsbench.masks.rle import valid_code
+from fsbench.protocol import label_of
+from fsbench.protocol import reported_metrics
 from fsbench.running.runs import read_result
 from fsbench.scores.results import RunIdentity
 from fsbench.splits.ids import parse_episode_id
@@ -128,10 +130,11 @@ def _answer(run: Path, episode_id: str, manifest: Manifest) -> Answer:
         rows = pq.read_table(part, filters=wanted).to_pylist()
         if rows:
             scores = pq.read_table(folder / "scores" / part.name, filters=wanted).to_pylist()
-            J, F = (np.array([row[name] for row in scores], np.float64) for name in ("J", "F"))
+            labels = map(label_of, reported_metrics(identity.protocol))
+            by_metric = {name: np.array([row[name] for row in scores], np.float64) for name in labels}
             title = f"{identity.method.name} ({identity.variant})" if identity.variant else identity.method.name
             masks = tuple(valid_code(row["height"], row["width"], row["counts"]) for row in rows)
-            return Answer(title, J, F, masks)
+            return Answer(title, by_metric, identity.protocol, masks)
     raise RunError(f"{run}: holds no masks of episode {episode_id!r}. Is fold {fold} evaluated there, with that draw?")
 
 

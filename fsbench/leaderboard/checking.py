@@ -27,11 +27,11 @@ from fsbench.leaderboard.entries import FoldEntry
 from fsbench.leaderboard.entries import intervals_of
 from fsbench.leaderboard.entries import mean_over_folds
 from fsbench.leaderboard.shelf import entry_path
+from fsbench.protocol import mean_of_metrics
 from fsbench.protocol import Protocol
 from fsbench.protocol import PROTOCOLS
 from fsbench.protocol import reported_names
 from fsbench.scores.aggregation import keyed_scores
-from fsbench.scores.results import mean_of_metrics
 from fsbench.scores.results import summarise
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import manifest_of_digest
@@ -151,14 +151,15 @@ def _gallery(details: Details) -> Iterator[str]:
     if len(set(ids)) < len(ids):
         yield "an episode has two scores"
         return
-    frames = details.gallery.select(["episode_id", "J", "F"]).to_pandas()
+    names = [name for name in details.episodes.column_names if name != "episode_id"]
+    frames = details.gallery.select(["episode_id", *names]).to_pandas()
     shown = set(frames["episode_id"])
     if shown and shown != set(gallery_episodes(ids)):
         yield "other episodes are shown frame by frame than those that every entry shows"
         return
     episodes = details.episodes.to_pandas().set_index("episode_id")
     for episode_id, rows in frames.groupby("episode_id"):
-        for name in ("J", "F"):
+        for name in names:
             found, given = float(rows[name].mean()), float(episodes.loc[episode_id, name])
             if not _close(found, given):
                 yield f"episode {episode_id}: {name} is {given!r}, the mean of its frames {found!r}"
@@ -262,4 +263,6 @@ def _leaves(values: Mapping[Any, Any], path: str = "") -> dict[str, Any]:  # Any
 def _close(one: float | None, other: float | None) -> bool:
     if one is None or other is None:
         return one is other
+    if math.isnan(one) or math.isnan(other):
+        return math.isnan(one) and math.isnan(other)
     return math.isclose(one, other, rel_tol=0, abs_tol=CLOSE)

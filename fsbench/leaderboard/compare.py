@@ -1,6 +1,7 @@
 """Two methods on the same episodes, held against each other."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -18,6 +19,7 @@ from fsbench.leaderboard.shelf import read_entry
 from fsbench.protocol import reported_names
 from fsbench.running.runs import find_runs
 from fsbench.running.runs import Run
+from fsbench.scores.metrics import unbounded
 from fsbench.scores.results import mean_score
 from fsbench.scores.results import Score
 from fsbench.scores.statistics import Comparison
@@ -151,12 +153,16 @@ def compare(one: Entry, other: Entry) -> Compared:
         RunError: They were not evaluated on the same episodes by the same protocol, or the scores of their episodes are
             not there.
     """
-    return Compared(one, other, paired(*_tables(one, other), _draws(one)))
+    return Compared(one, other, paired(*_tables(one, other), _draws(one), **_names(one.protocol)))
 
 
 def compare_means(one: Entry, other: Entry) -> Difference:
     """Returns the mean of what `compare` finds, in a part of its time. Raises RunError likewise."""
-    return paired_mean(*_tables(one, other), _draws(one))
+    return paired_mean(*_tables(one, other), _draws(one), **_names(one.protocol))
+
+
+def _names(protocol: str) -> Mapping[str, Any]:  # Any: what `paired` takes
+    return {"names": reported_names(protocol), "unbounded": unbounded(protocol)}
 
 
 def _tables(one: Entry, other: Entry) -> tuple[pd.DataFrame, pd.DataFrame]:

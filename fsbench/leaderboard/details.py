@@ -19,19 +19,22 @@ import pyarrow.parquet as pq
 from fsbench.errors import RunError
 from fsbench.files import write_whole
 from fsbench.masks.rle import valid_code
+from fsbench.metrics import mean
+from fsbench.protocol import label_of
 from fsbench.running.runs import read_parts
+from fsbench.scores.rows import KEYS
 from fsbench.scores.rows import table_problem
 from fsbench.scores.statistics import episode_table
 from fsbench.splits.ids import parse_episode_id
 
 __all__ = [
-    "EPISODES",
-    "GALLERY",
     "Details",
     "clear_details",
     "detail_paths",
     "details_from_runs",
+    "episodes_schema",
     "gallery_episodes",
+    "gallery_schema",
     "read_details",
     "write_details",
 ]
@@ -39,28 +42,29 @@ __all__ = [
 _OF_MASKS = ("height", "width", "counts")  # which not every entry shows
 PER_CLASS = 4  # episodes of a class in the gallery
 
-EPISODES = pa.schema(
-    [("episode_id", pa.string()), ("J", pa.float64()), ("F", pa.float64())],
-    metadata={"fsbench.schema": "entry-episodes-1"},
-)
-"""A row for each episode: the means over its frames."""
 
-GALLERY = pa.schema(
-    [
-        ("episode_id", pa.string()),
-        ("frame", pa.string()),
-        ("J", pa.float64()),
-        ("F", pa.float64()),
+def episodes_schema(metrics: Iterable[str]) -> pa.Schema:
+    """Returns the columns of a table with a row for each episode: the means over its frames, by metric."""
+    fields = [("episode_id", pa.string()), *((label_of(name), pa.float64()) for name in metrics)]
+    return pa.schema(fields, metadata={"fsbench.schema": "entry-episodes-1"})
+
+
+def gallery_schema(metrics: Iterable[str]) -> pa.Schema:
+    """Returns the columns of a table with a row for each frame of a few episodes.
+
+    They are its scores and, where the entry shows masks, its run-length code of COCO.
+    """
+    fields = [
+        *((name, pa.string()) for name in KEYS),
+        *((label_of(name), pa.float64()) for name in metrics),
         ("height", pa.int32()),
         ("width", pa.int32()),
         ("counts", pa.binary()),
-    ],
-    metadata={"fsbench.schema": "entry-gallery-1"},
-)
-"""A row for each frame of a few episodes: its scores and, where the entry shows masks, its run-length code of COCO."""
+    ]
+    return pa.schema(fields, metadata={"fsbench.schema": "entry-gallery-1"})
 
 
-_TABLES = {"episodes": EPISODES, "gallery": GALLERY}
+_SCHEMAS = {"episodes": episodes_schema, "gallery": gallery_schema}
 _NAMED = 16  # digits of the digest in the names of the files
 
 
@@ -69,8 +73,8 @@ class Details:
     """What an entry's scores are made of.
 
     Attributes:
-        episodes: Rows of `EPISODES`, sorted.
-        gallery: Rows of `GALLERY`, sorted.
+        episodes: Rows of `episodes_schema`, sorted.
+        gallery: Rows of `gallery_schema`, sorted.
     """
 
     episodes: pa.Table
@@ -121,41 +125,43 @@ def gallery_episodes(episode_ids: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(chosen))
 
 
-def details_from_runs(runs: Sequence[Path], *, with_masks: bool) -> Details:
+def details_from_runs(runs: Sequence[Path], metrics: Sequence[str], *, with_masks: bool) -> Details:
     """Gathers the details of finished runs.
 
     Args:
         runs: The folders of one method's runs, one for each fold.
+        metrics: Names of those that their protocol reports.
         with_masks: Put masks into the gallery, and not scores alone.
 
     Raises:
         RunError: A part of a run cannot be read.
     """
-    scores = pa.concat_tables([read_parts(run, "scores") for run in runs]).sort_by(
+    scores = pa.concat_tables([read_parts(run, "scores", metrics) for run in runs]).sort_by(
         [("episode_id", "ascending"), ("frame", "ascending")]
     )
     chosen = gallery_episodes(pc.unique(scores["episode_id"]).to_pylist())
     gallery = scores.filter(pc.is_in(scores["episode_id"], pa.array(chosen, pa.string())))
-    keys = ["episode_id", "frame"]
+    keys = list(KEYS)
     if with_masks:
         masks = pa.concat_tables([read_parts(run, "predictions") for run in runs])
         gallery = gallery.join(masks, keys, join_type="left outer")
-    for field in GALLERY:
+    schema = gallery_schema(metrics)
+    for field in schema:
         if field.name not in gallery.column_names:
             gallery = gallery.append_column(field, pa.nulls(len(gallery), field.type))
-    gallery = gallery.sort_by([(key, "ascending") for key in keys]).select(GALLERY.names)
-    return Details(_episode_means(scores), gallery.cast(GALLERY).combine_chunks())
+    gallery = gallery.sort_by([(key, "ascending") for key in keys]).select(schema.names)
+    return Details(_episode_means(scores, metrics), gallery.cast(schema).combine_chunks())
 
 
-def _episode_means(scores: pa.Table) -> pa.Table:
-    """Returns the rows of `EPISODES` for score rows that are sorted by episode and frame."""
+def _episode_means(scores: pa.Table, metrics: Sequence[str]) -> pa.Table:
+    """Returns the rows of `episodes_schema` for score rows that are sorted by episode and frame."""
     ids = scores["episode_id"].to_numpy(zero_copy_only=False)
     starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]]) if len(ids) else np.array([], int)
     means = {
-        name: [float(np.mean(part)) for part in np.split(scores[name].to_numpy(), starts[1:])] if len(ids) else []
-        for name in ("J", "F")
+        name: list(map(mean, np.split(scores[name].to_numpy(), starts[1:]))) if len(ids) else []
+        for name in map(label_of, metrics)
     }
-    return pa.table({"episode_id": ids[starts].tolist(), **means}, schema=EPISODES)
+    return pa.table({"episode_id": ids[starts].tolist(), **means}, schema=episodes_schema(metrics))
 
 
 def detail_paths(entry: Path, digest: str | None = None) -> dict[str, Path]:
@@ -166,7 +172,7 @@ def detail_paths(entry: Path, digest: str | None = None) -> dict[str, Path]:
         digest: Of the details; None for the names that these files had before 0.2, the same for any content.
     """
     part = "" if digest is None else f".{digest[:_NAMED]}"
-    return {name: entry.with_suffix(f"{part}.{name}.parquet") for name in _TABLES}
+    return {name: entry.with_suffix(f"{part}.{name}.parquet") for name in _SCHEMAS}
 
 
 def write_details(entry: Path, details: Details) -> None:
@@ -178,18 +184,19 @@ def write_details(entry: Path, details: Details) -> None:
 def clear_details(entry: Path, digest: str | None) -> None:
     """Deletes the files beside an entry's that are not of its details, which have this digest."""
     kept = {*detail_paths(entry, digest).values()} if digest else set()
-    ours = re.compile(rf"{re.escape(entry.stem)}(\.[0-9a-f]{{{_NAMED}}})?\.({'|'.join(_TABLES)})\.parquet")
+    ours = re.compile(rf"{re.escape(entry.stem)}(\.[0-9a-f]{{{_NAMED}}})?\.({'|'.join(_SCHEMAS)})\.parquet")
     for path in sorted(entry.parent.iterdir()):
         if ours.fullmatch(path.name) and path not in kept:
             path.unlink(missing_ok=True)
 
 
-def read_details(entry: Path, digest: str | None) -> Details | None:
+def read_details(entry: Path, digest: str | None, metrics: Sequence[str]) -> Details | None:
     """Reads the files beside an entry's.
 
     Args:
         entry: The path of its JSON.
         digest: What the entry says of them; None if it has none.
+        metrics: Names of those that its protocol reports.
 
     Returns:
         The details; None without a digest.
@@ -206,8 +213,8 @@ def read_details(entry: Path, digest: str | None) -> Details | None:
     for name, path in paths.items():
         try:
             # Read as one file: the reader of folders wants to tell Hive partitions from the path.
-            tables[name] = pq.ParquetFile(path).read().cast(_TABLES[name])
-            _require_sound(tables[name])
+            tables[name] = pq.ParquetFile(path).read().cast(_SCHEMAS[name](metrics))
+            _require_sound(tables[name], metrics)
         except (OSError, ValueError, pa.ArrowException) as error:
             raise RunError(f"{path}: cannot be read ({error}). Restore it, or submit the run again.") from error
     details = Details(**tables)
@@ -216,11 +223,11 @@ def read_details(entry: Path, digest: str | None) -> Details | None:
     return details
 
 
-def _require_sound(table: pa.Table) -> None:
+def _require_sound(table: pa.Table, metrics: Sequence[str]) -> None:
     """Raises ValueError if a row cannot be one of an entry's."""
-    if problem := table_problem(table, table.schema, _OF_MASKS):
+    if problem := table_problem(table, table.schema, metrics, _OF_MASKS):
         raise ValueError(problem)
-    keys = table.select([name for name in ("episode_id", "frame") if name in table.column_names])
+    keys = table.select([name for name in KEYS if name in table.column_names])
     if keys.group_by(keys.column_names).aggregate([]).num_rows < keys.num_rows:
         raise ValueError(f"a row of the same {' and '.join(keys.column_names)} comes twice")
     if "counts" in table.column_names:

@@ -31,6 +31,7 @@ from fsbench.records import Record
 from fsbench.running.cost import total_cost
 from fsbench.running.cost import UnitTiming
 from fsbench.running.identity import differences
+from fsbench.scores.metrics import unbounded
 from fsbench.scores.results import ClassResult
 from fsbench.scores.results import DrawResult
 from fsbench.scores.results import Intervals
@@ -304,7 +305,8 @@ def intervals_of(protocol: str, manifest_digest: str, details: Details | None) -
     """Returns the intervals of the means, for protocols that average as `fsbench.scores.statistics` does."""
     if details is None or not has_chain(protocol):
         return None
-    return intervals(details.table, named_stream(0, "intervals", manifest_digest), names=reported_names(protocol))
+    draws = named_stream(0, "intervals", manifest_digest)
+    return intervals(details.table, draws, names=reported_names(protocol), unbounded=unbounded(protocol))
 
 
 def _fold_entry(result: Result) -> FoldEntry:

@@ -168,8 +168,8 @@ _RENDERERS: dict[Format, Callable[[Sequence[Table]], str]] = {
 }
 
 
-def _percent(value: float | None) -> str:
-    return _MISSING if value is None else f"{100 * value:.1f}"
+def _shown(value: float | None, scale: int = 100) -> str:
+    return _MISSING if value is None else f"{scale * value:.1f}"
 
 
 def _group_name(group: int | None) -> str:
@@ -190,7 +190,9 @@ def _latex(text: str) -> str:
 
 def _md_section(table: Table) -> str:
     names = [f"{_group_name(group)} {metric}" if len(table.groups) > 1 else metric for group, metric in table.columns]
-    rows = [[_rank(row), _md(row.method) + _md_marks(row), *map(_md_cell, row.cells)] for row in table.rows]
+    rows = [
+        [_rank(row), _md(row.method) + _md_marks(row), *map(_md_cell, row.cells, _scales(table))] for row in table.rows
+    ]
     notes = [f"<sup>{number}</sup> {_md(note)}" for number, note in enumerate(table.notes, start=1)]
     parts = [
         f"## {_md(table.title)}",
@@ -216,10 +218,15 @@ def _md_marks(row: Row) -> str:
     return f" <sup>{', '.join(map(str, row.notes))}</sup>" if row.notes else ""
 
 
-def _md_cell(cell: Cell) -> str:
-    text = f"**{_percent(cell.value)}**" if cell.place == 1 else _percent(cell.value)
-    text = text if cell.sd is None else f"{text} ± {_percent(cell.sd)}"
-    return text if cell.interval is None else f"{text} [{', '.join(map(_percent, cell.interval))}]"
+def _scales(table: Table) -> list[int]:
+    return [table.about[metric].scale for _, metric in table.columns]
+
+
+def _md_cell(cell: Cell, scale: int) -> str:
+    text = _shown(cell.value, scale)
+    text = f"**{text}**" if cell.place == 1 else text
+    text = text if cell.sd is None else f"{text} ± {_shown(cell.sd)}"
+    return text if cell.interval is None else f"{text} [{', '.join(map(_shown, cell.interval))}]"
 
 
 def _latex_table(table: Table) -> str:
@@ -234,7 +241,7 @@ def _latex_table(table: Table) -> str:
         *(_latex_groups(table) if len(table.groups) > 1 else []),
         rf"Rank & Method & {head} \\",
         r"\midrule",
-        *(rf"{' & '.join(_latex_cells(row))} \\" for row in table.rows),
+        *(rf"{' & '.join(_latex_cells(row, _scales(table)))} \\" for row in table.rows),
         r"\bottomrule",
         r"\end{tabular}",
         *(rf"\par\footnotesize {_latex_mark(n)} {_latex(note)}" for n, note in enumerate(table.notes, start=1)),
@@ -251,8 +258,8 @@ def _latex_symbol(metric: str) -> str:
     return "$" + r"\&".join(rf"\mathcal{{{part}}}" for part in parts) + "$"
 
 
-def _latex_cells(row: Row) -> list[str]:
-    return [_latex(_rank(row)), _latex(row.method) + _latex_marks(row), *map(_latex_cell, row.cells)]
+def _latex_cells(row: Row, scales: Sequence[int]) -> list[str]:
+    return [_latex(_rank(row)), _latex(row.method) + _latex_marks(row), *map(_latex_cell, row.cells, scales)]
 
 
 def _latex_groups(table: Table) -> list[str]:
@@ -270,11 +277,11 @@ def _latex_mark(mark: object) -> str:
     return rf"\textsuperscript{{{mark}}}"
 
 
-def _latex_cell(cell: Cell) -> str:
-    text = _latex(_percent(cell.value))
+def _latex_cell(cell: Cell, scale: int) -> str:
+    text = _latex(_shown(cell.value, scale))
     text = {1: rf"\textbf{{{text}}}", 2: rf"\underline{{{text}}}"}.get(cell.place or 0, text)
-    text = text if cell.sd is None else rf"{text} {{\scriptsize$\pm${_percent(cell.sd)}}}"
-    return text if cell.interval is None else rf"{text} {{\scriptsize[{', '.join(map(_percent, cell.interval))}]}}"
+    text = text if cell.sd is None else rf"{text} {{\scriptsize$\pm${_shown(cell.sd)}}}"
+    return text if cell.interval is None else rf"{text} {{\scriptsize[{', '.join(map(_shown, cell.interval))}]}}"
 
 
 def _methods(entries: Sequence[Entry]) -> str:

@@ -15,6 +15,7 @@ from fsbench.leaderboard.details import details_from_runs
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import entry_from_results
 from fsbench.leaderboard.entries import PER_FOLD
+from fsbench.protocol import reported_metrics
 from fsbench.running.cost import read_timing
 from fsbench.running.runs import find_runs
 from fsbench.running.runs import read_result
@@ -104,13 +105,13 @@ def _entry_from_group(
         expected = sorted(group)
     runs = [run for run, _ in group.values()]
     timing = [unit for run in runs for unit in read_timing(run)]
-    details = _details(runs, spec_of_name(identity.dataset, described))
+    details = _details(runs, identity.protocol, spec_of_name(identity.dataset, described))
     return entry_from_results(results, expected, timing, details, trained_classes=trained_classes, links=links)
 
 
-def _details(runs: Sequence[Path], spec: DatasetSpec) -> Details | None:
+def _details(runs: Sequence[Path], protocol: str, spec: DatasetSpec) -> Details | None:
     """Returns the details of runs; None, with a warning, if only the results of one are left."""
     if bare := [run for run in runs if not (run / "scores").is_dir()]:
         logger.warning("%s: holds no scores of single frames, so the entry has neither details nor intervals.", bare[0])
         return None
-    return details_from_runs(runs, with_masks=spec.shows != "nothing")
+    return details_from_runs(runs, reported_metrics(protocol), with_masks=spec.shows != "nothing")

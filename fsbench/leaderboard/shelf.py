@@ -19,6 +19,7 @@ from fsbench.leaderboard.details import clear_details
 from fsbench.leaderboard.details import read_details
 from fsbench.leaderboard.details import write_details
 from fsbench.leaderboard.entries import Entry
+from fsbench.protocol import reported_metrics
 from fsbench.protocol import reported_names
 from fsbench.records import first_problem
 
@@ -219,7 +220,9 @@ def _parsed(folder: Path, path: Path, content: bytes) -> Entry:
         raise RunError(f"{path}: {first_problem(error)}. Restore the file, or make it again from its runs.") from error
     if (place := entry_path(folder, entry)) != path:
         raise RunError(f"{path}: holds an entry that belongs at {place}. Move it there.")
-    entry = entry.model_copy(update={"details": read_details(path, entry.details_sha256)})
+    entry = entry.model_copy(
+        update={"details": read_details(path, entry.details_sha256, reported_metrics(entry.protocol))}
+    )
     if entry.details is not None:
         known = {(fold.fold, each.name) for fold in entry.folds for each in fold.classes}
         scored = zip(entry.details.table["fold"], entry.details.table["class"], strict=True)

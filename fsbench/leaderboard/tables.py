@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -11,6 +12,8 @@ from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.intervals import Ends
 from fsbench.leaderboard.intervals import mean_interval
 from fsbench.protocol import reported_names
+from fsbench.scores.metrics import Column
+from fsbench.scores.metrics import columns_of
 from fsbench.scores.results import Score
 from fsbench.scores.results import Summary
 from fsbench.scores.statistics import spread
@@ -25,7 +28,7 @@ class Cell:
     """A value of a row.
 
     Attributes:
-        value: In [0, 1]; None if it is missing.
+        value: A share in [0, 1], but of a metric in another unit; None if it is missing.
         sd: Standard deviation over support draws, for the mean headline alone and if it is known.
         interval: 95 % confidence interval, likewise.
         place: 1 for the best value of the column, 2 for the second; None for all others, and for a value that does
@@ -90,6 +93,11 @@ class Table:
     def names(self) -> tuple[str, ...]:
         """The values of each group, in the order of the columns; the last is the headline."""
         return reported_names(self.protocol)
+
+    @property
+    def about(self) -> Mapping[str, Column]:
+        """What is known of each of `names`."""
+        return columns_of(self.protocol)
 
     @property
     def columns(self) -> tuple[tuple[int | None, str], ...]:
@@ -193,8 +201,9 @@ def _column(entries: Sequence[Entry], group: int | None, metric: str, folds: tup
     summaries = [_summary(entry, group, folds) for entry in entries]
     values = [_value(summary.mean, metric) if summary else None for summary in summaries]
     is_whole = [not any(fold.failed for fold in entry.folds if group in (None, fold.fold)) for entry in entries]
-    ranked = sorted({value for value, whole in zip(values, is_whole, strict=True) if whole and value is not None})
-    places = {value: place for place, value in enumerate(reversed(ranked[-2:]), start=1)}
+    known = {value for value, whole in zip(values, is_whole, strict=True) if whole and value is not None}
+    is_falling = columns_of(entries[0].protocol)[metric].is_better == "higher"
+    places = {value: place for place, value in enumerate(sorted(known, reverse=is_falling)[:2], start=1)}
     has_sd = group is None and metric == reported_names(entries[0].protocol)[-1]
     return [
         Cell(

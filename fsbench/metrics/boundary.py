@@ -9,21 +9,31 @@ from fsbench.metrics.region import jaccard
 
 __all__ = ["contour_accuracy", "f_measure", "region_and_contour"]
 
+Counts = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
 
-def f_measure(counts: PairCounts) -> float:
-    """Returns F of one frame, in [0, 1]; 1 if both boundaries are empty, 0 if one is.
+
+def f_measure(pred_boundary: Counts, truth_boundary: Counts, pred_matched: Counts, truth_matched: Counts) -> Values:
+    """Returns F of each frame, in [0, 1]; 1 if both boundaries are empty, 0 if one is.
 
     A boundary is empty not only where the mask is, but also where it fills the frame: a full-frame truth and an empty
     prediction have J = 0 and F = 1, in DAVIS and so here.
+
+    Args:
+        pred_boundary: int64 [T]; all four as in `fsbench.metrics.PairCounts`.
+        truth_boundary: int64 [T].
+        pred_matched: int64 [T].
+        truth_matched: int64 [T].
+
+    Returns:
+        float64 [T].
     """
-    if counts.pred_boundary == 0 or counts.truth_boundary == 0:
-        return float(counts.pred_boundary == counts.truth_boundary)
-    precision = counts.pred_matched / counts.pred_boundary
-    recall = counts.truth_matched / counts.truth_boundary
-    if precision + recall == 0:
-        return 0.0
+    precision = pred_matched / np.maximum(pred_boundary, 1)
+    recall = truth_matched / np.maximum(truth_boundary, 1)
+    both = precision + recall
     # In this order of operations, because the last bit depends on it.
-    return 2 * precision * recall / (precision + recall)
+    score = np.divide(2 * precision * recall, both, out=np.zeros(both.shape), where=both > 0)
+    return np.where((pred_boundary == 0) & (truth_boundary == 0), 1.0, score)
 
 
 def contour_accuracy(
@@ -44,7 +54,7 @@ def contour_accuracy(
     Raises:
         ValueError: The masks are no bool arrays of one such shape, or the tolerance is none.
     """
-    return np.array([f_measure(counts) for counts in clip_counts(pred, truth, tolerance)], dtype=np.float64)
+    return region_and_contour(pred, truth, tolerance)[1]
 
 
 def region_and_contour(
@@ -63,7 +73,5 @@ def region_and_contour(
     Raises:
         ValueError: As in `contour_accuracy`.
     """
-    counts = clip_counts(pred, truth, tolerance)
-    region = np.array([jaccard(frame) for frame in counts], dtype=np.float64)
-    contour = np.array([f_measure(frame) for frame in counts], dtype=np.float64)
-    return region, contour
+    counts = np.array(clip_counts(pred, truth, tolerance), np.int64).reshape(-1, len(PairCounts._fields)).T
+    return jaccard(*counts[:2]), f_measure(*counts[2:])

@@ -38,7 +38,7 @@ from fsbench.running.parts import remaining
 from fsbench.running.plan import plan_units
 from fsbench.running.plan import Unit
 from fsbench.running.runs import part_path
-from fsbench.running.runs import read_part
+from fsbench.running.runs import read_scores
 from fsbench.running.worker import WorkerSetup
 from fsbench.scores.aggregation import fold_scores
 from fsbench.scores.results import Result
@@ -104,7 +104,7 @@ def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUn
     with locked(folder):
         _claim(folder, identity, run.restart)
         failures = read_failures(folder)
-        todo = {unit.number: left for unit in units if (left := remaining(folder, unit))}
+        todo = {unit.number: left for unit in units if (left := remaining(folder, unit, task.protocol.metrics))}
         by_number = {unit.number: unit for unit in units}
         kept = [unit._replace(draws=done_draws(unit, todo.get(unit.number))) for unit in units]
         kept = [unit for unit in kept if unit.draws]
@@ -113,7 +113,7 @@ def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUn
         results = run_units(setup, list(todo.values()))
         title = f"{folder.parent.name}/{folder.name}"
         for found in track(results, title, len(units), unit="video", done=len(units) - len(todo), show=run.progress):
-            keep(folder, by_number[found.number], todo[found.number], found, failures)
+            keep(folder, by_number[found.number], todo[found.number], found, task.protocol.metrics, failures)
         result = _result(folder, task, identity, units, failures)
         write_whole(folder / "result.json", _json(result))
     return result
@@ -189,7 +189,8 @@ def _result(
     units: Sequence[Unit],
     failures: Mapping[int, Mapping[str, str]],
 ) -> Result:
-    scores = pa.concat_tables([read_part(part_path(folder, "scores", unit.number)) for unit in units])
+    paths = [part_path(folder, "scores", unit.number) for unit in units]
+    scores = pa.concat_tables([read_scores(path, task.protocol.metrics) for path in paths])
     failed = {key: message for messages in failures.values() for key, message in messages.items()}
     _check_complete(folder, scores, units, failed, task.protocol)
     if not scores.num_rows:

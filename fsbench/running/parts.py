@@ -7,6 +7,7 @@ done, in the order of the plan. A draw is done where all its episodes are in the
 import json
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -24,8 +25,9 @@ from fsbench.running.cost import UnitTiming
 from fsbench.running.plan import DrawTask
 from fsbench.running.plan import Unit
 from fsbench.running.runs import part_path
-from fsbench.running.runs import read_part
 from fsbench.running.runs import read_part_metadata
+from fsbench.running.runs import read_predictions
+from fsbench.running.runs import read_scores
 from fsbench.running.worker import UnitResult
 
 __all__ = ["done_draws", "keep", "read_failures", "read_pixels", "remaining"]
@@ -36,14 +38,19 @@ _FAILURES = TypeAdapter(dict[int, dict[str, str]])
 _NOTE = TypeAdapter(dict[str, str])
 
 
-def remaining(folder: Path, unit: Unit) -> Unit | None:
+def remaining(folder: Path, unit: Unit, metrics: Sequence[str]) -> Unit | None:
     """Returns a unit with those of its draws that are not done; None if all are.
+
+    Args:
+        folder: The run's folder.
+        unit: The unit with all draws.
+        metrics: Names of the metrics that the run's protocol reports.
 
     Raises:
         RunError: A part cannot be read.
     """
     path = part_path(folder, "scores", unit.number)
-    done = set(pc.unique(read_part(path)["episode_id"]).to_pylist()) if path.is_file() else set()
+    done = set(pc.unique(read_scores(path, metrics)["episode_id"]).to_pylist()) if path.is_file() else set()
     left = tuple(task for task in unit.draws if not done.issuperset(task.episode_ids))
     if left and not part_path(folder, "predictions", unit.number).is_file():
         left = unit.draws  # there is nothing to add masks to
@@ -55,7 +62,14 @@ def done_draws(unit: Unit, left: Unit | None) -> tuple[DrawTask, ...]:
     return unit.draws if left is None else tuple(task for task in unit.draws if task not in left.draws)
 
 
-def keep(folder: Path, unit: Unit, asked: Unit, result: UnitResult, failures: dict[int, dict[str, str]]) -> None:
+def keep(
+    folder: Path,
+    unit: Unit,
+    asked: Unit,
+    result: UnitResult,
+    metrics: Sequence[str],
+    failures: dict[int, dict[str, str]],
+) -> None:
     """Writes what a unit came to, beside what its parts hold of draws that were done before.
 
     A failure is noted before the scores are there, and struck out after.
@@ -65,6 +79,7 @@ def keep(folder: Path, unit: Unit, asked: Unit, result: UnitResult, failures: di
         unit: The unit with all draws.
         asked: What was done of it now; see `remaining`.
         result: What that came to.
+        metrics: As in `remaining`.
         failures: Messages of the run's units so far, by number and episode; brought up to date.
 
     Raises:
@@ -78,7 +93,8 @@ def keep(folder: Path, unit: Unit, asked: Unit, result: UnitResult, failures: di
     for kind, table in (("predictions", result.predictions), ("scores", result.scores)):
         path = part_path(folder, kind, result.number)
         if before:
-            table = _joined(read_part(path), table, unit, [key for task in before for key in task.episode_ids])
+            held = read_scores(path, metrics) if kind == "scores" else read_predictions(path)
+            table = _joined(held, table, unit, [key for task in before for key in task.episode_ids])
         if kind == "scores" and pixels:
             table = table.replace_schema_metadata(
                 {**(table.schema.metadata or {}), _PIXELS: json.dumps(pixels, sort_keys=True)}

@@ -13,6 +13,8 @@ import pandas as pd
 from fsbench.running.cost import Cost
 from fsbench.running.cost import total_cost
 from fsbench.running.cost import UnitTiming
+from fsbench.scores.metrics import Column
+from fsbench.scores.metrics import columns_of
 from fsbench.scores.results import mean_score
 from fsbench.scores.results import Result
 from fsbench.scores.results import Score
@@ -31,16 +33,16 @@ def results_text(results: Mapping[Path, Result], timing: Mapping[Path, Sequence[
         timing: Of the same runs.
     """
     identity = next(iter(results.values())).identity
-    names = next(iter(results.values())).score.mean.names
+    names, about = next(iter(results.values())).score.mean.names, columns_of(identity.protocol)
     table = [["", *names, "+-", "episodes"]]
     for result in results.values():
         for entry in result.classes:
-            table.append([f"  {entry.name}", *_cells(entry.score.mean), _spread(entry.score.sd_draws), ""])
-        row = [*_cells(result.score.mean), _spread(result.score.sd_draws), str(result.episodes)]
+            table.append([f"  {entry.name}", *_cells(entry.score.mean, about), _spread(entry.score.sd_draws), ""])
+        row = [*_cells(result.score.mean, about), _spread(result.score.sd_draws), str(result.episodes)]
         table.append([f"fold {result.identity.fold}", *row])
     if len(results) > 1:
         mean = mean_score([result.score.mean for result in results.values()])
-        table.append(["mean of folds", *_cells(mean), "", str(sum(r.episodes for r in results.values()))])
+        table.append(["mean of folds", *_cells(mean, about), "", str(sum(r.episodes for r in results.values()))])
     head = [
         f"{identity.method.name} {identity.method.version} on {identity.dataset} {identity.manifest_version} "
         f"(digest {identity.manifest_digest[:12]}), {len(identity.draws)} support draws",
@@ -109,9 +111,9 @@ def _cost_text(timing: Mapping[Path, Sequence[UnitTiming]]) -> list[str]:
     ]
 
 
-def _cells(score: Score) -> list[str]:
-    return ["-" if math.isnan(value) else f"{100 * value:.1f}" for value in score.root.values()]
+def _cells(score: Score, about: Mapping[str, Column]) -> list[str]:
+    return ["-" if math.isnan(value) else f"{about[name].scale * value:.1f}" for name, value in score.root.items()]
 
 
 def _spread(score: Score | None) -> str:
-    return "-" if score is None else _cells(score)[-1]
+    return "-" if score is None else f"{100 * score.headline:.1f}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from pydantic import ValidationError
 
 from fsbench.errors import RunError
 from fsbench.masks import predictions
+from fsbench.protocol import mean_of_metrics
+from fsbench.protocol import reported_metrics
 from fsbench.records import first_problem
 from fsbench.running.cost import read_timing
 from fsbench.running.report import results_frame
@@ -22,7 +25,6 @@ from fsbench.running.report import results_text
 from fsbench.scores import rows
 from fsbench.scores.aggregation import aggregate
 from fsbench.scores.aggregation import KEYS
-from fsbench.scores.results import mean_of_metrics
 from fsbench.scores.results import mean_score
 from fsbench.scores.results import Result
 from fsbench.scores.results import Score
@@ -33,14 +35,12 @@ __all__ = [
     "find_runs",
     "load_run",
     "part_path",
-    "read_part",
     "read_part_metadata",
     "read_parts",
+    "read_predictions",
     "read_result",
+    "read_scores",
 ]
-
-SCHEMAS = {"predictions": predictions.SCHEMA, "scores": rows.SCHEMA}
-"""Of the parts of a run, by the folder that they are in."""
 
 Level = Literal["frame", "episode", "class", "fold"]
 
@@ -78,15 +78,16 @@ class Run:
             level: A row for each frame, episode (the mean over its frames), class or fold.
 
         Returns:
-            Columns that say what a row is of, then J, F and J&F in [0, 1]; of classes and folds also the standard
-            deviation of J&F over support draws.
+            Columns that say what a row is of, then the metrics and the headline, shares in [0, 1]; of classes and folds
+            also the standard deviation of the headline over support draws.
 
         Raises:
             RunError: A part of the run cannot be read.
         """
         if level in ("class", "fold"):
             return results_frame(self.results.values(), level)
-        table = pa.concat_tables([read_parts(folder, "scores") for folder in self.results])
+        protocol = next(iter(self.results.values())).identity.protocol
+        table = pa.concat_tables([read_parts(folder, "scores", reported_metrics(protocol)) for folder in self.results])
         scores = table.to_pandas()
         found: pd.DataFrame = pd.concat([episode_columns(scores.pop("episode_id")), scores], axis=1)
         if level == "episode":
@@ -139,8 +140,13 @@ def read_result(folder: Path) -> Result:
         raise RunError(f"{path}: {first_problem(error)}. Evaluate again with --restart.") from error
 
 
-def read_parts(folder: Path, kind: Literal["predictions", "scores"]) -> pa.Table:
+def read_parts(folder: Path, kind: Literal["predictions", "scores"], metrics: Sequence[str] = ()) -> pa.Table:
     """Reads all parts of a run.
+
+    Args:
+        folder: The run's.
+        kind: Of what.
+        metrics: Of scores, as of `read_scores`.
 
     Raises:
         RunError: There are none, or one cannot be read.
@@ -148,7 +154,9 @@ def read_parts(folder: Path, kind: Literal["predictions", "scores"]) -> pa.Table
     paths = sorted((folder / kind).glob("part-*.parquet"))
     if not paths:
         raise RunError(f"{folder / kind}: holds no parts of a run. Evaluate again with --restart.")
-    return pa.concat_tables([read_part(path) for path in paths])
+    if kind == "predictions":
+        return pa.concat_tables(list(map(read_predictions, paths)))
+    return pa.concat_tables([read_scores(path, metrics) for path in paths])
 
 
 def part_path(folder: Path, kind: str, number: int) -> Path:
@@ -156,18 +164,38 @@ def part_path(folder: Path, kind: str, number: int) -> Path:
     return folder / kind / f"part-{number:05d}.parquet"
 
 
-def read_part(path: Path) -> pa.Table:
-    """Reads one part.
+def read_predictions(path: Path) -> pa.Table:
+    """Reads one part of predictions.
 
     Returns:
-        Rows with the columns of its kind, none empty; scores are in [0, 1], and ids those of episodes.
+        Rows of `fsbench.masks.predictions.SCHEMA`.
 
     Raises:
         RunError: It cannot be read, or holds anything else.
     """
+    return _read_part(path, predictions.SCHEMA, ())
+
+
+def read_scores(path: Path, metrics: Sequence[str]) -> pa.Table:
+    """Reads one part of scores.
+
+    Args:
+        path: The part.
+        metrics: Names of the metrics that the run's protocol reports.
+
+    Returns:
+        Rows of `fsbench.scores.rows.score_schema`, of episodes; shares are in [0, 1].
+
+    Raises:
+        RunError: It cannot be read, or holds anything else.
+    """
+    return _read_part(path, rows.score_schema(metrics), metrics)
+
+
+def _read_part(path: Path, schema: pa.Schema, metrics: Sequence[str]) -> pa.Table:
     with _damage_named(path):
         table = pq.read_table(path)
-        if problem := rows.table_problem(table, SCHEMAS[path.parent.name]):
+        if problem := rows.table_problem(table, schema, metrics):
             raise ValueError(problem)
     return table
 

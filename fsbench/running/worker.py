@@ -29,6 +29,7 @@ from fsbench.running.cost import describe_hardware
 from fsbench.running.plan import DrawTask
 from fsbench.running.plan import SupportTask
 from fsbench.running.plan import Unit
+from fsbench.scores.measuring import Measure
 from fsbench.scores.rows import score_table
 from fsbench.scores.rows import truth_masks
 
@@ -96,6 +97,7 @@ class Worker:
     def __init__(self, setup: WorkerSetup) -> None:
         self._setup = setup
         self._dataset = setup.dataset
+        self._measure = Measure(setup.protocol)
         with guarded(setup.method.who):
             self._method = setup.method.create(setup.options)
             self._method.prepare(setup.fold)
@@ -118,7 +120,7 @@ class Worker:
             self._class_name = unit.class_name
         parts, failures = self._all_draws(unit)
         predictions = pa.concat_tables([part[0] for part in parts]) if parts else prediction_table((), (), ())
-        scores = pa.concat_tables([p[1] for p in parts]) if parts else score_table((), (), (), (), self._setup.protocol)
+        scores = pa.concat_tables([p[1] for p in parts]) if parts else score_table((), (), (), (), self._measure)
         frames = len(unit.frames) * len(unit.sentences) * len(parts)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
         parameters = self._method.num_parameters if isinstance(self._method, HasParameters) else None
@@ -154,7 +156,8 @@ class Worker:
                 failures.update(dict.fromkeys(draw.episode_ids, message))
                 continue
             predictions = prediction_table(draw.episode_ids, unit.frames, masks)
-            parts.append((predictions, score_table(draw.episode_ids, unit.frames, masks, truths, self._setup.protocol)))
+            scores = score_table(draw.episode_ids, unit.frames, masks, truths, self._measure)
+            parts.append((predictions, scores))
         return parts, failures
 
     def _segment(self, unit: Unit, draw: DrawTask, clip: Clip) -> Masks:

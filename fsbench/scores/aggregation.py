@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from fsbench.metrics import mean
 from fsbench.scores.results import ClassResult
 from fsbench.scores.results import DrawResult
-from fsbench.scores.results import mean_where_known
 from fsbench.scores.results import Score
 from fsbench.scores.results import summarise
 from fsbench.scores.results import Summary
@@ -117,10 +117,10 @@ def aggregate(rows: pd.DataFrame, chain: Sequence[str], keys: Sequence[str]) -> 
 def _mean_over(rows: pd.DataFrame, level: str, values: Sequence[str]) -> pd.DataFrame:
     keys = [column for column in rows.columns if column not in (level, *values)]
     if not keys:
-        return pd.DataFrame({name: [mean_where_known(rows[name].to_numpy())] for name in values})
+        return pd.DataFrame({name: [mean(rows[name].to_numpy())] for name in values})
     rows = rows.sort_values([*keys, level], kind="stable", ignore_index=True)
     starts = np.flatnonzero((rows[keys] != rows[keys].shift()).any(axis=1).to_numpy())
-    means = {name: list(map(mean_where_known, np.split(rows[name].to_numpy(), starts[1:]))) for name in values}
+    means = {name: list(map(mean, np.split(rows[name].to_numpy(), starts[1:]))) for name in values}
     return rows.loc[starts, keys].reset_index(drop=True).assign(**means)
 
 

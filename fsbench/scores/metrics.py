@@ -1,8 +1,85 @@
 """The metrics that installed packages register, J and F among them."""
 
+import math
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Literal
+
 from fsbench.metrics.table import Metric
+from fsbench.protocol import label_of
+from fsbench.protocol import reported_metrics
+from fsbench.protocol import reported_names
 from fsbench.registry import Registry
 
-__all__ = ["METRICS"]
+__all__ = ["METRICS", "Column", "always_applies", "columns_of", "installed_metrics", "is_share", "unbounded"]
 
 METRICS = Registry("fsbench.metrics", Metric)
+
+
+def installed_metrics(names: Iterable[str]) -> dict[str, Metric | None]:
+    """Returns metrics by what they stand as in tables; None for one whose package is not installed here."""
+    return {label_of(name): METRICS.get(name) if name in METRICS.points else None for name in names}
+
+
+def is_share(metric: Metric | None) -> bool:
+    """Returns whether values of a metric are shares of 1, which are shown in per cent; if it is not known, yes."""
+    return metric is None or metric.unit == "share"
+
+
+def always_applies(metric: Metric | None) -> bool:
+    """Returns whether a metric has a value in every frame; if it is not known, no."""
+    if metric is None or metric.scope != "frame":
+        return False
+    return not any(
+        value is not None and math.isnan(value) for value in (metric.both_empty, metric.truth_empty, metric.pred_empty)
+    )
+
+
+@dataclass(frozen=True)
+class Column:
+    """What stands under a name in tables.
+
+    Attributes:
+        name: The metric's, or the headline's.
+        about: In words.
+        scale: What a value is multiplied by to be shown: 100 for shares, which are shown in per cent, otherwise 1.
+        is_better: Which values are.
+    """
+
+    name: str
+    about: str
+    scale: int = 100
+    is_better: Literal["higher", "lower"] = "higher"
+
+
+@lru_cache(maxsize=64)
+def columns_of(protocol: str) -> Mapping[str, Column]:
+    """Returns what stands under each of `reported_names` of a protocol, given by its signature.
+
+    Of a metric whose package is not installed here no more is known than its name; it is shown as a share.
+    """
+    metrics = installed_metrics(reported_metrics(protocol))
+    found = {}
+    for name in reported_names(protocol):
+        metric = metrics.get(name)
+        if metric is not None:
+            scale = 100 if is_share(metric) else 1
+            found[name] = Column(name, _capital(metric.long_name), scale, metric.is_better)
+        elif name in metrics:
+            found[name] = Column(name, name)
+        else:
+            parts = [found[part].about.lower() if part in found else part for part in name.split("&")]
+            found[name] = Column(name, f"Mean of {' and '.join(parts)}")
+    return MappingProxyType(found)
+
+
+def unbounded(protocol: str) -> tuple[str, ...]:
+    """Returns those of `reported_names` of a protocol, given by its signature, that are no shares of 1."""
+    return tuple(column.name for column in columns_of(protocol).values() if column.scale != 100)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -8,7 +8,6 @@ from typing import Annotated
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import AfterValidator
 from pydantic import BeforeValidator
 from pydantic import ConfigDict
@@ -21,6 +20,8 @@ from pydantic import SerializerFunctionWrapHandler
 
 from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Weights
+from fsbench.metrics import mean
+from fsbench.protocol import mean_of_metrics
 from fsbench.protocol import reported_names
 from fsbench.records import Record
 
@@ -33,9 +34,7 @@ __all__ = [
     "RunIdentity",
     "Score",
     "Summary",
-    "mean_of_metrics",
     "mean_score",
-    "mean_where_known",
     "require_names",
     "summarise",
 ]
@@ -269,19 +268,6 @@ def _scores_in(value: object) -> Iterator[Score]:
             yield from _scores_in(each)
 
 
-def mean_of_metrics(name: str, values: Any) -> Any:  # Any: mapping of floats, or a table
-    """Returns the value (or column) of a metric, or of the mean of several that are named with & between."""
-    parts = name.split("&")
-    return sum(values[part] for part in parts) / len(parts)
-
-
-def mean_where_known(values: Sequence[float] | npt.NDArray[np.float64]) -> float:
-    """Returns the mean of the values that are not NaN; NaN if none is left."""
-    array = np.asarray(values, np.float64)
-    known = array[~np.isnan(array)]
-    return float(np.mean(known)) if len(known) else math.nan
-
-
 def summarise(scores: Sequence[Score]) -> Summary:
     """Returns mean and standard deviation (n - 1) of one score per draw, of each value where it applies."""
     if len(scores) < 2:
@@ -292,7 +278,7 @@ def summarise(scores: Sequence[Score]) -> Summary:
 
 def mean_score(scores: Sequence[Score]) -> Score:
     """Returns the mean of at least one score, of each value over those scores in which it applies."""
-    return Score({name: mean_where_known([score[name] for score in scores]) for name in scores[0].names})
+    return Score({name: mean(np.array([score[name] for score in scores])) for name in scores[0].names})
 
 
 def _sd_where_known(values: Sequence[float]) -> float:

@@ -1,7 +1,8 @@
-"""From masks to score rows: J and F of every episode and frame."""
+"""From masks to score rows: what a protocol measures of every episode and frame."""
 
 from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,16 +13,17 @@ import pyarrow.compute as pc
 from fsbench.errors import RunError
 from fsbench.masks.layers import union_of
 from fsbench.masks.resize import at_size
-from fsbench.metrics import region_and_contour
-from fsbench.protocol import Protocol
+from fsbench.protocol import label_of
+from fsbench.scores.measuring import Measure
+from fsbench.scores.metrics import always_applies
+from fsbench.scores.metrics import installed_metrics
+from fsbench.scores.metrics import is_share
 from fsbench.splits.ids import parse_episode_id
 
-__all__ = ["SCHEMA", "score_table", "table_problem", "truth_masks"]
+__all__ = ["KEYS", "score_columns", "score_schema", "score_table", "table_problem", "truth_masks"]
 
-SCHEMA = pa.schema(
-    [("episode_id", pa.string()), ("frame", pa.string()), ("J", pa.float64()), ("F", pa.float64())],
-    metadata={"fsbench.schema": "scores-1"},
-)
+KEYS = ("episode_id", "frame")
+"""The columns of score rows that are no metrics."""
 
 Masks = npt.NDArray[np.bool_]
 
@@ -40,42 +42,67 @@ def truth_masks(label_maps: npt.NDArray[np.integer], object_ids: Sequence[int], 
     return np.stack([at_size(mask, size) for mask in union_of(label_maps, object_ids)]).view(np.bool_)
 
 
+def score_schema(metrics: Iterable[str]) -> pa.Schema:
+    """Returns the columns of score rows, given the names of the metrics."""
+    fields = [*((name, pa.string()) for name in KEYS), *((label_of(name), pa.float64()) for name in metrics)]
+    return pa.schema(fields, metadata={"fsbench.schema": "scores-1"})
+
+
+def score_columns(values: Mapping[str, npt.NDArray[np.float64]], frames: int) -> dict[str, npt.NDArray[np.float64]]:
+    """Returns scores of a sequence as columns of rows, float64 [frames]; a single value stands in the first row."""
+    columns = {}
+    for name, given in values.items():
+        columns[name] = np.full(frames, np.nan)
+        columns[name][: len(given)] = given
+    return columns
+
+
 def score_table(
     episode_ids: Iterable[str],
     frames: Sequence[str],
     preds: Iterable[Masks],
-    truths: Iterable[Masks],
-    protocol: Protocol,
+    truths: Sequence[Masks],
+    measure: Measure,
 ) -> pa.Table:
     """Scores some episodes over the same T frames.
 
     Args:
         episode_ids: Their ids.
         frames: Names of the T frames.
-        preds, truths: For each episode, bool [T, H, W] at the protocol's size.
-        protocol: Gives the tolerance and the frames that count.
+        preds: For each episode, bool [T, H, W] at the protocol's size.
+        truths: Likewise; all sentences of the video.
+        measure: Gives the metrics, the tolerance and the frames that count.
 
     Returns:
         A row for every episode and frame that counts.
+
+    Raises:
+        PluginError: A metric is of a whole set, which episodes are not.
     """
-    counted = protocol.counted(len(frames))
+    measure.require_no_sets()
+    counted = measure.protocol.counted(len(frames))
     names = list(frames[counted])
-    columns: dict[str, list[object]] = {name: [] for name in SCHEMA.names}
+    schema = score_schema(measure.protocol.metrics)
+    columns: dict[str, list[object]] = {name: [] for name in schema.names}
+    foreground = [measure.foreground(masks) for masks in zip(*(truth[counted] for truth in truths), strict=True)]
     for episode_id, pred, truth in zip(episode_ids, preds, truths, strict=True):
-        region, contour = region_and_contour(pred[counted], truth[counted], protocol.tolerance)
+        scores = measure.scores(measure.see_clip(pred[counted], truth[counted], foreground))
         columns["episode_id"] += [episode_id] * len(names)
         columns["frame"] += names
-        columns["J"] += region.tolist()
-        columns["F"] += contour.tolist()
-    return pa.table(columns, schema=SCHEMA)
+        for name, values in score_columns(scores.values, len(names)).items():
+            columns[name] += values.tolist()
+    return pa.table(columns, schema=schema)
 
 
-def table_problem(table: pa.Table, schema: pa.Schema, may_lack: Collection[str] = ()) -> str:
+def table_problem(
+    table: pa.Table, schema: pa.Schema, metrics: Sequence[str] = (), may_lack: Collection[str] = ()
+) -> str:
     """Returns what a table of episodes has that it cannot have; empty for nothing.
 
     Args:
         table: As it was read.
-        schema: What it should be; has `episode_id`, and perhaps the scores J and F.
+        schema: What it should be; has `episode_id`.
+        metrics: Names of the metrics that it has columns of.
         may_lack: Columns of which a row may have no value.
     """
     try:
@@ -86,10 +113,14 @@ def table_problem(table: pa.Table, schema: pa.Schema, may_lack: Collection[str] 
         return f"its columns are not {', '.join(schema.names)} of their types"
     if empty := [name for name in schema.names if name not in may_lack and table[name].null_count]:
         return f"a row has no {empty[0]}"
-    for name in {"J", "F"}.intersection(schema.names):
+    for name, metric in installed_metrics(metrics).items():
         values = table[name].to_numpy()
-        if not ((values >= 0) & (values <= 1)).all():
+        if not always_applies(metric):
+            values = values[~np.isnan(values)]
+        if is_share(metric) and not ((values >= 0) & (values <= 1)).all():
             return f"{name} of a row is not in [0, 1]"
+        if not np.isfinite(values).all():
+            return f"{name} of a row is no finite number"
     try:
         for episode_id in pc.unique(table["episode_id"]).to_pylist():
             parse_episode_id(episode_id)

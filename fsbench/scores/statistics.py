@@ -8,6 +8,7 @@ sample of the classes there might be, and videos as a sample of those that a cla
 are taken as they are: how much these matter, `spread` says.
 """
 
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -19,11 +20,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from fsbench.errors import RunError
+from fsbench.protocol import mean_of_metrics
 from fsbench.protocol import NAMES
 from fsbench.scores.aggregation import values_of
 from fsbench.scores.results import Interval
 from fsbench.scores.results import Intervals
-from fsbench.scores.results import mean_of_metrics
 from fsbench.scores.results import Score
 from fsbench.splits.ids import parse_episode_id
 
@@ -128,7 +129,11 @@ def episode_table(ids: Iterable[str], values: Mapping[str, Sequence[float]]) -> 
 
 
 def intervals(
-    table: pd.DataFrame, rng: np.random.Generator, replicates: int = 2000, names: Sequence[str] = NAMES
+    table: pd.DataFrame,
+    rng: np.random.Generator,
+    replicates: int = 2000,
+    names: Sequence[str] = NAMES,
+    unbounded: Collection[str] = (),
 ) -> Intervals:
     """Computes 95 % confidence intervals of the means by a cluster bootstrap.
 
@@ -144,11 +149,13 @@ def intervals(
         rng: Draws the resamples.
         replicates: Resamples.
         names: What the intervals are of: metrics of the table, and means of these; see `fsbench.protocol`.
+        unbounded: Those of them that are no shares.
 
     Returns:
-        Intervals, cut to [0, 1]; None for a class of a single video, and for a fold or a mean of single classes.
+        Intervals, those of shares cut to [0, 1]; None for a class of a single video, and for a fold or a mean of single
+        classes.
     """
-    return _intervals(_classes(table, names), names, rng, replicates, low=0.0)
+    return _intervals(_classes(table, names), names, rng, replicates, _bounds(0.0, names, unbounded))
 
 
 def paired(
@@ -157,6 +164,7 @@ def paired(
     rng: np.random.Generator,
     replicates: int = 2000,
     names: Sequence[str] = NAMES,
+    unbounded: Collection[str] = (),
 ) -> Comparison:
     """Compares two methods on the same episodes.
 
@@ -169,13 +177,13 @@ def paired(
         one, other: Episodes, in any order.
         rng: Draws resamples and flips.
         replicates: Resamples for the intervals, which are as of `intervals`.
-        names: As of `intervals`.
+        names, unbounded: As of `intervals`.
 
     Raises:
         RunError: They are not of the same episodes.
     """
     classes = _classes(_differences(one, other), names)
-    found = _intervals(classes, names, rng, replicates, low=-1.0)
+    found = _intervals(classes, names, rng, replicates, _bounds(-1.0, names, unbounded))
     folds = _by_fold(classes)
     return Comparison(
         mean=_difference(list(folds.values()), names, found.mean, rng),
@@ -190,10 +198,11 @@ def paired_mean(
     rng: np.random.Generator,
     replicates: int = 2000,
     names: Sequence[str] = NAMES,
+    unbounded: Collection[str] = (),
 ) -> Difference:
     """Returns the mean of what `paired` returns, given the same, in a part of its time. Raises RunError likewise."""
     classes = _classes(_differences(one, other), names)
-    found = _intervals(classes, names, rng, replicates, low=-1.0)
+    found = _intervals(classes, names, rng, replicates, _bounds(-1.0, names, unbounded))
     return _difference(list(_by_fold(classes).values()), names, found.mean, rng)
 
 
@@ -269,13 +278,13 @@ def _by_fold(classes: Sequence[_Class]) -> dict[int, list[_Class]]:
 
 
 def _intervals(
-    classes: Sequence[_Class], names: Sequence[str], rng: np.random.Generator, replicates: int, low: float
+    classes: Sequence[_Class], names: Sequence[str], rng: np.random.Generator, replicates: int, bounds: Values
 ) -> Intervals:
     of_classes = {}
     for each in classes:
         weights = _resamples(len(each.values), replicates, rng)
         freedom = np.sum(each.present.any(axis=1), axis=0) - 1.0
-        of_classes[each.name] = _interval(names, each.mean, each.means(weights), freedom, low)
+        of_classes[each.name] = _interval(names, each.mean, each.means(weights), freedom, bounds)
     folds = {fold: [each.mean for each in members] for fold, members in _by_fold(classes).items()}
     resampled, freedoms = {}, {}
     for fold, means in folds.items():
@@ -291,9 +300,9 @@ def _intervals(
             _mean_of_known(np.stack(list(centres.values())), axis=0),
             _mean_of_known(np.stack(list(resampled.values())), axis=0),
             _pooled_freedom(resampled, freedoms),
-            low,
+            bounds,
         ),
-        folds={fold: _interval(names, centres[fold], resampled[fold], freedoms[fold], low) for fold in folds},
+        folds={fold: _interval(names, centres[fold], resampled[fold], freedoms[fold], bounds) for fold in folds},
         classes=of_classes,
     )
 
@@ -328,14 +337,22 @@ def _variance(resampled: Values) -> Values:
     return np.nan_to_num(_mean_of_known(np.where(known, centred**2, np.nan), axis=0))
 
 
-def _interval(names: Sequence[str], centre: Values, resampled: Values, freedom: Values, low: float) -> Interval | None:
+def _bounds(low: float, names: Sequence[str], unbounded: Collection[str]) -> Values:
+    """Returns the least and the largest value of each name, [2, M]."""
+    ends = [(-np.inf, np.inf) if name in unbounded else (low, 1.0) for name in names]
+    return np.array(ends).T
+
+
+def _interval(
+    names: Sequence[str], centre: Values, resampled: Values, freedom: Values, bounds: Values
+) -> Interval | None:
     """Returns the interval around a centre [M], given the resampled means [R, M] and the degrees of freedom [M]."""
     if np.max(freedom) < 1:
         return None
     from scipy.special import stdtrit  # takes a quarter of a second: not before there is an interval
 
     reach = stdtrit(np.where(freedom < 1, np.nan, freedom), (1 + LEVEL) / 2) * np.sqrt(_variance(resampled))
-    ends = np.maximum(centre - reach, low), np.minimum(centre + reach, 1.0)
+    ends = np.maximum(centre - reach, bounds[0]), np.minimum(centre + reach, bounds[1])
     return Interval(low=_score(names, ends[0]), high=_score(names, ends[1]))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -106,13 +107,18 @@ def over_annotators(scores: Mapping[str, Scores]) -> Scores:
     """Returns the scores of all annotators, by name, as one: their mean, and each annotator's beside it."""
     first = next(iter(scores.values()))
     notes = dict.fromkeys(note for one in scores.values() for note in one.notes)
-    mean = {name: sum(one.mean[name] for one in scores.values()) / len(scores) for name in first.mean}
+    mean = {name: _mean([one.mean[name] for one in scores.values()]) for name in first.mean}
     return Scores(
         f"{first.protocol}|annotators={len(scores)}",
         [{"annotator": name, **row} for name, one in scores.items() for row in one.objects],
         {**mean, "annotators": {name: dict(one.mean) for name, one in scores.items()}},
         list(notes),
     )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 class _Merged(Submission):

@@ -11,8 +11,11 @@ import pandas as pd
 from fsbench.errors import RunError
 from fsbench.protocol import Protocol
 from fsbench.scores.aggregation import fold_scores
+from fsbench.scores.measuring import Measure
 from fsbench.scores.results import mean_score
 from fsbench.scores.results import Score
+from fsbench.scores.rows import score_columns
+from fsbench.scores.rows import score_schema
 from fsbench.splits.benchmark import Benchmark
 from fsbench.submissions.asked import asked_episodes
 from fsbench.submissions.inventory import sequence_name
@@ -117,38 +120,46 @@ def open_reference(
     return EpisodeReference(truth.benchmark, truth.folds, truth.draws, videos, predicted=predicted)
 
 
-def episode_means(objects: Sequence[ObjectScores], reference: EpisodeReference, protocol: Protocol) -> dict[str, Any]:
+def episode_means(objects: Sequence[ObjectScores], reference: EpisodeReference, measure: Measure) -> dict[str, Any]:
     """Averages the scores of sentences as a run's are.
 
     Args:
         objects: Scores of every sequence.
         reference: Says which episodes each answers.
-        protocol: Gives the chain.
+        measure: Gives the metrics and the chain.
 
     Returns:
-        J&F, J_mean, F_mean over folds; the same for each fold, with its spread over draws and its classes.
+        The headline and the mean of each metric over folds, None for one that does not apply; the same for each fold,
+        with its spread over draws and its classes.
+
+    Raises:
+        PluginError: A metric is of a whole set, which episodes are not.
     """
+    measure.require_no_sets()
+    protocol = measure.protocol
     frames_of = {task.video: task.frames[protocol.counted(len(task.frames))] for task in reference.tasks}
-    columns: dict[str, list[Any]] = {name: [] for name in ("episode_id", "frame", "J", "F")}
+    columns: dict[str, list[Any]] = {name: [] for name in score_schema(protocol.metrics).names}
     for scores in objects:
         names = frames_of[scores.key.video]
+        values = score_columns(scores.scores.values, len(names))
         for episode_id in reference.episode_of[scores.key]:
             columns["episode_id"] += [episode_id] * len(names)
             columns["frame"] += names
-            columns["J"] += scores.J.tolist()
-            columns["F"] += scores.F.tolist()
+            for name, column in values.items():
+                columns[name] += column.tolist()
     by_fold = fold_scores(pd.DataFrame(columns), reference.manifest, protocol.chain or (), protocol.names)
     folds = {}
     for fold, result in by_fold.items():
         spread = result.score.sd_draws
         folds[str(fold)] = {
-            **_named(result.score.mean),
-            "sd_draws": None if spread is None else _named(spread),
-            "classes": {entry.name: _named(entry.score.mean) for entry in result.classes},
+            **_named(result.score.mean, measure),
+            "sd_draws": None if spread is None else _named(spread, measure),
+            "classes": {entry.name: _named(entry.score.mean, measure) for entry in result.classes},
         }
-    return {**_named(mean_score([result.score.mean for result in by_fold.values()])), "folds": folds}
+    return {**_named(mean_score([result.score.mean for result in by_fold.values()]), measure), "folds": folds}
 
 
-def _named(score: Score) -> dict[str, float]:
-    summaries = {f"{name}_mean": score[name] for name in score.names if name != score.headline_name}
-    return {score.headline_name: score.headline, **summaries}
+def _named(score: Score, measure: Measure) -> dict[str, float | None]:
+    labels = {metric.label: metric.mean_label for metric in measure.metrics}
+    values = score.model_dump()
+    return {labels.get(name, name): values[name] for name in (score.headline_name, *score.names[:-1])}

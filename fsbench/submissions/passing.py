@@ -12,7 +12,7 @@ from fsbench.errors import DataError
 from fsbench.errors import FsbenchError
 from fsbench.masks.labels import NotLabelsError
 from fsbench.progress import track
-from fsbench.protocol import Protocol
+from fsbench.scores.measuring import Measure
 from fsbench.submissions.forms import MaskKey
 from fsbench.submissions.forms import Submission
 from fsbench.submissions.inventory import extra_masks
@@ -70,14 +70,14 @@ class Scored:
 
 
 def score_submission(
-    submission: Submission, reference: Reference, protocol: Protocol, options: PassOptions = PassOptions()
+    submission: Submission, reference: Reference, measure: Measure, options: PassOptions = PassOptions()
 ) -> Scored:
     """Goes over all masks once.
 
     Args:
         submission: The predictions.
         reference: The truth.
-        protocol: The policy.
+        measure: The metrics and the protocol.
         options: See `PassOptions`.
 
     Returns:
@@ -87,6 +87,7 @@ def score_submission(
     Raises:
         DataError: A video has no frame that counts, or a file of the truth cannot be read.
     """
+    protocol = measure.protocol
     options = replace(options, missing_is_empty=options.missing_is_empty or submission.absent_is_empty)
     for task in reference.tasks:
         for key in task.sequences:
@@ -105,7 +106,7 @@ def score_submission(
     options = replace(options, count=options.count and not scored.problems)
     void = []
     with ThreadPoolExecutor(options.workers) as pool:
-        work = pool.map(lambda task: _score_video(task, submission, reference, protocol, options), reference.tasks)
+        work = pool.map(lambda task: _score_video(task, submission, reference, measure, options), reference.tasks)
         for video in track(work, "score", len(reference.tasks), unit="video", show=options.progress):
             scored.objects += video.objects
             scored.problems += video.problems
@@ -128,14 +129,15 @@ def _opened(submission: Submission, options: PassOptions) -> Iterator[Problem]:
 
 
 def _score_video(
-    task: VideoTask, submission: Submission, reference: Reference, protocol: Protocol, options: PassOptions
+    task: VideoTask, submission: Submission, reference: Reference, measure: Measure, options: PassOptions
 ) -> Scored:
     scored = Scored()
     there = submission.keys()
-    tallies = {key: Tally(key, protocol) for key in task.sequences}
-    counted = {key: frozenset(task.counted(key, protocol)) for key in task.sequences}
+    tallies = {key: Tally(key, measure) for key in task.sequences}
+    counted = {key: frozenset(task.counted(key, measure.protocol)) for key in task.sequences}
     begun: set[SequenceKey] = set()
     for frame, truths in zip(task.frames, reference.truth(task), strict=True):
+        foreground = measure.foreground(truth.labels for truth in truths.values())
         for key, tally in tallies.items():
             if (truth := truths.get(key.expression)) is None:
                 continue
@@ -147,7 +149,7 @@ def _score_video(
                 continue
             try:
                 pred = submission.read(mask) if mask in there else np.zeros_like(truth.labels)
-                tally.add(pred, truth, submission.name(mask) if mask in there else "", options.count)
+                tally.add(pred, truth, foreground, submission.name(mask) if mask in there else "", options.count)
             except Refused as refused:
                 scored.problems.append(Problem(refused.kind, submission.name(mask), refused.what, refused.remedy))
             except NotLabelsError as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from fsbench.errors import RunError
 from fsbench.files import write_whole
+from fsbench.scores.metrics import columns_of
 from fsbench.text import columns
 
 if TYPE_CHECKING:
@@ -51,14 +52,17 @@ class Scores:
 
     def __str__(self) -> str:
         """Returns a table of the means, in per cent, with what they were made from."""
-        names = [name for name, value in self.mean.items() if isinstance(value, float)]
-        table = [["", *names], ["mean", *_cells(self.mean, names)]]
-        table += [[name, *_cells(values, names)] for name, values in self.mean.get("annotators", {}).items()]
+        names = [name for name, value in self.mean.items() if value is None or isinstance(value, float)]
+        about = columns_of(self.protocol)  # of J; and so of J_mean, J_recall and J_decay
+        scales = {name: about[name if name in about else name.rpartition("_")[0]].scale for name in names}
+        table = [["", *names], ["mean", *_cells(self.mean, names, scales)]]
+        table += [[name, *_cells(values, names, scales)] for name, values in self.mean.get("annotators", {}).items()]
         for fold, values in self.mean.get("folds", {}).items():
-            table.append([f"fold {fold}", *_cells(values, names)])
-            table += [[f"  {name}", *_cells(of_class, names)] for name, of_class in values["classes"].items()]
+            table.append([f"fold {fold}", *_cells(values, names, scales)])
+            table += [[f"  {name}", *_cells(of_class, names, scales)] for name, of_class in values["classes"].items()]
         what = "sentences" if any("expression" in row for row in self.objects) else "objects"
-        foot = ["", f"Per cent, of {len(self.objects)} {what}.", *(f"note: {note}" for note in self.notes)]
+        unknown = "; - where a metric does not apply" if None in (self.mean[name] for name in names) else ""
+        foot = ["", f"Per cent, of {len(self.objects)} {what}{unknown}.", *(f"note: {note}" for note in self.notes)]
         return "\n".join([f"protocol {self.protocol}", "", columns(table), *foot])
 
     def _repr_html_(self) -> str:
@@ -87,5 +91,9 @@ class Scores:
             raise RunError(f"{path}: scores can be written as .csv, .parquet or .json.")
 
 
-def _cells(values: Mapping[str, Any], names: list[str]) -> list[str]:
-    return [f"{100 * values[name]:.2f}" if name in values else "" for name in names]
+def _cells(values: Mapping[str, Any], names: Sequence[str], scales: Mapping[str, int]) -> list[str]:
+    return ["" if name not in values else _cell(values[name], scales[name]) for name in names]
+
+
+def _cell(value: float | None, scale: int) -> str:
+    return "-" if value is None else f"{scale * value:.2f}"

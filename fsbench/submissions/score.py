@@ -14,8 +14,10 @@ from fsbench.errors import SubmissionError
 from fsbench.metrics import decay
 from fsbench.metrics import mean
 from fsbench.metrics import recall
-from fsbench.protocol import Level
+from fsbench.metrics.table import Metric
+from fsbench.protocol import mean_of_metrics
 from fsbench.protocol import Protocol
+from fsbench.scores.measuring import Measure
 from fsbench.submissions.forms import Known
 from fsbench.submissions.forms import open_submission
 from fsbench.submissions.forms import open_truth
@@ -62,9 +64,10 @@ def score(
         SubmissionError: There is any problem; the message is the whole report.
         FsbenchError: The truth cannot be read.
     """
+    measure = Measure(protocol)
     with ExitStack() as stack:
         submission, reference = _open(stack, predictions, truth, protocol, videos, options.min_score)
-        scored = score_submission(submission, reference, protocol, options)
+        scored = score_submission(submission, reference, measure, options)
     notes = _notes(submission, reference, scored, protocol)
     if scored.problems:
         raise SubmissionError(f"{submission.path}: not scored.\n{report(scored.problems, notes)}")
@@ -76,15 +79,15 @@ def score(
     extras += [] if options.min_score is None else [f"min-score={options.min_score:g}"]
     extras += ["decay=uint8"] if uint8_decay and protocol.has_decay else []
     notes += [protocol.differs] if protocol.differs else []
-    rows = [_row(scores, protocol, uint8_decay) for scores in scored.objects]
+    rows = [_row(scores, measure, uint8_decay) for scores in scored.objects]
     if not isinstance(truth, EpisodeTruth):
-        chain = protocol.folder_chain
-        return Scores(protocol.signed(chain, *extras), rows, _means(scored.objects, rows, chain), notes)
+        signature = protocol.signed(protocol.folder_chain, *extras)
+        return Scores(signature, rows, _means(scored.objects, rows, measure), notes)
     from fsbench.submissions.episodes import episode_means
     from fsbench.submissions.episodes import EpisodeReference
 
     assert isinstance(reference, EpisodeReference), "_open makes one where there is no folder of truth"
-    means = episode_means(scored.objects, reference, protocol)
+    means = episode_means(scored.objects, reference, measure)
     return Scores(protocol.signed(protocol.chain or (), *extras), rows, means, notes)
 
 
@@ -99,7 +102,7 @@ def validate(
     """Returns everything that is wrong with predictions, without scoring them; see `score`."""
     with ExitStack() as stack:
         submission, reference = _open(stack, predictions, truth, protocol, videos, options.min_score)
-        scored = score_submission(submission, reference, protocol, replace(options, count=False))
+        scored = score_submission(submission, reference, Measure(protocol), replace(options, count=False))
     return Findings(scored.problems, _notes(submission, reference, scored, protocol))
 
 
@@ -161,40 +164,58 @@ def _sequences(submission: Submission) -> set[SequenceKey]:
     return {SequenceKey(key.draw, key.video, key.expression) for key in keys}
 
 
-def _row(scores: ObjectScores, protocol: Protocol, uint8_decay: bool) -> dict[str, Any]:
+def _row(scores: ObjectScores, measure: Measure, uint8_decay: bool) -> dict[str, Any]:
     row: dict[str, Any] = {"video": scores.key.video, "object_id": scores.object_id}
     if scores.key.expression is not None:
         row = {"video": scores.key.video, "expression": scores.key.expression, "object_id": scores.object_id}
     if scores.key.draw is not None:
         row["draw"] = scores.key.draw
-    row["frames"] = len(scores.J)
-    for name, values in (("J", scores.J), ("F", scores.F)):
-        row[f"{name}_mean"] = mean(values)
-        if protocol.has_decay:
-            row[f"{name}_recall"] = recall(values)
-            row[f"{name}_decay"] = decay(values, uint8_bins=uint8_decay)
+    row["frames"] = scores.frames
+    for metric in measure.metrics:
+        values = scores.scores.values[metric.label]
+        found = [mean(values)]
+        if metric.scope == "frame" and measure.protocol.has_decay:
+            found += [recall(values), decay(values, uint8_bins=uint8_decay)]
+        row |= zip(_summaries(metric, measure.protocol), map(_or_none, found), strict=True)
     return row
 
 
+def _summaries(metric: Metric, protocol: Protocol) -> tuple[str, ...]:
+    """Returns what the numbers of an object by a metric are called; the first is its mean."""
+    has_decay = metric.scope == "frame" and protocol.has_decay
+    return (metric.mean_label, *((f"{metric.label}_recall", f"{metric.label}_decay") if has_decay else ()))
+
+
 def _means(
-    objects: Sequence[ObjectScores], rows: Sequence[Mapping[str, Any]], chain: Sequence[Level]
-) -> dict[str, float]:
+    objects: Sequence[ObjectScores], rows: Sequence[Mapping[str, Any]], measure: Measure
+) -> dict[str, float | None]:
     """Averages per object first, then over objects, or over videos in between; or over all frames at once."""
-    if chain == ("frame",):
-        means = {f"{n}_mean": float(np.mean(np.concatenate([getattr(o, n) for o in objects]))) for n in ("J", "F")}
-    else:
-        columns = [name for name in rows[0] if name.startswith(("J_", "F_"))]
-        table = np.array([[row[name] for name in columns] for row in rows])
-        if "video" in chain:
-            videos = [row["video"] for row in rows]
-            table = np.array(
-                [
-                    [np.mean(column) for column in table[[v == video for v in videos]].T]
-                    for video in dict.fromkeys(videos)
-                ]
-            )
-        means = {name: float(np.mean(table[:, i].copy())) for i, name in enumerate(columns)}
-    return {"J&F": (means["J_mean"] + means["F_mean"]) / 2, **means}
+    protocol = measure.protocol
+    means = {}
+    for metric in measure.metrics:
+        names = _summaries(metric, protocol)
+        if metric.scope == "set":
+            sources = zip(*(each.scores.sources[metric.label] for each in objects), strict=True)
+            means[metric.label] = float(metric.function(*map(np.concatenate, sources))[0])
+        elif protocol.folder_chain == ("frame",):
+            means[metric.mean_label] = mean(np.concatenate([each.scores.values[metric.label] for each in objects]))
+        else:
+            means |= {name: _mean_of_rows(rows, name, by_video="video" in protocol.folder_chain) for name in names}
+    headline = mean_of_metrics(protocol.headline, {m.label: means[m.mean_label] for m in measure.metrics})
+    return {name: _or_none(value) for name, value in {protocol.headline: headline, **means}.items()}
+
+
+def _mean_of_rows(rows: Sequence[Mapping[str, Any]], name: str, *, by_video: bool) -> float:
+    values = np.array([row[name] for row in rows], np.float64)
+    if not by_video:
+        return mean(values)
+    videos = [row["video"] for row in rows]
+    return mean(np.array([mean(values[[v == video for v in videos]]) for video in dict.fromkeys(videos)]))
+
+
+def _or_none(value: float) -> float | None:
+    """Returns what stands in JSON for a value: of one that does not apply, null."""
+    return None if np.isnan(value) else value
 
 
 def _notes(submission: Submission, reference: Reference, scored: Scored, protocol: Protocol) -> list[str]:

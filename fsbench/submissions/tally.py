@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from pycocotools import mask as coco
 
 from fsbench.errors import DataError
@@ -14,20 +14,22 @@ from fsbench.masks.labels import decode_label_map
 from fsbench.masks.labels import label_palette
 from fsbench.masks.resize import at_size
 from fsbench.masks.rle import Rle
-from fsbench.metrics import f_measure
-from fsbench.metrics import jaccard
 from fsbench.metrics import label_counts
 from fsbench.metrics import labels_present
+from fsbench.metrics import mean
 from fsbench.metrics import PairCounts
 from fsbench.metrics import radius_px
 from fsbench.metrics import rle_counts
-from fsbench.protocol import Protocol
+from fsbench.protocol import mean_of_metrics
+from fsbench.scores.measuring import Measure
+from fsbench.scores.measuring import Scores
+from fsbench.scores.measuring import Seen
 from fsbench.submissions.problems import Kind
 from fsbench.submissions.reference import Labels
 from fsbench.submissions.reference import SequenceKey
 from fsbench.submissions.reference import TrueMask
 
-__all__ = ["MOST_PROPOSALS", "NOTHING", "VOID", "VOID_REMEDY", "ObjectScores", "Refused", "Tally"]
+__all__ = ["MOST_PROPOSALS", "VOID", "VOID_REMEDY", "ObjectScores", "Refused", "Tally"]
 
 VOID = 255
 MOST_PROPOSALS = 20  # davis2017-evaluation's limit
@@ -35,22 +37,22 @@ VOID_REMEDY = (
     "Index 255 of this truth is taken for void, not for an object. Where it is the object, as in DAVIS-2016, say so "
     "with --void object."
 )
-NOTHING = PairCounts(0, 0, 0, 0, 0, 0)
 
 
 class ObjectScores(NamedTuple):
-    """J and F of one object, or of one sentence's mask, over the frames that count.
+    """The scores of one object, or of one sentence's mask, over the frames that count.
 
     Attributes:
         key: The sequence.
         object_id: Its id in the truth; None for the mask of a sentence.
-        J, F: float64 [T].
+        frames: Their number.
+        scores: By metric.
     """
 
     key: SequenceKey
     object_id: int | None
-    J: npt.NDArray[np.float64]
-    F: npt.NDArray[np.float64]
+    frames: int
+    scores: Scores
 
 
 class Refused(Exception):  # noqa: N818 - never leaves this module
@@ -66,15 +68,16 @@ class Refused(Exception):  # noqa: N818 - never leaves this module
 class Tally:
     """Counts of one sequence, frame by frame: only of ids that a frame shows, so that memory stays small."""
 
-    def __init__(self, key: SequenceKey, protocol: Protocol) -> None:
+    def __init__(self, key: SequenceKey, measure: Measure) -> None:
         self.key = key
+        self._measure = measure
         self.full_frames = 0
         self.has_void = False
         self.recoloured: list[str] = []
-        self._protocol = protocol
+        self._protocol = measure.protocol
         self._objects: tuple[int, ...] = ()
         self._is_shown = False
-        self._frames: list[dict[tuple[int, int], PairCounts]] = []
+        self._frames: list[dict[tuple[int, int], Seen]] = []
         self._truth_ids: set[int] = set()
         self._pred_ids: set[int] = set()
 
@@ -96,11 +99,22 @@ class Tally:
             is_object = self._protocol.void == "object" and VOID in ids
             self._objects = (*range(1, largest + 1), *([VOID] if is_object else []))
 
-    def add(self, content: bytes | Rle | Labels, true: TrueMask, name: str, count: bool) -> None:
-        """Counts a frame. Raises Refused or FsbenchError if the prediction cannot be used."""
+    def add(self, content: bytes | Rle | Labels, true: TrueMask, foreground: int, name: str, count: bool) -> None:
+        """Counts a frame.
+
+        Args:
+            content: The prediction.
+            true: The truth.
+            foreground: See `Measure.foreground`.
+            name: Of the prediction, for people.
+            count: False only checks.
+
+        Raises:
+            Refused, FsbenchError: The prediction cannot be used.
+        """
         truth = true.labels
         if self.key.expression is not None:
-            self._add_binary(content, truth, name, count)
+            self._add_binary(content, truth, foreground, name, count)
             return
         if isinstance(content, Rle):
             raise Refused("not-labels", "a run-length code has no object ids; the truth has label maps")
@@ -112,7 +126,7 @@ class Tally:
         if self._protocol.void == "excluded" and self.has_void:
             void = truth == VOID
             pred, truth = np.where(void, np.uint8(0), pred), np.where(void, np.uint8(0), truth)
-        self._add_labels(pred, truth, count)
+        self._add_labels(pred, truth, foreground, count)
 
     def _compare_colours(self, pred: bytes, truth: bytes, ids: set[int], name: str) -> None:
         """Takes note of a file that paints an id otherwise than the truth, as after an optimiser that renumbers."""
@@ -124,7 +138,7 @@ class Tally:
                 self.recoloured.append(f"index {i} in {name} is {tuple(ours)}, in the truth {tuple(theirs)}")
                 return
 
-    def _add_labels(self, pred: Labels, truth: Labels, count: bool) -> None:
+    def _add_labels(self, pred: Labels, truth: Labels, foreground: int, count: bool) -> None:
         truth_ids, pred_ids = self._ids(truth), self._ids(pred)
         if self._protocol.void == "background":
             truth_ids.discard(VOID)
@@ -137,7 +151,7 @@ class Tally:
         if size != truth.shape:
             ids = sorted(truth_ids | pred_ids)
             sized = [(i, at_size(pred == i, size), at_size(truth == i, size)) for i in ids]
-            self._keep({(i, i): label_counts(p, t, [(1, 1)], radius)[0] for i, p, t in sized})
+            self._keep({(i, i): self._see(p, t, radius, foreground) for i, p, t in sized})
             return
         pred, truth, coded = _in_eight_bits(pred, truth, self._objects)
         if self._protocol.matching == "id":
@@ -148,9 +162,20 @@ class Tally:
             proposals = {0: absent, **{i: coded[i] for i in sorted(pred_ids) if i <= MOST_PROPOSALS}}
             pairs = {(name, t): (code, coded[t]) for name, code in proposals.items() for t in self._objects}
         counts = label_counts(pred, truth, list(pairs.values()), radius)
-        self._keep(dict(zip(pairs, counts, strict=True)))
+        seen = [
+            self._measure.see(both, truth.shape, partial(np.equal, pred, p), partial(np.equal, truth, t), foreground)
+            for both, (p, t) in zip(counts, pairs.values(), strict=True)
+        ]
+        self._keep(dict(zip(pairs, seen, strict=True)))
 
-    def _add_binary(self, content: bytes | Rle | Labels, truth: Labels, name: str, count: bool) -> None:
+    def _see(self, pred: Labels, truth: Labels, radius: int, foreground: int) -> Seen:
+        """Takes in two masks of 0 and 1, uint8 [H, W]."""
+        counts = label_counts(pred, truth, [(1, 1)], radius)[0]
+        return self._measure.see(counts, truth.shape, lambda: pred == 1, lambda: truth == 1, foreground)
+
+    def _add_binary(
+        self, content: bytes | Rle | Labels, truth: Labels, foreground: int, name: str, count: bool
+    ) -> None:
         height, width = self._protocol.output_size(*truth.shape)
         radius = radius_px(self._protocol.tolerance, height, width)
         self._is_shown = self._is_shown or bool(truth.any())
@@ -158,7 +183,11 @@ class Tally:
             if (content.height, content.width) == truth.shape == (height, width):
                 if count:
                     code = coco.encode(np.asfortranarray(truth))["counts"]
-                    self._keep({(1, 1): self._rle(content, code, radius)})
+                    counts = self._rle(content, code, radius)
+                    seen = self._measure.see(
+                        counts, truth.shape, lambda: self._decoded(content) == 1, lambda: truth == 1, foreground
+                    )
+                    self._keep({(1, 1): seen})
                 return
             pred = self._decoded(content)
         else:
@@ -168,7 +197,7 @@ class Tally:
         self._check_size(pred.shape, truth.shape, (height, width))
         if count:
             both = at_size(pred, (height, width)), at_size(truth, (height, width))
-            self._keep({(1, 1): label_counts(*both, [(1, 1)], radius)[0]})
+            self._keep({(1, 1): self._see(*both, radius, foreground)})
 
     def _rle(self, pred: Rle, truth: bytes, radius: int) -> PairCounts:
         try:
@@ -186,10 +215,11 @@ class Tally:
             sizes = " or ".join(f"{h} x {w}" for h, w in dict.fromkeys(allowed))
             raise Refused("wrong-size", f"{shape[0]} x {shape[1]}, expected {sizes} (height x width)")
 
-    def _keep(self, counts: dict[tuple[int, int], PairCounts]) -> None:
-        self._frames.append(counts)
+    def _keep(self, seen: dict[tuple[int, int], Seen]) -> None:
+        self._frames.append(seen)
         self.full_frames += sum(
-            c.intersection == 0 < c.union and c.pred_boundary == c.truth_boundary == 0 for c in counts.values()
+            c.intersection == 0 < c.union and c.pred_boundary == c.truth_boundary == 0
+            for c in (frame.counts for frame in seen.values())
         )
 
     def _ids(self, labels: Labels) -> set[int]:
@@ -219,7 +249,7 @@ class Tally:
             yield f"ids {unknown}, the truth has {sorted(known)}", remedy
 
     def scores(self) -> list[ObjectScores]:
-        """Returns J and F of every object."""
+        """Returns the scores of every object."""
         if self.key.expression is not None:
             if self._protocol.objects == "from-first-seen" and not self._is_shown:
                 return []
@@ -232,11 +262,11 @@ class Tally:
             ids = sorted(self._truth_ids)
         return [self._object(i, self._since_seen([frame.get((i, i)) for frame in self._frames])) for i in ids]
 
-    def _since_seen(self, counts: Sequence[PairCounts | None]) -> list[PairCounts]:
+    def _since_seen(self, seen: Sequence[Seen | None]) -> list[Seen]:
         first = 0
         if self._protocol.objects == "from-first-seen":
-            first = next(t for t, c in enumerate(counts) if c is not None and c.union)
-        return [NOTHING if c is None else c for c in counts[first:]]
+            first = next(t for t, frame in enumerate(seen) if frame is not None and frame.counts.union)
+        return [self._measure.nothing if frame is None else frame for frame in seen[first:]]
 
     def _assigned(self) -> list[ObjectScores]:
         from scipy.optimize import linear_sum_assignment
@@ -246,17 +276,21 @@ class Tally:
             [self._object(t, [_pair(frame, p, t) for frame in self._frames]) for t in self._objects]
             for p in range(1, num_proposals + 1)
         ]
-        quality = np.array([[(np.mean(c.J) + np.mean(c.F)) / 2 for c in row] for row in candidates])
+        quality = np.array([[self._quality(c.scores) for c in row] for row in candidates])
         if quality.size == 0:
             return []
         rows, columns = linear_sum_assignment(-quality)
         chosen = [candidates[p][t] for p, t in zip(rows, columns, strict=True)]
         return sorted(chosen, key=lambda scores: scores.object_id or 0)
 
-    def _object(self, object_id: int | None, counts: Sequence[PairCounts]) -> ObjectScores:
-        region = np.array([jaccard(c) for c in counts], dtype=np.float64)
-        contour = np.array([f_measure(c) for c in counts], dtype=np.float64)
-        return ObjectScores(self.key, object_id, region, contour)
+    def _quality(self, scores: Scores) -> float:
+        headline: float = mean_of_metrics(
+            self._protocol.headline, {name: mean(values) for name, values in scores.values.items()}
+        )
+        return headline
+
+    def _object(self, object_id: int | None, seen: Sequence[Seen]) -> ObjectScores:
+        return ObjectScores(self.key, object_id, len(seen), self._measure.scores(seen))
 
 
 def _in_eight_bits(
@@ -280,5 +314,5 @@ def _in_eight_bits(
     return coded[0], coded[1], {int(i): code for code, i in enumerate(ids)}
 
 
-def _pair(frame: Mapping[tuple[int, int], PairCounts], pred_id: int, truth_id: int) -> PairCounts:
+def _pair(frame: Mapping[tuple[int, int], Seen], pred_id: int, truth_id: int) -> Seen:
     return frame[(pred_id, truth_id) if (pred_id, truth_id) in frame else (0, truth_id)]

@@ -65,7 +65,7 @@ def episode_rows(view: EpisodeView, pictures: Pictures, most_frames: int) -> lis
         cells = [
             Tile(
                 _query_image(view, pictures, t, number),
-                f"{view.query.names[t]}  J {100 * answer.J[t]:.1f}  F {100 * answer.F[t]:.1f}",
+                f"{view.query.names[t]}  {answer.caption(t)}",
             )
             for t in chosen
         ]
@@ -113,7 +113,7 @@ def video_frames(view: EpisodeView, pictures: Pictures) -> Iterator[_Image]:
         rows = [
             (
                 answer.title,
-                [Tile(_query_image(view, pictures, t, n), f"J {100 * answer.J[t]:.1f}  F {100 * answer.F[t]:.1f}")],
+                [Tile(_query_image(view, pictures, t, n), answer.caption(t))],
             )
             for n, answer in enumerate(view.answers)
         ] or [("truth", [Tile(_query_image(view, pictures, t, None), name)])]

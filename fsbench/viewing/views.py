@@ -13,6 +13,10 @@ from fsbench.masks.layers import layers_of
 from fsbench.masks.layers import union_of
 from fsbench.masks.rle import encode_masks
 from fsbench.masks.rle import Rle
+from fsbench.metrics import mean
+from fsbench.protocol import mean_of_metrics
+from fsbench.scores.metrics import Column
+from fsbench.scores.metrics import columns_of
 from fsbench.splits.ids import EpisodeKey
 from fsbench.splits.ids import parse_episode_id
 from fsbench.splits.manifest import Manifest
@@ -51,14 +55,32 @@ class Answer:
 
     Attributes:
         title: The method's.
-        J, F: float64 [T] by frame.
+        scores: By metric as it stands in tables, float64 [T] by frame; NaN where it does not apply.
+        protocol: The signature of the protocol that they are by.
         masks: T masks; None where the entry holds none.
     """
 
     title: str
-    J: npt.NDArray[np.float64]
-    F: npt.NDArray[np.float64]
+    scores: Mapping[str, npt.NDArray[np.float64]]
+    protocol: str
     masks: tuple[Rle, ...] | None
+
+    @property
+    def about(self) -> Mapping[str, Column]:
+        """What is known of the metrics, and of the headline, which comes last."""
+        return columns_of(self.protocol)
+
+    @property
+    def headline(self) -> float | None:
+        """The mean headline over the frames; None where it does not apply."""
+        means = {name: mean(values) for name, values in self.scores.items()}
+        value: float = mean_of_metrics(list(self.about)[-1], means)
+        return None if np.isnan(value) else value
+
+    def caption(self, t: int) -> str:
+        """Returns the scores of a frame, in words."""
+        known = {name: values[t] for name, values in self.scores.items() if not np.isnan(values[t])}
+        return "  ".join(f"{name} {self.about[name].scale * value:.1f}" for name, value in known.items())
 
 
 @dataclass(frozen=True, eq=False)

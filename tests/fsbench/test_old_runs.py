@@ -56,7 +56,7 @@ def as_of_today(run, place):
 
 def rows_of(run, kind):
     """The rows of a run with the name of their schema, but without the note of the pixels, which old parts have not."""
-    table = read_parts(run / "fold-0", kind)
+    table = read_parts(run / "fold-0", kind, ("J", "F") if kind == "scores" else ())
     named = {key: value for key, value in table.schema.metadata.items() if key != b"fsbench.pixels"}
     return table.replace_schema_metadata(named)
 

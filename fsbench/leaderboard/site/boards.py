@@ -18,13 +18,16 @@ from fsbench.datasets.spec import DatasetSpec
 from fsbench.errors import FsbenchError
 from fsbench.errors import RunError
 from fsbench.leaderboard.details import Details
-from fsbench.leaderboard.details import EPISODES
+from fsbench.leaderboard.details import episodes_schema
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.site.slugs import slug
 from fsbench.leaderboard.tables import leaderboard_tables
 from fsbench.leaderboard.tables import Table
 from fsbench.masks.rle import Rle
 from fsbench.masks.rle import valid_code
+from fsbench.protocol import label_of
+from fsbench.protocol import mean_of_metrics
+from fsbench.protocol import reported_metrics
 from fsbench.splits.ids import parse_episode_id
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import manifest_of_digest
@@ -67,17 +70,21 @@ class Board:
         return [row.method for row in self.table.rows]
 
     @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics as they stand in tables, without a headline that is a mean of them."""
+        return tuple(map(label_of, reported_metrics(self.table.protocol)))
+
+    @property
     def is_compared(self) -> bool:
         """Whether at least two methods have scores of single episodes."""
         return sum(details is not None for details in self._details) > 1
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """Episode means: index episode_id; columns (number of the row, "J" or "F"); NaN where a method has none."""
+        """Episode means: index episode_id; columns (number of the row, metric); NaN where a method has none."""
+        empty = episodes_schema(self.metrics).empty_table()
         frames = {
-            number: (EPISODES.empty_table() if details is None else details.episodes)
-            .to_pandas()
-            .set_index("episode_id")[["J", "F"]]
+            number: (empty if details is None else details.episodes).to_pandas().set_index("episode_id")
             for number, details in enumerate(self._details)
         }
         scores: pd.DataFrame = pd.concat(frames, axis=1).sort_index()
@@ -93,7 +100,8 @@ class Board:
         for label, details in zip(self.methods, self._details, strict=True):
             for episode_id, rows in _by_episode(details):
                 if episode_id in views:
-                    answers.setdefault(episode_id, []).append(_answer(label, rows, views.frames(episode_id)))
+                    answer = _answer(label, rows, views.frames(episode_id), self.table.protocol)
+                answers.setdefault(episode_id, []).append(answer)
         views.prepare(answers)
         return [views.episode(episode_id, found) for episode_id, found in sorted(answers.items())]
 
@@ -145,15 +153,15 @@ def draw_means(board: Board, number: int) -> pd.DataFrame:
     """Averages the episodes of a method by draw and class, as the protocol does within a class.
 
     Returns:
-        Index draw; a column of J&F for each class, in the order of the class names. Empty if the protocol pools frames,
-        or the entry has no scores of episodes.
+        Index draw; a column of the headline for each class, in the order of class names. Empty if the protocol pools
+        frames, or the entry has no scores of episodes.
     """
-    scores = board.scores[number].dropna()
+    scores = board.scores[number].dropna(how="all")
     if ">video" not in board.table.protocol or scores.empty:
         return pd.DataFrame()
     keys = pd.DataFrame([vars(parse_episode_id(key)) for key in scores.index], index=scores.index)
-    rows = keys.assign(JF=(scores["J"] + scores["F"]) / 2)
-    by_video = rows.groupby(["class_name", "draw", "video_id"])["JF"].mean()
+    rows = keys.assign(headline=mean_of_metrics(board.table.names[-1], scores))
+    by_video = rows.groupby(["class_name", "draw", "video_id"])["headline"].mean()
     return by_video.groupby(["class_name", "draw"]).mean().unstack("class_name")
 
 
@@ -164,14 +172,16 @@ def _by_episode(details: Details | None) -> Iterator[tuple[str, Sequence[_Row]]]
     yield from rows.items()
 
 
-def _answer(label: str, rows: Sequence[_Row], frames: Sequence[str]) -> Answer:
+def _answer(label: str, rows: Sequence[_Row], frames: Sequence[str], protocol: str) -> Answer:
     by_frame = {row["frame"]: row for row in rows}
     if len(rows) != len(frames) or by_frame.keys() != set(frames):
         raise RunError(f"The gallery of {label!r} holds other frames of {rows[0]['episode_id']!r} than the manifest.")
     rows = [by_frame[name] for name in frames]
-    J, F = (np.array([row[name] for row in rows], np.float64) for name in ("J", "F"))
+    scores = {
+        name: np.array([row[name] for row in rows], np.float64) for name in map(label_of, reported_metrics(protocol))
+    }
     has_masks = all(row["counts"] is not None for row in rows)
-    return Answer(label, J, F, tuple(_mask(label, row) for row in rows) if has_masks else None)
+    return Answer(label, scores, protocol, tuple(_mask(label, row) for row in rows) if has_masks else None)
 
 
 def _mask(label: str, row: _Row) -> Rle:

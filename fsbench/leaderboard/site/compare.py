@@ -1,5 +1,6 @@
 """The page on which any two methods of a board are compared, episode by episode."""
 
+import math
 from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
@@ -14,7 +15,9 @@ from fsbench.leaderboard.site.environment import LinkedAssets
 from fsbench.leaderboard.site.environment import render_page
 from fsbench.leaderboard.site.episodes import code
 from fsbench.leaderboard.site.episodes import middle_frame
+from fsbench.leaderboard.site.values import metric_choices
 from fsbench.leaderboard.site.values import rounded
+from fsbench.scores.metrics import Column
 from fsbench.viewing.views import EpisodeView
 
 __all__ = ["compare_page_text"]
@@ -29,11 +32,19 @@ def compare_page_text(board: Board) -> str:
     data = {
         "methods": board.methods,
         "ids": scores.index.tolist(),
-        "scores": [{name: rounded(scores[i, name]) for name in ("J", "F")} for i in range(len(board.methods))],
+        "scores": [
+            {name: rounded(scores[i, name], board.table.about[name]) for name in board.metrics}
+            for i in range(len(board.methods))
+        ],
         "pairs": _pairs(board),
         "gallery": {view.episode_id: _seen(board, view) for view in board.gallery},
     }
-    shown = {"title": board.table.title, "subtitle": board.table.subtitle, "methods": board.methods}
+    shown = {
+        "title": board.table.title,
+        "subtitle": board.table.subtitle,
+        "methods": board.methods,
+        "metrics": metric_choices(board.table),
+    }
     has_pictures = any(view.query.has_pixels for view in board.gallery)
     return render_page("compare", LinkedAssets(_ROOT), _ROOT, data, board=shown, has_pictures=has_pictures)
 
@@ -44,7 +55,7 @@ def _pairs(board: Board) -> _Json:
         return {}
     entries = [row.entry for row in board.table.rows]
     return {
-        f"{i}-{j}": _differences(entries[i], entries[j])
+        f"{i}-{j}": _differences(entries[i], entries[j], board.table.about)
         for i, j in combinations(range(len(entries)), 2)
         if _have_same_episodes(entries[i], entries[j])
     }
@@ -55,18 +66,23 @@ def _have_same_episodes(one: Entry, other: Entry) -> bool:
     return len(ids) == 2 and ids[0].equals(ids[1])
 
 
-def _differences(one: Entry, other: Entry) -> _Json:
-    """Returns for each value the mean difference, its interval and p."""
+def _differences(one: Entry, other: Entry, about: Mapping[str, Column]) -> _Json:
+    """Returns for each value that both have the mean difference, its interval and p."""
     found = compare_means(one, other)
+    records = {"difference": found.mean, "p": found.p}
+    if found.interval is not None:
+        records |= {"low": found.interval.low, "high": found.interval.high}
     return {
         name: {
-            "difference": found.mean[name],
-            "low": None if found.interval is None else found.interval.low[name],
-            "high": None if found.interval is None else found.interval.high[name],
-            "p": found.p[name],
+            key: _number(score[name], 1 if key == "p" else about[name].scale / 100) for key, score in records.items()
         }
         for name in found.mean.names
+        if not math.isnan(found.mean[name])
     }
+
+
+def _number(value: float, part: float) -> float | None:
+    return None if math.isnan(value) else value * part
 
 
 def _seen(board: Board, view: EpisodeView) -> _Json:

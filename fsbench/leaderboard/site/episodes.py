@@ -4,8 +4,6 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from fsbench.leaderboard.site.addresses import episode_page
 from fsbench.leaderboard.site.addresses import picture_file
 from fsbench.leaderboard.site.boards import Board
@@ -17,6 +15,7 @@ from fsbench.leaderboard.site.environment import render_page
 from fsbench.leaderboard.site.values import rounded
 from fsbench.masks.rle import Rle
 from fsbench.masks.rle import run_lengths
+from fsbench.metrics import mean
 from fsbench.viewing.views import EpisodeView
 from fsbench.viewing.views import FramesView
 
@@ -105,8 +104,7 @@ def _page(
         "answers": [
             {
                 "title": answer.title,
-                "J": rounded(answer.J),
-                "F": rounded(answer.F),
+                "scores": {name: rounded(values, answer.about[name]) for name, values in answer.scores.items()},
                 "size": [answer.masks[0].height, answer.masks[0].width] if answer.masks else None,
                 "masks": [mask.counts.decode("ascii") for mask in answer.masks] if answer.masks else None,
             }
@@ -122,7 +120,24 @@ def _page(
         dataset=dataset,
         neighbours=neighbours,
         support_index=view.support.index,
+        metrics=_choices(view),
+        rows=_rows(view),
     )
+
+
+def _choices(view: EpisodeView) -> list[str]:
+    """Returns the headlines and metrics of the answers, each once, a headline first."""
+    names = ([list(answer.about)[-1], *answer.scores] for answer in view.answers)
+    return list(dict.fromkeys(name for of_answer in names for name in of_answer))
+
+
+def _rows(view: EpisodeView) -> list[tuple[str, str, list[float | None], float | None]]:
+    """Returns the table of scores: method, metric, its values by frame, their mean."""
+    return [
+        (answer.title, name, rounded(values, answer.about[name]), rounded([mean(values)], answer.about[name])[0])
+        for answer in view.answers
+        for name, values in answer.scores.items()
+    ]
 
 
 def _frames(view: FramesView, source: Callable[[str, str], str]) -> _Json:
@@ -146,6 +161,5 @@ def _thumb(board: Board, view: EpisodeView) -> _Json:
 
 
 def _best(view: EpisodeView) -> str:
-    means = [(float(np.mean(answer.J + answer.F)) / 2, answer.title) for answer in view.answers]
-    value, title = max(means)
-    return f"best {percent(value)}, {title}"
+    means = [(answer.headline, answer.title) for answer in view.answers if answer.headline is not None]
+    return f"best {percent(max(means)[0])}, {max(means)[1]}" if means else ""

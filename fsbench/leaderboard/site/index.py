@@ -17,11 +17,13 @@ from fsbench.leaderboard.site.boards import Board
 from fsbench.leaderboard.site.boards import draw_means
 from fsbench.leaderboard.site.environment import LinkedAssets
 from fsbench.leaderboard.site.environment import render_page
+from fsbench.leaderboard.site.values import metric_choices
 from fsbench.leaderboard.site.values import number
 from fsbench.leaderboard.site.values import rounded
 from fsbench.leaderboard.site.values import scale_top
 from fsbench.leaderboard.site.values import seconds
 from fsbench.leaderboard.tables import Row
+from fsbench.leaderboard.tables import Table
 
 __all__ = ["index_page"]
 
@@ -39,14 +41,16 @@ def index_page(boards: Sequence[Board], reported: Sequence[Reported] = ()) -> st
 def _board(board: Board) -> _Json:
     table = board.table
     folds = [group for group in table.groups if group is not None]
-    rows = [_row(row, folds) for row in table.rows]
-    ends = [row["JF"].interval[1] if row["JF"].interval else row["JF"].value for row in rows]
+    rows = [_row(row, folds, table) for row in table.rows]
+    ends = [row["headline"].interval[1] if row["headline"].interval else row["headline"].value for row in rows]
     classes = class_scores(row.entry for row in table.rows)
     return {
         "slug": board.slug,
         "title": table.title,
         "subtitle": table.subtitle,
         "folds": folds,
+        "headline": table.about[table.names[-1]],
+        "metrics": metric_choices(table)[1:],
         "rows": rows,
         "top": scale_top(ends),
         "notes": table.notes,
@@ -58,20 +62,21 @@ def _board(board: Board) -> _Json:
     }
 
 
-def _row(row: Row, folds: Sequence[int]) -> _Json:
+def _row(row: Row, folds: Sequence[int], table: Table) -> _Json:
     entry = row.entry
-    J, F, JF = (cell.value for cell in row.cells[-3:])
-    ends = mean_interval(entry) if folds or JF is None else fold_interval(entry, entry.folds[0].fold)
+    width = len(table.names)
+    *others, headline = (cell.value for cell in row.cells[-width:])
+    ends = mean_interval(entry) if folds or headline is None else fold_interval(entry, entry.folds[0].fold)
+    scales = [table.about[name].scale / 100 for name in table.names[:-1]]
     return {
         "label": row.method,
         "rank": row.rank,
         "href": method_page(entry.title),
         "summary": entry.method.summary,
         "notes": row.notes,
-        "JF": number(JF, ends if JF is not None else None),
-        "J": number(J),
-        "F": number(F),
-        "folds": [number(row.cells[3 * i + 2].value) for i in range(len(folds))],
+        "headline": number(headline, ends if headline is not None else None),
+        "others": [number(v if v is None else v * part) for v, part in zip(others, scales, strict=True)],
+        "folds": [number(row.cells[width * (i + 1) - 1].value) for i in range(len(folds))],
         "seconds": {
             "text": seconds(entry),
             "key": "" if entry.seconds_per_frame is None else repr(entry.seconds_per_frame),
@@ -82,7 +87,7 @@ def _row(row: Row, folds: Sequence[int]) -> _Json:
 
 
 def class_scores(entries: Any) -> dict[str, list[tuple[float, float | None, float | None] | None]]:
-    """Returns by class, for each entry, the mean J&F and the ends of its interval; None if it has no such class."""
+    """Returns by class, for each entry, the mean headline and the ends of its interval; None where it has none."""
     by_entry = [
         {
             c.name: (c.score.mean.headline, *(class_interval(entry, c.name) or (None, None)))
@@ -101,7 +106,7 @@ def _board_data(board: Board) -> _Json:
     for i, label in enumerate(board.methods):
         values = [scores[i] and [v and round(v, 4) for v in scores[i] or ()] for scores in classes.values()]
         methods.append({"label": label, "classes": values, "draws": _draws(board, i)})
-    return {"classes": list(classes), "methods": methods}
+    return {"classes": list(classes), "methods": methods, "headline": board.table.names[-1]}
 
 
 def _draws(board: Board, number: int) -> _Json:

@@ -13,9 +13,13 @@ from fsbench.leaderboard.site.addresses import gallery_page
 from fsbench.leaderboard.site.boards import Board
 from fsbench.leaderboard.site.environment import LinkedAssets
 from fsbench.leaderboard.site.environment import render_page
+from fsbench.leaderboard.site.values import known
+from fsbench.leaderboard.site.values import metric_choices
+from fsbench.leaderboard.site.values import others
 from fsbench.leaderboard.site.values import scale_top
 from fsbench.leaderboard.site.values import seconds
 from fsbench.leaderboard.tables import Row
+from fsbench.leaderboard.tables import Table
 
 __all__ = ["method_page_text"]
 
@@ -33,7 +37,13 @@ def method_page_text(title: str, places: Sequence[tuple[Board, int]]) -> str:
     parts = [_part(board, row) for board, row in places]
     data = {
         "title": title,
-        "parts": [{"classes": [_only(line, "name", "JF", "interval") for line in p["classes"]]} for p in parts],
+        "parts": [
+            {
+                "headline": p["headline"],
+                "classes": [_only(line, "name", "headline", "interval") for line in p["classes"]],
+            }
+            for p in parts
+        ],
     }
     entry = places[-1][0].table.rows[places[-1][1]].entry
     return render_page(
@@ -51,11 +61,13 @@ def method_page_text(title: str, places: Sequence[tuple[Board, int]]) -> str:
 
 def _part(board: Board, index: int) -> _Json:
     row = board.table.rows[index]
-    lines, classes = _lines(row), _classes(row.entry)
-    ends = [line["interval"][1] if line["interval"] else line["JF"] for line in lines]
+    lines, classes = _lines(row, board.table), _classes(row.entry, board.table)
+    ends = [line["interval"][1] if line["interval"] else line["headline"] for line in lines]
     return {
         "board_title": board.table.title,
         "subtitle": board.table.subtitle,
+        "headline": board.table.names[-1],
+        "metrics": metric_choices(board.table)[1:],
         "lines": lines,
         "classes": classes,
         "top": scale_top(ends),
@@ -66,7 +78,7 @@ def _part(board: Board, index: int) -> _Json:
     }
 
 
-def _lines(row: Row) -> list[_Json]:
+def _lines(row: Row, table: Table) -> list[_Json]:
     entry = row.entry
     folds = [
         (f"Fold {f.fold}", f.score, fold_interval(entry, f.fold), f.episodes, f.failed, False) for f in entry.folds
@@ -79,9 +91,8 @@ def _lines(row: Row) -> list[_Json]:
         {
             "name": name,
             "is_mean": is_mean,
-            "JF": score.mean.headline,
-            "J": score.mean["J"],
-            "F": score.mean["F"],
+            "headline": known(score.mean.headline),
+            "others": others(score.mean, table),
             "interval": ends,
             "sd": score.sd_draws.headline if score.sd_draws else None,
             "episodes": episodes,
@@ -91,14 +102,13 @@ def _lines(row: Row) -> list[_Json]:
     ]
 
 
-def _classes(entry: Entry) -> list[_Json]:
+def _classes(entry: Entry, table: Table) -> list[_Json]:
     return [
         {
             "name": c.name,
             "fold": fold.fold,
-            "JF": c.score.mean.headline,
-            "J": c.score.mean["J"],
-            "F": c.score.mean["F"],
+            "headline": known(c.score.mean.headline),
+            "others": others(c.score.mean, table),
             "interval": class_interval(entry, c.name),
         }
         for fold in entry.folds

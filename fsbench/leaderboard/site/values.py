@@ -6,10 +6,16 @@ from typing import NamedTuple
 
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.intervals import Ends
+from fsbench.leaderboard.tables import Table
+from fsbench.scores.metrics import Column
+from fsbench.scores.results import Score
 
 __all__ = [
     "Number",
+    "known",
+    "metric_choices",
     "number",
+    "others",
     "rounded",
     "scale_top",
     "seconds",
@@ -35,9 +41,30 @@ def number(value: float | None, ends: Ends | None = None) -> Number:
     return Number(value, ends, "" if value is None else repr(value))
 
 
-def rounded(values: Iterable[float]) -> list[float | None]:
-    """Returns scores with four digits, which is more than a screen shows; None for NaN."""
-    return [None if value != value else round(float(value), 4) for value in values]
+def rounded(values: Iterable[float], column: Column | None = None) -> list[float | None]:
+    """Returns scores with four digits, which is more than a screen shows; None for NaN.
+
+    Args:
+        values: The scores.
+        column: What they are of; None for shares. Pages show a hundred times what they are given.
+    """
+    part = 1.0 if column is None else column.scale / 100
+    return [None if value != value else round(float(value) * part, 4) for value in values]
+
+
+def known(value: float) -> float | None:
+    """Returns a value as templates take it: None for NaN."""
+    return None if value != value else value
+
+
+def others(score: Score, table: Table) -> list[float | None]:
+    """Returns the values of a score but the headline, as parts of what a page shows for a share of 1."""
+    return [known(score[name] * table.about[name].scale / 100) for name in table.names[:-1]]
+
+
+def metric_choices(table: Table) -> list[Column]:
+    """Returns what a page lets one choose from, the headline first."""
+    return [table.about[name] for name in (table.names[-1], *table.names[:-1])]
 
 
 def scale_top(values: Sequence[float | None]) -> float:

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from fsbench.leaderboard.details import Details
-from fsbench.leaderboard.details import EPISODES
-from fsbench.leaderboard.details import GALLERY
+from fsbench.leaderboard.details import episodes_schema
+from fsbench.leaderboard.details import gallery_schema
 from fsbench.leaderboard.entries import entry_from_results
 from fsbench.methods.contract import MethodInfo
 from fsbench.scores.results import ClassResult
@@ -16,6 +16,10 @@ from fsbench.scores.results import Result
 from fsbench.scores.results import RunIdentity
 from fsbench.scores.results import Score
 from fsbench.scores.results import summarise
+
+METRICS = ("J", "F")
+EPISODES = episodes_schema(METRICS)
+GALLERY = gallery_schema(METRICS)
 
 STANDARD = "standard|size=native|tolerance=0.008|frames=all|mean=frame>expression>video>class"
 RELEASED = "released|size=short360|tolerance=0.010|frames=all|mean=frame"

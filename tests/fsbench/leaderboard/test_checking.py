@@ -15,8 +15,6 @@ from fsbench.leaderboard.checking import check_entry
 from fsbench.leaderboard.checking import require_checked
 from fsbench.leaderboard.checking import seals
 from fsbench.leaderboard.details import Details
-from fsbench.leaderboard.details import EPISODES
-from fsbench.leaderboard.details import GALLERY
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.runs import entries_from_runs
 from fsbench.leaderboard.shelf import read_entries
@@ -26,6 +24,8 @@ from fsbench.running.evaluate import evaluate_method
 from fsbench.running.fold import RunOptions
 from tests.fsbench.leaderboard.samples import detailed
 from tests.fsbench.leaderboard.samples import entry
+from tests.fsbench.leaderboard.samples import EPISODES
+from tests.fsbench.leaderboard.samples import GALLERY
 from tests.fsbench.running.test_fold import request
 from tests.fsbench.running.test_fold import source  # noqa: F401
 

@@ -10,13 +10,14 @@ from fsbench.errors import RunError
 from fsbench.leaderboard.details import clear_details
 from fsbench.leaderboard.details import detail_paths
 from fsbench.leaderboard.details import details_from_runs
-from fsbench.leaderboard.details import EPISODES
+from fsbench.leaderboard.details import episodes_schema
 from fsbench.leaderboard.details import gallery_episodes
 from fsbench.leaderboard.details import PER_CLASS
 from fsbench.leaderboard.details import read_details
 from fsbench.leaderboard.details import write_details
 from fsbench.masks.predictions import prediction_table
-from fsbench.scores.rows import SCHEMA
+from fsbench.scores.rows import score_schema
+from tests.fsbench.leaderboard.samples import METRICS
 
 IDS = [f"f1/mouse/d{d}/v{v}/{e}" for d in (0, 1) for v in range(2) for e in range(2)]
 
@@ -28,7 +29,7 @@ def write_run(folder, ids=IDS, seed=0):
         frames = ["00", "05", "10"]
         values = rng.random((2, 3 * len(some)))
         columns = {"episode_id": np.repeat(some, 3).tolist(), "frame": frames * len(some)}
-        scores = pa.table({**columns, "J": values[0].tolist(), "F": values[1].tolist()}, schema=SCHEMA)
+        scores = pa.table({**columns, "J": values[0].tolist(), "F": values[1].tolist()}, schema=score_schema(METRICS))
         masks = prediction_table(some, frames, list(rng.random((len(some), 3, 6, 8)) < 0.5))
         for kind, table in (("scores", scores), ("predictions", masks)):
             (folder / kind).mkdir(parents=True, exist_ok=True)
@@ -42,8 +43,8 @@ def run(tmp_path):
 
 
 def test_every_episode_has_the_means_over_its_frames(run):
-    episodes = details_from_runs([run], with_masks=False).episodes
-    assert episodes.schema.equals(EPISODES)
+    episodes = details_from_runs([run], METRICS, with_masks=False).episodes
+    assert episodes.schema.equals(episodes_schema(METRICS))
     assert episodes["episode_id"].to_pylist() == sorted(IDS)
     rows = pa.concat_tables([pq.read_table(path) for path in sorted((run / "scores").iterdir())]).to_pandas()
     means = rows.groupby("episode_id")[["J", "F"]].mean()
@@ -51,7 +52,7 @@ def test_every_episode_has_the_means_over_its_frames(run):
 
 
 def test_the_gallery_has_the_frames_and_masks_of_the_chosen_episodes(run):
-    with_masks = details_from_runs([run], with_masks=True).gallery.to_pandas()
+    with_masks = details_from_runs([run], METRICS, with_masks=True).gallery.to_pandas()
     chosen = gallery_episodes(IDS)
     assert with_masks["episode_id"].tolist() == np.repeat(chosen, 3).tolist()
     assert with_masks["frame"].tolist() == ["00", "05", "10"] * len(chosen)
@@ -59,7 +60,7 @@ def test_the_gallery_has_the_frames_and_masks_of_the_chosen_episodes(run):
     joined = with_masks.merge(stored, on=["episode_id", "frame"], suffixes=("", "_stored"))
     assert len(joined) == len(with_masks)
     assert (joined["counts"] == joined["counts_stored"]).all()
-    without = details_from_runs([run], with_masks=False).gallery
+    without = details_from_runs([run], METRICS, with_masks=False).gallery
     assert without["counts"].null_count == without["height"].null_count == len(without) == len(with_masks)
     assert without["J"].to_pylist() == with_masks["J"].tolist()
 
@@ -79,18 +80,18 @@ def test_the_gallery_takes_the_first_draw_and_several_videos():
 
 
 def test_details_are_read_as_they_were_written_and_do_not_depend_on_the_order_of_parts(run, tmp_path):
-    details = details_from_runs([run], with_masks=True)
+    details = details_from_runs([run], METRICS, with_masks=True)
     write_details(tmp_path / "copy.v.json", details)
-    found = read_details(tmp_path / "copy.v.json", details.digest)
+    found = read_details(tmp_path / "copy.v.json", details.digest, METRICS)
     assert found == details
     assert found.digest == details.digest
     (run / "scores/part-00000.parquet").rename(run / "scores/part-00009.parquet")
-    assert details_from_runs([run], with_masks=True).digest == details.digest
-    assert read_details(tmp_path / "other.json", None) is None
+    assert details_from_runs([run], METRICS, with_masks=True).digest == details.digest
+    assert read_details(tmp_path / "other.json", None, METRICS) is None
 
 
 def test_the_digest_tells_a_changed_score_or_mask(run):
-    details = details_from_runs([run], with_masks=True)
+    details = details_from_runs([run], METRICS, with_masks=True)
     for name, column in (("episodes", "F"), ("gallery", "counts")):
         table = getattr(details, name)
         values = table[column].to_pylist()
@@ -102,7 +103,7 @@ def test_the_digest_tells_a_changed_score_or_mask(run):
 
 @pytest.mark.parametrize("name", ["episodes", "gallery"])
 def test_files_that_are_missing_cut_or_of_others_are_refused(run, tmp_path, name):
-    details = details_from_runs([run], with_masks=True)
+    details = details_from_runs([run], METRICS, with_masks=True)
     entry = tmp_path / "copy.json"
     write_details(entry, details)
     path = detail_paths(entry, details.digest)[name]
@@ -110,19 +111,19 @@ def test_files_that_are_missing_cut_or_of_others_are_refused(run, tmp_path, name
     for content in (whole[:100], b"", whole[:-20]):
         path.write_bytes(content)
         with pytest.raises(RunError, match=rf"{name}\.parquet: cannot be read"):
-            read_details(entry, details.digest)
+            read_details(entry, details.digest, METRICS)
     path.unlink()
     with pytest.raises(RunError, match="cannot be read"):
-        read_details(entry, details.digest)
+        read_details(entry, details.digest, METRICS)
     pq.write_table(pa.table({"x": [1]}), path)
     with pytest.raises(RunError, match="cannot be read"):
-        read_details(entry, details.digest)
-    other = details_from_runs([write_run(tmp_path / "other", seed=1)], with_masks=True)
+        read_details(entry, details.digest, METRICS)
+    other = details_from_runs([write_run(tmp_path / "other", seed=1)], METRICS, with_masks=True)
     write_details(entry, other)
     for table, path in detail_paths(entry, other.digest).items():
         path.replace(detail_paths(entry, details.digest)[table])
     with pytest.raises(RunError, match="are not those that it was made with"):
-        read_details(entry, details.digest)
+        read_details(entry, details.digest, METRICS)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_files_that_are_missing_cut_or_of_others_are_refused(run, tmp_path, name
     ],
 )
 def test_a_row_that_no_run_makes_is_refused_by_the_name_of_its_file(run, tmp_path, name, column, value, message):
-    details = details_from_runs([run], with_masks=True)
+    details = details_from_runs([run], METRICS, with_masks=True)
     entry = tmp_path / "copy.json"
     write_details(entry, details)
     table = getattr(details, name)
@@ -148,24 +149,24 @@ def test_a_row_that_no_run_makes_is_refused_by_the_name_of_its_file(run, tmp_pat
     rows[-1][column] = value
     pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), detail_paths(entry, details.digest)[name])
     with pytest.raises(RunError, match=rf"{name}\.parquet: cannot be read .*{message}"):
-        read_details(entry, details.digest)
+        read_details(entry, details.digest, METRICS)
 
 
 def test_files_under_the_names_that_they_had_before_are_read_until_others_take_their_place(run, tmp_path):
-    details = details_from_runs([run], with_masks=True)
+    details = details_from_runs([run], METRICS, with_masks=True)
     entry = tmp_path / "copy.json"
     write_details(entry, details)
     for table, path in detail_paths(entry, details.digest).items():
         path.replace(tmp_path / f"copy.{table}.parquet")
-    assert read_details(entry, details.digest) == details
+    assert read_details(entry, details.digest, METRICS) == details
     write_details(entry, details)
     (tmp_path / "copy.v.episodes.parquet").write_bytes(b"")  # of the variant v
     clear_details(entry, details.digest)
     kept = {path.name for path in detail_paths(entry, details.digest).values()} | {"copy.v.episodes.parquet"}
     assert {path.name for path in tmp_path.glob("*.parquet")} == kept
-    assert read_details(entry, details.digest) == details
+    assert read_details(entry, details.digest, METRICS) == details
 
 
 def test_a_run_without_parts_is_an_error(tmp_path):
     with pytest.raises(RunError, match="holds no parts of a run"):
-        details_from_runs([tmp_path], with_masks=False)
+        details_from_runs([tmp_path], METRICS, with_masks=False)

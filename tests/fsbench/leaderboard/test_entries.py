@@ -36,6 +36,7 @@ from tests.fsbench.leaderboard.samples import detailed
 from tests.fsbench.leaderboard.samples import entry
 from tests.fsbench.leaderboard.samples import identity
 from tests.fsbench.leaderboard.samples import INFO
+from tests.fsbench.leaderboard.samples import METRICS
 from tests.fsbench.leaderboard.samples import RELEASED
 from tests.fsbench.leaderboard.samples import result
 from tests.fsbench.leaderboard.test_details import write_run as write_parts
@@ -73,7 +74,7 @@ def test_an_entry_of_schema_2_loads():
 
 
 def test_details_lie_beside_an_entry_and_are_read_with_it(tmp_path):
-    details = details_from_runs([write_parts(tmp_path / "run")], with_masks=True)
+    details = details_from_runs([write_parts(tmp_path / "run")], METRICS, with_masks=True)
     results = [result(fold, scores) for fold, scores in SCORES.items()]
     written = entry_from_results(results, (1, 2), details=details)
     path = write_entry(tmp_path / "entries", written)
@@ -90,7 +91,7 @@ def test_details_lie_beside_an_entry_and_are_read_with_it(tmp_path):
 
 
 def test_scores_of_a_class_that_the_entry_has_no_result_of_are_refused(tmp_path):
-    details = details_from_runs([write_parts(tmp_path / "run")], with_masks=True)
+    details = details_from_runs([write_parts(tmp_path / "run")], METRICS, with_masks=True)
     results = [result(fold, scores) for fold, scores in SCORES.items()]
     path = write_entry(tmp_path / "entries", entry_from_results(results, (1, 2), details=details))
     path.write_text(path.read_text().replace('"mouse"', '"rat"'))

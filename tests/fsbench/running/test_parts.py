@@ -7,8 +7,9 @@ from fsbench.running.parts import read_failures
 from fsbench.running.parts import read_pixels
 from fsbench.running.plan import Unit
 from fsbench.running.runs import part_path
-from fsbench.scores.rows import SCHEMA
+from fsbench.scores.rows import score_schema
 
+SCHEMA = score_schema(["J", "F"])
 UNIT = Unit(3, "dog", "v", (), (), (), (), {})
 
 

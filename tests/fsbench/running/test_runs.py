@@ -3,10 +3,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from fsbench.errors import RunError
+from fsbench.masks import predictions
 from fsbench.running.parts import read_failures
 from fsbench.running.runs import part_path
-from fsbench.running.runs import read_part
-from fsbench.running.runs import SCHEMAS
+from fsbench.running.runs import read_predictions
+from fsbench.running.runs import read_scores
+from fsbench.scores.rows import score_schema
 
 ROWS = {
     "scores": {"episode_id": ["f0/cow/d0/cow-1/0"] * 2, "frame": ["0", "1"], "J": [0.0, 1.0], "F": [0.5, 0.25]},
@@ -20,6 +22,10 @@ ROWS = {
 }
 
 
+SCHEMAS = {"scores": score_schema(["J", "F"]), "predictions": predictions.SCHEMA}
+READERS = {"scores": lambda path: read_scores(path, ["J", "F"]), "predictions": read_predictions}
+
+
 def write(run, kind, table):
     path = part_path(run, kind, 0)
     path.parent.mkdir()
@@ -30,7 +36,7 @@ def write(run, kind, table):
 @pytest.mark.parametrize("kind", list(ROWS))
 def test_a_part_comes_back_as_it_was_written(kind, tmp_path):
     table = pa.table(ROWS[kind], schema=SCHEMAS[kind])
-    assert read_part(write(tmp_path, kind, table)).equals(table)
+    assert READERS[kind](write(tmp_path, kind, table)).equals(table)
 
 
 @pytest.mark.parametrize("kind", list(ROWS))
@@ -49,7 +55,7 @@ def test_a_part_comes_back_as_it_was_written(kind, tmp_path):
 def test_a_part_that_is_none_of_its_kind_is_refused_by_name(damage, message, kind, tmp_path):
     path = write(tmp_path, kind, damage(pa.table(ROWS[kind], schema=SCHEMAS[kind])))
     with pytest.raises(RunError, match=rf"{kind}/part-00000\.parquet: .*{message}"):
-        read_part(path)
+        READERS[kind](path)
 
 
 @pytest.mark.parametrize("name", ["J", "F"])
@@ -57,7 +63,7 @@ def test_a_part_that_is_none_of_its_kind_is_refused_by_name(damage, message, kin
 def test_a_score_that_is_none_is_refused(name, value, tmp_path):
     table = pa.table({**ROWS["scores"], name: [0.5, value]}, schema=SCHEMAS["scores"])
     with pytest.raises(RunError, match=rf"{name} of a row is not in \[0, 1\]"):
-        read_part(write(tmp_path, "scores", table))
+        READERS["scores"](write(tmp_path, "scores", table))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 "use strict";
 /* The front page: bars by class, and the heat map of draws by class. */
-const heatTable = (place, { classes, draws, values }) => {
+const heatTable = (place, headline, { classes, draws, values }) => {
   const top = Math.max(...values.flat().filter((value) => value !== null), 1e-9);
   const head = FS.element("tr", {}, FS.element("th", { scope: "col", class: "left" }, "Draw"));
   for (const name of classes) head.append(FS.element("th", { scope: "col" }, name));
@@ -14,7 +14,7 @@ const heatTable = (place, { classes, draws, values }) => {
     }
     body.append(row);
   });
-  place.replaceChildren(FS.element("table", {}, FS.element("caption", { class: "hidden" }, "J&F by support draw and class"), FS.element("thead", {}, head), body));
+  place.replaceChildren(FS.element("table", {}, FS.element("caption", { class: "hidden" }, `${headline} by support draw and class`), FS.element("thead", {}, head), body));
 };
 
 for (const section of document.querySelectorAll("section.board")) {
@@ -23,13 +23,13 @@ for (const section of document.querySelectorAll("section.board")) {
   const place = section.querySelector(".classes");
   const bars = () => {
     const chosen = boxes.filter((box) => box.checked).map((box) => Number(box.value));
-    FS.classBars(place, board.classes, chosen.map((i) => ({ label: board.methods[i].label, colour: i, values: board.methods[i].classes })));
+    FS.classBars(place, board.classes, chosen.map((i) => ({ label: board.methods[i].label, colour: i, values: board.methods[i].classes })), board.headline);
   };
   for (const box of boxes) box.addEventListener("change", bars);
   FS.onTheme(bars);
   const select = section.querySelector(".heat-method");
   if (select) {
-    const heat = () => heatTable(section.querySelector(".heat"), board.methods[Number(select.value)].draws);
+    const heat = () => heatTable(section.querySelector(".heat"), board.headline, board.methods[Number(select.value)].draws);
     select.addEventListener("change", heat);
     heat();
   }

@@ -4,21 +4,18 @@
   const { methods, ids, scores, pairs, gallery } = FS.data;
   const SHOWN = 8;
   const a = document.getElementById("a"), b = document.getElementById("b"), metric = document.getElementById("metric");
-  const score = (method, name, i) => {
-    const { J, F } = scores[method];
-    return J[i] === null ? null : name === "J&F" ? (J[i] + F[i]) / 2 : name === "J" ? J[i] : F[i];
-  };
+  const score = (method, name, i) => FS.score((part) => scores[method][part][i], name);
 
   const card = (value, about) => FS.element("div", {}, FS.element("b", {}, value), FS.element("span", {}, about));
   const verdict = (one, other, differences) => {
     const place = document.getElementById("verdict");
     const stored = pairs[`${Math.min(one, other)}-${Math.max(one, other)}`];
     const cards = [];
-    if (stored) {
+    if (stored?.[metric.value]) {
       const sign = one < other ? 1 : -1;
       const { difference, low, high, p } = stored[metric.value];
       const ends = [sign * low, sign * high].sort((x, y) => x - y).map(FS.signed);
-      cards.push(card(FS.signed(sign * difference), `mean difference, A minus B, by the protocol${low === null ? "" : `; 95 % interval ${ends[0]} to ${ends[1]}`}`));
+      cards.push(card(FS.signed(sign * difference), `mean difference, A minus B, by the protocol${low === undefined || low === null ? "" : `; 95 % interval ${ends[0]} to ${ends[1]}`}`));
       cards.push(card(p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`, "two-sided, of flipped signs of whole classes, or of videos where classes are few"));
     } else {
       const mean = differences.reduce((sum, { d }) => sum + d, 0) / (differences.length || 1);
@@ -64,7 +61,8 @@
     });
     verdict(one, other, rows);
     const titles = [FS.plain(methods[one]), FS.plain(methods[other])];
-    const ends = { range: [-2, 102], dtick: 20 };
+    const isShare = rows.every(({ x, y }) => x >= 0 && x <= 1 && y >= 0 && y <= 1);
+    const ends = isShare ? { range: [-2, 102], dtick: 20 } : {};
     FS.draw(document.getElementById("scatter"), [{
       type: "scatter", mode: "markers", x: rows.map(({ x }) => 100 * x), y: rows.map(({ y }) => 100 * y),
       text: rows.map(({ i }) => FS.plain(ids[i])), hovertemplate: "%{text}<br>A %{x:.1f}, B %{y:.1f}<extra></extra>",

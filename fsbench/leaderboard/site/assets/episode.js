@@ -6,7 +6,8 @@
   const metric = document.getElementById("metric");
   const panels = document.getElementById("panels");
   const shown = { truth: document.getElementById("show-truth"), mask: document.getElementById("show-mask") };
-  const value = (answer, name, t) => (name === "J&F" ? (answer.J[t] + answer.F[t]) / 2 : answer[name][t]);
+  const value = (answer, name, t) => FS.score((part) => answer.scores[part]?.[t], name);
+  const percent = (found) => (found === null ? null : 100 * found);
 
   const drawSupport = () => {
     for (const place of document.querySelectorAll("[data-support]")) {
@@ -40,7 +41,7 @@
     document.getElementById("frame-name").textContent = query.names[t];
     slider.setAttribute("aria-valuetext", `frame ${query.names[t]}, ${t + 1} of ${query.names.length}`);
     for (const { answer, index, picture, scores } of made) {
-      if (answer) scores.textContent = `J ${FS.percent(answer.J[t])}  F ${FS.percent(answer.F[t])}`;
+      if (answer) scores.textContent = Object.entries(answer.scores).filter(([, values]) => values[t] !== null).map(([name, values]) => `${name} ${FS.percent(values[t])}`).join("  ");
       if (!picture.isConnected) continue;
       const layers = [];
       if (answer && shown.mask.checked) layers.push({ code: { size: answer.size, counts: answer.masks[t] }, colour: FS.overlay(index) });
@@ -55,14 +56,15 @@
   const drawCurves = () => {
     const now = query.names[Number(slider.value)];
     const chosen = boxes.filter((box) => box.checked).map((box) => Number(box.value));
+    const isShare = answers.every((answer) => query.names.every((_, t) => !(value(answer, metric.value, t) > 1)));
     FS.draw(document.getElementById("curves"), chosen.map((index) => ({
       type: "scatter", mode: "lines+markers", name: FS.plain(answers[index].title), x: query.names,
-      y: query.names.map((_, t) => 100 * value(answers[index], metric.value, t)),
+      y: query.names.map((_, t) => percent(value(answers[index], metric.value, t))),
       line: { color: FS.colour(index), width: 2, dash: ["solid", "dot", "dash", "dashdot"][Math.floor(index / 8) % 4] },
       marker: { size: 6, symbol: index % 8 }, hovertemplate: "%{fullData.name}<br>frame %{x}: %{y:.1f}<extra></extra>",
     })), {
       xaxis: FS.axis({ type: "category", title: { text: "frame" }, showgrid: false }),
-      yaxis: FS.axis({ range: [-3, 103], title: { text: metric.value === "J&F" ? "J&amp;F" : metric.value } }),
+      yaxis: FS.axis({ ...(isShare ? { range: [-3, 103] } : {}), title: { text: FS.plain(metric.value) } }),
       shapes: [{ type: "line", x0: now, x1: now, y0: 0, y1: 1, yref: "paper", line: { color: FS.css("--axis"), width: 1.5 } }],
     });
   };

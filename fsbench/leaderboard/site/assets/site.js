@@ -7,6 +7,11 @@ const FS = {
   overlay: (index) => FS.css(`--o${index % 8}`),
   percent: (value, digits = 1) => (value === null || value === undefined || Number.isNaN(value) ? "–" : (100 * value).toFixed(digits)),
   signed: (value) => (value > 0 ? "+" : value < 0 ? "−" : "±") + FS.percent(Math.abs(value)),
+  /* A metric, or the mean of several that are named with & between; null where one does not apply. */
+  score(values, name) {
+    const parts = name.split("&").map((part) => values(part));
+    return parts.some((part) => part === null || part === undefined) ? null : parts.reduce((sum, part) => sum + part, 0) / parts.length;
+  },
   plain: (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;"),
   element(tag, attributes = {}, ...children) {
     const made = document.createElement(tag);
@@ -32,8 +37,8 @@ const FS = {
       dragmode: false, ...layout,
     }, { displayModeBar: false, responsive: true, doubleClick: false });
   },
-  /* Bars of J&F by class, a colour for each method; lying on a narrow screen. methods: {label, colour, values: [mean, low, high]}. */
-  classBars(place, classes, methods) {
+  /* Bars of a score by class, a colour for each method; lying on a narrow screen. methods: {label, colour, values: [mean, low, high]}. */
+  classBars(place, classes, methods, score) {
     const lies = place.clientWidth < 600;
     place.style.height = lies ? `${5 + classes.length * (0.9 + 0.55 * methods.length)}rem` : "";
     const names = classes.map(FS.plain);
@@ -49,7 +54,7 @@ const FS = {
         hovertemplate: `%{fullData.name}<br>${lies ? "%{y}: %{x:.1f}" : "%{x}: %{y:.1f}"}<extra></extra>`,
       };
     });
-    const scores = FS.axis({ title: { text: "J&amp;F" }, rangemode: "tozero" });
+    const scores = FS.axis({ title: { text: FS.plain(score) }, rangemode: "tozero" });
     const kinds = FS.axis({ showgrid: false, ...(lies ? { autorange: "reversed" } : {}) });
     FS.draw(place, traces, { barmode: "group", bargap: 0.25, bargroupgap: 0.05, xaxis: lies ? scores : kinds, yaxis: lies ? kinds : scores });
   },

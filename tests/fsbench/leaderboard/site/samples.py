@@ -7,8 +7,6 @@ import numpy as np
 import pyarrow as pa
 
 from fsbench.leaderboard.details import Details
-from fsbench.leaderboard.details import EPISODES
-from fsbench.leaderboard.details import GALLERY
 from fsbench.leaderboard.entries import entry_from_results
 from fsbench.masks.rle import encode_masks
 from fsbench.scores.results import ClassResult
@@ -18,6 +16,8 @@ from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import read_manifest
 from fsbench.viewing.pictures import find_pictures
 from tests.conftest import ROOT
+from tests.fsbench.leaderboard.samples import EPISODES
+from tests.fsbench.leaderboard.samples import GALLERY
 from tests.fsbench.leaderboard.samples import INFO
 from tests.fsbench.leaderboard.samples import result
 

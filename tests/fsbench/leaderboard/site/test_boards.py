@@ -3,11 +3,11 @@ import pytest
 
 from fsbench.errors import RunError
 from fsbench.leaderboard.details import Details
-from fsbench.leaderboard.details import GALLERY
 from fsbench.leaderboard.site import make_boards
 from fsbench.leaderboard.site.boards import draw_means
 from fsbench.masks.rle import decode_masks
 from tests.conftest import ROOT
+from tests.fsbench.leaderboard.samples import GALLERY
 from tests.fsbench.leaderboard.site import samples
 
 
@@ -37,7 +37,7 @@ def test_without_pixels_there_are_names_and_scores(boards):
     (view,) = board_of(boards, "mini-ref-davis").gallery
     assert view.query.masks is None
     assert view.query.sentence is None
-    assert len(view.answers[0].J) == len(view.query.names)
+    assert len(view.answers[0].scores["J"]) == len(view.query.names)
 
 
 def test_without_the_manifest_there_is_no_gallery(boards):
