@@ -163,6 +163,7 @@ def evaluate(
     checkpoint: str | Path | None = None,
     device: str = "auto",
     protocol: str | Protocol = "standard",
+    tolerance: float | None = None,
     variant: str = "",
     limit: int | None = None,
     classes: Sequence[str] = (),
@@ -187,7 +188,10 @@ def evaluate(
         options: Of the method; not for an instance, which has its own.
         checkpoint: Weights; "{fold}" in the path stands for the fold. None for those that the method brings along.
         device: For methods that use one: auto, cpu, cuda, mps.
-        protocol: How masks are scored and averaged.
+        protocol: How masks are scored and averaged. `standard` also reports N_acc and T_acc where the data has
+            sentences that name nothing.
+        tolerance: Another contour tolerance than the protocol's, as a share of the diagonal or, from 1 on, in pixels;
+            the signature tells, and its numbers stand in a table of their own.
         variant: A name for this way of running the method, to tell its runs apart.
         limit: Query videos to take of each fold, the first ones, each with all its sentences and draws; None for all.
         classes: Names of the classes to take; folds that have none of them are left out. Empty for all.
@@ -226,6 +230,7 @@ def evaluate(
         checkpoint=None if checkpoint is None else Path(checkpoint),
         device=device,
         protocol=protocol,
+        tolerance=tolerance,
         variant=variant,
         limit=limit,
         classes=classes,
@@ -247,6 +252,7 @@ def score(
     truth: str | Path | Benchmark | Arrays,
     *,
     protocol: str | Protocol | None = None,
+    tolerance: float | None = None,
     folds: Sequence[int] = (),
     draws: Sequence[int] = (),
     videos: Sequence[str] | None = None,
@@ -268,6 +274,8 @@ def score(
         truth: Likewise; or a benchmark, whose episodes the predictions answer.
         protocol: How masks are scored and averaged; None for `standard`, and for answers to several annotators the one
             by which the field scores them on the benchmark's dataset.
+        tolerance: Another contour tolerance than the protocol's, as a share of the diagonal or, from 1 on, in pixels;
+            the signature tells.
         folds, draws: Of the benchmark; empty for those that the predictions are of.
         videos: Which to score; None for all of the truth. The signature says so.
         only_predicted: Score the videos of which there are predictions, and say so in the signature.
@@ -302,7 +310,7 @@ def score(
     options = PassOptions(missing_is_empty, ignore_extra, workers=workers, progress=progress, min_score=min_score)
     masks, held, chosen = _masks(predictions), _truth(truth, folds, draws), _chosen(videos, only_predicted)
     with annotator_answers(masks, held, protocol if isinstance(protocol, str) else None) as answers:
-        how = _protocol(protocol or (answers and answers.protocol) or _STANDARD, void)
+        how = _protocol(protocol or (answers and answers.protocol) or _STANDARD, void).with_tolerance(tolerance)
         if answers is None:
             return score(masks, held, how, options, videos=chosen, uint8_decay=uint8_decay)
         chosen = chosen or answers.videos

@@ -1,5 +1,6 @@
 """What `fsbench list` prints of what can be named; `fsbench.splits.contents` has what a manifest holds."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 from typing import Literal
@@ -27,6 +28,7 @@ _HEADS = {
         "unit",
         "better",
         "of a",
+        "needs",
         "both empty",
         "truth empty",
         "prediction empty",
@@ -78,13 +80,19 @@ def _metric_records() -> list[dict[str, Any]]:  # Any: JSON
             "unit": metric.unit,
             "better": metric.is_better,
             "scope": metric.scope,
-            "both_empty": metric.both_empty,
-            "truth_empty": metric.truth_empty,
-            "pred_empty": metric.pred_empty,
+            "needs": list(metric.needs),
+            **{name: _given(getattr(metric, name)) for name in ("both_empty", "truth_empty", "pred_empty")},
             "from": source(METRICS.points[metric.name]),
         }
         for metric in METRICS.usable()
     ]
+
+
+def _given(value: float | None) -> float | str | None:
+    """Returns what a metric gives, for JSON: null where it does not apply."""
+    if value is None:
+        return "varies"
+    return None if math.isnan(value) else value
 
 
 def listing(what: Kind, width: int | None = None) -> str:
@@ -101,7 +109,9 @@ def listing(what: Kind, width: int | None = None) -> str:
 
 
 def _shown(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _method_row(record: dict[str, Any]) -> Sequence[str]:  # Any: JSON

@@ -49,6 +49,7 @@ class Protocol:
         truth_folder: Which of the folders Annotations, Annotations_unsupervised ... of a dataset holds the truth.
         has_decay: Whether recall and decay are part of it.
         metrics: Names of the metrics that it reports; see `fsbench.metrics.table`.
+        target_free: Those that it reports besides, where the data has sentences that name nothing.
         headline: What methods are ranked by: one of the metrics as it stands in tables, or the mean of some, named by
             them with & between.
         extras: What the signature says besides, of a protocol that was changed.
@@ -68,6 +69,7 @@ class Protocol:
     truth_folder: str = "Annotations"
     has_decay: bool = False
     metrics: tuple[str, ...] = NAMES[:-1]
+    target_free: tuple[str, ...] = ()
     headline: str = NAMES[-1]
     extras: tuple[str, ...] = ()
     differs: str = ""
@@ -88,7 +90,7 @@ class Protocol:
         tolerance = f"{self.tolerance:.3f}" if round(self.tolerance, 3) == self.tolerance else f"{self.tolerance:g}"
         parts = [self.name, f"size={size}", f"tolerance={tolerance}", f"frames={self.frames}"]
         if (self.metrics, self.headline) != (NAMES[:-1], NAMES[-1]):
-            parts.append(f"{_REPORTED}{','.join((*self.metrics, self.headline))}")
+            parts += [f"{_METRICS}{','.join(self.metrics)}", f"{_HEADLINE}{self.headline}"]
         return "|".join([*parts, f"mean={'>'.join(chain)}", *self.extras, *extras])
 
     def with_void(self, void: str) -> "Protocol":
@@ -113,6 +115,12 @@ class Protocol:
             raise RunError(f"A tolerance is a share of the diagonal below 1, or whole pixels; not {tolerance:g}.")
         return replace(self, tolerance=tolerance)
 
+    def on(self, *, has_target_free: bool) -> "Protocol":
+        """Returns the protocol for data that has, or has not, sentences that name nothing; its signature tells."""
+        if not has_target_free or not self.target_free:
+            return self
+        return replace(self, metrics=self.metrics + self.target_free, target_free=())
+
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         """Returns the (height, width) at which masks of a video of this native size are compared."""
         if self.short_side is None:
@@ -124,11 +132,12 @@ class Protocol:
         return slice(1, max(length - 1, 1)) if self.frames == "inner" else slice(None)
 
 
-_REPORTED = "metrics="
+_METRICS, _HEADLINE = "metrics=", "headline="
 
 STANDARD = Protocol(
     "standard",
     "native resolution, DAVIS tolerance, every level averaged in turn",
+    target_free=("N_acc", "T_acc"),
     chain=("frame", "expression", "video", "class"),
     folder_chain=("frame", "object", "video"),
 )
@@ -240,13 +249,12 @@ def named_protocol(name: str) -> Protocol:
 
 def reported_metrics(signature: str) -> tuple[str, ...]:
     """Returns `Protocol.metrics` of a protocol, given by its signature, whether or not it is installed."""
-    return _reported(signature)[:-1]
+    return tuple((_part(signature, _METRICS) or ",".join(NAMES[:-1])).split(","))
 
 
 def reported_names(signature: str) -> tuple[str, ...]:
     """Returns `Protocol.names` likewise."""
-    *metrics, headline = _reported(signature)
-    return _names(metrics, headline)
+    return _names(reported_metrics(signature), _part(signature, _HEADLINE) or NAMES[-1])
 
 
 def label_of(metric: str) -> str:
@@ -264,6 +272,6 @@ def _names(metrics: Sequence[str], headline: str) -> tuple[str, ...]:
     return (*(label for label in map(label_of, metrics) if label != headline), headline)
 
 
-def _reported(signature: str) -> tuple[str, ...]:
-    named = [part.removeprefix(_REPORTED) for part in signature.split("|") if part.startswith(_REPORTED)]
-    return tuple(named[0].split(",")) if named else NAMES
+def _part(signature: str, kind: str) -> str:
+    """Returns what a signature says of something; empty if nothing."""
+    return next((part.removeprefix(kind) for part in signature.split("|") if part.startswith(kind)), "")

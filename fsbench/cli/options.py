@@ -33,6 +33,7 @@ __all__ = [
     "scoring_protocol_option",
     "splits_option",
     "terminal_width",
+    "tolerance_option",
     "workers_option",
 ]
 
@@ -180,6 +181,17 @@ def _protocol_option(default: str | None, about: str) -> Callable[[Command], Com
     return click.option(
         "--protocol", default=default, show_default=shown, shell_complete=_complete_protocols, help=about
     )
+
+
+def tolerance_option(command: Command) -> Command:
+    """Adds `--tolerance`, to explore what hangs on it."""
+    return click.option(
+        "--tolerance",
+        type=click.FloatRange(min=0),
+        metavar="SHARE|PIXELS",
+        help="How far apart contours may be: below 1 a share of the diagonal, from 1 on whole pixels (the signature "
+        "then says so).  [default: the protocol's]",
+    )(command)
 
 
 def workers_option(

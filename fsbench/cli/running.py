@@ -18,6 +18,7 @@ from fsbench.cli.options import method_option
 from fsbench.cli.options import method_options
 from fsbench.cli.options import protocol_option
 from fsbench.cli.options import splits_option
+from fsbench.cli.options import tolerance_option
 from fsbench.cli.options import workers_option
 
 __all__ = ["evaluate"]
@@ -53,6 +54,7 @@ FINISHED_WITH_FAILURES = 5
     help="Take this class alone; may be repeated. Folds without it are left out. Never an entry.",
 )
 @protocol_option
+@tolerance_option
 @click.option("--device", default="auto", show_default=True, help="For methods that use one: auto, cpu, cuda, mps.")
 @backbone_option
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), help="The same as --option dtype=NAME.")

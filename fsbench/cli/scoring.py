@@ -16,6 +16,7 @@ from fsbench.cli.options import integers
 from fsbench.cli.options import json_option
 from fsbench.cli.options import scoring_protocol_option
 from fsbench.cli.options import splits_option
+from fsbench.cli.options import tolerance_option
 from fsbench.cli.options import workers_option
 
 __all__ = ["score", "validate"]
@@ -124,6 +125,7 @@ def _asked(
 
 @click.command()
 @_target
+@tolerance_option
 @click.option("--uint8-decay", is_flag=True, help="Wrap frame ids in decay at 8 bits, as davis2017-evaluation does.")
 @click.option(
     "--out",
@@ -131,8 +133,10 @@ def _asked(
     help="Write the scores of every object or sentence to a .csv, .parquet or .json file.",
 )
 @json_option
-def score(predictions: Path, uint8_decay: bool, out: Path | None, as_json: bool, **asked: Any) -> None:
-    """Score masks that were made anywhere: J and F of every object or sentence, and their means.
+def score(
+    predictions: Path, tolerance: float | None, uint8_decay: bool, out: Path | None, as_json: bool, **asked: Any
+) -> None:
+    """Score masks that were made anywhere: what the protocol measures of every object or sentence, and the means.
 
     PREDICTIONS is a run, a folder or zip of PNG masks (<video>/<frame>.png or <video>/<expression>/<frame>.png, if you
     like below Annotations/, and below draw-<d>/ for several support draws), or COCO run-length codes as .json or
@@ -153,7 +157,7 @@ def score(predictions: Path, uint8_decay: bool, out: Path | None, as_json: bool,
     """
     from fsbench import api
 
-    scores = api.score(predictions, uint8_decay=uint8_decay, **_asked(**asked))
+    scores = api.score(predictions, tolerance=tolerance, uint8_decay=uint8_decay, **_asked(**asked))
     if out is not None:
         scores.write(out)
     click.echo(scores.to_json() if as_json else scores)

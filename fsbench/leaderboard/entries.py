@@ -208,7 +208,7 @@ class Entry(Record):
                 raise ValueError(f"{name}: {list(numbers)} are not in order, each once")
         if unexpected := sorted(set(folds) - set(self.expected_folds)):
             raise ValueError(f"folds: {unexpected} are none of the expected folds {list(self.expected_folds)}")
-        if not all(0 <= value <= 1 for fold in self.folds for value in _values(fold)):
+        if not all(0 <= value <= 1 for fold in self.folds for value in _shares(fold, self.protocol)):
             raise ValueError("folds: a score is not in [0, 1]")
         for link in self.links:
             if not re.fullmatch(r"https?://[^\s\"'<>\\|]+", link):
@@ -323,11 +323,12 @@ def _fold_entry(result: Result) -> FoldEntry:
     )
 
 
-def _values(fold: FoldEntry) -> Iterator[float]:
-    """Yields every score of a fold that applies, and what it is ranked by in any case; spreads are left out."""
+def _shares(fold: FoldEntry, protocol: str) -> Iterator[float]:
+    """Yields every share of a fold that applies, and what it is ranked by in any case; spreads are left out."""
     yield from (score.headline for score in (fold.score.mean, *(draw.score for draw in fold.draws)))
     for score in (fold.score.mean, *(draw.score for draw in fold.draws), *(c.score.mean for c in fold.classes)):
-        yield from (value for value in score.root.values() if not math.isnan(value))
+        others = (value for name, value in score.root.items() if name not in unbounded(protocol))
+        yield from (value for value in others if not math.isnan(value))
 
 
 def _agree(one: Summary | None, other: Summary | None) -> bool:
@@ -341,6 +342,8 @@ def _close(one: Score | None, other: Score | None) -> bool:
     if one is None or other is None:
         return one is other
     return one.names == other.names and all(
-        one[m] == other[m] or math.isnan(one[m] + other[m]) or math.isclose(one[m], other[m], abs_tol=1e-9)
+        one[m] == other[m]
+        or (math.isnan(one[m]) and math.isnan(other[m]))
+        or math.isclose(one[m], other[m], abs_tol=1e-9)
         for m in one.names
     )

@@ -189,7 +189,10 @@ def _latex(text: str) -> str:
 
 
 def _md_section(table: Table) -> str:
-    names = [f"{_group_name(group)} {metric}" if len(table.groups) > 1 else metric for group, metric in table.columns]
+    names = [
+        f"{_group_name(group)} {table.about[metric].title}" if len(table.groups) > 1 else table.about[metric].title
+        for group, metric in table.columns
+    ]
     rows = [
         [_rank(row), _md(row.method) + _md_marks(row), *map(_md_cell, row.cells, _scales(table))] for row in table.rows
     ]
@@ -230,7 +233,7 @@ def _md_cell(cell: Cell, scale: int) -> str:
 
 
 def _latex_table(table: Table) -> str:
-    head = " & ".join(_latex_symbol(metric) for _, metric in table.columns)
+    head = " & ".join(_latex_symbol(table.about[metric].title) for _, metric in table.columns)
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table*}",

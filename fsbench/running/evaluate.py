@@ -41,6 +41,7 @@ class Request:
             None for those that the method brings along for dataset and fold, if it does.
         device: Given to the method as its option `device`, if it has one.
         protocol: The protocol, or its name.
+        tolerance: Another contour tolerance than the protocol's; None for its own.
         variant: Name for this way of running the method, to tell its runs and entries apart; empty for the usual one.
         limit: Query videos to take of each fold, the first ones in the order class, video, each with all its sentences
             and draws; None for all. Such a run is never an entry.
@@ -58,6 +59,7 @@ class Request:
     checkpoint: Path | None = None
     device: str = "auto"
     protocol: str | Protocol = "standard"
+    tolerance: float | None = None
     variant: str = ""
     limit: int | None = None
     classes: Sequence[str] = ()
@@ -74,6 +76,7 @@ def evaluate_method(request: Request, run: RunOptions) -> Run:
         FsbenchError: Something asked for does not exist or does not fit; see `evaluate_fold`.
     """
     protocol = named_protocol(request.protocol) if isinstance(request.protocol, str) else request.protocol
+    protocol = protocol.with_tolerance(request.tolerance).on(has_target_free=request.benchmark.has_target_free)
     method = find_method(request.method)
     if request.variant and not re.fullmatch(r"[\w-]+", request.variant):
         raise RunError(f"The variant {request.variant!r} becomes part of file names: use letters, digits, - and _.")

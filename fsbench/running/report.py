@@ -34,7 +34,7 @@ def results_text(results: Mapping[Path, Result], timing: Mapping[Path, Sequence[
     """
     identity = next(iter(results.values())).identity
     names, about = next(iter(results.values())).score.mean.names, columns_of(identity.protocol)
-    table = [["", *names, "+-", "episodes"]]
+    table = [["", *(about[name].title for name in names), "+-", "episodes"]]
     for result in results.values():
         for entry in result.classes:
             table.append([f"  {entry.name}", *_cells(entry.score.mean, about), _spread(entry.score.sd_draws), ""])

@@ -44,12 +44,14 @@ class Column:
 
     Attributes:
         name: The metric's, or the headline's.
+        title: The name, with the unit where that is not per cent.
         about: In words.
         scale: What a value is multiplied by to be shown: 100 for shares, which are shown in per cent, otherwise 1.
         is_better: Which values are.
     """
 
     name: str
+    title: str
     about: str
     scale: int = 100
     is_better: Literal["higher", "lower"] = "higher"
@@ -66,13 +68,14 @@ def columns_of(protocol: str) -> Mapping[str, Column]:
     for name in reported_names(protocol):
         metric = metrics.get(name)
         if metric is not None:
-            scale = 100 if is_share(metric) else 1
-            found[name] = Column(name, _capital(metric.long_name), scale, metric.is_better)
+            title, scale = (name, 100) if is_share(metric) else (f"{name} ({metric.unit})", 1)
+            about = metric.long_name if metric.is_better == "higher" else f"{metric.long_name}; lower is better"
+            found[name] = Column(name, title, _capital(about), scale, metric.is_better)
         elif name in metrics:
-            found[name] = Column(name, name)
+            found[name] = Column(name, name, name)
         else:
             parts = [found[part].about.lower() if part in found else part for part in name.split("&")]
-            found[name] = Column(name, f"Mean of {' and '.join(parts)}")
+            found[name] = Column(name, name, f"Mean of {' and '.join(parts)}")
     return MappingProxyType(found)
 
 

@@ -89,6 +89,15 @@ class Benchmark:
             rows = attribute_rows(tables, list(manifest.class_names.values()), sentences)
         return {(row["video_id"], row["expression_id"]): row for row in rows}
 
+    @cached_property
+    def has_target_free(self) -> bool:
+        """Whether there are sentences that name nothing, or nothing that their video shows in any frame."""
+        shown = self.manifest.annotated()
+        return any(
+            not any(shown.get(row["video_id"], {}).get(object_id) for object_id in row["object_ids"])
+            for row in self.manifest.rows("episodes")
+        )
+
     def fold(self, index: int) -> Fold:
         """Returns what a method may know of a fold. Raises ManifestError if the manifest has no such fold."""
         if index not in self.folds:

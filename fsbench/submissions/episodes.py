@@ -60,6 +60,7 @@ class EpisodeReference:
         """
         self.manifest = manifest = benchmark.manifest
         self._dataset = benchmark.dataset
+        self.has_target_free = benchmark.has_target_free
         asked = asked_episodes(benchmark, folds, draws, predicted)
         self.notes, self._draws = asked.notes, asked.draws
         episodes = asked.episodes

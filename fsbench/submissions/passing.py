@@ -58,6 +58,7 @@ class Scored:
         objects: Scores of every object.
         problems: Every problem.
         full_frames: Masks whose score is easily misread, see `_notes`.
+        target_free: Sentences that name nothing that the truth shows, likewise.
         recoloured: What shows an index in another colour than the truth does, one line each.
         is_void: Whether the truth shows index 255, which the protocol takes for void, and no object.
     """
@@ -65,6 +66,7 @@ class Scored:
     objects: list[ObjectScores] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     full_frames: int = 0
+    target_free: int = 0
     recoloured: list[str] = field(default_factory=list)
     is_void: bool = False
 
@@ -111,6 +113,7 @@ def score_submission(
             scored.objects += video.objects
             scored.problems += video.problems
             scored.full_frames += video.full_frames
+            scored.target_free += video.target_free
             scored.recoloured += video.recoloured
             void.append(video.is_void)
     if void and all(void):
@@ -161,6 +164,7 @@ def _score_video(
         if options.count and not scored.problems:
             scored.objects += tally.scores()
         scored.full_frames += tally.full_frames
+        scored.target_free += tally.is_target_free
         scored.recoloured += tally.recoloured
     scored.is_void = all(tally.is_void for tally in tallies.values())
     return scored

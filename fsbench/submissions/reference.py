@@ -171,6 +171,10 @@ class Reference(Protocol):
         """What a reader should know of it."""
 
     @property
+    def has_target_free(self) -> bool:
+        """Whether it is known to have sentences that name nothing."""
+
+    @property
     def signature(self) -> Sequence[str]:
         """What a signature says of it."""
 
@@ -223,6 +227,7 @@ class FolderReference:
             raise SubmissionError(f"{source.path}: the truth has support draws ('draw-<d>'). Give the masks of one.")
         draw = only_draw(source.path, predicted)
         self._source = source
+        self.has_target_free = False  # masks alone do not say
         self._has_own_frames = protocol.objects == "from-first-seen"
         self.notes = [f"Truth: {note}" for note in source.notes]
         sequences: dict[str, dict[SequenceKey, list[str]]] = {}

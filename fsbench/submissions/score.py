@@ -64,9 +64,10 @@ def score(
         SubmissionError: There is any problem; the message is the whole report.
         FsbenchError: The truth cannot be read.
     """
-    measure = Measure(protocol)
     with ExitStack() as stack:
         submission, reference = _open(stack, predictions, truth, protocol, videos, options.min_score)
+        protocol = protocol.on(has_target_free=reference.has_target_free)
+        measure = Measure(protocol)
         scored = score_submission(submission, reference, measure, options)
     notes = _notes(submission, reference, scored, protocol)
     if scored.problems:
@@ -228,6 +229,11 @@ def _notes(submission: Submission, reference: Reference, scored: Scored, protoco
             f"{len(scored.recoloured)} label maps paint an index otherwise than the truth, e.g. "
             f"{printable(scored.recoloured[0])}. If scores are near 0, an optimiser or a conversion may have "
             "renumbered the objects: indices count here, colours do not."
+        )
+    if scored.target_free and "N_acc" not in protocol.metrics:
+        notes.append(
+            f"{scored.target_free} sentences name nothing that the truth shows: there an empty answer has J = F = 1, "
+            "and any other 0. Protocol 'mevis-v2' leaves them out of J and F, and counts them apart."
         )
     if scored.full_frames:
         notes.append(

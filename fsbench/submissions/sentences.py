@@ -135,6 +135,11 @@ class SentenceReference:
         self._annotated: dict[str, dict[int, Sequence[str]]] = {}
         for track in dataset.objects():
             self._annotated.setdefault(track.video_id, {})[track.object_id] = track.frames
+        self.has_target_free = any(
+            not any(self._annotated.get(video, {}).get(object_id) for object_id in objects)
+            for video, of_sentences in self._objects_of.items()
+            for objects in of_sentences.values()
+        )
         known = self._objects_of.keys()
         chosen = known if videos is None else videos.among(known, {key.video for key in predicted})
         self.signature = signed_subset(chosen, known)

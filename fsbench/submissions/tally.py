@@ -227,6 +227,11 @@ class Tally:
         return set(found) - {0}
 
     @property
+    def is_target_free(self) -> bool:
+        """Whether it is a sentence that names nothing that the truth shows."""
+        return self.key.expression is not None and not self._is_shown
+
+    @property
     def is_void(self) -> bool:
         """Whether the truth shows index 255, which the protocol takes for void, and no object."""
         return self.has_void and not (self._truth_ids or self._objects)

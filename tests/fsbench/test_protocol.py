@@ -8,6 +8,7 @@ from fsbench.errors import RunError
 from fsbench.protocol import named_protocol
 from fsbench.protocol import Protocol
 from fsbench.protocol import PROTOCOLS
+from fsbench.protocol import reported_metrics
 from fsbench.protocol import reported_names
 from fsbench.registry import Registry
 
@@ -49,7 +50,18 @@ def test_a_signature_names_the_metrics_where_they_are_not_j_and_f():
     standard = named_protocol("standard")
     assert reported_names(standard.signature) == standard.names == ("J", "F", "J&F")
     other = replace(standard, name="dotted", metrics=("J", "F_dot", "tIoU"), headline="J&F_dot")
-    assert "|metrics=J,F_dot,tIoU,J&F_dot|mean=" in other.signature
+    assert "|metrics=J,F_dot,tIoU|headline=J&F_dot|mean=" in other.signature
     assert reported_names(other.signature) == other.names
-    single = replace(standard, metrics=("mean_IoU", "J"), headline="mean_IoU")
-    assert reported_names(single.signature) == ("J", "mean_IoU")
+    single = replace(standard, metrics=("tool/mIoU", "J"), headline="mIoU")
+    assert reported_metrics(single.signature) == ("tool/mIoU", "J")
+    assert reported_names(single.signature) == ("J", "mIoU")
+
+
+def test_another_tolerance_is_another_signature_at_any_precision():
+    standard = named_protocol("standard")
+    signatures = {standard.with_tolerance(t).signature for t in (None, 0.008, 0.0081, 0.00812, 3)}
+    assert len(signatures) == 4
+    assert "|tolerance=0.0081|" in standard.with_tolerance(0.0081).signature
+    for wrong in (-0.1, 1.5, float("nan"), float("inf")):
+        with pytest.raises(RunError, match="A tolerance is a share of the diagonal below 1, or whole pixels"):
+            standard.with_tolerance(wrong)

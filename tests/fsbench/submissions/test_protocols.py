@@ -95,7 +95,7 @@ def test_mevis_v2_leaves_sentences_without_a_target_out_of_j(fsbench, sentences)
     assert found["mean"]["J_mean"] == pytest.approx((0.8 + 0.5) / 2)
     assert (found["mean"]["N_acc"], found["mean"]["T_acc"]) == (0.0, 1.0)
     table = fsbench("score", sentences[1], "--truth", sentences[0], "--protocol", "mevis-v2").stdout
-    assert "metrics=mevis-v2/J,mevis-v2/F,N_acc,T_acc,J&F" in table
+    assert "|metrics=mevis-v2/J,mevis-v2/F,N_acc,T_acc|headline=J&F|" in table
 
 
 def test_a2d_pools_all_frames(fsbench, sentences):
