@@ -61,7 +61,10 @@ def strange(monkeypatch):
 
 
 def test_a_strangers_metrics_go_from_their_entry_points_to_the_site(strange, fsbench, data, tmp_path):
-    assert "distance of the centres" in fsbench("list", "metrics").stdout
+    listed = {metric["name"]: metric for metric in json.loads(fsbench("list", "metrics", "--json").stdout)}
+    assert listed["offset"]["unit"] == "pixels"
+    assert listed["offset"]["both_empty"] is None
+    assert listed["mose-v2/J"]["truth_empty"] == "varies"
     fsbench("build-splits", "mini-ref-davis", "--draws", 2)
     reports = {}
     for method in ("full-frame", "empty"):
