@@ -37,6 +37,7 @@ from fsbench.datasets._shapes_render import SUB
 from fsbench.datasets._shapes_render import TEXTURES
 from fsbench.datasets._shapes_render import TURN
 from fsbench.errors import DataError
+from fsbench.files import named_errors
 from fsbench.files import whole_folder
 from fsbench.processes import worker_pool
 from fsbench.progress import track
@@ -428,7 +429,7 @@ def generate_shapes(
     if _is_complete(root, config):
         return
     try:
-        with whole_folder(root) as fresh:
+        with named_errors(root), whole_folder(root) as fresh:
             _write_set(fresh, config, workers, progress=progress)
     except OSError:  # another process was faster
         if not _is_complete(root, config):

@@ -1,5 +1,6 @@
 """The embedded set: what it promises its readers, and that it is the same everywhere."""
 
+import errno
 import hashlib
 import json
 import os
@@ -388,11 +389,11 @@ def test_concurrent_runs_do_not_collide(tmp_path: Path, small_root: Path) -> Non
 def test_failed_run_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail_at_the_third(config: ShapesConfig, category_index: int, video_index: int) -> RenderedVideo:
         if category_index == 2:
-            raise OSError("disk full")
+            raise OSError(errno.ENOSPC, "disk full")
         return render_video(config, category_index, video_index)
 
     monkeypatch.setattr(shapes, "render_video", fail_at_the_third)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OSError, match=r"disk full: '.*set'"):
         generate_shapes(tmp_path / "set", SMALL)
     assert list(tmp_path.iterdir()) == []
 
