@@ -82,7 +82,10 @@ def _require_possible(kind: Callable[[Config], Model], config: Config) -> None:
 
 
 class _Undrawn(TorchFunctionMode):
-    """Leaves unfilled what would be filled with random numbers: most of the time that making a model takes."""
+    """Fills with zeros what would be filled with random numbers: most of the time that making a model takes.
+
+    Not with whatever lies in memory: torch draws again, until it has none, what is out of the bounds of a distribution.
+    """
 
     def __torch_function__(
         self,
@@ -93,7 +96,7 @@ class _Undrawn(TorchFunctionMode):
     ) -> Any:
         named = kwargs or {}
         if func in _DRAWS:
-            return args[0] if args else named["tensor"]
+            return nn.init.zeros_(args[0] if args else named["tensor"])
         return func(*args, **named)
 
 

@@ -12,6 +12,7 @@ from fsbench.cli import main
 from fsbench.errors import DataError
 from fsbench.files import content_digest
 from fsbench.methods.contract import Training
+from fsbench_baselines import checkpoints
 from fsbench_baselines.checkpoints import load_model
 from fsbench_baselines.checkpoints import random_model
 from fsbench_baselines.checkpoints import save_checkpoint
@@ -62,6 +63,15 @@ def test_a_loaded_model_has_the_weights_that_it_was_given_and_no_dropout(state):
     model = load_model(ReferFormer, CONFIG, state, "here")
     assert same(model.state_dict(), state)
     assert not model.training
+
+
+@pytest.mark.parametrize("draw", ["uniform_", "normal_"])
+def test_what_is_not_drawn_is_zero_so_that_nothing_is_drawn_again_for_ever(draw):
+    outside = torch.full((3,), 9.0)
+    with checkpoints._Undrawn():
+        getattr(outside, draw)()
+        assert not outside.any()
+        assert not torch.nn.init.trunc_normal_(outside, std=0.02).any()
 
 
 def test_weights_of_another_model_are_refused_by_their_names(state):
