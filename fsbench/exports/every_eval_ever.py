@@ -12,8 +12,10 @@ from uuid import UUID
 from fsbench.exports.writing import write_out
 from fsbench.leaderboard.compare import as_entry
 from fsbench.leaderboard.entries import Entry
-from fsbench.metrics.table import Metric
-from fsbench.scores.metrics import METRICS
+from fsbench.protocol import reported_metrics
+from fsbench.scores.metrics import columns_of
+from fsbench.scores.metrics import installed_metrics
+from fsbench.scores.metrics import is_share
 from fsbench.scores.results import Interval
 from fsbench.scores.results import Summary
 
@@ -41,7 +43,6 @@ def export_every_eval_ever(source: Path, out: Path) -> str:
 
     Raises:
         RunError: It holds no such thing, or `out` is there already.
-        PluginError: No installed package registers a metric that it has scores of.
     """
     entry = as_entry(source)
     content = record(entry, int(time.time()))
@@ -154,22 +155,23 @@ def _values(
                     "manifest_digest": entry.manifest_digest,
                 },
             },
-            "metric_config": _metric(name),
+            "metric_config": _metric(entry.protocol, name),
             "score_details": found,
         }
 
 
-def _metric(name: str) -> _Json:
-    """Describes a metric, or the mean of several that are named with & between."""
-    parts: list[Metric] = [METRICS.get(part) for part in name.split("&")]
+def _metric(protocol: str, name: str) -> _Json:
+    """Describes what stands under a name of a protocol, given by its signature; what is no share may be any number."""
+    column = columns_of(protocol)[name]
+    metric = installed_metrics(reported_metrics(protocol)).get(name)
+    bounds = (0.0, 1.0) if column.scale == 100 else ("-Infinity", "Infinity")
     return {
-        "evaluation_description": " and ".join(part.long_name for part in parts)
-        + (", their mean" if parts[1:] else ""),
+        "evaluation_description": column.about,
         "metric_id": f"fsbench.{name}",
         "metric_name": name,
-        "metric_unit": "proportion",
-        "lower_is_better": all(part.is_better == "lower" for part in parts),
+        "metric_unit": "proportion" if metric is None or is_share(metric) else metric.unit,
+        "lower_is_better": column.is_better == "lower",
         "score_type": "continuous",
-        "min_score": 0.0,
-        "max_score": 1.0,
+        "min_score": bounds[0],
+        "max_score": bounds[1],
     }

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from importlib.metadata import EntryPoint
 
 import numpy as np
@@ -108,6 +109,23 @@ def test_a_strangers_metrics_go_from_their_entry_points_to_the_site(strange, fsb
     assert float(shown["offset"].strip(" *")) == pytest.approx(full["offset"], abs=0.051)
     assert float(shown["D"].strip(" *")) == pytest.approx(100 * full["D"], abs=0.051)
     assert "J&D" in fsbench("compare", "runs/mini-ref-davis/full-frame", "runs/mini-ref-davis/empty").stdout
+
+    for source in ("runs/mini-ref-davis/full-frame", "leaderboard/entries/mini-ref-davis/full-frame.strange.json"):
+        fsbench("export", source, "records", "--format", "every-eval-ever")
+        (record,) = (tmp_path / "records").rglob("*.json")
+        results = {each["evaluation_result_id"]: each for each in json.loads(record.read_text())["evaluation_results"]}
+        for name, unit, lower, ends in (
+            ("D", "proportion", False, [0, 1]),
+            ("offset", "pixels", True, ["-Infinity", "Infinity"]),
+        ):
+            config = results[f"mean/{name}"]["metric_config"]
+            assert results[f"mean/{name}"]["score_details"]["score"] == full[name]
+            assert [config[key] for key in ("metric_unit", "lower_is_better", "min_score", "max_score")] == [
+                unit,
+                lower,
+                *ends,
+            ]
+        shutil.rmtree(tmp_path / "records")
 
     fsbench("leaderboard", "--format", "html", "--out", "site")
     index = (tmp_path / "site/index.html").read_text()
