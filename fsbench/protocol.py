@@ -48,6 +48,7 @@ class Protocol:
         void: What index 255 of the truth is: background, left out of the comparison, or an object like any other.
         truth_folder: Which of the folders Annotations, Annotations_unsupervised ... of a dataset holds the truth.
         has_decay: Whether recall and decay are part of it.
+        has_ranking: Whether the mean average precision of ranked results is part of it, for a folder or file of them.
         metrics: Names of the metrics that it reports; see `fsbench.metrics.table`.
         target_free: Those that it reports besides, where the data has sentences that name nothing.
         headline: What methods are ranked by: one of the metrics as it stands in tables, or the mean of some, named by
@@ -68,6 +69,7 @@ class Protocol:
     void: Literal["background", "excluded", "object"] = "background"
     truth_folder: str = "Annotations"
     has_decay: bool = False
+    has_ranking: bool = False
     metrics: tuple[str, ...] = NAMES[:-1]
     target_free: tuple[str, ...] = ()
     headline: str = NAMES[-1]
@@ -225,11 +227,16 @@ REVOS = Protocol(
 
 A2D = Protocol(
     "a2d",
-    "A2D-Sentences, JHMDB-Sentences: IoU of every annotated frame, one pool of frames",
+    "A2D-Sentences: IoU of every annotated frame, one pool of frames; mAP of ranked results",
     folder_chain=("frame",),
+    has_ranking=True,
     metrics=("P@0.5", "P@0.6", "P@0.7", "P@0.8", "P@0.9", "oIoU", "mIoU"),
     headline="mIoU",
     differs="The tool computes the IoU in single precision and adds 1e-6 to both areas; here P@K does so alone.",
+)
+
+JHMDB = replace(
+    A2D, name="jhmdb", about="JHMDB-Sentences: as a2d, of the frames that are sampled; mAP of ranked results"
 )
 
 PROTOCOLS = Registry("fsbench.protocols", Protocol, unknown=RunError)

@@ -54,7 +54,8 @@ class Scores:
         """Returns a table of the means, in per cent, with what they were made from."""
         names = [name for name, value in self.mean.items() if value is None or isinstance(value, float)]
         about = columns_of(self.protocol)  # of J; and so of J_mean, J_recall and J_decay
-        scales = {name: about[name if name in about else name.rpartition("_")[0]].scale for name in names}
+        known = {name: about.get(name) or about.get(name.rpartition("_")[0]) for name in names}
+        scales = {name: 100 if column is None else column.scale for name, column in known.items()}
         table = [["", *names], ["mean", *_cells(self.mean, names, scales)]]
         table += [[name, *_cells(values, names, scales)] for name, values in self.mean.get("annotators", {}).items()]
         for fold, values in self.mean.get("folds", {}).items():

@@ -29,6 +29,7 @@ from fsbench.submissions.passing import Scored
 from fsbench.submissions.problems import Findings
 from fsbench.submissions.problems import printable
 from fsbench.submissions.problems import report
+from fsbench.submissions.ranking import mean_average_precision
 from fsbench.submissions.reference import EpisodeTruth
 from fsbench.submissions.reference import FolderReference
 from fsbench.submissions.reference import Reference
@@ -69,6 +70,8 @@ def score(
         protocol = protocol.on(has_target_free=reference.has_target_free)
         measure = Measure(protocol)
         scored = score_submission(submission, reference, measure, options)
+        ranked = protocol.has_ranking and not scored.problems
+        precision = mean_average_precision(submission, reference, protocol) if ranked else None
     notes = _notes(submission, reference, scored, protocol)
     if scored.problems:
         raise SubmissionError(f"{submission.path}: not scored.\n{report(scored.problems, notes)}")
@@ -83,7 +86,8 @@ def score(
     rows = [_row(scores, measure, uint8_decay) for scores in scored.objects]
     if not isinstance(truth, EpisodeTruth):
         signature = protocol.signed(protocol.folder_chain, *extras)
-        return Scores(signature, rows, _means(scored.objects, rows, measure), notes)
+        means = _means(scored.objects, rows, measure) | ({"mAP": precision} if protocol.has_ranking else {})
+        return Scores(signature, rows, means, notes)
     from fsbench.submissions.episodes import episode_means
     from fsbench.submissions.episodes import EpisodeReference
 
@@ -234,6 +238,10 @@ def _notes(submission: Submission, reference: Reference, scored: Scored, protoco
         notes.append(
             f"{scored.target_free} sentences name nothing that the truth shows: there an empty answer has J = F = 1, "
             "and any other 0. Protocol 'mevis-v2' leaves them out of J and F, and counts them apart."
+        )
+    if protocol.has_ranking and submission.ranked is None:
+        notes.append(
+            "mAP is of results that are ranked by a score: hand in COCO results (image_id, segmentation, score)."
         )
     if scored.full_frames:
         notes.append(

@@ -145,9 +145,11 @@ class Submission(ABC):
         notes: What was understood in another way than written, though nothing is wrong with it.
         has_draws: Whether any mask belongs to a support draw.
         absent_is_empty: Whether the form lists only what was found, so that a mask that is not there is an empty one.
+        ranked: All results for each mask with their scores, of which the best is the mask; None if the form has none.
     """
 
     absent_is_empty = False
+    ranked: Mapping[MaskKey, Sequence[tuple[float, Rle]]] | None = None
 
     def __init__(self, path: Path, found: Found) -> None:
         if not found.places:

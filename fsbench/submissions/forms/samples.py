@@ -28,12 +28,14 @@ class SampleSubmission(Submission):
         """
         found = Found(known)
         best: dict[MaskKey, tuple[float, int, Rle]] = {}
+        self.ranked: dict[MaskKey, list[tuple[float, Rle]]] = {}
         for number, row in enumerate(rows):
             try:
                 key, score, code = _result(row)
             except ValueError as error:
                 found.problem("wrong-result", f"results[{number}]", str(error))
             else:
+                self.ranked.setdefault(key, []).append((score, code))
                 if key not in best or score > best[key][0]:
                     best[key] = score, number, code
         for key, place in best.items():

@@ -138,6 +138,65 @@ def test_the_j_of_each_sample_is_pycocotools_in_every_form(fsbench, tmp_path, ro
     assert 0 < found["mean"]["J_mean"] < 1
 
 
+def average_precision(ranked, num_images):
+    """Literally: of results (score, image, IoU) in falling order, each image is found once; 101 points of recall."""
+    found = []
+    for threshold in np.linspace(0.5, 0.95, 10):
+        hits, seen = [], set()
+        for _, image, iou in sorted(ranked, key=lambda result: -result[0]):
+            hits.append(image not in seen and iou >= min(threshold, 1 - 1e-10))
+            seen |= {image} if hits[-1] else set()
+        precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+        recall = np.cumsum(hits) / num_images
+        found.append(np.mean([precision[recall >= at - 1e-12].max(initial=0) for at in np.linspace(0, 1, 101)]))
+    return np.mean(found)
+
+
+@pytest.mark.parametrize("protocol", ["a2d", "jhmdb"])
+def test_precision_overall_and_mean_iou_and_map_are_what_their_definitions_say(fsbench, tmp_path, root, protocol):
+    rng = np.random.default_rng(0)
+    rows, ranked, best = [], [], {}
+    for image_id in (image["id"] for image in coco_truth()["images"]):
+        sample = sample_of(image_id)
+        true = mask_of(int(sample.expression_id), int(sample.frame))
+        for shift, score in zip(rng.integers(0, 6, 3), rng.permutation(30)[:3], strict=True):
+            pred = np.roll(true, shift, axis=1)
+            score = float(score + rng.random())
+            rows.append({"image_id": image_id, "category_id": 1, "segmentation": code_of(pred), "score": score})
+            counts = np.count_nonzero(pred & true), np.count_nonzero(pred | true)
+            ranked.append((score, image_id, counts[0] / counts[1]))
+            best[image_id] = max(best.get(image_id, (-1.0, 0, 0)), (score, *counts))
+    (tmp_path / "mine.json").write_text(json.dumps(rows))
+    score = ("score", "mine.json", "--truth", root, "--protocol", protocol)
+    found = json.loads(fsbench(*score, "--json").stdout)["mean"]
+    intersections, unions = np.array([each[1:] for each in best.values()]).T
+    ious = intersections / unions
+    assert found["mIoU"] == pytest.approx(ious.mean())
+    assert found["oIoU"] == pytest.approx(intersections.sum() / unions.sum())
+    for threshold in (0.5, 0.6, 0.7, 0.8, 0.9):
+        assert found[f"P@{threshold}"] == pytest.approx((ious > threshold).mean())
+    assert found["mAP"] == pytest.approx(average_precision(ranked, len(best)), abs=1e-9)
+    assert 0.1 < found["mAP"] < 0.9
+    assert f"{100 * found['mAP']:.2f}" in fsbench(*score).stdout
+    rows[0]["segmentation"] = code_of(np.zeros((20, 29), bool))
+    rows[0]["score"] = -1.0
+    (tmp_path / "mine.json").write_text(json.dumps(rows))
+    assert "a result of the same image is 20 x 29, expected 20 x 30" in fsbench(*score, code=4).stderr
+
+
+def test_without_scores_there_is_no_map(fsbench, tmp_path, root):
+    rows, _ = results(shift=1)
+    for row in rows[1::2]:
+        sample = sample_of(row["image_id"])
+        path = tmp_path / "mine" / sample.video_id / sample.expression_id / f"{sample.frame}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        code = {**row["segmentation"], "counts": row["segmentation"]["counts"].encode()}
+        Image.fromarray(coco.decode(code) * 255).save(path)
+    found = json.loads(fsbench("score", "mine", "--truth", root, "--protocol", "a2d", "--json").stdout)
+    assert found["mean"]["mAP"] is None
+    assert any("ranked by a score" in note for note in found["notes"])
+
+
 def test_samples_that_are_missing_and_results_that_are_none_are_refused(fsbench, tmp_path, root):
     rows, _ = results(shift=0)
     (tmp_path / "mine.json").write_text(json.dumps(rows[2:]))
