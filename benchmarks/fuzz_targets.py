@@ -308,6 +308,44 @@ def _read_labels(name: str, folder: Path) -> None:
         lenient(given, _bench(folder))
 
 
+def _make_truths(folder: Path) -> None:
+    """Makes truths of sentences in every form that others have, with answers in theirs."""
+    from tests.fsbench.datasets.test_a2d import coco_truth
+    from tests.fsbench.datasets.test_a2d import results
+    from tests.fsbench.datasets.test_a2d import write_a2d
+    from tests.fsbench.datasets.test_jhmdb import VIDEOS
+    from tests.fsbench.datasets.test_jhmdb import write_jhmdb
+    from tests.fsbench.datasets.test_jhmdb import write_samples
+    from tests.fsbench.datasets.test_jhmdb import write_v73
+    from tests.fsbench.datasets.test_masklets import CONTENT
+    from tests.fsbench.submissions.test_masklets import answers
+    from tests.mevis import write_mevis
+
+    write_mevis(folder / "mevis", {"cow": 1}, with_frames=False)
+    write_samples(write_jhmdb(folder / "jhmdb"), {video: ["00001"] for video in VIDEOS})
+    old = next(folder.glob("jhmdb/puppet_mask/*/one_frame_3/puppet_mask.mat"))
+    write_v73(old, np.ones((24, 32, 1), np.uint8))
+    write_a2d(folder / "a2d")
+    pairs = [{"video_id": 7, "category_id": number, "noun_phrase": "a dog"} for number in (1, 30)]
+    files = {"masklets": CONTENT, "phrases": {**CONTENT, "video_np_pairs": pairs}, "samples": coco_truth()}
+    files |= {"answered-masklets": answers(), "answered-samples": results(1)[0]}
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+
+
+def _read_truths(folder: Path) -> None:
+    """Scores answers against truths of their form, and by others."""
+    lenient = partial(fsbench.score, missing_is_empty=True, ignore_extra=True, protocol="mevis")
+    masklets, samples = folder / "answered-masklets.json", folder / "answered-samples.json"
+    pairs = [(masklets, folder / "masklets.json"), (masklets, folder / "phrases.json"), (samples, folder / "a2d")]
+    pairs += [(samples, folder / "samples.json"), (masklets, folder / "mevis"), (samples, folder / "jhmdb")]
+    _all(
+        *(partial(fsbench.validate, *pair) for pair in pairs),
+        *(partial(lenient, *pair) for pair in pairs),
+        lambda: fsbench.score(masklets, folder / "masklets.json", min_score=0.5, ignore_extra=True),
+    )
+
+
 def _make_entries(folder: Path) -> None:
     _make_run(folder)
     found = entries_from_runs(folder, lambda identity: _bench(folder).folds, links=["https://example.org/code"])
@@ -503,6 +541,13 @@ _LIST: Iterable[Target] = (
     _submission("parquet", "codes.parquet"),
     _submission("json", "codes.json"),
     _submission("labels", "labels.zip"),
+    Target(
+        "truths",
+        _make_truths,
+        _read_truths,
+        # Of the .mat files that of version 7.3: scipy dies of damaged ones of version 5 (findings/).
+        ("*.json", "*/*.json", "*/*.txt", "a2d/**/*.txt", "a2d/**/*.csv", "a2d/**/*.h5", "jhmdb/**/one_frame_3/*.mat"),
+    ),
     Target("runs", _make_run, _read_run, ("run/*/*.json*", "run/*/*/*.parquet")),
     Target("resumed-runs", _make_unfinished, _resume_run, ("run/*/*.json*", "run/*/*/*.parquet")),
     Target("entries", _make_entries, _read_entries, ("entries/*/*.json",), _sign_entries),

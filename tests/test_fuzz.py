@@ -12,7 +12,7 @@ from fsbench.errors import DataError
 from tests.conftest import ROOT
 
 
-@pytest.mark.parametrize("name", ["metadata", "frames", "label-maps", "descriptions", "manifests"])
+@pytest.mark.parametrize("name", ["metadata", "frames", "label-maps", "descriptions", "manifests", "truths"])
 def test_damaged_files_are_read_or_refused(name, tmp_path):
     target = TARGETS[name]
     target.make(tmp_path)

@@ -29,6 +29,7 @@ _MASKS = ("text_annotations/a2d_annotation_with_instances", "a2d_annotation_with
 _MISSED = ("text_annotations/a2d_missed_videos.txt", "a2d_missed_videos.txt")
 _VIDEOS = ("Release/videoset.csv", "videoset.csv")
 _TEST = "1"
+_MOST = 1000  # instances of a video
 
 
 class A2DSentences:
@@ -64,7 +65,7 @@ class A2DSentences:
         """Returns a frame's instances, from 1, as integer [H, W], or [L, H, W] in layers."""
         path = self._masks / path_part(video_id, "video") / f"{path_part(name, 'frame')}.h5"
         content = read_hdf5(path, "instance", "reMask")
-        instances, masks = _instances(content["instance"]), content["reMask"]
+        instances, masks = _instances(path, content["instance"]), content["reMask"]
         masks = masks[np.newaxis] if masks.ndim == 2 else masks
         if masks.ndim != 3 or len(masks) != len(instances):
             shape = list(content["reMask"].shape)
@@ -99,7 +100,8 @@ class A2DSentences:
             shown: dict[int, list[str]] = {}
             names = tuple(sorted(file.stem for file in folder.glob("*.h5")))
             for name in names:
-                for number in _instances(read_hdf5(folder / f"{name}.h5", "instance")["instance"]):
+                path = folder / f"{name}.h5"
+                for number in _instances(path, read_hdf5(path, "instance")["instance"]):
                     shown.setdefault(number, []).append(name)
             if not names:
                 raise DataError(f"{folder}: holds no .h5 of a video that has sentences. Fetch the masks again.")
@@ -122,8 +124,11 @@ class A2DSentences:
         return {video_id for video_id in said if (self._masks / path_part(video_id, "video")).is_dir()} - left_out
 
 
-def _instances(values: npt.NDArray[np.generic]) -> list[int]:
-    return [int(number) for number in np.ravel(values)]
+def _instances(path: Path, values: npt.NDArray[np.generic]) -> list[int]:
+    numbers = np.ravel(values)
+    if numbers.dtype.kind not in "iuf" or not np.isin(numbers, np.arange(_MOST)).all():
+        raise DataError(f"{path}: instance holds no numbers of instances. Fetch it again.")
+    return [int(number) for number in numbers]
 
 
 def read_rows(path: Path, fields: int | None, *, has_head: bool = True) -> list[list[str]]:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsbench.errors import DataError
+from fsbench.errors import FsbenchError
 from fsbench.errors import PluginError
 
 __all__ = ["read_hdf5", "read_mat"]
@@ -43,7 +44,6 @@ def read_mat(path: Path, name: str) -> npt.NDArray[np.generic]:
         PluginError: It is HDF5, and the package h5py is not installed.
     """
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
 
     try:
         with path.open("rb") as stream:
@@ -51,7 +51,9 @@ def read_mat(path: Path, name: str) -> npt.NDArray[np.generic]:
         if _SIGNATURE in (head[: len(_SIGNATURE)], head[_HEAD:]):
             return read_hdf5(path, name)[name].T
         content = loadmat(path, variable_names=[name])
-    except (OSError, ValueError, IndexError, TypeError, NotImplementedError, MatReadError) as error:
+    except FsbenchError:
+        raise
+    except Exception as error:  # scipy lets through whatever it meets in a damaged file
         raise DataError(f"{path}: cannot be read as a .mat file ({error}). Fetch it again.") from error
     if name not in content:
         raise DataError(f"{path}: has no {name} in it. Fetch it again.")

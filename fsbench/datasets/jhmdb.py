@@ -104,16 +104,20 @@ class JHMDBSentences:
                 f"{self.root / _MASKS[0]}: holds no masks of {len(missing)} videos that have a sentence, e.g. "
                 f"<action>/{missing[0]}/{_FILE}. Fetch them."
             )
-        samples = first_there(self.root, _SAMPLES)
+        place = first_there(self.root, _SAMPLES)
+        samples = None if place is None else self.root / place
         sampled: dict[str, set[str]] = {}
-        for video_id, picture in () if samples is None else read_samples(self.root / samples):
-            sampled.setdefault(video_id, set()).add(PurePosixPath(picture).stem)
+        for video_id, picture in () if samples is None else read_samples(samples):
+            name = PurePosixPath(picture).stem
+            if not (name.isascii() and name.isdigit()):
+                raise DataError(f"{samples}: {picture!r} is no numbered picture. Fetch it again.")
+            sampled.setdefault(video_id, set()).add(name)
         records: Records = ([], [], [])
         for video_id, text in sorted(said.items()):
             if samples is None:
                 names = tuple(f"{number:05d}" for number in range(1, self._masks(video_id).shape[2] + 1))
             elif not (names := tuple(sorted(sampled.get(video_id, ())))):
-                raise DataError(f"{self.root / samples}: has no frame of video {video_id!r}. Fetch it again.")
+                raise DataError(f"{samples}: has no frame of video {video_id!r}. Fetch it again.")
             records[0].append(Video(video_id, names))
             records[1].append(ObjectTrack(video_id, 1, self._folders[video_id].parent.name, names))
             records[2].append(Expression(video_id, "0", (1,), text))

@@ -59,7 +59,7 @@ class JsonParts:
         """
         seen = set()
         for key, value in self._entries(b"{", part):
-            name = json.loads(key)
+            name = self._text(key, value)
             if name in seen:
                 raise DataError(f"{self.path}: the key {name!r} comes twice in one place. Fetch the file again.")
             seen.add(name)
@@ -80,6 +80,12 @@ class JsonParts:
             raise DataError(f"{self.path}: cannot be read ({error.strerror}). Fetch it again.") from error
         except (ValueError, RecursionError) as error:
             raise self._damaged(part.start) from error
+
+    def _text(self, key: bytes, value: Part) -> str:
+        try:
+            return str(json.loads(key))
+        except ValueError as error:
+            raise self._damaged(value.start) from error
 
     def _entries(self, bracket: bytes, part: Part | None) -> Iterator[tuple[bytes, Part]]:
         with self._mapped() as content:

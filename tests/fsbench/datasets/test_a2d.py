@@ -35,7 +35,11 @@ def mask_of(instance, frame):
 
 @pytest.fixture
 def root(tmp_path):
-    base = tmp_path / "a2d_sentences"
+    return write_a2d(tmp_path / "a2d_sentences")
+
+
+def write_a2d(base):
+    """Writes the text, the list of videos and the masks as they lie on disk."""
     (base / "Release").mkdir(parents=True)
     rows = [f"{video},11,00:00,00:04,20,30,96,2,{int(video != 'train')}" for video in [*INSTANCES, "54DuhN4-Cj0"]]
     (base / "Release/videoset.csv").write_text("\n".join(rows) + "\n")

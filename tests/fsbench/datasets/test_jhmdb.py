@@ -40,7 +40,11 @@ def write_v73(path, masks):
 
 @pytest.fixture
 def root(tmp_path):
-    base = tmp_path / "jhmdb_sentences"
+    return write_jhmdb(tmp_path / "jhmdb_sentences")
+
+
+def write_jhmdb(base):
+    """Writes the text and the masks as they lie on disk."""
     for video, frames in VIDEOS.items():
         (base / "puppet_mask/pullup" / video).mkdir(parents=True)
         savemat(base / "puppet_mask/pullup" / video / "puppet_mask.mat", {"part_mask": masks_of(frames)})

@@ -31,7 +31,20 @@ def test_every_part_reads_as_it_does_in_the_whole(tmp_path_factory, content, is_
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[1]", '{"a": 1', '{"a": 1}}', '{"a" 1}', '{"a": [1, 2}', '{"a": "b}', '{"a": 1,}', "no", '{"a": nu]}']
+    "text",
+    [
+        "",
+        "[1]",
+        '{"a": 1',
+        '{"a": 1}}',
+        '{"a" 1}',
+        '{"a": [1, 2}',
+        '{"a": "b}',
+        '{"a": 1,}',
+        "no",
+        '{"a": nu]}',
+        '{"\\q": 1}',
+    ],
 )
 def test_what_is_no_object_is_an_error_that_names_the_file(tmp_path, text):
     (tmp_path / "file.json").write_text(text)
