@@ -12,11 +12,12 @@ from fsbench.methods.registry import MethodFactory
 from fsbench.methods.registry import registered_methods
 from fsbench.protocol import PROTOCOLS
 from fsbench.registry import source
+from fsbench.splits.binning import ATTRIBUTES
 from fsbench.text import columns
 
 __all__ = ["Kind", "listing", "method_records", "records"]
 
-Kind = Literal["methods", "datasets", "protocols", "metrics"]
+Kind = Literal["methods", "datasets", "protocols", "metrics", "attributes"]
 
 _HEADS = {
     "methods": ("method", "version", "what it is", "needs"),
@@ -34,11 +35,12 @@ _HEADS = {
         "prediction empty",
         "from",
     ),
+    "attributes": ("attribute", "what it says of a sentence and its target", "slices"),
 }
 
 
 def records(what: Kind) -> list[dict[str, Any]]:  # Any: JSON
-    """Returns the methods, datasets, protocols or metrics that can be named, as JSON has them."""
+    """Returns the methods, datasets, protocols, metrics or attributes that can be named, as JSON has them."""
     if what == "datasets":
         return [
             {"name": spec.name, "summary": spec.title, "shows": spec.shows, "from": source(DATASETS.points[spec.name])}
@@ -46,6 +48,8 @@ def records(what: Kind) -> list[dict[str, Any]]:  # Any: JSON
         ]
     if what == "protocols":
         return [{"name": p.name, "summary": p.about, "signature": p.signature} for p in PROTOCOLS.usable()]
+    if what == "attributes":
+        return _attribute_records()
     return method_records() if what == "methods" else _metric_records()
 
 
@@ -88,6 +92,15 @@ def _metric_records() -> list[dict[str, Any]]:  # Any: JSON
     ]
 
 
+def _attribute_records() -> list[dict[str, Any]]:  # Any: JSON
+    from fsbench.splits.schema import ABOUT  # brings pyarrow
+
+    return [
+        {"name": each.name, "summary": ABOUT[f"attributes.{each.name}"], "slices": list(each.labels)}
+        for each in ATTRIBUTES.values()
+    ]
+
+
 def _given(value: float | None) -> float | str | None:
     """Returns what a metric gives, for JSON: null where it does not apply."""
     if value is None:
@@ -96,7 +109,7 @@ def _given(value: float | None) -> float | str | None:
 
 
 def listing(what: Kind, width: int | None = None) -> str:
-    """Returns a table of the methods, datasets, protocols or metrics.
+    """Returns a table of the methods, datasets, protocols, metrics or attributes.
 
     Args:
         what: Which.

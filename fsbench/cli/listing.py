@@ -25,7 +25,10 @@ __all__ = ["describe", "list_"]
 
 @click.group("list")
 def list_() -> None:
-    """List what can be named: methods, datasets, protocols, metrics, and the classes and episodes of a dataset."""
+    """List what can be named.
+
+    Methods, datasets, protocols, metrics, attributes of sentences; and the classes and episodes of a dataset.
+    """
 
 
 @list_.command()
@@ -54,6 +57,13 @@ def protocols(as_json: bool) -> None:
 def metrics(as_json: bool) -> None:
     """List the metrics: what each is, and what it gives where masks are empty."""
     _print_named("metrics", as_json)
+
+
+@list_.command()
+@json_option
+def attributes(as_json: bool) -> None:
+    """List the attributes of sentences and their targets by which scores are sliced, for --by."""
+    _print_named("attributes", as_json)
 
 
 def _print_named(what: "Kind", as_json: bool) -> None:

@@ -30,7 +30,6 @@ from fsbench.masks.layers import union_of
 from fsbench.progress import track
 
 __all__ = [
-    "CLASS_WORDS",
     "SentenceKey",
     "attribute_notes",
     "attribute_rows",
@@ -42,9 +41,6 @@ __all__ = [
 _Row = Mapping[str, Any]  # Any: column values
 SentenceKey = tuple[str, str]
 """Video and sentence id."""
-
-CLASS_WORDS = ("name", "synonym", "none")
-"""What a sentence may have of its class: its name, another word for it, or neither; the first that holds."""
 
 # Words that stand where the name of a class does, and are not its name.
 _NO_NAMES = frozenset({"left hand", "right hand"})

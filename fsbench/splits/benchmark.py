@@ -1,5 +1,6 @@
 """A dataset with the manifest of its episodes: opened once, and handed on whole."""
 
+from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,7 @@ from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import read_manifest
 from fsbench.splits.sentences import Sentences
 
-__all__ = ["Benchmark", "open_benchmark"]
+__all__ = ["Benchmark", "attributes_of", "open_benchmark"]
 
 
 @dataclass(frozen=True)
@@ -79,15 +80,7 @@ class Benchmark:
         Raises:
             ManifestError: Such a sentence is not here, or not the one that the manifest means.
         """
-        manifest = self.manifest
-        if "attributes" in manifest.tables:
-            rows = manifest.rows("attributes")
-        else:
-            said = [(row["video_id"], row["expression_id"], row["object_ids"]) for row in manifest.rows("expressions")]
-            sentences = [Expression(v, e, tuple(ids), self.sentences.of(v, e)) for v, e, ids in said]
-            tables = {name: manifest.rows(name) for name in ("classes", "videos", "objects")}
-            rows = attribute_rows(tables, list(manifest.class_names.values()), sentences)
-        return {(row["video_id"], row["expression_id"]): row for row in rows}
+        return attributes_of(self.manifest, lambda: self.dataset)
 
     @cached_property
     def has_target_free(self) -> bool:
@@ -107,6 +100,21 @@ class Benchmark:
         novel = tuple(row["name"] for row in classes if row["fold"] == index)
         base = tuple(row["name"] for row in classes if row["fold"] != index)
         return Fold(self.name, index, novel, base)
+
+
+def attributes_of(
+    manifest: Manifest, dataset: Callable[[], Dataset]
+) -> Mapping[SentenceKey, Mapping[str, Any]]:  # Any: column values
+    """Returns `Benchmark.attributes` of a manifest, whose dataset is opened only where it has no such table."""
+    if "attributes" in manifest.tables:
+        rows = manifest.rows("attributes")
+    else:
+        sentences = Sentences(manifest, dataset())
+        said = [(row["video_id"], row["expression_id"], row["object_ids"]) for row in manifest.rows("expressions")]
+        expressions = [Expression(v, e, tuple(ids), sentences.of(v, e)) for v, e, ids in said]
+        tables = {name: manifest.rows(name) for name in ("classes", "videos", "objects")}
+        rows = attribute_rows(tables, list(manifest.class_names.values()), expressions)
+    return {(row["video_id"], row["expression_id"]): row for row in rows}
 
 
 def open_benchmark(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from fsbench.datasets.spec import UNANSWERABLE
 from fsbench.errors import ManifestError
 from fsbench.files import path_part
-from fsbench.splits.attributes import CLASS_WORDS
+from fsbench.splits.binning import CLASS_WORDS
 from fsbench.splits.ids import format_episode_id
 from fsbench.splits.ids import format_support_id
 from fsbench.splits.schema import KEYS

@@ -16,6 +16,13 @@ def test_lists_name_what_can_be_named(fsbench, monkeypatch):
     assert "tolerance=0.010" in fsbench("list", "protocols").stdout
 
 
+def test_attributes_are_listed_with_what_their_slices_are_called(fsbench):
+    found = {record["name"]: record for record in json.loads(fsbench("list", "attributes", "--json").stdout)}
+    assert found["words"]["slices"] == ["up to 4", "5 to 7", "8 to 10", "11 or more"]
+    assert found["class_word"]["summary"] == "What it has of its class: its name, a synonym, or none."
+    assert "20 % or more" in fsbench("list", "attributes").stdout
+
+
 def test_classes_and_episodes_need_no_data(fsbench):
     classes = fsbench("list", "classes", "--dataset", "mini-ref-shapes", "--fold", "1,2").stdout.splitlines()
     assert classes[0].split() == ["fold", "class", "videos", "queried", "episodes"]
