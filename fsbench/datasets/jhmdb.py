@@ -13,7 +13,6 @@ import numpy.typing as npt
 from fsbench.datasets.a2d import read_rows
 from fsbench.datasets.folder import read_picture
 from fsbench.datasets.hdf5 import read_mat
-from fsbench.datasets.metadata import read_samples
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
 from fsbench.datasets.records import Records
@@ -104,6 +103,8 @@ class JHMDBSentences:
                 f"{self.root / _MASKS[0]}: holds no masks of {len(missing)} videos that have a sentence, e.g. "
                 f"<action>/{missing[0]}/{_FILE}. Fetch them."
             )
+        from fsbench.datasets.metadata import read_samples  # pydantic, which telling a form does without
+
         place = first_there(self.root, _SAMPLES)
         samples = None if place is None else self.root / place
         sampled: dict[str, set[str]] = {}

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +17,15 @@ from fsbench.datasets.coded import shown_in
 from fsbench.datasets.folder import read_picture
 from fsbench.datasets.json_parts import JsonParts
 from fsbench.datasets.json_parts import Part
-from fsbench.datasets.metadata import MaskletsHead
-from fsbench.datasets.metadata import read_masklet
-from fsbench.datasets.metadata import read_masklets_head
 from fsbench.datasets.records import by_number
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
 from fsbench.datasets.records import Records
 from fsbench.datasets.records import Video
 from fsbench.errors import DataError
+
+if TYPE_CHECKING:
+    from fsbench.datasets.metadata import MaskletsHead
 
 __all__ = ["MaskletDataset"]
 
@@ -93,7 +94,9 @@ class MaskletDataset:
         return dict(JsonParts(self.root).members())
 
     @cached_property
-    def _head(self) -> MaskletsHead:
+    def _head(self) -> "MaskletsHead":
+        from fsbench.datasets.metadata import read_masklets_head  # pydantic, which telling a form does without
+
         file = JsonParts(self.root)
         head = {key: file.value(part) for key, part in self._parts.items() if key != "annotations"}
         return read_masklets_head(self.root, head)
@@ -125,6 +128,8 @@ class MaskletDataset:
 
     def _annotated(self, frames_of: Mapping[str, Sequence[str]]) -> dict[str, list[_Annotation]]:
         """Returns the annotations of each video, by their ids in order."""
+        from fsbench.datasets.metadata import read_masklet  # likewise
+
         file = JsonParts(self.root)
         found: dict[str, list[_Annotation]] = {video_id: [] for video_id in frames_of}
         for part in file.items(self._parts.get("annotations", _NOWHERE)):
@@ -146,7 +151,7 @@ class MaskletDataset:
 
 
 def _phrases(
-    head: MaskletsHead, annotated: Mapping[str, Sequence[_Annotation]], names: Mapping[str, str]
+    head: "MaskletsHead", annotated: Mapping[str, Sequence[_Annotation]], names: Mapping[str, str]
 ) -> dict[str, dict[str, str]]:
     """Returns the texts of the sentences that are asked of each video, by category."""
     found: dict[str, dict[str, str]] = {}

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fsbench.datasets.metadata import read_sampled_masks
 from fsbench.datasets.records import by_number
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
@@ -85,6 +84,8 @@ class SampleDataset:
 
     @cached_property
     def _read(self) -> tuple[Records, dict[tuple[str, str], _Frame]]:
+        from fsbench.datasets.metadata import read_sampled_masks  # pydantic, which telling a form does without
+
         content = read_sampled_masks(self.root)
         sizes = {image["id"]: (image["height"], image["width"]) for image in content["images"]}
         if len(sizes) < len(content["images"]):

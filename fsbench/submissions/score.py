@@ -29,7 +29,6 @@ from fsbench.submissions.passing import Scored
 from fsbench.submissions.problems import Findings
 from fsbench.submissions.problems import printable
 from fsbench.submissions.problems import report
-from fsbench.submissions.ranking import mean_average_precision
 from fsbench.submissions.reference import EpisodeTruth
 from fsbench.submissions.reference import FolderReference
 from fsbench.submissions.reference import Reference
@@ -71,7 +70,7 @@ def score(
         measure = Measure(protocol)
         scored = score_submission(submission, reference, measure, options)
         ranked = protocol.has_ranking and not scored.problems
-        precision = mean_average_precision(submission, reference, protocol) if ranked else None
+        precision = _precision(submission, reference, protocol) if ranked else None
     notes = _notes(submission, reference, scored, protocol)
     if scored.problems:
         raise SubmissionError(f"{submission.path}: not scored.\n{report(scored.problems, notes)}")
@@ -167,6 +166,12 @@ def _are_of_sentences(predictions: Source) -> bool:
 def _sequences(submission: Submission) -> set[SequenceKey]:
     keys = submission.keys()
     return {SequenceKey(key.draw, key.video, key.expression) for key in keys}
+
+
+def _precision(submission: Submission, reference: Reference, protocol: Protocol) -> float | None:
+    from fsbench.submissions.ranking import mean_average_precision  # COCO's tool, which other scores do without
+
+    return mean_average_precision(submission, reference, protocol)
 
 
 def _row(scores: ObjectScores, measure: Measure, uint8_decay: bool) -> dict[str, Any]:
