@@ -172,4 +172,5 @@ def verify(
     else:
         click.echo("\n".join(f"{problem.where}: {problem.what}" for problem in problems) or f"{splits}: no problems")
     if problems:
-        raise ManifestError(f"{splits}: {len(problems)} problems. Build the split again, or fetch the data again.")
+        count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
+        raise ManifestError(f"{splits}: {count}. Build the split again, or fetch the data again.")

@@ -176,7 +176,7 @@ def _compare_with_earlier(claims: dict[Path, Entry], overwrite: bool) -> None:
             logger.warning("%s Replaced.", error)
             continue
         if lost := losses(earlier, entry):
-            message = f"{path}: {'; '.join([*lost, _means(earlier, entry)])}"
+            message = f"{path}: {'; '.join([*lost, *_means(earlier, entry)])}"
             if overwrite:
                 logger.warning("%s.", message)
             else:
@@ -188,9 +188,12 @@ def _compare_with_earlier(claims: dict[Path, Entry], overwrite: bool) -> None:
         )
 
 
-def _means(old: Entry, new: Entry) -> str:
+def _means(old: Entry, new: Entry) -> list[str]:
+    """Returns what becomes of the mean over folds, if either has one."""
+    if old.mean is None and new.mean is None:
+        return []
     before, after = ("none" if e.mean is None else f"{100 * e.mean.mean.headline:.1f}" for e in (old, new))
-    return f"mean {reported_names(new.protocol)[-1]}: {before}, now {after}"
+    return [f"mean {reported_names(new.protocol)[-1]}: {before}, now {after}"]
 
 
 def _listed(numbers: Iterable[int]) -> str:

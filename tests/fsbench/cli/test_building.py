@@ -23,6 +23,8 @@ def test_verify_lists_problems_and_exits_3(fsbench, data):
     result = fsbench("verify", "splits/mini-ref-davis/pack-v1", "--data-root", "data", code=3)
     assert "dog-1/00005: missing" in result.stdout
     assert "cat-0/00000: missing" in result.stdout
+    assert "2 problems." in result.stderr
+    assert "1 problem." in fsbench("verify", "nowhere", code=3).stderr
 
 
 def test_what_is_left_out_is_recorded_and_can_be_nothing(fsbench, data, tmp_path):

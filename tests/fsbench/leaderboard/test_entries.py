@@ -406,6 +406,12 @@ def test_an_entry_of_more_stays_unless_it_is_to_be_overwritten(tmp_path, caplog,
     assert read_entries(tmp_path) == [less]
 
 
+def test_a_mean_that_neither_entry_has_is_not_told(tmp_path):
+    write_entry(tmp_path, entry({1: SCORES[1]}))
+    with pytest.raises(RunError, match=r"copy\.json: draws of fold 1: 2, now 1\. Evaluate"):
+        write_entry(tmp_path, entry({1: SCORES[1][:1]}))
+
+
 def test_an_entry_without_details_takes_the_place_of_none_with_them(tmp_path):
     (told,) = detailed({"copy": 0.0})
     write_entry(tmp_path, told)
