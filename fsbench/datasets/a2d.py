@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fsbench.datasets.hdf5 import read_hdf5
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
+from fsbench.datasets.records import OfRecords
 from fsbench.datasets.records import read_bytes
 from fsbench.datasets.records import Records
 from fsbench.datasets.records import UNKNOWN
@@ -32,7 +33,7 @@ _TEST = "1"
 _MOST = 1000  # instances of a video
 
 
-class A2DSentences:
+class A2DSentences(OfRecords):
     """The sentences about the test videos, each asked in the annotated frames that have its instance.
 
     A sentence has the id of its instance in the video, and object i + 1 is instance i. Which videos are test
@@ -44,18 +45,6 @@ class A2DSentences:
         """Says where it lies, the folder of `Release` and `text_annotations`; nothing is read yet."""
         self.root = root
         self.name = root.name
-
-    def videos(self) -> Sequence[Video]:
-        """Returns the videos, each with its annotated frames, `00030` and the like."""
-        return self._records[0]
-
-    def objects(self) -> Sequence[ObjectTrack]:
-        """Returns all annotated instances."""
-        return self._records[1]
-
-    def expressions(self) -> Sequence[Expression]:
-        """Returns all sentences."""
-        return self._records[2]
 
     def frame(self, video_id: str, name: str) -> npt.NDArray[np.uint8]:
         """Raises DataError: the frames are in films."""

@@ -19,6 +19,7 @@ from fsbench.datasets.coded import read_coded
 from fsbench.datasets.records import by_number
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
+from fsbench.datasets.records import OfRecords
 from fsbench.datasets.records import read_bytes
 from fsbench.datasets.records import Records
 from fsbench.datasets.records import Video
@@ -39,7 +40,7 @@ __all__ = ["CodedDataset", "FolderDataset", "open_folder", "read_picture"]
 _FORMATS = ("JPEG", "PNG", "BMP")  # Pillow knows more, some of which run another program
 
 
-class FolderDataset:
+class FolderDataset(OfRecords):
     """A `Dataset` in a folder that follows a `Layout`."""
 
     def __init__(self, spec: DatasetSpec, root: Path) -> None:
@@ -60,18 +61,6 @@ class FolderDataset:
         # Another process reads frames; what metadata says it is told in units of work.
         kept = {key: value for key, value in vars(self).items() if key not in ("_records", "_tree")}
         return {**kept, "root": self.root.absolute()}  # it may be at work in another folder
-
-    def videos(self) -> Sequence[Video]:
-        """Returns all videos."""
-        return self._records[0]
-
-    def objects(self) -> Sequence[ObjectTrack]:
-        """Returns all annotated objects."""
-        return self._records[1]
-
-    def expressions(self) -> Sequence[Expression]:
-        """Returns all sentences."""
-        return self._records[2]
 
     def frame(self, video_id: str, name: str) -> npt.NDArray[np.uint8]:
         """Returns a frame as uint8 [H, W, 3], RGB."""

@@ -1,7 +1,6 @@
 """JHMDB-Sentences as its authors have it: a text file, and for each video its masks in a file of MATLAB."""
 
 import threading
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from pathlib import PurePosixPath
@@ -15,6 +14,7 @@ from fsbench.datasets.folder import read_picture
 from fsbench.datasets.hdf5 import read_mat
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
+from fsbench.datasets.records import OfRecords
 from fsbench.datasets.records import Records
 from fsbench.datasets.records import Video
 from fsbench.datasets.trees import first_there
@@ -38,7 +38,7 @@ class _Held(NamedTuple):
     masks: npt.NDArray[np.generic]
 
 
-class JHMDBSentences:
+class JHMDBSentences(OfRecords):
     """One sentence a video, `0`, about its actor, object 1, in the sampled frames, or in all that have a mask.
 
     Frames are called by their numbers, from `00001` on. Which are sampled `jhmdb_sentences_samples_metadata.json` says,
@@ -50,18 +50,6 @@ class JHMDBSentences:
         self.root = root
         self.name = root.name
         self._held = threading.local()
-
-    def videos(self) -> Sequence[Video]:
-        """Returns all videos."""
-        return self._records[0]
-
-    def objects(self) -> Sequence[ObjectTrack]:
-        """Returns the actor of each."""
-        return self._records[1]
-
-    def expressions(self) -> Sequence[Expression]:
-        """Returns the sentence about each."""
-        return self._records[2]
 
     def frame(self, video_id: str, name: str) -> npt.NDArray[np.uint8]:
         """Returns a frame as uint8 [H, W, 3], RGB."""

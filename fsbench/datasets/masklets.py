@@ -20,6 +20,7 @@ from fsbench.datasets.json_parts import Part
 from fsbench.datasets.records import by_number
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
+from fsbench.datasets.records import OfRecords
 from fsbench.datasets.records import Records
 from fsbench.datasets.records import Video
 from fsbench.errors import DataError
@@ -35,11 +36,12 @@ _Annotation = tuple[int, str, CodedObject]
 """Its id, that of its category, and its masks."""
 
 
-class MaskletDataset:
+class MaskletDataset(OfRecords):
     """A file {"videos", "annotations", "categories"}, whose sentences are the categories that are annotated in a video.
 
     Videos and sentences have the ids that the file gives to videos and categories. Where it has SA-Co's
-    "video_np_pairs", the sentences are these, and some may name nothing.
+    "video_np_pairs", the sentences are these, and some may name nothing. Objects are counted from 1 in each video, in
+    the order of their annotations' ids.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,18 +52,6 @@ class MaskletDataset:
         """
         self.root = path
         self.name = path.stem
-
-    def videos(self) -> Sequence[Video]:
-        """Returns all videos."""
-        return self._records[0]
-
-    def objects(self) -> Sequence[ObjectTrack]:
-        """Returns all annotated objects, in each video counted from 1 in the order of their annotations' ids."""
-        return self._records[1]
-
-    def expressions(self) -> Sequence[Expression]:
-        """Returns all sentences."""
-        return self._records[2]
 
     def frame(self, video_id: str, name: str) -> npt.NDArray[np.uint8]:
         """Returns a frame as uint8 [H, W, 3], RGB."""

@@ -1,5 +1,7 @@
 """The records that every dataset yields, and the contract of a dataset."""
 
+from abc import ABC
+from abc import abstractmethod
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ __all__ = [
     "Expression",
     "MinimalDataset",
     "ObjectTrack",
+    "OfRecords",
     "Records",
     "Video",
     "by_number",
@@ -78,6 +81,27 @@ class Expression(NamedTuple):
 
 Records = tuple[list[Video], list[ObjectTrack], list[Expression]]
 """All records of a dataset, in order."""
+
+
+class OfRecords(ABC):
+    """The first calls of a dataset whose records are read together."""
+
+    @property
+    @abstractmethod
+    def _records(self) -> Records:
+        """All records, read at first use."""
+
+    def videos(self) -> Sequence[Video]:
+        """Returns all videos."""
+        return self._records[0]
+
+    def objects(self) -> Sequence[ObjectTrack]:
+        """Returns all annotated objects."""
+        return self._records[1]
+
+    def expressions(self) -> Sequence[Expression]:
+        """Returns all sentences."""
+        return self._records[2]
 
 
 @runtime_checkable

@@ -1,7 +1,6 @@
 """Truth of A2D- and JHMDB-Sentences in COCO's form, as later repositories share it: a sample is called an image."""
 
 import re
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from fsbench.datasets.records import by_number
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
+from fsbench.datasets.records import OfRecords
 from fsbench.datasets.records import Records
 from fsbench.datasets.records import UNKNOWN
 from fsbench.datasets.records import Video
@@ -53,25 +53,16 @@ def sample_of(image_id: object) -> Sample:
     return Sample(found[1], str(int(found[3] or 0)), f"{int(found[2]):05d}")
 
 
-class SampleDataset:
-    """A file {"images", "annotations", "categories"}; a sentence is asked in the frames that have an image of it."""
+class SampleDataset(OfRecords):
+    """A file {"images", "annotations", "categories"}; a sentence is asked in the frames that have an image of it.
+
+    What a sentence names has the number of the sentence plus 1. The file says no sentence's text.
+    """
 
     def __init__(self, path: Path) -> None:
         """Says where it lies; nothing is read yet."""
         self.root = path
         self.name = path.stem
-
-    def videos(self) -> Sequence[Video]:
-        """Returns all videos, each with the frames of its samples."""
-        return self._read[0][0]
-
-    def objects(self) -> Sequence[ObjectTrack]:
-        """Returns all objects: what a sentence names, which has the number of the sentence plus 1."""
-        return self._read[0][1]
-
-    def expressions(self) -> Sequence[Expression]:
-        """Returns all sentences, of which the file does not say the text."""
-        return self._read[0][2]
 
     def frame(self, video_id: str, name: str) -> npt.NDArray[np.uint8]:
         """Raises DataError: the file says nothing of pictures."""
@@ -81,6 +72,10 @@ class SampleDataset:
         """Returns a frame's objects as integer [H, W], or [L, H, W] in layers."""
         size, codes = self._read[1][video_id, name]
         return layered({key: decode_masks([code.counts], *size)[0] for key, code in sorted(codes.items())}, size)
+
+    @property
+    def _records(self) -> Records:
+        return self._read[0]
 
     @cached_property
     def _read(self) -> tuple[Records, dict[tuple[str, str], _Frame]]:
