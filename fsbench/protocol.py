@@ -239,6 +239,15 @@ JHMDB = replace(
     A2D, name="jhmdb", about="JHMDB-Sentences: as a2d, of the frames that are sampled; mAP of ranked results"
 )
 
+FSS_VOS = Protocol(
+    "fss-vos",
+    "few-shot VOS as DANet counts it: the frames of a class in one mean, then classes; IoU of the whole set",
+    chain=("frame", "class"),
+    folder_chain=("frame",),
+    metrics=("J", "F", "FB_IoU"),
+    differs="DANet's script compares at the size of the network's input (241 x 425), and draws supports once a run.",
+)
+
 PROTOCOLS = Registry("fsbench.protocols", Protocol, unknown=RunError)
 """The protocols that installed packages register, those above among them."""
 

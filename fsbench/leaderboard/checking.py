@@ -30,8 +30,8 @@ from fsbench.leaderboard.shelf import entry_path
 from fsbench.protocol import mean_of_metrics
 from fsbench.protocol import Protocol
 from fsbench.protocol import PROTOCOLS
-from fsbench.protocol import reported_names
 from fsbench.scores.aggregation import keyed_scores
+from fsbench.scores.metrics import is_count
 from fsbench.scores.results import summarise
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import manifest_of_digest
@@ -151,7 +151,7 @@ def _gallery(details: Details) -> Iterator[str]:
     if len(set(ids)) < len(ids):
         yield "an episode has two scores"
         return
-    names = [name for name in details.episodes.column_names if name != "episode_id"]
+    names = [name for name in details.episodes.column_names if name != "episode_id" and not is_count(name)]
     frames = details.gallery.select(["episode_id", *names]).to_pandas()
     shown = set(frames["episode_id"])
     if shown and shown != set(gallery_episodes(ids)):
@@ -207,10 +207,13 @@ def _means(entry: Entry, details: Details, manifest: Manifest | None, found: Che
             found.unchecked.append(f"{what}: its protocol pools frames, and its manifest is not here")
             return
         lengths = _lengths(manifest, protocol)
-        table = table.loc[table.index.repeat(table["video"].map(lengths))].reset_index(drop=True)
-        table, chain = table.assign(frame=np.arange(len(table))), protocol.chain
+        table = table.loc[table.index.repeat(table["video"].map(lengths))]
+        table.loc[table.index.duplicated(), list(filter(is_count, table.columns))] = (
+            0  # the counts of an episode are sums
+        )
+        table, chain = table.reset_index(drop=True).assign(frame=np.arange(len(table))), protocol.chain
     names = sorted(set(table["class"])) if manifest is None else list(manifest.class_names.values())
-    scores = keyed_scores(table, chain, names, reported_names(entry.protocol))
+    scores = keyed_scores(table, chain, names, protocol)
     for fold in entry.folds:
         if fold.fold not in scores:
             continue  # all of its episodes failed, which is a problem by itself

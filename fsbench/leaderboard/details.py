@@ -22,6 +22,8 @@ from fsbench.masks.rle import valid_code
 from fsbench.metrics import mean
 from fsbench.protocol import label_of
 from fsbench.running.runs import read_parts
+from fsbench.scores.metrics import count_columns
+from fsbench.scores.metrics import is_count
 from fsbench.scores.rows import KEYS
 from fsbench.scores.rows import table_problem
 from fsbench.scores.statistics import episode_table
@@ -43,9 +45,13 @@ _OF_MASKS = ("height", "width", "counts")  # which not every entry shows
 PER_CLASS = 4  # episodes of a class in the gallery
 
 
-def episodes_schema(metrics: Iterable[str]) -> pa.Schema:
-    """Returns the columns of a table with a row for each episode: the means over its frames, by metric."""
+def episodes_schema(metrics: Sequence[str], present: Iterable[str] = ()) -> pa.Schema:
+    """Returns the columns of a table with a row for each episode: means over its frames by metric, and sums of counts.
+
+    For `present` see `count_columns`.
+    """
     fields = [("episode_id", pa.string()), *((label_of(name), pa.float64()) for name in metrics)]
+    fields += [(name, pa.int64()) for name in count_columns(metrics, present)]
     return pa.schema(fields, metadata={"fsbench.schema": "entry-episodes-1"})
 
 
@@ -64,7 +70,7 @@ def gallery_schema(metrics: Iterable[str]) -> pa.Schema:
     return pa.schema(fields, metadata={"fsbench.schema": "entry-gallery-1"})
 
 
-_SCHEMAS = {"episodes": episodes_schema, "gallery": gallery_schema}
+_SCHEMAS = {"episodes": episodes_schema, "gallery": lambda metrics, _: gallery_schema(metrics)}
 _NAMED = 16  # digits of the digest in the names of the files
 
 
@@ -157,11 +163,13 @@ def _episode_means(scores: pa.Table, metrics: Sequence[str]) -> pa.Table:
     """Returns the rows of `episodes_schema` for score rows that are sorted by episode and frame."""
     ids = scores["episode_id"].to_numpy(zero_copy_only=False)
     starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]]) if len(ids) else np.array([], int)
-    means = {
-        name: list(map(mean, np.split(scores[name].to_numpy(), starts[1:]))) if len(ids) else []
-        for name in map(label_of, metrics)
+    schema = episodes_schema(metrics, scores.column_names)
+    found = {
+        name: list(map(np.sum if is_count(name) else mean, np.split(scores[name].to_numpy(), starts[1:])))
+        for name in schema.names[1:]
+        if len(ids)
     }
-    return pa.table({"episode_id": ids[starts].tolist(), **means}, schema=episodes_schema(metrics))
+    return pa.table({"episode_id": ids[starts].tolist(), **found}, schema=schema) if len(ids) else schema.empty_table()
 
 
 def detail_paths(entry: Path, digest: str | None = None) -> dict[str, Path]:
@@ -213,7 +221,8 @@ def read_details(entry: Path, digest: str | None, metrics: Sequence[str]) -> Det
     for name, path in paths.items():
         try:
             # Read as one file: the reader of folders wants to tell Hive partitions from the path.
-            tables[name] = pq.ParquetFile(path).read().cast(_SCHEMAS[name](metrics))
+            table = pq.ParquetFile(path).read()
+            tables[name] = table.cast(_SCHEMAS[name](metrics, table.column_names))
             _require_sound(tables[name], metrics)
         except (OSError, ValueError, pa.ArrowException) as error:
             raise RunError(f"{path}: cannot be read ({error}). Restore it, or submit the run again.") from error

@@ -6,7 +6,15 @@ import numpy.typing as npt
 from fsbench.metrics.counts import as_clips
 from fsbench.metrics.summary import mean
 
-__all__ = ["jaccard", "mean_iou", "overall_iou", "pixel_accuracy", "precision_above", "region_similarity"]
+__all__ = [
+    "foreground_background_iou",
+    "jaccard",
+    "mean_iou",
+    "overall_iou",
+    "pixel_accuracy",
+    "precision_above",
+    "region_similarity",
+]
 
 Counts = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
@@ -36,6 +44,20 @@ def overall_iou(intersection: Counts, union: Counts) -> Values:
         float64 [1].
     """
     return jaccard(intersection.sum(keepdims=True), union.sum(keepdims=True))
+
+
+def foreground_background_iou(intersection: Counts, union: Counts, pixels: Counts) -> Values:
+    """Returns the mean of `overall_iou` of the objects and that of the background (few-shot segmentation, FB-IoU).
+
+    Args:
+        intersection: int64 [T].
+        union: int64 [T].
+        pixels: int64 [T], height times width.
+
+    Returns:
+        float64 [1].
+    """
+    return (overall_iou(intersection, union) + overall_iou(pixels - union, pixels - intersection)) / 2
 
 
 def precision_above(threshold: float, intersection: Counts, union: Counts) -> Values:

@@ -20,6 +20,7 @@ from fsbench.metrics.presence import target_accuracy
 from fsbench.metrics.presence import temporal_iou
 from fsbench.metrics.presence import volumetric_iou
 from fsbench.metrics.presence import with_target
+from fsbench.metrics.region import foreground_background_iou
 from fsbench.metrics.region import jaccard
 from fsbench.metrics.region import mean_iou
 from fsbench.metrics.region import overall_iou
@@ -63,6 +64,8 @@ class Metric:
             which of the frames it is given come from one sequence, if it needs masks or is of a set.
         needs: What it is computed from: both of `MASKS`, or some of `COUNTS`, `AREAS` and names of metrics of frames.
             "tolerance", that of the protocol, may stand beside either.
+        of_sums: Of a set: whether it needs `COUNTS` and `AREAS` alone, and gives the same for their sums over frames
+            as for each frame's. Then it has a value for sets of episodes, too, of which sums are kept.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Metric:
     pred_empty: float | None
     function: Callable[..., Values]
     needs: tuple[str, ...] = MASKS
+    of_sums: bool = False
 
     @property
     def label(self) -> str:
@@ -94,8 +98,10 @@ def _share(
     needs: tuple[str, ...],
     empty: tuple[float | None, float | None, float | None] = (1.0, 0.0, 0.0),
     scope: Scope = "frame",
+    *,
+    of_sums: bool = False,
 ) -> Metric:
-    return Metric(name, long_name, "share", "higher", scope, *empty, function, needs)
+    return Metric(name, long_name, "share", "higher", scope, *empty, function, needs, of_sums)
 
 
 OVERLAP = COUNTS[:2]
@@ -135,7 +141,16 @@ A = _share("A", "pixel accuracy", pixel_accuracy, (*OVERLAP, "pixels"), (1.0, No
 R = _share("R", "robustness", robustness, ("pred_area", "intersection", "foreground"), (1.0, 0.0, 1.0))
 
 M_IOU = _share("mIoU", "mean IoU", mean_iou, OVERLAP, scope="set")
-O_IOU = _share("oIoU", "overall IoU", overall_iou, OVERLAP, scope="set")
+O_IOU = _share("oIoU", "overall IoU", overall_iou, OVERLAP, scope="set", of_sums=True)
+FB_IOU = _share(
+    "FB_IoU",
+    "IoU of foreground and background",
+    foreground_background_iou,
+    (*OVERLAP, "pixels"),
+    (1.0, None, None),
+    scope="set",
+    of_sums=True,
+)
 P_50, P_60, P_70, P_80, P_90 = (
     _share(
         f"P@{share}", f"share of masks with an IoU above {share}", partial(precision_above, share), OVERLAP, scope="set"

@@ -196,9 +196,7 @@ def _result(
     if not scores.num_rows:
         first = next(iter(failed.values()))
         raise RunError(f"{folder}: every episode failed, the first with: {first}")
-    totals = fold_scores(scores.to_pandas(), task.benchmark.manifest, task.protocol.chain or (), task.protocol.names)[
-        identity.fold
-    ]
+    totals = fold_scores(scores.to_pandas(), task.benchmark.manifest, task.protocol)[identity.fold]
     return Result(
         identity=identity,
         score=totals.score,

@@ -1,10 +1,12 @@
 """What runs leave on disk, read again: results, parts, and all folds of a method as one `Run`."""
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +27,7 @@ from fsbench.running.report import results_text
 from fsbench.scores import rows
 from fsbench.scores.aggregation import aggregate
 from fsbench.scores.aggregation import KEYS
+from fsbench.scores.metrics import is_count
 from fsbench.scores.results import mean_score
 from fsbench.scores.results import Result
 from fsbench.scores.results import Score
@@ -88,7 +91,7 @@ class Run:
             return results_frame(self.results.values(), level)
         protocol = next(iter(self.results.values())).identity.protocol
         table = pa.concat_tables([read_parts(folder, "scores", reported_metrics(protocol)) for folder in self.results])
-        scores = table.to_pandas()
+        scores = table.select([name for name in table.column_names if not is_count(name)]).to_pandas()
         found: pd.DataFrame = pd.concat([episode_columns(scores.pop("episode_id")), scores], axis=1)
         if level == "episode":
             found = aggregate(found, ("frame",), KEYS[:-1])
@@ -173,7 +176,7 @@ def read_predictions(path: Path) -> pa.Table:
     Raises:
         RunError: It cannot be read, or holds anything else.
     """
-    return _read_part(path, predictions.SCHEMA, ())
+    return _read_part(path, lambda _: predictions.SCHEMA, ())
 
 
 def read_scores(path: Path, metrics: Sequence[str]) -> pa.Table:
@@ -189,13 +192,13 @@ def read_scores(path: Path, metrics: Sequence[str]) -> pa.Table:
     Raises:
         RunError: It cannot be read, or holds anything else.
     """
-    return _read_part(path, rows.score_schema(metrics), metrics)
+    return _read_part(path, partial(rows.score_schema, metrics), metrics)
 
 
-def _read_part(path: Path, schema: pa.Schema, metrics: Sequence[str]) -> pa.Table:
+def _read_part(path: Path, schema: Callable[[Sequence[str]], pa.Schema], metrics: Sequence[str]) -> pa.Table:
     with _damage_named(path):
         table = pq.read_table(path)
-        if problem := rows.table_problem(table, schema, metrics):
+        if problem := rows.table_problem(table, schema(table.column_names), metrics):
             raise ValueError(problem)
     return table
 

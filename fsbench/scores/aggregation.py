@@ -7,6 +7,11 @@ import numpy as np
 import pandas as pd
 
 from fsbench.metrics import mean
+from fsbench.protocol import Protocol
+from fsbench.scores.metrics import count_columns
+from fsbench.scores.metrics import count_name
+from fsbench.scores.metrics import is_count
+from fsbench.scores.metrics import metrics_of_sums
 from fsbench.scores.results import ClassResult
 from fsbench.scores.results import DrawResult
 from fsbench.scores.results import Score
@@ -34,15 +39,14 @@ class FoldScores(NamedTuple):
     classes: tuple[ClassResult, ...]
 
 
-def fold_scores(
-    rows: pd.DataFrame, manifest: Manifest, chain: Sequence[str], names: Sequence[str]
-) -> dict[int, FoldScores]:
+def fold_scores(rows: pd.DataFrame, manifest: Manifest, protocol: Protocol) -> dict[int, FoldScores]:
     """Averages the score rows of episodes.
 
     Args:
-        rows: Columns episode_id, frame, and one for each metric, NaN where it does not apply.
+        rows: Columns episode_id and frame, those of `count_columns`, and one for each metric, NaN where it does not
+            apply.
         manifest: Says where each episode belongs.
-        chain, names: The protocol's.
+        protocol: Says what is averaged, and how.
 
     Returns:
         The scores by fold.
@@ -51,33 +55,35 @@ def fold_scores(
     keyed = rows.merge(episodes, on="episode_id", validate="many_to_one")
     keyed["class"] = keyed["class_id"].map(manifest.class_names)
     keyed = keyed.rename(columns={"video_id": "video", "expression_id": "expression"})[
-        [*KEYS, *values_of(rows.drop(columns="episode_id"))]
+        [*KEYS, *values_of(rows.drop(columns="episode_id")), *count_columns(protocol.metrics)]
     ]
-    return keyed_scores(keyed, chain, list(manifest.class_names.values()), names)
+    return keyed_scores(keyed, protocol.chain or (), list(manifest.class_names.values()), protocol)
 
 
 def values_of(table: pd.DataFrame) -> list[str]:
-    """Returns the columns of a table that are metrics: those that are none of `KEYS`."""
-    return [str(column) for column in table.columns if column not in KEYS]
+    """Returns the columns of a table that are metrics: those that are neither of `KEYS` nor counts."""
+    return [str(column) for column in table.columns if column not in KEYS and not is_count(column)]
 
 
 def keyed_scores(
-    keyed: pd.DataFrame, chain: Sequence[str], class_names: Sequence[str], names: Sequence[str]
+    keyed: pd.DataFrame, chain: Sequence[str], class_names: Sequence[str], protocol: Protocol
 ) -> dict[int, FoldScores]:
     """Averages rows that say themselves where they belong.
 
     Args:
-        keyed: Metrics and those of `KEYS` that the chain names, fold, draw and class among them.
+        keyed: Metrics, the counts of `count_columns`, and those of `KEYS` that the chain names, fold, draw and class
+            among them.
         chain: The protocol's, or what is left of it where rows are means already.
         class_names: In class-id order.
-        names: The protocol's.
+        protocol: Says what is reported. A metric of sums is that of all rows of a draw, or of a class in it; what the
+            draws and folds come to is a mean, as of any metric.
 
     Returns:
         The scores by fold.
     """
-    by_draw = _scores_by(keyed, chain, ("fold", "draw"), names)
+    by_draw = _scores_by(keyed, chain, ("fold", "draw"), protocol)
     in_class = [level for level in chain if level != "class"]
-    by_class = _scores_by(keyed, in_class, ("fold", "class", "draw"), names)
+    by_class = _scores_by(keyed, in_class, ("fold", "class", "draw"), protocol)
     results = {}
     for fold in dict.fromkeys(int(key[0]) for key in by_draw):
         draws = {int(draw): score for (f, draw), score in by_draw.items() if f == fold}
@@ -125,10 +131,16 @@ def _mean_over(rows: pd.DataFrame, level: str, values: Sequence[str]) -> pd.Data
 
 
 def _scores_by(
-    rows: pd.DataFrame, chain: Sequence[str], keys: Sequence[str], names: Sequence[str]
+    rows: pd.DataFrame, chain: Sequence[str], keys: Sequence[str], protocol: Protocol
 ) -> dict[tuple[int | str, ...], Score]:
-    """Returns `aggregate` as a score for each combination of keys."""
+    """Returns `aggregate`, and metrics of sums, as a score for each combination of keys."""
     means = aggregate(rows, chain, keys)
+    if found := metrics_of_sums(protocol.metrics):
+        sums = rows.groupby(list(keys), as_index=False)[list(count_columns(protocol.metrics))].sum()
+        means = means.drop(columns=[metric.label for metric in found]).merge(sums, on=list(keys), validate="one_to_one")
+        for metric in found:
+            counts = (means[count_name(need)].to_numpy()[:, None] for need in metric.needs)
+            means[metric.label] = [float(metric.function(*each)[0]) for each in zip(*counts, strict=True)]
     values = means[values_of(means)].to_dict("records")
     named = zip(means[list(keys)].itertuples(index=False, name=None), values, strict=True)
-    return {key: Score.of({str(name): value for name, value in row.items()}, names) for key, row in named}
+    return {key: Score.of({str(name): value for name, value in row.items()}, protocol.names) for key, row in named}

@@ -23,6 +23,7 @@ from fsbench.metrics.table import COUNTS
 from fsbench.metrics.table import MASKS
 from fsbench.metrics.table import Metric
 from fsbench.protocol import Protocol
+from fsbench.scores.metrics import count_name
 from fsbench.scores.metrics import is_share
 from fsbench.scores.metrics import METRICS
 
@@ -57,11 +58,11 @@ class Scores(NamedTuple):
 
     Attributes:
         values: By what the metric stands as in tables, float64 [T] for a metric of frames, [1] for any other.
-        sources: What the metrics of a whole set are computed from, each [T], likewise.
+        sources: What the metrics of a whole set are computed from, by what they call it, each [T].
     """
 
     values: Mapping[str, Values]
-    sources: Mapping[str, tuple[Values, ...]]
+    sources: Mapping[str, npt.NDArray[Any]]  # Any: of counts or metrics
 
 
 class Measure:
@@ -100,19 +101,42 @@ class Measure:
         """The metrics of a whole set."""
         return (metric for metric in self.metrics if metric.scope == "set")
 
-    def require_no_sets(self) -> None:
-        """Raises PluginError if a metric is of a whole set: means over classes and folds are of episodes."""
+    def require_episodes(self) -> None:
+        """Raises PluginError if a metric of a whole set needs more of episodes than sums, or they are ranked by it."""
+        who = f"Protocol {self.protocol.name!r}"
         for metric in self.of_sets:
-            raise PluginError(
-                f"Protocol {self.protocol.name!r} lists {metric.label}, which a folder of masks has and an episode has "
-                "not. Use a protocol without it."
-            )
+            if not metric.of_sums:
+                raise PluginError(
+                    f"{who} lists {metric.label}, which a folder of masks has and an episode has not. Use a protocol "
+                    "without it."
+                )
+            if metric.label in self.protocol.headline.split("&"):
+                raise PluginError(
+                    f"{who} ranks by {metric.label}, which a set of episodes has and an episode has not. Rank by "
+                    "another."
+                )
+
+    def columns(self, scores: Scores, frames: int) -> dict[str, npt.NDArray[Any]]:  # Any: of counts or metrics
+        """Returns the scores of an episode as columns of rows, a row for each of its frames that count.
+
+        A value of the whole sequence stands in the first row. For a metric of a set there is none, but what it is
+        computed from.
+        """
+        columns: dict[str, npt.NDArray[Any]] = {}
+        for metric in self.metrics:
+            columns[metric.label] = np.full(frames, np.nan)
+            if metric.scope != "set":
+                values = scores.values[metric.label]
+                columns[metric.label][: len(values)] = values
+        return columns | {count_name(need): values for need, values in scores.sources.items()}
 
     def _require(self, metric: Metric, above: tuple[str, ...]) -> None:
         """Takes note of a metric and of those that it needs, these first."""
         if metric.name in above:
             raise PluginError(f"Metric {metric.name!r} needs itself, by way of {', '.join(above)}.")
         others = [need for need in metric.needs if need not in (*MASKS, *COUNTS, *AREAS, "tolerance")]
+        if metric.of_sums and not (metric.scope == "set" and set(metric.needs) <= {*COUNTS, *AREAS}):
+            raise PluginError(f"Metric {metric.name!r} is of sums. Then it is of a set, and needs counts alone.")
         if set(metric.needs) & set(MASKS) and not set(metric.needs) <= {*MASKS, "tolerance"}:
             raise PluginError(f"Metric {metric.name!r} needs masks, and cannot need anything else: {metric.needs}.")
         if set(metric.needs) & set(MASKS) and metric.scope != "frame":
@@ -199,5 +223,5 @@ class Measure:
                 columns[metric.name] = metric.function(*(columns[need] for need in metric.needs))
         return Scores(
             {metric.label: columns[metric.name] for metric in self.metrics},
-            {metric.label: tuple(columns[need] for need in metric.needs) for metric in self.of_sets},
+            {need: columns[need] for metric in self.of_sets for need in metric.needs},
         )

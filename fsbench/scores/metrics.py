@@ -14,14 +14,55 @@ from fsbench.protocol import reported_metrics
 from fsbench.protocol import reported_names
 from fsbench.registry import Registry
 
-__all__ = ["METRICS", "Column", "always_applies", "columns_of", "installed_metrics", "is_share", "unbounded"]
+__all__ = [
+    "METRICS",
+    "Column",
+    "always_applies",
+    "columns_of",
+    "count_columns",
+    "count_name",
+    "installed_metrics",
+    "is_count",
+    "is_share",
+    "metrics_of_sums",
+    "unbounded",
+]
 
 METRICS = Registry("fsbench.metrics", Metric)
+
+_COUNT = "count:"
 
 
 def installed_metrics(names: Iterable[str]) -> dict[str, Metric | None]:
     """Returns metrics by what they stand as in tables; None for one whose package is not installed here."""
     return {label_of(name): METRICS.get(name) if name in METRICS.points else None for name in names}
+
+
+def metrics_of_sums(names: Iterable[str]) -> tuple[Metric, ...]:
+    """Returns those metrics that are computed from sums over episodes; see `Metric.of_sums`."""
+    return tuple(metric for metric in installed_metrics(names).values() if metric is not None and metric.of_sums)
+
+
+def count_columns(names: Iterable[str], present: Iterable[str] = ()) -> tuple[str, ...]:
+    """Returns the columns that tables of episodes have for the sake of `metrics_of_sums`: the counts that these need.
+
+    Args:
+        names: Of the metrics that are reported.
+        present: Columns of a table that was read. Its counts are among those returned, whether or not the package of
+            the metric that they are for is installed here.
+    """
+    needed = [count_name(need) for metric in metrics_of_sums(names) for need in metric.needs]
+    return tuple(dict.fromkeys([*needed, *filter(is_count, present)]))
+
+
+def count_name(need: str) -> str:
+    """Returns the column of a count, such as that of "union"."""
+    return _COUNT + need
+
+
+def is_count(column: str) -> bool:
+    """Tells whether a column of a table of episodes is a count, and no metric."""
+    return column.startswith(_COUNT)
 
 
 def is_share(metric: Metric | None) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from collections.abc import Iterable
-from collections.abc import Mapping
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,11 +15,13 @@ from fsbench.masks.resize import at_size
 from fsbench.protocol import label_of
 from fsbench.scores.measuring import Measure
 from fsbench.scores.metrics import always_applies
+from fsbench.scores.metrics import count_columns
 from fsbench.scores.metrics import installed_metrics
+from fsbench.scores.metrics import is_count
 from fsbench.scores.metrics import is_share
 from fsbench.splits.ids import parse_episode_id
 
-__all__ = ["KEYS", "score_columns", "score_schema", "score_table", "table_problem", "truth_masks"]
+__all__ = ["KEYS", "score_schema", "score_table", "table_problem", "truth_masks"]
 
 KEYS = ("episode_id", "frame")
 """The columns of score rows that are no metrics."""
@@ -42,19 +43,11 @@ def truth_masks(label_maps: npt.NDArray[np.integer], object_ids: Sequence[int], 
     return np.stack([at_size(mask, size) for mask in union_of(label_maps, object_ids)]).view(np.bool_)
 
 
-def score_schema(metrics: Iterable[str]) -> pa.Schema:
-    """Returns the columns of score rows, given the names of the metrics."""
+def score_schema(metrics: Sequence[str], present: Iterable[str] = ()) -> pa.Schema:
+    """Returns the columns of score rows, given the names of the metrics; for `present` see `count_columns`."""
     fields = [*((name, pa.string()) for name in KEYS), *((label_of(name), pa.float64()) for name in metrics)]
+    fields += [(name, pa.int64()) for name in count_columns(metrics, present)]
     return pa.schema(fields, metadata={"fsbench.schema": "scores-1"})
-
-
-def score_columns(values: Mapping[str, npt.NDArray[np.float64]], frames: int) -> dict[str, npt.NDArray[np.float64]]:
-    """Returns scores of a sequence as columns of rows, float64 [frames]; a single value stands in the first row."""
-    columns = {}
-    for name, given in values.items():
-        columns[name] = np.full(frames, np.nan)
-        columns[name][: len(given)] = given
-    return columns
 
 
 def score_table(
@@ -77,9 +70,9 @@ def score_table(
         A row for every episode and frame that counts.
 
     Raises:
-        PluginError: A metric is of a whole set, which episodes are not.
+        PluginError: See `Measure.require_episodes`.
     """
-    measure.require_no_sets()
+    measure.require_episodes()
     counted = measure.protocol.counted(len(frames))
     names = list(frames[counted])
     schema = score_schema(measure.protocol.metrics)
@@ -89,7 +82,7 @@ def score_table(
         scores = measure.scores(measure.see_clip(pred[counted], truth[counted], foreground))
         columns["episode_id"] += [episode_id] * len(names)
         columns["frame"] += names
-        for name, values in score_columns(scores.values, len(names)).items():
+        for name, values in measure.columns(scores, len(names)).items():
             columns[name] += values.tolist()
     return pa.table(columns, schema=schema)
 
@@ -121,6 +114,9 @@ def table_problem(
             return f"{name} of a row is not in [0, 1]"
         if not np.isfinite(values).all():
             return f"{name} of a row is no finite number"
+    for name in filter(is_count, schema.names):
+        if (table[name].to_numpy() < 0).any():
+            return f"{name} of a row is below 0"
     try:
         for episode_id in pc.unique(table["episode_id"]).to_pylist():
             parse_episode_id(episode_id)

@@ -14,7 +14,6 @@ from fsbench.scores.aggregation import fold_scores
 from fsbench.scores.measuring import Measure
 from fsbench.scores.results import mean_score
 from fsbench.scores.results import Score
-from fsbench.scores.rows import score_columns
 from fsbench.scores.rows import score_schema
 from fsbench.splits.benchmark import Benchmark
 from fsbench.submissions.asked import asked_episodes
@@ -134,21 +133,21 @@ def episode_means(objects: Sequence[ObjectScores], reference: EpisodeReference, 
         with its spread over draws and its classes.
 
     Raises:
-        PluginError: A metric is of a whole set, which episodes are not.
+        PluginError: See `Measure.require_episodes`.
     """
-    measure.require_no_sets()
+    measure.require_episodes()
     protocol = measure.protocol
     frames_of = {task.video: task.frames[protocol.counted(len(task.frames))] for task in reference.tasks}
     columns: dict[str, list[Any]] = {name: [] for name in score_schema(protocol.metrics).names}
     for scores in objects:
         names = frames_of[scores.key.video]
-        values = score_columns(scores.scores.values, len(names))
+        values = measure.columns(scores.scores, len(names))
         for episode_id in reference.episode_of[scores.key]:
             columns["episode_id"] += [episode_id] * len(names)
             columns["frame"] += names
             for name, column in values.items():
                 columns[name] += column.tolist()
-    by_fold = fold_scores(pd.DataFrame(columns), reference.manifest, protocol.chain or (), protocol.names)
+    by_fold = fold_scores(pd.DataFrame(columns), reference.manifest, protocol)
     folds = {}
     for fold, result in by_fold.items():
         spread = result.score.sd_draws

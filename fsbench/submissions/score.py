@@ -205,8 +205,8 @@ def _means(
     for metric in measure.metrics:
         names = _summaries(metric, protocol)
         if metric.scope == "set":
-            sources = zip(*(each.scores.sources[metric.label] for each in objects), strict=True)
-            means[metric.label] = float(metric.function(*map(np.concatenate, sources))[0])
+            sources = (np.concatenate([each.scores.sources[need] for each in objects]) for need in metric.needs)
+            means[metric.label] = float(metric.function(*sources)[0])
         elif protocol.folder_chain == ("frame",):
             means[metric.mean_label] = mean(np.concatenate([each.scores.values[metric.label] for each in objects]))
         else:

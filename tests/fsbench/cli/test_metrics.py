@@ -3,12 +3,18 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from fsbench.leaderboard.checking import check_entry
+from fsbench.leaderboard.compare import compare
+from fsbench.leaderboard.details import Details
+from fsbench.leaderboard.shelf import read_entry
 from fsbench.metrics.table import Metric
 from fsbench.protocol import label_of
 from fsbench.protocol import Protocol
@@ -146,8 +152,6 @@ def test_a_metric_that_cannot_be_is_refused(strange, fsbench, data, monkeypatch)
     evaluate = ("evaluate", "--method", "empty", "--dataset", "mini-ref-davis", "--protocol", "strange")
 
     def refused(**changes):
-        from dataclasses import replace
-
         monkeypatch.setitem(PROTOCOLS._loaded, "strange", replace(STRANGE, **changes))
         return fsbench(*evaluate, code=2).stderr
 
@@ -155,9 +159,56 @@ def test_a_metric_that_cannot_be_is_refused(strange, fsbench, data, monkeypatch)
     assert "must be a share, and better when it is higher" in refused(headline="offset")
     assert "There is no metric 'strange/E'" in refused(metrics=("J", "strange/E"), headline="J")
     assert "two metrics that stand as one name" in refused(metrics=("J", "mose-v2/J"), headline="J")
-    assert "lists oIoU, which a folder of masks has and an episode has not" in refused(
-        metrics=("J", "oIoU"), headline="J"
+    assert "lists mIoU, which a folder of masks has and an episode has not" in refused(
+        metrics=("J", "mIoU"), headline="J"
     )
+    assert "ranks by oIoU, which a set of episodes has and an episode has not" in refused(
+        metrics=("J", "oIoU"), headline="oIoU"
+    )
+    wrong = replace(FOUND, of_sums=True)
+    monkeypatch.setitem(METRICS._loaded, "found", wrong)
+    assert "'found' is of sums. Then it is of a set" in refused(metrics=("J", "found"), headline="J")
+
+
+def test_a_metric_of_sums_goes_from_the_rows_to_the_site(strange, fsbench, data, tmp_path, monkeypatch):
+    protocol = replace(STRANGE, metrics=("J", "FB_IoU"), headline="J")
+    monkeypatch.setitem(PROTOCOLS._loaded, "strange", protocol)
+    fsbench("build-splits", "mini-ref-davis", "--draws", 2)
+    for method in ("full-frame", "support-copy"):
+        evaluate = ("evaluate", "--method", method, "--dataset", "mini-ref-davis", "--protocol", "strange", "--json")
+        report = json.loads(fsbench(*evaluate).stdout)
+        run = f"runs/mini-ref-davis/{method}"
+        scored = ("score", run, "--dataset", "mini-ref-davis", "--protocol", "strange", "--json")
+        again = json.loads(fsbench(*scored).stdout)["mean"]
+        assert (again["J_mean"], again["FB_IoU"]) == (report["mean"]["J"], report["mean"]["FB_IoU"])
+    rows = pq.read_table(tmp_path / run / "fold-0/scores").to_pandas()
+    assert rows["FB_IoU"].isna().all()
+    intersection, union, pixels = (rows[f"count:{name}"] for name in ("intersection", "union", "pixels"))
+    by_draw = rows.assign(i=intersection, u=union, b=pixels - union, n=pixels - intersection)
+    sums = by_draw.groupby(rows["episode_id"].str.extract("/(d[01])/")[0])[["i", "u", "b", "n"]].sum()
+    expected = ((sums["i"] / sums["u"] + sums["b"] / sums["n"]) / 2).mean()
+    assert report["mean"]["FB_IoU"] == pytest.approx(expected, abs=1e-15)
+
+    fsbench("submit", "runs")
+    cells = re.search(r"support-copy[^|]*\|(.*)\|", fsbench("leaderboard").stdout)[1].split("|")
+    assert float(cells[0].strip(" *")) == pytest.approx(100 * expected, abs=0.051)
+    entries = [read_entry(tmp_path / "leaderboard/entries", path) for path in entry_paths(tmp_path)]
+    assert len(entries) == 2
+    for entry in entries:
+        assert entry.intervals.mean.low["J"] < entry.mean.mean["J"]
+        assert np.isnan(entry.intervals.mean.low["FB_IoU"])
+        assert np.isnan(compare(*entries).found.mean.mean["FB_IoU"])
+        assert check_entry(entry, tmp_path / "splits").problems == []
+        changed = entry.details.episodes.to_pandas()
+        changed["count:union"] += 1
+        details = Details(pa.Table.from_pandas(changed, entry.details.episodes.schema), entry.details.gallery)
+        problem = check_entry(entry.model_copy(update={"details": details}), tmp_path / "splits").problems[0]
+        assert "FB_IoU" in problem
+    fsbench("leaderboard", "--format", "html", "--out", "site")
+
+
+def entry_paths(folder):
+    return sorted((folder / "leaderboard/entries/mini-ref-davis").glob("*.json"))
 
 
 def test_standard_counts_sentences_without_a_target_apart_where_there_are_any(fsbench, data):

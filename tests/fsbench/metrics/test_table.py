@@ -45,6 +45,26 @@ def test_a_perfect_mask_is_no_worse_than_a_shifted_or_a_missing_one(name):
     assert perfect > shifted if METRICS.get(name).is_better == "higher" else perfect < shifted
 
 
+OF_SUMS = [name for name in METRICS.points if METRICS.get(name).of_sums]
+
+
+@pytest.mark.parametrize("name", OF_SUMS)
+def test_a_metric_of_sums_gives_the_same_for_sums_as_for_frames(name):
+    metric = METRICS.get(name)
+    union = np.random.default_rng(0).integers(0, 50, 40)
+    counts = {"union": union, "intersection": union // 3, "pixels": union * 2 + 7}
+    needed = [counts[need] for need in metric.needs]
+    assert metric.function(*needed) == metric.function(*(each.sum(keepdims=True) for each in needed))
+
+
+def test_the_iou_of_foreground_and_background_is_that_of_all_pixels_of_all_frames():
+    random = np.random.default_rng(2)
+    pred, truth = random.random((2, 5, 9, 13)) < 0.3
+    ious = [np.sum(a & b) / np.sum(a | b) for a, b in ((pred, truth), (~pred, ~truth))]
+    assert score("FB_IoU", pred, truth) == [sum(ious) / 2]
+    assert "FB_IoU" in OF_SUMS
+
+
 def test_names_of_a_tools_own_variants_stand_without_the_tool():
     assert METRICS.get("mose-v2/J").label == "J"
     assert (METRICS.get("J").mean_label, METRICS.get("tIoU").mean_label) == ("J_mean", "tIoU")

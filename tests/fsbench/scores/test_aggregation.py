@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fsbench.protocol import Protocol
 from fsbench.scores.aggregation import keyed_scores
 from fsbench.scores.results import Score
 
 CHAIN = ("frame", "expression", "video", "class")
+PROTOCOL = Protocol("one", "", chain=CHAIN, metrics=("J", "F", "A"))
 
 
 def rows(seed=0):
@@ -36,13 +38,38 @@ def nested_mean(table, levels, metric):
 
 def test_means_skip_what_does_not_apply_at_every_level():
     table = rows()
-    scores = keyed_scores(table, CHAIN, list("abc"), ("J", "F", "A", "J&F"))[1]
+    scores = keyed_scores(table, CHAIN, list("abc"), PROTOCOL)[1]
     assert scores.score.mean.names == ("J", "F", "A", "J&F")
     for metric in ("J", "F", "A"):
         assert scores.score.mean[metric] == pytest.approx(nested_mean(table, CHAIN[::-1], metric), abs=1e-12)
     of_class = {each.name: each.score.mean for each in scores.classes}
     assert np.isnan(of_class["b"]["A"])
     assert of_class["a"]["A"] == pytest.approx(nested_mean(table[table["class"] == "a"], CHAIN[2::-1], "A"), abs=1e-12)
+
+
+@pytest.mark.parametrize("chain", [CHAIN, ("frame", "class")])
+def test_a_metric_of_sums_is_that_of_all_that_a_draw_or_a_class_has(chain):
+    random = np.random.default_rng(1)
+    table = pd.concat([rows(seed).assign(draw=seed) for seed in (0, 1)], ignore_index=True)
+    union = random.integers(1, 90, len(table))
+    table = table.assign(**{"oIoU": np.nan, "count:union": union, "count:intersection": random.integers(0, union + 1)})
+    protocol = Protocol("one", "", chain=chain, metrics=("J", "F", "A", "oIoU"))
+    shuffled = table.sample(frac=1, random_state=3)
+    scores = keyed_scores(shuffled, chain, list("abc"), protocol)[1]
+
+    def pooled(part):
+        return part["count:intersection"].sum() / part["count:union"].sum()
+
+    by_draw = [pooled(part) for _, part in table.groupby("draw")]
+    assert [each.score["oIoU"] for each in scores.draws] == by_draw
+    assert scores.score.mean["oIoU"] == np.mean(by_draw)
+    assert scores.score.sd_draws["oIoU"] == pytest.approx(np.std(by_draw, ddof=1), abs=1e-15)
+    of_class = {each.name: each.score.mean["oIoU"] for each in scores.classes}
+    for name, part in table.groupby("class"):
+        assert of_class[name] == np.mean([pooled(of_draw) for _, of_draw in part.groupby("draw")])
+    plain = table.drop(columns=["oIoU", "count:union", "count:intersection"])
+    others = keyed_scores(plain, chain, list("abc"), PROTOCOL)[1]
+    assert [others.score.mean[name] for name in "JFA"] == [scores.score.mean[name] for name in "JFA"]
 
 
 def test_what_does_not_apply_is_null_in_json_and_comes_back():
