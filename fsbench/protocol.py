@@ -22,7 +22,7 @@ __all__ = [
     "short_side_size",
 ]
 
-Level = Literal["frame", "expression", "object", "video", "class"]
+Level = Literal["frame", "expression", "kind", "object", "video", "class"]
 
 NAMES = ("J", "F", "J&F")
 """What a protocol reports whose signature names nothing else; the last is the headline."""
@@ -218,8 +218,8 @@ LONG_RVOS = Protocol(
 
 REVOS = Protocol(
     "revos",
-    "ReVOS: J and F, pixel accuracy and robustness",
-    folder_chain=("frame", "expression"),
+    "ReVOS: J and F, pixel accuracy and robustness; mean of referring and reasoning sentences",
+    folder_chain=("frame", "expression", "kind"),
     metrics=("J", "F", "A", "R"),
     differs="Any index but 0 is the object, where the tool takes masks of 0 and 255 wrongly; in a frame that shows no "
     "object R is 1 or 0, in the tool not a number.",

@@ -170,6 +170,7 @@ def read_coded(sentences: Path, masks: Path, categories: Path | None) -> tuple[R
     Raises:
         DataError: A file is not of its form, or an annotation is missing or not as long as its video.
     """
+    from fsbench.datasets.metadata import kind_of
     from fsbench.datasets.metadata import read_categories  # pydantic, which naming a dataset does without
     from fsbench.datasets.metadata import read_coded_sentences
 
@@ -207,7 +208,7 @@ def read_coded(sentences: Path, masks: Path, categories: Path | None) -> tuple[R
         records[0].append(Video(video_id, frames))
         for key, each in sorted(video["expressions"].items(), key=lambda item: by_number(item[0])):
             object_ids = tuple(sorted({ids[number] for number in each["anno_id"]}))
-            records[2].append(Expression(video_id, key, object_ids, each["exp"]))
+            records[2].append(Expression(video_id, key, object_ids, each["exp"], kind=kind_of(each)))
     return records, CodedMasks(file, videos)
 
 

@@ -123,6 +123,7 @@ class FolderDataset(OfRecords):
 
     @cached_property
     def _records(self) -> Records:
+        from fsbench.datasets.metadata import kind_of
         from fsbench.datasets.metadata import read_metadata  # pydantic, which naming a dataset does without
 
         paths = [self.root / name for name in self._files]
@@ -137,7 +138,8 @@ class FolderDataset(OfRecords):
                 frames = tuple(item.get("frames", text["frames"]))
                 objects.append(ObjectTrack(video_id, object_id, item["category"], frames))
             for key, said in sorted(text["expressions"].items(), key=lambda item: by_number(item[0])):
-                sentences.append(Expression(video_id, key, tuple(sorted(set(said["obj_id"]))), said["exp"]))
+                ids = tuple(sorted(set(said["obj_id"])))
+                sentences.append(Expression(video_id, key, ids, said["exp"], kind=kind_of(said)))
         return records
 
     def _require(self, folder: str | None, path: Path) -> None:

@@ -36,6 +36,7 @@ class _Sentence(NamedTuple):
     object_ids: tuple[Annotated[int, Strict()], ...]
     text: _Text
     frames: tuple[_Text, ...] | None = None
+    kind: Annotated[str, Strict()] = ""
 
 
 _FORMS: Mapping[str, type[NamedTuple]] = {"videos": _Video, "objects": _Object, "expressions": _Sentence}

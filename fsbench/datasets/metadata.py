@@ -108,7 +108,15 @@ class ObjectsFile(TypedDict):
     videos: dict[_Name, _ObjectsOfVideo]
 
 
-class _Sentence(TypedDict):
+_REVOS_KINDS = ("referring", "reasoning")
+
+
+class _Kind(TypedDict):
+    type: NotRequired[Any]  # Any: a text in Long-RVOS, and whatever others mean by it
+    type_id: NotRequired[Any]  # of ReVOS
+
+
+class _Sentence(_Kind):
     exp: _Text
     obj_id: Annotated[list[_ObjectId], BeforeValidator(_listed)]
 
@@ -124,7 +132,7 @@ class SentencesFile(TypedDict):
     videos: dict[_Name, _SentencesOfVideo]
 
 
-class _CodedSentence(TypedDict):
+class _CodedSentence(_Kind):
     exp: _Text
     anno_id: Annotated[list[_AnnotationId], Strict()]
 
@@ -270,6 +278,14 @@ def _said(objects: dict[int, _DescribedObject]) -> _SentencesOfVideo:
         "frames": sorted({frame for item in objects.values() for frame in item["frames"]}),
         "expressions": {str(key): {"exp": text, "obj_id": [number]} for key, (text, number) in enumerate(told)},
     }
+
+
+def kind_of(sentence: _Kind) -> str:
+    """Returns of what kind a sentence is: a text `type` as Long-RVOS has it, or by `type_id` as ReVOS numbers them."""
+    if isinstance(sentence.get("type"), str):
+        return str(sentence["type"])
+    number = sentence.get("type_id")
+    return _REVOS_KINDS[number] if number in (0, 1) and not isinstance(number, bool) else ""
 
 
 def read_objects(path: Path) -> ObjectsFile:

@@ -70,6 +70,7 @@ class Expression(NamedTuple):
         text: The sentence.
         frames: Names of the frames in which it is asked, where masks are held against the dataset; None for all of the
             video's, as in episodes.
+        kind: Of what kind the release says that it is, such as "reasoning"; empty where it says nothing.
     """
 
     video_id: str
@@ -77,6 +78,7 @@ class Expression(NamedTuple):
     object_ids: tuple[int, ...]
     text: str
     frames: tuple[str, ...] | None = None
+    kind: str = ""
 
 
 Records = tuple[list[Video], list[ObjectTrack], list[Expression]]

@@ -88,6 +88,10 @@ class EpisodeReference:
         """Yields for each frame the truth by expression, as 0 and 1."""
         return true_masks(self._dataset, task, self._objects_of[task.video], self._annotated[task.video])
 
+    def kind(self, key: SequenceKey) -> str:
+        """Returns nothing: a manifest does not say."""
+        return ""
+
     def explain(self, key: SequenceKey) -> Problem | None:
         """Returns that a video belongs to the draw's support set, if it does."""
         draws = self._draws if key.draw is None else [key.draw]

@@ -193,6 +193,9 @@ class Reference(Protocol):
             DataError: A file cannot be read.
         """
 
+    def kind(self, key: SequenceKey) -> str:
+        """Returns of what kind a sentence is said to be; empty if nothing is said."""
+
     def explain(self, key: SequenceKey) -> Problem | None:
         """Returns why a sequence of a video that is asked for is not, if there is more to say than that."""
 
@@ -258,6 +261,10 @@ class FolderReference:
                 for key, frames in frames_of.items()
                 if frame in frames
             }
+
+    def kind(self, key: SequenceKey) -> str:
+        """Returns nothing: masks do not say."""
+        return ""
 
     def explain(self, key: SequenceKey) -> None:
         """Returns None: a folder has no more to say."""

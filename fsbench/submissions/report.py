@@ -29,8 +29,8 @@ class Scores:
     Attributes:
         protocol: The signature.
         objects: A record for each object or sentence, at full precision.
-        mean: The means, by the chain in the signature; for episodes also by fold and class, and for the answers to
-            several annotators by annotator.
+        mean: The means, by the chain in the signature; for episodes also by fold and class, for the answers to several
+            annotators by annotator, and for sentences of which a release says the kind by that.
         notes: What a reader should know of these numbers.
     """
 
@@ -58,6 +58,7 @@ class Scores:
         scales = {name: 100 if column is None else column.scale for name, column in known.items()}
         table = [["", *names], ["mean", *_cells(self.mean, names, scales)]]
         table += [[name, *_cells(values, names, scales)] for name, values in self.mean.get("annotators", {}).items()]
+        table += [[name, *_cells(values, names, scales)] for name, values in self.mean.get("kinds", {}).items()]
         for fold, values in self.mean.get("folds", {}).items():
             table.append([f"fold {fold}", *_cells(values, names, scales)])
             table += [[f"  {name}", *_cells(of_class, names, scales)] for name, of_class in values["classes"].items()]

@@ -82,10 +82,12 @@ def score(
     extras += [] if options.min_score is None else [f"min-score={options.min_score:g}"]
     extras += ["decay=uint8"] if uint8_decay and protocol.has_decay else []
     notes += [protocol.differs] if protocol.differs else []
-    rows = [_row(scores, measure, uint8_decay) for scores in scored.objects]
+    rows = [_row(scores, reference.kind(scores.key), measure, uint8_decay) for scores in scored.objects]
     if not isinstance(truth, EpisodeTruth):
         signature = protocol.signed(protocol.folder_chain, *extras)
         means = _means(scored.objects, rows, measure) | ({"mAP": precision} if protocol.has_ranking else {})
+        kinds = _kinds(scored.objects, rows, measure)
+        means |= {"kinds": kinds} if kinds else {}
         return Scores(signature, rows, means, notes)
     from fsbench.submissions.episodes import episode_means
     from fsbench.submissions.episodes import EpisodeReference
@@ -174,12 +176,13 @@ def _precision(submission: Submission, reference: Reference, protocol: Protocol)
     return mean_average_precision(submission, reference, protocol)
 
 
-def _row(scores: ObjectScores, measure: Measure, uint8_decay: bool) -> dict[str, Any]:
+def _row(scores: ObjectScores, kind: str, measure: Measure, uint8_decay: bool) -> dict[str, Any]:
     row: dict[str, Any] = {"video": scores.key.video, "object_id": scores.object_id}
     if scores.key.expression is not None:
         row = {"video": scores.key.video, "expression": scores.key.expression, "object_id": scores.object_id}
     if scores.key.draw is not None:
         row["draw"] = scores.key.draw
+    row |= {"kind": kind} if kind else {}
     row["frames"] = scores.frames
     for metric in measure.metrics:
         values = scores.scores.values[metric.label]
@@ -198,8 +201,8 @@ def _summaries(metric: Metric, protocol: Protocol) -> tuple[str, ...]:
 
 def _means(
     objects: Sequence[ObjectScores], rows: Sequence[Mapping[str, Any]], measure: Measure
-) -> dict[str, float | None]:
-    """Averages per object first, then over objects, or over videos in between; or over all frames at once."""
+) -> dict[str, Any]:  # Any: floats, None where one does not apply
+    """Averages per object first, then over objects, or over videos or kinds in between; or over all frames at once."""
     protocol = measure.protocol
     means = {}
     for metric in measure.metrics:
@@ -210,17 +213,33 @@ def _means(
         elif protocol.folder_chain == ("frame",):
             means[metric.mean_label] = mean(np.concatenate([each.scores.values[metric.label] for each in objects]))
         else:
-            means |= {name: _mean_of_rows(rows, name, by_video="video" in protocol.folder_chain) for name in names}
+            by = next((level for level in ("video", "kind") if level in protocol.folder_chain), None)
+            means |= {name: _mean_of_rows(rows, name, by) for name in names}
     headline = mean_of_metrics(protocol.headline, {m.label: means[m.mean_label] for m in measure.metrics})
     return {name: _or_none(value) for name, value in {protocol.headline: headline, **means}.items()}
 
 
-def _mean_of_rows(rows: Sequence[Mapping[str, Any]], name: str, *, by_video: bool) -> float:
+def _kinds(
+    objects: Sequence[ObjectScores], rows: Sequence[Mapping[str, Any]], measure: Measure
+) -> dict[str, dict[str, float | None]]:
+    """Returns the means of each kind of sentence; none where nothing is said of kinds."""
+    found: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        if row.get("kind"):
+            found.setdefault(row["kind"], []).append(place)
+    return {
+        kind: _means([objects[i] for i in places], [rows[i] for i in places], measure)
+        for kind, places in sorted(found.items())
+    }
+
+
+def _mean_of_rows(rows: Sequence[Mapping[str, Any]], name: str, by: str | None) -> float:
+    """Returns the mean of a number of all rows, or the mean over what stands under another name of the means there."""
     values = np.array([row[name] for row in rows], np.float64)
-    if not by_video:
+    if by is None:
         return mean(values)
-    videos = [row["video"] for row in rows]
-    return mean(np.array([mean(values[[v == video for v in videos]]) for video in dict.fromkeys(videos)]))
+    groups = [row.get(by, "") for row in rows]
+    return mean(np.array([mean(values[[g == group for g in groups]]) for group in dict.fromkeys(groups)]))
 
 
 def _or_none(value: float) -> float | None:

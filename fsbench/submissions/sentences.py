@@ -126,9 +126,11 @@ class SentenceReference:
         self._dataset = dataset
         draw = only_draw(dataset.root, predicted)
         self._objects_of: dict[str, dict[str, Sequence[int]]] = {}
+        self._kinds: dict[tuple[str, str], str] = {}
         own_frames: dict[str, dict[SequenceKey, tuple[str, ...]]] = {}
         for said in dataset.expressions():
             self._objects_of.setdefault(said.video_id, {})[said.expression_id] = said.object_ids
+            self._kinds[said.video_id, said.expression_id] = said.kind
             if said.frames is not None:
                 key = SequenceKey(draw, said.video_id, said.expression_id)
                 own_frames.setdefault(said.video_id, {})[key] = said.frames
@@ -158,6 +160,10 @@ class SentenceReference:
     def truth(self, task: VideoTask) -> Iterator[Mapping[str | None, TrueMask]]:
         """Yields for each frame the truth by expression, as 0 and 1."""
         return true_masks(self._dataset, task, self._objects_of[task.video], self._annotated.get(task.video, {}))
+
+    def kind(self, key: SequenceKey) -> str:
+        """Returns of what kind the dataset says that a sentence is."""
+        return self._kinds[key.video, key.expression or ""]
 
     def explain(self, key: SequenceKey) -> None:
         """Returns None: a dataset has no more to say."""

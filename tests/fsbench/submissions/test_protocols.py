@@ -7,6 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.mevis import FRAMES
+from tests.mevis import SAID
+from tests.mevis import true_mask
+from tests.mevis import write_mevis
+
 COLUMNS = {
     "mose-v2": {"J": "J_mean", "F_dot": "F_dot_mean", "F": "F_mean"}
     | {name: name for name in ("disappear_J", "disappear_F_dot", "reappear_J", "reappear_F_dot")},
@@ -125,3 +130,33 @@ def test_a_value_that_does_not_apply_is_empty_in_a_table_and_null_in_json(fsbenc
     assert [(row["J_mean"], row["N_acc"]) for row in rows] == [("0.8", ""), ("", "0.0"), ("0.5", "")]
     said = fsbench(*arguments[:-2]).stdout
     assert "- where a metric does not apply" not in said
+
+
+@pytest.mark.parametrize("said", ["type_id", "type"])
+def test_the_mean_of_revos_is_that_of_its_kinds_of_sentences(fsbench, tmp_path, said):
+    root = write_mevis(tmp_path / "revos", {"cow": 2}, with_frames=False)
+    path = root / "meta_expressions.json"
+    content = json.loads(path.read_text())
+    kinds = {"0": (0, "referring"), "1": (1, "reasoning"), "2": (0, "referring"), "10": (0, "referring")}
+    for video in content["videos"].values():
+        for key, expression in video["expressions"].items():
+            expression[said] = kinds[key][0 if said == "type_id" else 1]
+    path.write_text(json.dumps(content))
+    for number, video in enumerate(content["videos"]):
+        for key, (_, places) in SAID.items():
+            for frame, name in enumerate(FRAMES):
+                mask = np.any([true_mask(number, place, frame) for place in places] or [np.zeros((24, 32))], axis=0)
+                write(tmp_path / "pred", {f"{video}/{key}/{name}": np.roll(mask, int(key) + number, axis=1)})
+    score = ("score", tmp_path / "pred", "--truth", root, "--protocol")
+    found = json.loads(fsbench(*score, "revos", "--json").stdout)
+    by_kind = {
+        kind: np.mean([row["J_mean"] for row in found["objects"] if row["kind"] == kind])
+        for kind in ("referring", "reasoning")
+    }
+    assert {kind: means["J_mean"] for kind, means in found["mean"]["kinds"].items()} == pytest.approx(by_kind)
+    assert found["mean"]["J_mean"] == pytest.approx(np.mean(list(by_kind.values())))
+    assert by_kind["reasoning"] < by_kind["referring"] < 1
+    plain = json.loads(fsbench(*score, "mevis", "--json").stdout)["mean"]
+    assert plain["J_mean"] == pytest.approx(np.mean([row["J_mean"] for row in found["objects"]]))
+    assert plain["kinds"].keys() == by_kind.keys()
+    assert "reasoning" in fsbench(*score, "revos").stdout
