@@ -4,11 +4,13 @@ What a killed process was writing lies beside, under a name of its own, until th
 away. Such a file is locked as long as its process lives, so nobody takes what another still needs.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -32,6 +34,7 @@ __all__ = [
     "locked",
     "named_errors",
     "named_path",
+    "open_regular",
     "path_part",
     "scratch_folder",
     "whole_folder",
@@ -43,6 +46,20 @@ _LONGEST_PART = 200  # bytes; file systems take 255, and endings come behind
 _LEFTOVER = re.compile(r"\..*\.fsbench-[a-z0-9_]{8}\.tmp", re.DOTALL)
 _OWNER = "owner"
 _cleared: set[str] = set()  # folders that this process has looked through
+
+
+@contextmanager
+def open_regular(path: Path) -> Iterator[IO[bytes]]:
+    """Opens a file for reading, without a buffer.
+
+    Raises:
+        OSError: It is not there or may not be read, or it is something else than a file, such as a pipe: reading that
+            waits for somebody who writes.
+    """
+    with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        yield stream
 
 
 def path_part(name: str, what: str, error: type[FsbenchError] = DataError) -> str:

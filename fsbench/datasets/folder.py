@@ -30,6 +30,7 @@ from fsbench.datasets.trees import show_tree
 from fsbench.datasets.trees import Tree
 from fsbench.errors import DataError
 from fsbench.errors import FsbenchError
+from fsbench.files import open_regular
 from fsbench.files import path_part
 from fsbench.masks.labels import MAX_PIXELS
 from fsbench.masks.labels import read_label_map
@@ -245,7 +246,7 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
 @contextmanager
 def _open_image(path: Path) -> Iterator[Image.Image]:
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with open_regular(path) as stream, Image.open(stream, formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise DataError(
                     f"{path}: {image.width} x {image.height} pixels are declared, more than the {MAX_PIXELS} that a "

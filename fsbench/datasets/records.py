@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsbench.errors import DataError
+from fsbench.files import open_regular
 
 __all__ = [
     "UNKNOWN",
@@ -193,6 +194,7 @@ def by_number(name: str) -> tuple[int, str]:
 def read_bytes(path: Path) -> bytes:
     """Reads a dataset's file. Raises DataError if it cannot be read."""
     try:
-        return path.read_bytes()
+        with open_regular(path) as stream:
+            return stream.read()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Check --data-root.") from error

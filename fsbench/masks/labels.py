@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsbench.errors import DataError
+from fsbench.files import open_regular
 
 try:
     import deflate
@@ -152,7 +153,7 @@ def label_palette(data: bytes) -> bytes:
 
 def _read(path: Path, count: int = -1) -> bytes:
     try:
-        with path.open("rb", buffering=0) as stream:
+        with open_regular(path) as stream:
             return stream.read(count)
     except FileNotFoundError as error:
         raise DataError(f"{path}: missing. Fetch or write it again, or check the folder (--data-root).") from error

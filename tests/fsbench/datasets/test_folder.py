@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 
 import numpy as np
@@ -7,6 +8,7 @@ from PIL import Image
 
 from fsbench.datasets import open_dataset
 from fsbench.datasets.catalogue import resolve_dataset
+from fsbench.datasets.reading import read_frames
 from fsbench.errors import DataError
 from fsbench.masks.labels import MAX_PIXELS
 from tests.tiny import write_dataset
@@ -122,6 +124,16 @@ def test_a_frame_that_the_system_does_not_let_us_read_is_not_called_damaged(tiny
     monkeypatch.setattr(Image, "open", refuse)
     with pytest.raises(DataError, match=r"00000\.jpg: cannot be read \(Permission denied\)"):
         open_dataset("mini-ref-youtube-vos", tiny).frame("dog-0", "00000")
+
+
+@pytest.mark.parametrize("file", ["JPEGImages/dog-0/00000.jpg", "Annotations/dog-0/00000.png"])
+def test_a_pipe_where_a_file_should_be_is_an_error_and_no_endless_wait(tiny, file):
+    path = tiny / "train" / file
+    path.unlink()
+    os.mkfifo(path)
+    dataset = open_dataset("mini-ref-youtube-vos", tiny)
+    with pytest.raises(DataError, match=r"cannot be read \(it is no regular file\)"):
+        read_frames(dataset, "dog-0", {}, dataset.videos()[1].frames)
 
 
 def test_a_truncated_label_map_is_an_error_that_names_the_file(tiny):
