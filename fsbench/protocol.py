@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
+from typing import cast
 from typing import Literal
 
 from fsbench.errors import RunError
@@ -90,10 +91,10 @@ class Protocol:
         """Returns the signature with another chain, and with what else a score was made to depend on."""
         size = "native" if self.short_side is None else f"short{self.short_side}"
         tolerance = f"{self.tolerance:.3f}" if round(self.tolerance, 3) == self.tolerance else f"{self.tolerance:g}"
-        parts = [self.name, f"size={size}", f"tolerance={tolerance}", f"frames={self.frames}"]
+        parts = [self.name, f"size={size}", f"tolerance={tolerance}", f"{_FRAMES}{self.frames}"]
         if (self.metrics, self.headline) != (NAMES[:-1], NAMES[-1]):
             parts += [f"{_METRICS}{','.join(self.metrics)}", f"{_HEADLINE}{self.headline}"]
-        return "|".join([*parts, f"mean={'>'.join(chain)}", *self.extras, *extras])
+        return "|".join([*parts, f"{_CHAIN}{'>'.join(chain)}", *self.extras, *extras])
 
     def with_void(self, void: str) -> "Protocol":
         """Returns the protocol with index 255 of label maps as an object; its signature says so, if that is a change.
@@ -134,7 +135,7 @@ class Protocol:
         return slice(1, max(length - 1, 1)) if self.frames == "inner" else slice(None)
 
 
-_METRICS, _HEADLINE = "metrics=", "headline="
+_FRAMES, _METRICS, _HEADLINE, _CHAIN = "frames=", "metrics=", "headline=", "mean="
 
 STANDARD = Protocol(
     "standard",
@@ -271,6 +272,22 @@ def reported_metrics(signature: str) -> tuple[str, ...]:
 def reported_names(signature: str) -> tuple[str, ...]:
     """Returns `Protocol.names` likewise."""
     return _names(reported_metrics(signature), _part(signature, _HEADLINE) or NAMES[-1])
+
+
+def declared_protocol(signature: str) -> Protocol:
+    """Returns what a signature says of frames, chain, metrics and headline, whether or not the protocol is installed.
+
+    The other fields have their defaults; the chain is None if the signature does not say it.
+    """
+    chain = _part(signature, _CHAIN)
+    return Protocol(
+        signature.split("|", 1)[0],
+        "",
+        frames="inner" if _part(signature, _FRAMES) == "inner" else "all",
+        chain=cast(tuple[Level, ...], tuple(chain.split(">"))) if chain else None,
+        metrics=reported_metrics(signature),
+        headline=reported_names(signature)[-1],
+    )
 
 
 def label_of(metric: str) -> str:

@@ -10,16 +10,16 @@ import math
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
-from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel
 
 from fsbench.errors import RunError
+from fsbench.leaderboard.averaging import frame_counts
+from fsbench.leaderboard.averaging import rows_to_average
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.details import gallery_episodes
 from fsbench.leaderboard.entries import Entry
@@ -27,9 +27,8 @@ from fsbench.leaderboard.entries import FoldEntry
 from fsbench.leaderboard.entries import intervals_of
 from fsbench.leaderboard.entries import mean_over_folds
 from fsbench.leaderboard.shelf import entry_path
+from fsbench.protocol import declared_protocol
 from fsbench.protocol import mean_of_metrics
-from fsbench.protocol import Protocol
-from fsbench.protocol import PROTOCOLS
 from fsbench.scores.aggregation import keyed_scores
 from fsbench.scores.metrics import is_count
 from fsbench.scores.results import summarise
@@ -173,7 +172,7 @@ def _episodes(entry: Entry, details: Details, manifest: Manifest | None) -> Iter
         by_fold.setdefault(int(fold_number), set()).add(episode_id)
     if extra := sorted(by_fold.keys() - {fold.fold for fold in entry.folds}):
         yield f"there are scores of episodes of folds {extra}, which the entry does not have"
-    lengths = {} if manifest is None else _lengths(manifest, _protocol(entry.protocol))
+    lengths = {} if manifest is None else frame_counts(manifest, declared_protocol(entry.protocol))
     for fold in entry.folds:
         scored = by_fold.get(fold.fold, set())
         if len(scored) != fold.episodes:
@@ -197,21 +196,12 @@ def _of_manifest(fold: FoldEntry, scored: set[str], manifest: Manifest, lengths:
 
 def _means(entry: Entry, details: Details, manifest: Manifest | None, found: Checked) -> None:
     """Adds what of draws and classes does not follow from the episodes."""
-    what, protocol, table = "means of draws and classes", _protocol(entry.protocol), details.table
-    if protocol is None or not protocol.chain or protocol.chain[0] != "frame":
-        found.unchecked.append(f"{what}: its protocol is not known here, or averages over no frames first")
+    protocol = declared_protocol(entry.protocol)
+    try:
+        table, chain = rows_to_average(details.table, protocol, manifest)
+    except RunError as error:
+        found.unchecked.append(f"means of draws and classes: {str(error).rstrip('.')}")
         return
-    chain: Sequence[str] = protocol.chain[1:]
-    if set(chain) != {"expression", "video", "class"}:  # frames are pooled: an episode counts as often as it has some
-        if manifest is None:
-            found.unchecked.append(f"{what}: its protocol pools frames, and its manifest is not here")
-            return
-        lengths = _lengths(manifest, protocol)
-        table = table.loc[table.index.repeat(table["video"].map(lengths))]
-        table.loc[table.index.duplicated(), list(filter(is_count, table.columns))] = (
-            0  # the counts of an episode are sums
-        )
-        table, chain = table.reset_index(drop=True).assign(frame=np.arange(len(table))), protocol.chain
     names = sorted(set(table["class"])) if manifest is None else list(manifest.class_names.values())
     scores = keyed_scores(table, chain, names, protocol)
     for fold in entry.folds:
@@ -229,19 +219,6 @@ def _means(entry: Entry, details: Details, manifest: Manifest | None, found: Che
                 continue
             for name, score in expected.items():
                 found.problems += _differing(f"{where}: {kind} {name}", score, actual[name])
-
-
-def _protocol(signature: str) -> Protocol | None:
-    """Returns the installed protocol of a signature, if there is one."""
-    return next((each for each in PROTOCOLS.usable() if each.signature == signature), None)
-
-
-def _lengths(manifest: Manifest, protocol: Protocol | None) -> dict[str, int]:
-    """Returns how many frames of each video count; nothing if the protocol is not known."""
-    if protocol is None:
-        return {}
-    rows = manifest.tables["videos"].select(["video_id", "frames"]).to_pylist()
-    return {row["video_id"]: len(row["frames"][protocol.counted(len(row["frames"]))]) for row in rows}
 
 
 def _differing(where: str, computed: BaseModel | None, given: BaseModel | None) -> Iterator[str]:

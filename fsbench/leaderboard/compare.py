@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from fsbench.errors import RunError
-from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import has_chain
 from fsbench.leaderboard.runs import entries_from_runs
@@ -110,7 +109,7 @@ class Compared:
 
     @property
     def _episodes(self) -> int:
-        return len(_details(self.one).episodes)
+        return len(self.one.known_details.episodes)
 
     def _rows(self) -> list[tuple[str, Score, Score, Difference]]:
         """Returns what is compared: its name, both scores, the difference."""
@@ -174,7 +173,7 @@ def _tables(one: Entry, other: Entry) -> tuple[pd.DataFrame, pd.DataFrame]:
             )
     if not has_chain(one.protocol):
         raise RunError(f"Protocol {one.protocol}: intervals and tests are for the averages of protocol 'standard'.")
-    return _details(one).table, _details(other).table
+    return one.known_details.table, other.known_details.table
 
 
 def _draws(entry: Entry) -> np.random.Generator:
@@ -194,9 +193,3 @@ def _cells(first: Score, second: Score, found: Difference) -> tuple[str, ...]:
 
 def _signed(score: Score) -> str:
     return f"{100 * score.headline:+.1f}"
-
-
-def _details(entry: Entry) -> Details:
-    if entry.details is None:
-        raise RunError(f"{entry.title}: the scores of its episodes are not there. Submit its runs again.")
-    return entry.details

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
@@ -25,6 +26,7 @@ from fsbench.leaderboard.seen import seen_classes
 from fsbench.leaderboard.seen import training_text
 from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Weights
+from fsbench.protocol import declared_protocol
 from fsbench.protocol import reported_names
 from fsbench.records import first_problem
 from fsbench.records import Record
@@ -53,6 +55,7 @@ __all__ = [
     "entry_from_results",
     "has_chain",
     "intervals_of",
+    "mean_of_draws",
     "mean_over_folds",
 ]
 
@@ -161,6 +164,13 @@ class Entry(Record):
         return f"{self.method.name} ({self.variant})" if self.variant else self.method.name
 
     @property
+    def known_details(self) -> Details:
+        """The details. Raises RunError if it has none."""
+        if self.details is None:
+            raise RunError(f"{self.title}: the scores of its episodes are not there. Submit its runs again.")
+        return self.details
+
+    @property
     def training(self) -> str:
         """What was trained on, by what the method and its weights say."""
         by_weights = training_text(fold.weights for fold in self.folds)
@@ -234,7 +244,13 @@ def mean_over_folds(folds: Sequence[FoldEntry], expected_folds: Sequence[int]) -
     is_complete = [fold.fold for fold in folds] == list(expected_folds) and not any(fold.failed for fold in folds)
     if not is_complete or any(scores.keys() != by_draw[0].keys() for scores in by_draw):
         return None
-    return summarise([mean_score([scores[draw] for scores in by_draw]) for draw in sorted(by_draw[0])])
+    return mean_of_draws(by_draw)
+
+
+def mean_of_draws(folds: Sequence[Mapping[int, Score]]) -> Summary:
+    """Averages over at least one fold, given its scores by draw, within each draw, then over the draws."""
+    draws = sorted(set().union(*folds))
+    return summarise([mean_score([scores[draw] for scores in folds if draw in scores]) for draw in draws])
 
 
 def entry_from_results(
@@ -298,7 +314,7 @@ def entry_from_results(
 
 def has_chain(protocol: str) -> bool:
     """Tells whether a protocol, given by its signature, averages as `fsbench.scores.statistics` does."""
-    return protocol.endswith(f"mean={'>'.join(CHAIN)}")
+    return declared_protocol(protocol).chain == CHAIN
 
 
 def intervals_of(protocol: str, manifest_digest: str, details: Details | None) -> Intervals | None:

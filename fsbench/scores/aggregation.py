@@ -19,7 +19,7 @@ from fsbench.scores.results import summarise
 from fsbench.scores.results import Summary
 from fsbench.splits.manifest import Manifest
 
-__all__ = ["KEYS", "FoldScores", "aggregate", "fold_scores", "keyed_scores", "values_of"]
+__all__ = ["KEYS", "FoldScores", "aggregate", "fold_scores", "keyed_scores", "scores_by", "values_of"]
 
 KEYS = ("fold", "draw", "class", "video", "expression", "frame")
 """The columns that say where a score row belongs, from the outside in."""
@@ -81,9 +81,9 @@ def keyed_scores(
     Returns:
         The scores by fold.
     """
-    by_draw = _scores_by(keyed, chain, ("fold", "draw"), protocol)
+    by_draw = scores_by(keyed, chain, ("fold", "draw"), protocol)
     in_class = [level for level in chain if level != "class"]
-    by_class = _scores_by(keyed, in_class, ("fold", "class", "draw"), protocol)
+    by_class = scores_by(keyed, in_class, ("fold", "class", "draw"), protocol)
     results = {}
     for fold in dict.fromkeys(int(key[0]) for key in by_draw):
         draws = {int(draw): score for (f, draw), score in by_draw.items() if f == fold}
@@ -107,13 +107,13 @@ def aggregate(rows: pd.DataFrame, chain: Sequence[str], keys: Sequence[str]) -> 
             does not matter.
         chain: Levels from the inside out; each mean is taken in the order of the level that goes, with numpy's
             summation. A level that is neither in the chain nor a key is pooled with the innermost.
-        keys: Columns to keep.
+        keys: Columns to keep: some of `KEYS`, and others that are no metrics.
 
     Returns:
         Columns `keys` and metrics, a row for each combination of keys, sorted by them.
     """
     rows = rows.sort_values([column for column in KEYS if column in rows], ignore_index=True)
-    values = values_of(rows)
+    values = [name for name in values_of(rows) if name not in keys]
     rows = rows[[*keys, *reversed(chain), *values]]
     for level in chain:
         rows = _mean_over(rows, level, values)
@@ -130,7 +130,7 @@ def _mean_over(rows: pd.DataFrame, level: str, values: Sequence[str]) -> pd.Data
     return rows.loc[starts, keys].reset_index(drop=True).assign(**means)
 
 
-def _scores_by(
+def scores_by(
     rows: pd.DataFrame, chain: Sequence[str], keys: Sequence[str], protocol: Protocol
 ) -> dict[tuple[int | str, ...], Score]:
     """Returns `aggregate`, and metrics of sums, as a score for each combination of keys."""
@@ -141,6 +141,6 @@ def _scores_by(
         for metric in found:
             counts = (means[count_name(need)].to_numpy()[:, None] for need in metric.needs)
             means[metric.label] = [float(metric.function(*each)[0]) for each in zip(*counts, strict=True)]
-    values = means[values_of(means)].to_dict("records")
+    values = means.drop(columns=list(keys)).to_dict("records")
     named = zip(means[list(keys)].itertuples(index=False, name=None), values, strict=True)
     return {key: Score.of({str(name): value for name, value in row.items()}, protocol.names) for key, row in named}

@@ -5,6 +5,7 @@ import pytest
 
 from fsbench import protocol
 from fsbench.errors import RunError
+from fsbench.protocol import declared_protocol
 from fsbench.protocol import named_protocol
 from fsbench.protocol import Protocol
 from fsbench.protocol import PROTOCOLS
@@ -33,6 +34,15 @@ def test_released_compares_at_shorter_side_360(native, size):
 def test_inner_frames_leave_out_first_and_last():
     assert list(range(5))[named_protocol("davis-2017").counted(5)] == [1, 2, 3]
     assert list(range(1))[named_protocol("davis-2017").counted(1)] == []
+
+
+def test_a_signature_says_how_episodes_are_averaged_whether_or_not_its_protocol_is_installed():
+    known = ("frames", "chain", "metrics", "headline", "names")
+    for each in [*(each for each in PROTOCOLS.usable() if each.chain), replace(LOOSE, chain=("frame", "class"))]:
+        declared = declared_protocol(each.signature)
+        assert [getattr(declared, name) for name in known] == [getattr(each, name) for name in known]
+        assert declared.counted(5) == each.counted(5)
+    assert declared_protocol("other").chain is None
 
 
 def test_a_strangers_protocol_comes_in_by_its_entry_point(monkeypatch):
