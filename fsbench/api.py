@@ -402,17 +402,31 @@ def _truth(truth: str | Path | Benchmark | Arrays, folds: Sequence[int], draws: 
     return EpisodeTruth(truth, folds, draws)
 
 
-def compare(one: Run | Entry | str | Path, other: Run | Entry | str | Path) -> Compared:
-    """Says whether two methods differ: over all episodes, in each fold, in each class.
+def compare(
+    one: Run | Entry | str | Path,
+    other: Run | Entry | str | Path,
+    *,
+    by: str | None = None,
+    data_root: str | Path = "data",
+    splits: str | Path | None = None,
+) -> Compared:
+    """Says whether two methods differ: over all episodes, in each fold, in each class; or by an attribute.
 
     Args:
         one, other: Runs, entries, or paths of either. Both must be of the same episodes and protocol.
+        by: An attribute of sentences and their targets (`fsbench list attributes`): a row for each of its slices takes
+            the place of folds and classes. The difference of a slice averages each class over its draws first, so where
+            a class lacks one it may be a trifle off the difference of the two scores.
+        data_root: Where datasets are, of whose sentences attributes are told where a manifest has none.
+        splits: A manifest or a folder of them; None looks into `splits/` here, then at those that fsbench ships.
 
     Returns:
         The differences with their 95 % intervals and paired p; `print` shows a table, `to_frame()` gives it.
 
     Raises:
-        RunError: A path holds neither, or the two were not evaluated on the same episodes by the same protocol.
+        RunError: A path holds neither, the two were not evaluated on the same episodes by the same protocol, or there
+            is no such attribute.
+        ManifestError: Of slices, the manifest is not here, or has no attributes and its sentences are not here.
 
     Example:
         >>> bench = fsbench.open_benchmark("mini-ref-davis", "data")
@@ -421,11 +435,16 @@ def compare(one: Run | Entry | str | Path, other: Run | Entry | str | Path) -> C
         >>> found = fsbench.compare(full, empty).to_frame()
         >>> found[["of", "difference"]].round(1).to_dict("records")[0]
         {'of': 'all', 'difference': 4.4}
+        >>> found = fsbench.compare(full, empty, by="has_colour").to_frame()
+        >>> found[["of", "episodes"]].to_dict("records")
+        [{'of': 'all', 'episodes': 44}, {'of': 'no', 'episodes': 15}, {'of': 'yes', 'episodes': 29}]
     """
     from fsbench.leaderboard.compare import as_entry
     from fsbench.leaderboard.compare import compare
 
-    return compare(as_entry(one), as_entry(other))
+    where = None if splits is None else Path(splits)
+    found = compare(as_entry(one, where), as_entry(other, where), Path(data_root), where)
+    return found if by is None else found.sliced(by)
 
 
 def load_result(path: str | Path) -> Run | Entry:

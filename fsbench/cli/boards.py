@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fsbench.cli.options import by_option
+from fsbench.cli.options import data_root_option
 from fsbench.cli.options import described_option
 from fsbench.cli.options import entries_option
 from fsbench.cli.options import json_option
+from fsbench.cli.options import splits_option
 from fsbench.errors import RunError
 
 if TYPE_CHECKING:
@@ -69,21 +72,28 @@ def submit(
 @click.command()
 @click.argument("one", type=click.Path(exists=True, path_type=Path))
 @click.argument("other", type=click.Path(exists=True, path_type=Path))
+@by_option("A row for each slice of an attribute, in place of folds and classes")
+@data_root_option
+@splits_option("./splits, then those that fsbench ships")
 @json_option
-def compare(one: Path, other: Path, as_json: bool) -> None:
-    """Say whether two methods differ: over all episodes, in each fold, in each class.
+def compare(one: Path, other: Path, by: str | None, data_root: Path, splits: Path | None, as_json: bool) -> None:
+    """Say whether two methods differ: over all episodes, in each fold, in each class; or by an attribute.
 
     ONE and OTHER are folders of finished runs of a method, or the JSON files of entries. Both must be of the same
     episodes and protocol.
+
+    Slices (--by) ask for the manifest with the digest of both. Of one from before manifests said what their sentences
+    are like, the sentences are read below --data-root.
 
     \b
     Examples:
       fsbench compare runs/mini-ref-shapes/cma runs/mini-ref-shapes/cma-add
       fsbench compare leaderboard/entries/mini-ref-davis/colour-prototype.json runs/mini-ref-davis/mine
+      fsbench compare runs/mini-ref-shapes/cma runs/mini-ref-shapes/cma-add --by has_motion
     """
     from fsbench import api
 
-    found = api.compare(one, other)
+    found = api.compare(one, other, by=by, data_root=data_root, splits=splits)
     click.echo(found.to_json() if as_json else found)
 
 

@@ -12,10 +12,13 @@ from typing import TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from fsbench.splits.binning import ATTRIBUTES
+
 __all__ = [
     "SEED",
     "Command",
     "backbone_option",
+    "by_option",
     "complete_methods",
     "data_root_option",
     "dataset_option",
@@ -63,6 +66,10 @@ def _complete_protocols(context: click.Context, parameter: click.Parameter, begu
     from fsbench.protocol import PROTOCOLS
 
     return _beginning(PROTOCOLS.points, begun)
+
+
+def _complete_attributes(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    return _beginning(ATTRIBUTES, begun)
 
 
 def _beginning(names: Iterable[str], begun: str) -> list[CompletionItem]:
@@ -142,6 +149,16 @@ def method_options(command: Command) -> Command:
 def backbone_option(command: Command) -> Command:
     """Adds `--backbone`."""
     return click.option("--backbone", help="The same as --option backbone=NAME.")(command)
+
+
+def by_option(about: str) -> Callable[[Command], Command]:
+    """Returns the option `--by`, the name of an attribute."""
+    return click.option(
+        "--by",
+        metavar="ATTRIBUTE",
+        shell_complete=_complete_attributes,
+        help=f"{about}: {', '.join(ATTRIBUTES)}; see 'fsbench list attributes'.",
+    )
 
 
 def draws_option(command: Command) -> Command:

@@ -147,7 +147,7 @@ def test_a_script_of_twelve_lines_goes_from_a_dataset_of_its_own_to_a_table(tmp_
         [sys.executable, "script.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
     lines = done.stdout.splitlines()
-    assert lines[2].split() == ["J&F", "reddish", "empty", "difference", "95", "%", "interval", "p"]
+    assert lines[2].split() == ["J&F", "episodes", "reddish", "empty", "difference", "95", "%", "interval", "p"]
     assert any(line.startswith("red ") for line in lines)
     result = fsbench.load_result(tmp_path / "runs/patches/reddish").results
     assert next(iter(result.values())).identity.options["threshold"] == 50

@@ -1,14 +1,25 @@
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from fsbench import api
 from fsbench.cli import main
+from fsbench.errors import ManifestError
 from fsbench.errors import RunError
 from fsbench.leaderboard.compare import compare
 from fsbench.leaderboard.shelf import write_entry
+from fsbench.scores.results import Interval
+from fsbench.scores.results import Score
+from fsbench.scores.statistics import Difference
+from fsbench.splits.benchmark import Benchmark
+from fsbench.splits.manifest import read_manifest
+from tests.conftest import ROOT
 from tests.fsbench.leaderboard.samples import detailed
 from tests.fsbench.leaderboard.samples import entry
+from tests.tiny import write_benchmark
 
 
 @pytest.fixture
@@ -80,3 +91,93 @@ def test_a_folder_without_runs_is_an_error_that_says_what_to_name(files, tmp_pat
     result = run(tmp_path / "empty", files["good"])
     assert result.exit_code != 0
     assert "holds no finished run" in result.output
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A folder with the runs of two methods, and the splits that they were made with."""
+    base = tmp_path_factory.mktemp("runs")
+    dataset, folder = write_benchmark(base, {"cat": 3, "dog": 4}, draws=2, frames=2)
+    bench = Benchmark(dataset, read_manifest(folder))
+    for method in ("support-copy", "full-frame"):
+        api.evaluate(method, bench, out=base / method)
+    return base
+
+
+def sliced(runs, *arguments):
+    return run(runs / "support-copy", runs / "full-frame", "--splits", runs / "splits", *arguments)
+
+
+def test_slices_take_the_place_of_folds_and_classes_and_all_stays_as_it_is(runs):
+    whole, found = (json.loads(sliced(runs, "--json", *more).output) for more in ((), ("--by", "has_spatial")))
+    assert [row["of"] for row in found["rows"]] == ["all", "no", "yes"]
+    assert found["rows"][0] == whole["rows"][0]
+    assert (found["by"], "by" in whole) == ("has_spatial", False)
+    assert sum(row["episodes"] for row in found["rows"][1:]) == found["episodes"] == whole["episodes"]
+
+
+def test_a_slice_of_all_episodes_is_the_whole(runs):
+    all_of_them, no = json.loads(sliced(runs, "--by", "is_unanswerable", "--json").output)["rows"]
+    assert no.pop("of") == "no"
+    assert all_of_them.pop("of") == "all"
+    first, second = all_of_them.pop("scores"), no.pop("scores")
+    assert no == all_of_them
+    assert [list(score.values()) for score in first] == [pytest.approx(list(s.values()), abs=1e-15) for s in second]
+
+
+def test_the_difference_of_a_slice_is_the_mean_over_its_classes_that_pandas_takes(runs):
+    one, other = (api.load_result(runs / name).to_frame("episode") for name in ("support-copy", "full-frame"))
+    keys = ["fold", "class", "draw", "video", "expression"]
+    both = one.merge(other, on=keys, suffixes=("", "_other"))
+    both = both[both["expression"] == "1"]  # "the right", absent in the first frame
+    both["d"] = (both["J"] + both["F"] - both["J_other"] - both["F_other"]) / 2
+    by_draw = both.groupby(keys[:4])["d"].mean().groupby(keys[:3]).mean()
+    expected = by_draw.groupby(keys[:2]).mean().mean()
+    found = api.compare(runs / "support-copy", runs / "full-frame", splits=runs / "splits")
+    (row,) = found.to_frame(by="absent_frames").query("of == '1 to 4'").to_dict("records")
+    assert row["difference"] == pytest.approx(100 * expected, abs=1e-10)
+    assert row["difference"] == pytest.approx(row["one"] - row["other"], abs=1e-10)
+    assert row["low"] < row["difference"] < row["high"]
+    assert row["episodes"] == len(both)
+
+
+def test_a_slice_of_a_single_class_has_no_interval_and_the_table_says_so(runs, monkeypatch):
+    one, other = (api.load_result(runs / name) for name in ("support-copy", "full-frame"))
+    found = compare(*(api.compare(side, side).one for side in (one, other)), splits=runs / "splits")
+    slicer = found.find()
+    marked = {key: row | {"has_motion": key[0] == "cat-1"} for key, row in slicer.attributes.items()}
+    rare = replace(found, find=lambda: replace(slicer, attributes=marked)).sliced("has_motion")
+    assert rare.rows[2].found.interval is None
+    line = next(line for line in str(rare).splitlines() if line.startswith("yes"))
+    assert line.split()[5] == "-"
+    assert "no interval where a fold has a single class" in str(rare)
+    assert np.isnan(rare.to_frame()["low"].to_numpy(float)).tolist() == [False, False, True]
+
+
+def test_what_does_not_apply_is_a_dash():
+    found = compare(*detailed({"good": 0.1, "bad": -0.2}))
+    (row, *_), nothing = found.rows, Score(dict.fromkeys(("J", "F", "J&F"), np.nan))
+    bare = row._replace(one=nothing, found=Difference(nothing, Interval(low=nothing, high=nothing), nothing))
+    line = str(replace(found, rows=(bare,))).splitlines()[4]
+    assert line.split() == ["all", "48", "-", "29.7", "-", "-", "-"]
+
+
+def test_slices_without_their_manifest_or_of_no_attribute_are_one_clear_line(files, runs):
+    result = run(files["good"], files["bad"], "--by", "words")
+    assert (result.exit_code, result.output.count("\n")) == (3, 1)
+    assert "no manifest with digest 0123456789ab is here" in result.output
+    result = sliced(runs, "--by", "word")
+    assert (result.exit_code, result.output) == (
+        2,
+        "Error: There is no attribute 'word'. Did you mean 'words' or 'class_word'?\n",
+    )
+
+
+def test_committed_entries_are_sliced_by_the_sentences_of_their_data(test_data):
+    sides = [ROOT / f"leaderboard/entries/mini-ref-davis/{name}.json" for name in ("prototype", "colour-prototype")]
+    found = api.compare(*sides, by="words", data_root=test_data, splits=ROOT / "splits").to_frame()
+    assert found["of"].tolist() == ["all", "up to 4", "5 to 7", "8 to 10", "11 or more"]
+    assert found["episodes"].tolist() == [220, 67, 93, 50, 10]
+    assert found["difference"].tolist() == pytest.approx((found["one"] - found["other"]).tolist(), abs=0.5)
+    with pytest.raises(ManifestError, match="without the sentences they cannot be told"):
+        api.compare(*sides, by="words", data_root=ROOT / "docs", splits=ROOT / "splits")
