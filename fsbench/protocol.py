@@ -15,6 +15,7 @@ __all__ = [
     "PROTOCOLS",
     "Level",
     "Protocol",
+    "declared_protocol",
     "label_of",
     "mean_of_metrics",
     "named_protocol",

@@ -48,14 +48,14 @@ def real():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A folder of splits, and an entry of a run on data beside it, by `standard` and by `released`."""
+    """A folder of splits, and an entry of a run on data beside it, by three protocols."""
     base = tmp_path_factory.mktemp("run")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(base)
         write_benchmark(base / "data", {"cat": 3, "dog": 4}, draws=2, frames=2)
         (base / "data/splits").rename(base / "splits")
         bench = open_benchmark("mini-ref-davis")
-        for protocol in ("standard", "released"):
+        for protocol in ("standard", "released", "fss-vos"):
             api.evaluate("support-copy", bench, protocol=protocol, out=base / "runs" / protocol)
         return base / "splits", {each.protocol.split("|")[0]: each for each in entries_from_runs(base / "runs")}
 
@@ -101,7 +101,7 @@ def test_the_order_of_episodes_does_not_matter(real):
         assert slicer.slices(shuffled, attribute) == slicer.slices(made, attribute)
 
 
-@pytest.mark.parametrize("protocol", ["standard", "released"])
+@pytest.mark.parametrize("protocol", ["standard", "released", "fss-vos"])
 def test_a_slice_of_all_episodes_is_the_whole_to_the_bit(run, protocol):
     splits, entries = run
     made = entries[protocol]
