@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from fsbench.datasets.by_class import ByClass
 from fsbench.datasets.completing import complete
 from fsbench.datasets.folder import open_folder
 from fsbench.datasets.records import Dataset
@@ -108,9 +109,11 @@ def open_spec(spec: DatasetSpec, data_root: Path | None) -> Dataset:
     if root is None:
         raise DataError(_not_there(spec, data_root))
     if isinstance(spec.layout, Layout):
-        return open_folder(spec, root)
-    assert spec.layout is not None, "only a set that can be opened has a root"
-    return complete(spec.layout(root), spec, root)
+        dataset = open_folder(spec, root)
+    else:
+        assert spec.layout is not None, "only a set that can be opened has a root"
+        dataset = complete(spec.layout(root), spec, root)
+    return ByClass(dataset) if spec.asks == "classes" else dataset
 
 
 def choose_spec(name: str | None, data_root: Path) -> DatasetSpec:
@@ -179,5 +182,6 @@ def _not_there(spec: DatasetSpec, data_root: Path | None) -> str:
         begun = next((place for place in looked_at if place != data_root and place.is_dir()), None)
     if begun is not None:
         return f"{missing} In {begun} it is not complete; complete it, or {remedy}\n{show_tree(spec.layout, begun)}"
-    where = f"{(spec.layout.masks or spec.layout.metadata)[0]} and {spec.layout.expressions[0]}"
+    firsts = [*(spec.layout.masklets or spec.layout.masks or spec.layout.metadata)[:1], *spec.layout.expressions[:1]]
+    where = " and ".join(firsts)
     return f"{missing} Expected {where} in it or in {below} below it; {remedy}"

@@ -19,6 +19,8 @@ from pydantic import ValidationError
 from fsbench.datasets import mevis
 from fsbench.datasets import refytvos
 from fsbench.datasets import sailvos
+from fsbench.datasets import ytvis
+from fsbench.datasets.spec import Asks
 from fsbench.datasets.spec import BuildRule
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.datasets.spec import DrawsFrom
@@ -30,7 +32,12 @@ from fsbench.records import first_problem
 
 __all__ = ["LAYOUTS", "is_description", "read_description"]
 
-LAYOUTS = {"ref-youtube-vos": refytvos.LAYOUT, "sail-vos": sailvos.LAYOUT, "mevis": mevis.LAYOUT}
+LAYOUTS = {
+    "ref-youtube-vos": refytvos.LAYOUT,
+    "sail-vos": sailvos.LAYOUT,
+    "mevis": mevis.LAYOUT,
+    "youtube-vis": ytvis.LAYOUT,
+}
 """The layouts that have a name."""
 
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -60,21 +67,24 @@ class _LayoutSection(_Section):
     """Where the dataset keeps what.
 
     Attributes:
-        metadata, expressions, images, suffixes, annotations, groups, masks: See `Layout`; without `masks`, `metadata`
-            and `annotations` are needed.
+        metadata, expressions, images, suffixes, annotations, groups, masks, masklets: See `Layout`; without `masklets`,
+            `expressions` is needed, and without `masks`, `metadata` and `annotations` are.
     """
 
     metadata: _Places | None = None
-    expressions: _Places
+    expressions: _Places | None = None
     images: _Places
     suffixes: list[str] = Field(default=[".jpg", ".png"], min_length=1)
     annotations: _Places | None = None
     groups: _Places = list(Layout.groups)
     masks: _Places | None = None
+    masklets: _Places | None = None
 
     @model_validator(mode="after")
     def _has_masks(self) -> Self:
-        if self.masks is None and (self.metadata is None or self.annotations is None):
+        if self.masklets is None and self.expressions is None:
+            raise ValueError("needs 'expressions', or 'masklets'")
+        if not (self.masklets or self.masks) and (self.metadata is None or self.annotations is None):
             raise ValueError("needs 'metadata' and 'annotations', or 'masks'")
         return self
 
@@ -111,7 +121,7 @@ class _Description(_Section):
     """The whole file.
 
     Attributes:
-        name, title, version, licence, shows, recipe: See `DatasetSpec`.
+        name, title, version, asks, licence, shows, recipe: See `DatasetSpec`.
         layout: A section, or the name of one of `LAYOUTS`.
         root: The dataset's folder, relative to the file; None for the file's own.
         folders: Names that its folder may have beside the file, instead of `root`.
@@ -134,6 +144,7 @@ class _Description(_Section):
     author_groups: bool = False
     rule: _RuleSection = _RuleSection()
     version: _Name = "v1"
+    asks: Asks = "sentences"
     licence: str = ""
     other_labels: list[_Count] = []
     shows: Literal["nothing", "masks", "pixels"] = "nothing"
@@ -185,6 +196,7 @@ def read_description(path: Path) -> DatasetSpec:
         has_author_groups=found.author_groups,
         rule=BuildRule(**found.rule.model_dump()),
         version=found.version,
+        asks=found.asks,
         licence=found.licence,
         other_labels=tuple(found.other_labels),
         shows=found.shows,

@@ -16,7 +16,9 @@ from PIL import UnidentifiedImageError
 
 from fsbench.datasets.coded import CodedMasks
 from fsbench.datasets.coded import read_coded
+from fsbench.datasets.completing import complete
 from fsbench.datasets.records import by_number
+from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
 from fsbench.datasets.records import OfRecords
@@ -218,10 +220,17 @@ class CodedDataset(FolderDataset):
         return folder.joinpath(*(path_part(part, "video") for part in self._masks.path(video_id).split("/")))
 
 
-def open_folder(spec: DatasetSpec, root: Path) -> FolderDataset:
+def open_folder(spec: DatasetSpec, root: Path) -> Dataset:
     """Opens a dataset that follows a `Layout`, with its masks in whichever form they are there."""
-    is_coded = isinstance(spec.layout, Layout) and find_tree(spec.layout, root).masks is not None
-    return CodedDataset(spec, root) if is_coded else FolderDataset(spec, root)
+    tree = find_tree(spec.layout, root) if isinstance(spec.layout, Layout) else None
+    if tree is None or not (tree.masks or tree.masklets):
+        return FolderDataset(spec, root)
+    if tree.masklets is None:
+        return CodedDataset(spec, root)
+    from fsbench.datasets.masklets import MaskletDataset  # which reads pictures as here
+
+    pictures = None if tree.images is None else root / tree.images
+    return complete(MaskletDataset(root / tree.masklets, spec.name, pictures), spec, root)
 
 
 def _existing(folder: Path, name: str, suffixes: Sequence[str]) -> Path:

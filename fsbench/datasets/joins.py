@@ -34,7 +34,7 @@ class _Sentence(NamedTuple):
     video_id: _Text
     expression_id: _Text
     object_ids: tuple[Annotated[int, Strict()], ...]
-    text: _Text
+    text: Annotated[str, Strict()]
     frames: tuple[_Text, ...] | None = None
     kind: Annotated[str, Strict()] = ""
 

@@ -51,6 +51,9 @@ class JsonParts:
         """Says which file; nothing is read yet."""
         self.path = path
 
+    def __getstate__(self) -> dict[str, Path]:
+        return {"path": self.path.absolute()}  # another process may be at work in another folder
+
     def members(self, part: Part | None = None) -> Iterator[tuple[str, Part]]:
         """Yields the key of each value of an object, and where the value lies; of None, the whole file's.
 
@@ -69,6 +72,11 @@ class JsonParts:
         """Yields where each value of a list lies. Raises DataError likewise."""
         for _, value in self._entries(b"[", part):
             yield value
+
+    def has(self, text: bytes) -> bool:
+        """Tells whether some text is anywhere in the file. Raises DataError if it cannot be read, or is empty."""
+        with self._mapped() as content:
+            return content.find(text) >= 0
 
     def value(self, part: Part) -> Any:  # Any: JSON
         """Returns a value. Raises DataError if it cannot be read."""

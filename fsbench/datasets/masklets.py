@@ -1,10 +1,12 @@
 """Videos whose objects are masklets in one JSON file, as YouTube-VIS and SA-Co have them."""
 
+import hashlib
 from collections.abc import Mapping
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from pathlib import PurePosixPath
+from typing import Any
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +23,7 @@ from fsbench.datasets.records import by_number
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import ObjectTrack
 from fsbench.datasets.records import OfRecords
+from fsbench.datasets.records import read_bytes
 from fsbench.datasets.records import Records
 from fsbench.datasets.records import Video
 from fsbench.errors import DataError
@@ -44,25 +47,53 @@ class MaskletDataset(OfRecords):
     the order of their annotations' ids.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, name: str | None = None, pictures: Path | None = None) -> None:
         """Says where it lies; nothing is read yet.
 
         Args:
-            path: The file. Pictures, where there are any, lie below its folder, or below `JPEGImages` there.
+            path: The file.
+            name: What the dataset is called; None for the file's name.
+            pictures: The folder below which the pictures lie; None for that of the file, or `JPEGImages` there.
         """
         self.root = path
-        self.name = path.stem
+        self.name = name or path.stem
+        self._folders = [path.parent / folder for folder in _PICTURES] if pictures is None else [pictures]
+
+    def __getstate__(self) -> dict[str, Any]:  # Any: the fields
+        # Another process may be at work in another folder.
+        folders = [folder.absolute() for folder in self._folders]
+        return {**vars(self), "root": self.root.absolute(), "_folders": folders}
 
     def frame(self, video_id: str, name: str) -> npt.NDArray[np.uint8]:
         """Returns a frame as uint8 [H, W, 3], RGB."""
-        file = self._pictures[video_id, name]
-        places = [self.root.parent / folder / file for folder in _PICTURES]
-        return read_picture(next((path for path in places if path.is_file()), places[0]))
+        return read_picture(self._picture(video_id, name))
 
     def label_map(self, video_id: str, name: str) -> npt.NDArray[np.integer]:
         """Returns a frame's object indices as integer [H, W], or [L, H, W] in layers where objects overlap."""
         masks = self._read[1]
         return masks.label_map(video_id, name, masks.size(video_id) or self.frame(video_id, name).shape[:2])
+
+    def has_frames(self) -> bool:
+        """Tells whether the first frame of any video has a file."""
+        return any(self._picture(video.video_id, video.frames[0]).is_file() for video in self.videos())
+
+    def missing_files(self, video_id: str, name: str) -> list[Path]:
+        """Returns the picture of a frame if it is not on disk."""
+        path = self._picture(video_id, name)
+        return [] if path.is_file() else [path]
+
+    def fingerprint(self, video_id: str, names: Sequence[str]) -> str:
+        """Returns the SHA-256 of the pictures' files, and of the run lengths."""
+        digest = hashlib.sha256()
+        for name in names:
+            digest.update(hashlib.sha256(read_bytes(self._picture(video_id, name))).digest())
+            digest.update(self._read[1].digest(video_id, name))
+        return digest.hexdigest()
+
+    def sources(self) -> Mapping[str, str]:
+        """Returns the SHA-256 of the file, by its name."""
+        with self.root.open("rb") as stream:
+            return {self.root.name: hashlib.file_digest(stream, "sha256").hexdigest()}
 
     def frame_size(self, video_id: str) -> tuple[int, int] | None:
         """Returns (height, width) of a video, or None if it is not known."""
@@ -71,6 +102,11 @@ class MaskletDataset(OfRecords):
     @property
     def _records(self) -> Records:
         return self._read[0]
+
+    def _picture(self, video_id: str, name: str) -> Path:
+        """Returns where a frame's picture is, or would be."""
+        places = [folder / self._pictures[video_id, name] for folder in self._folders]
+        return next((path for path in places if path.is_file()), places[0])
 
     @cached_property
     def _pictures(self) -> dict[tuple[str, str], str]:

@@ -68,7 +68,7 @@ class Expression(NamedTuple):
         video_id: The video that it is about.
         expression_id: Its id within the video.
         object_ids: Those of the video that it names.
-        text: The sentence.
+        text: The sentence; empty where there is none, and the support's masks alone say what is meant.
         frames: Names of the frames in which it is asked, where masks are held against the dataset; None for all of the
             video's, as in episodes.
         kind: Of what kind the release says that it is, such as "reasoning"; empty where it says nothing.

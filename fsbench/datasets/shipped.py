@@ -6,6 +6,7 @@ from fsbench.datasets import mevis
 from fsbench.datasets import refytvos
 from fsbench.datasets import sailvos
 from fsbench.datasets import shapes
+from fsbench.datasets import ytvis
 from fsbench.datasets.davis import ANNOTATORS
 from fsbench.datasets.davis import VAL_LIST
 from fsbench.datasets.spec import ALL_VIDEOS
@@ -16,6 +17,7 @@ from fsbench.datasets.spec import MISLEADING
 from fsbench.datasets.spec import UNANSWERABLE
 
 __all__ = [
+    "FEW_SHOT_YOUTUBE_VIS",
     "MEVIS",
     "MINI_DAVIS",
     "MINI_MEVIS",
@@ -96,6 +98,23 @@ MEVIS = DatasetSpec(
         "Mini-Ref-YouTube-VOS: its categories, in its folds, with the videos whose objects all have one. MeViS does "
         "not say what an object is: its category is the one that most of its sentences name first, unless "
         "categories.json gives it. Numbers on this set and on the authors' are not comparable."
+    ),
+)
+
+FEW_SHOT_YOUTUBE_VIS = DatasetSpec(
+    name="few-shot-youtube-vis",
+    title="few-shot VOS without sentences on YouTube-VIS 2019 train: 40 classes in 4 folds, 5 support pictures",
+    layout=ytvis.LAYOUT,
+    folders=("YouTube-VIS", "youtube-vis", "youtube_vis", "ytvis_2019", "Youtube-VOS"),
+    categories=ytvis.CATEGORIES,
+    num_folds=4,
+    rule=BuildRule(minimum=6, shots=5, frames=1),
+    asks="classes",
+    published_note=(
+        "Classes, folds, queries and the size of supports are those of DANet's script: class i is tested in fold "
+        "(i - 1) % 4 + 1; of every video that shows a class, the frames that show it are a query, and all objects of "
+        "the class in it are the target; a support is one frame of each of 5 other videos of the class. The authors "
+        "draw a support at random in each run, and have published none: these draws are ours."
     ),
 )
 

@@ -16,6 +16,7 @@ __all__ = [
     "MOST",
     "UNANSWERABLE",
     "AnnotatorAnswers",
+    "Asks",
     "BuildRule",
     "DatasetSpec",
     "DrawsFrom",
@@ -24,6 +25,7 @@ __all__ = [
     "spec_of",
 ]
 
+Asks = Literal["sentences", "classes"]
 DrawsFrom = Literal["different videos", "all videos"]
 ALL_VIDEOS: DrawsFrom = "all videos"
 LeaveOut = Literal["unanswerable", "misleading"]
@@ -37,6 +39,8 @@ MOST = 10_000
 class Layout:
     """Where a dataset keeps what, below its root: of each, the places that it may have, of which the first is taken.
 
+    Of a set in YouTube-VIS' form, one file says all (`masklets`) that metadata, sentences and label maps say of others.
+
     Attributes:
         metadata: JSON, {videos: {id: {objects: {object: {category, frames?}}}}}; where no file of `expressions` is
             there, one whose objects list their `expressions`, too.
@@ -48,6 +52,8 @@ class Layout:
         masks: JSON, {annotation: [run-length code or null of each frame]}. Where such a file is there it takes the
             place of the label maps, sentences name annotations (`anno_id`), and `metadata` is {annotation: category},
             or is not there, and sentences say what an object is (see `fsbench.datasets.nouns`).
+        masklets: JSON, {videos, annotations, categories}; see `fsbench.datasets.masklets`. `images` are then folders of
+            the files that it names.
     """
 
     metadata: tuple[str, ...]
@@ -57,6 +63,7 @@ class Layout:
     annotations: tuple[str, ...]
     groups: tuple[str, ...] = ("splits",)
     masks: tuple[str, ...] = ()
+    masklets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,6 +148,8 @@ class DatasetSpec:
         other_labels: Indices in label maps that mean no object, such as 255 for void; they count as background.
         shows: What an entry and a site that everybody sees may show of it, besides scores.
         recipe: Name of the recipe that methods train with on it; None for their own choice.
+        asks: What an episode asks for where the dataset is opened by its name: what a sentence of it names, or, without
+            any, all objects of a class (see `fsbench.datasets.by_class`).
         answers: How answers are scored that come in a folder for each annotator; None if they do not.
         generate: Makes it where it is asked for and not there.
         draw: Returns a video by its id, without any file; for a set that is generated.
@@ -164,6 +173,7 @@ class DatasetSpec:
     other_labels: tuple[int, ...] = ()
     shows: Literal["nothing", "masks", "pixels"] = "nothing"
     recipe: str | None = None
+    asks: Asks = "sentences"
     answers: AnnotatorAnswers | None = None
     generate: Generate | None = None
     draw: Callable[[str], DrawnVideo] | None = None

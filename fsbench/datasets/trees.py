@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from fsbench.datasets.json_parts import JsonParts
 from fsbench.datasets.records import read_bytes
 from fsbench.datasets.spec import Layout
 from fsbench.text import columns
@@ -13,6 +14,7 @@ from fsbench.text import columns
 __all__ = ["Tree", "find_tree", "first_there", "layout_of", "show_parts", "show_tree"]
 
 _SAYS_SENTENCES = b'"expressions"'
+_SAYS_MASKLETS = b'"segmentations"'
 _WIDTH = 110
 _NAMED = 4  # places of a part, and
 _SHOWN = 12  # names at the root, that a message lists
@@ -28,6 +30,7 @@ class Tree(NamedTuple):
         annotations: The folder of label maps.
         groups: The folder of the authors' folds.
         masks: The file of run lengths.
+        masklets: The file in YouTube-VIS' form.
     """
 
     metadata: str | None
@@ -36,16 +39,18 @@ class Tree(NamedTuple):
     annotations: str | None
     groups: str | None
     masks: str | None
+    masklets: str | None
 
     @property
     def has_records(self) -> bool:
         """Whether the files are there that say which objects and sentences there are."""
-        return self.expressions is not None and (self.metadata is not None or self.masks is not None)
+        said = self.expressions is not None and (self.metadata is not None or self.masks is not None)
+        return said or self.masklets is not None
 
     @property
     def has_masks(self) -> bool:
         """Whether there is anything that may hold masks."""
-        return self.annotations is not None or self.masks is not None
+        return self.annotations is not None or self.masks is not None or self.masklets is not None
 
 
 def layout_of(*, is_flat: bool, images: Sequence[str], suffixes: Sequence[str]) -> Layout:
@@ -87,6 +92,7 @@ def find_tree(layout: Layout, root: Path) -> Tree:
         _first(layout.annotations, lambda name: (root / name).is_dir()),
         _first(layout.groups, lambda name: any((root / name).glob("group*_test.json"))),
         _first(layout.masks, lambda name: (root / name).is_file()),
+        _first(layout.masklets, lambda name: (root / name).is_file() and JsonParts(root / name).has(_SAYS_MASKLETS)),
     )
 
 
@@ -99,6 +105,7 @@ def show_tree(layout: Layout, root: Path) -> str:
         ("pictures", found.images, layout.images),
         ("label maps", found.annotations, layout.annotations),
         ("run lengths", found.masks, layout.masks),
+        ("masklets", found.masklets, layout.masklets),
     ]
     return _table(root, [row for row in rows if row[2]])
 

@@ -136,7 +136,7 @@ class Shot:
     Attributes:
         frames: uint8 [K, H, W, 3], RGB, the method's own.
         masks: bool [K, H, W], the object that `sentence` names, the method's own.
-        sentence: The sentence.
+        sentence: The sentence; empty where the dataset has none, and the masks are of all objects of the class.
     """
 
     frames: npt.NDArray[np.uint8]
@@ -228,7 +228,7 @@ class Method(Protocol):
         Args:
             adapted: What `adapt` returned.
             clip: T frames.
-            expressions: N sentences about this clip.
+            expressions: N sentences about this clip; an empty one asks for all objects of the support's class.
 
         Returns:
             bool [N, T, H, W] with (H, W) = `clip.output_size`: an array, or a tensor of torch on any device.

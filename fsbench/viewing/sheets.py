@@ -58,7 +58,7 @@ def episode_rows(view: EpisodeView, pictures: Pictures, most_frames: int) -> lis
     """
     rows = support_rows("support", view.support, pictures, most_frames)
     chosen = _spread(len(view.query.names), most_frames)
-    title = f"query: {view.query.sentence!r}, video {view.key.video_id}"
+    title = f"query: {view.query.said}, video {view.key.video_id}"
     if not view.answers:
         rows.append((title, [Tile(_query_image(view, pictures, t, None), view.query.names[t]) for t in chosen]))
     for number, answer in enumerate(view.answers):
@@ -84,7 +84,7 @@ def support_rows(title: str, shots: Sequence[FramesView], pictures: Pictures, mo
             )
             for t in _spread(len(shot.names), most_frames)
         ]
-        rows.append((f"{title}: {shot.sentence!r}, video {shot.video_id}", cells))
+        rows.append((f"{title}: {shot.said}, video {shot.video_id}", cells))
     return rows
 
 

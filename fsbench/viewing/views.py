@@ -32,7 +32,7 @@ class FramesView:
     Attributes:
         video_id: The video.
         names: Names of the T frames.
-        sentence: What is named; None where the dataset is not at hand.
+        sentence: What is named; empty where nothing is, and the class is meant; None where the dataset is not at hand.
         masks: T masks as run-length codes; None likewise.
         size: (height, width); None likewise.
     """
@@ -47,6 +47,11 @@ class FramesView:
     def has_pixels(self) -> bool:
         """Whether the dataset is at hand."""
         return self.masks is not None
+
+    @property
+    def said(self) -> str:
+        """The sentence in quotes, or that there is none."""
+        return repr(self.sentence) if self.sentence else "without a sentence"
 
 
 @dataclass(frozen=True, eq=False)

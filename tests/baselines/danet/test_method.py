@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -14,8 +16,11 @@ from tests.baselines.danet.samples import clip
 from tests.baselines.danet.samples import small_model
 from tests.baselines.danet.samples import support
 from tests.tiny import write_dataset
+from tests.ytvis import expected_scores
+from tests.ytvis import write_youtube_vis
 
 FOLD = Fold("mini-ref-davis", 0, ("dog",), ())
+UNDECIDED = -0.53  # what lets random weights cross the threshold
 ONLINE = {"online_steps": 2, "online_lr": 1e-2, "online_enough": 0.99}
 
 
@@ -179,3 +184,22 @@ def test_a_checkpoint_is_evaluated_and_converted_by_the_harness(folder, tmp_path
     assert converted.exit_code == 0, (converted.output, converted.exception)
     one, other = make(folder), make(tmp_path / "out")
     assert torch.equal(*(probabilities(m, m.adapt(support()), clip()) for m in (one, other)))
+
+
+def test_few_shot_vos_without_sentences_has_the_scores_that_pycocotools_and_numpy_give(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    root = write_youtube_vis(tmp_path / "data/YouTube-VIS")
+    name = "few-shot-youtube-vis"
+    assert CliRunner().invoke(main, ["build-splits", name, "--draws", "1"]).exit_code == 0
+    model = small_model(seed=2)
+    with torch.no_grad():
+        model.Decoder.pred2.bias.add_(UNDECIDED)
+    save_checkpoint(tmp_path / "undecided", model)
+    evaluate = ["evaluate", "--method", "danet", "--checkpoint", "undecided", "--dataset", name, "--device", "cpu"]
+    result = CliRunner().invoke(main, [*evaluate, "--protocol", "fss-vos", "--json"])
+    assert result.exit_code == 0, (result.output, result.exception)
+    expected = expected_scores(root / "train/train.json", tmp_path / f"runs/{name}/danet")["mean"]
+    found = json.loads(result.stdout)["mean"]
+    assert {key: found[key] for key in expected} == pytest.approx(expected, abs=1e-12)
+    assert 0.05 < expected["J"] < 0.5
+    assert 0 < expected["F"] < 0.9

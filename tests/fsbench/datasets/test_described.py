@@ -100,9 +100,11 @@ def test_a_set_that_is_not_beside_its_file_is_looked_for_below_the_data_root(tmp
         ("name: my-set\nshows: all", "shows: .*'nothing', 'masks' or 'pixels'"),
         (
             "name: my-set\nlayout: own",
-            r"layout: 'own' is no layout\. Known: mevis, ref-youtube-vos, sail-vos\. Or give a section",
+            r"layout: 'own' is no layout\. Known: mevis, ref-youtube-vos, sail-vos, youtube-vis\. Or give a section",
         ),
-        ("name: my-set\nlayout: {metadata: m.json}", r"layout\.expressions: Field required"),
+        ("name: my-set\nlayout: {metadata: m.json}", r"layout\.images: Field required"),
+        ("name: my-set\nlayout: {metadata: m.json, images: i}", "layout: needs 'expressions', or 'masklets'"),
+        ("name: my-set\nasks: names", "asks: .*'sentences' or 'classes'"),
         (
             "name: my-set\nlayout: {expressions: e.json, images: i}",
             "layout: needs 'metadata' and 'annotations', or 'masks'",
