@@ -7,6 +7,7 @@ The verbs of a benchmark, each one call, with objects in and objects out:
     bench = fsbench.open_benchmark("mini-ref-davis", "data")
     run = fsbench.evaluate("colour-prototype", bench, folds=[0], draws=[0])
     print(run)
+    fsbench.predict("clipseg", "masks", data_root="data/ref-youtube-vos", part="valid")  # no episodes, no truth
     fsbench.score(pred, truth, protocol="davis-2017")      # arrays [T, H, W], or paths
     fsbench.compare(run, fsbench.load_result("runs/mini-ref-davis/full-frame"))
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from fsbench.api import list_methods
     from fsbench.api import load_result
     from fsbench.api import open_benchmark
+    from fsbench.api import predict
     from fsbench.api import score
     from fsbench.api import validate
     from fsbench.datasets import open_dataset
@@ -40,6 +42,7 @@ __all__ = [
     "load_result",
     "open_benchmark",
     "open_dataset",
+    "predict",
     "region_similarity",
     "score",
     "validate",
@@ -55,6 +58,7 @@ __getattr__, __dir__ = lazy_names(
             "list_methods",
             "load_result",
             "open_benchmark",
+            "predict",
             "score",
             "validate",
         ),

@@ -23,10 +23,12 @@ from fsbench.protocol import Protocol
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fsbench.datasets.kept_back import Part
     from fsbench.datasets.records import MinimalDataset
     from fsbench.leaderboard.compare import Compared
     from fsbench.leaderboard.entries import Entry
     from fsbench.methods.contract import Method
+    from fsbench.running.predict import Predictions
     from fsbench.running.runs import Run
     from fsbench.splits.benchmark import Benchmark
     from fsbench.splits.build import BuildOptions
@@ -43,6 +45,7 @@ __all__ = [
     "list_methods",
     "load_result",
     "open_benchmark",
+    "predict",
     "score",
     "validate",
 ]
@@ -245,6 +248,69 @@ def evaluate(
         progress=progress,
     )
     return evaluate_method(request, carried_out)
+
+
+def predict(
+    method: str | type | Method,
+    out: str | Path,
+    dataset: str | Path | MinimalDataset | None = None,
+    data_root: str | Path = "data",
+    *,
+    part: Part | None = None,
+    options: Mapping[str, Any] | None = None,  # Any: whatever the method's options are
+    checkpoint: str | Path | None = None,
+    device: str = "auto",
+    limit: int | None = None,
+    workers: int = 1,
+    engine: str = "local",
+    restart: bool = False,
+    memo_mib: int = 512,
+    progress: bool = False,
+) -> Predictions:
+    """Lets a method that needs no support answer every sentence of a dataset, or goes on where an earlier call stopped.
+
+    Neither episodes nor truth are needed: of each video the pictures, and a list of the sentences.
+
+    Args:
+        method: As in `evaluate`; one that ignores the support.
+        out: Folder of the masks, which `score`, `validate` and the exports take.
+        dataset: A registered name, the path of a YAML file, or any object with the calls of a dataset; None for what
+            lies in `data_root`, in the layout of Ref-YouTube-VOS, MeViS, ReVOS or JHMDB-Sentences.
+        data_root: Where datasets are, or the folder of the data itself.
+        part: "valid", "test" or "all" of the official lists of Ref-YouTube-VOS, or the folder of this name of MeViS;
+            None for the part whose truth is there, where there is one.
+        options, checkpoint, device: Of the method, as in `evaluate`.
+        limit: Videos to answer, the first ones; the same call without it goes on. None for all.
+        workers, engine, memo_mib, progress: As in `evaluate`.
+        restart: Discard the masks in the folder.
+
+    Returns:
+        Where the masks are, how many, and who made them.
+
+    Raises:
+        FsbenchError: The method needs a support set, something asked for does not exist, the folder holds other masks,
+            or a picture cannot be read.
+
+    Example:
+        >>> found = fsbench.predict("full-frame", "masks", "mini-ref-davis", "data", limit=1)
+        >>> found.videos
+        1
+    """
+    from fsbench.datasets.opening import resolve_asked
+    from fsbench.running.fold import RunOptions
+    from fsbench.running.predict import predict
+    from fsbench.running.predict import PredictionRequest
+
+    request = PredictionRequest(
+        method=method,
+        dataset=resolve_asked(dataset, Path(data_root), part, progress=progress),
+        options=dict(options or {}),
+        checkpoint=None if checkpoint is None else Path(checkpoint),
+        device=device,
+        limit=limit,
+    )
+    run = RunOptions(workers=workers, engine=engine, restart=restart, memo_mib=memo_mib, progress=progress)
+    return predict(request, Path(out), run)
 
 
 def score(

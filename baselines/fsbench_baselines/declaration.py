@@ -32,11 +32,13 @@ class Declaration:
         info: Who the method is.
         options: A frozen dataclass whose fields are the method's options, documented under its `Attributes:`.
         code: `module:class` of the method itself, which is made with `options`.
+        ignores_support: Whether the method does without support sets.
     """
 
     info: MethodInfo
     options: type[Any]  # Any: a dataclass, of no common base
     code: str
+    ignores_support: bool = False
 
     @property
     def __signature__(self) -> Signature:

@@ -28,6 +28,7 @@ class Empty:
     info = MethodInfo(
         "empty", "1", "No pixel of any frame: the score of an absent object.", licence="Apache-2.0", trained_on=()
     )
+    ignores_support = True
 
     def prepare(self, fold: Fold) -> None:
         """Needs nothing."""
@@ -46,6 +47,7 @@ class FullFrame:
     info = MethodInfo(
         "full-frame", "1", "Every pixel of every frame: the object's share of it.", licence="Apache-2.0", trained_on=()
     )
+    ignores_support = True
 
     def prepare(self, fold: Fold) -> None:
         """Needs nothing."""

@@ -25,6 +25,7 @@ from fsbench.cli.listing import list_
 from fsbench.cli.looking import show
 from fsbench.cli.preparing import prepare
 from fsbench.cli.running import evaluate
+from fsbench.cli.running import predict
 from fsbench.cli.scoring import score
 from fsbench.cli.scoring import validate
 from fsbench.cli.starting import demo
@@ -121,6 +122,7 @@ for command in (
     leaderboard,
     list_,
     new,
+    predict,
     prepare,
     score,
     show,

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from typing import TypeVar
@@ -19,6 +20,7 @@ __all__ = [
     "Command",
     "backbone_option",
     "by_option",
+    "carrying_options",
     "complete_methods",
     "data_root_option",
     "dataset_option",
@@ -30,6 +32,7 @@ __all__ = [
     "json_option",
     "key_and_value",
     "keyed",
+    "making_options",
     "method_option",
     "method_options",
     "protocol_option",
@@ -159,6 +162,50 @@ def by_option(about: str) -> Callable[[Command], Command]:
         shell_complete=_complete_attributes,
         help=f"{about}: {', '.join(ATTRIBUTES)}; see 'fsbench list attributes'.",
     )
+
+
+def making_options(about_checkpoint: str) -> Callable[[Command], Command]:
+    """Returns the options that say how a method is made, from `--checkpoint` to `--max-frames`; see `keyed`."""
+    options = [
+        click.option("--checkpoint", type=click.Path(path_type=Path), help=about_checkpoint),
+        method_options,
+        click.option(
+            "--device", default="auto", show_default=True, help="For methods that use one: auto, cpu, cuda, mps."
+        ),
+        backbone_option,
+        click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), help="The same as --option dtype=NAME."),
+        click.option(
+            "--max-frames",
+            type=click.IntRange(min=1),
+            help="Frames that a method may hold at once, where memory is short; the same as --option max_frames=N.",
+        ),
+    ]
+    return _all_of(options)
+
+
+def carrying_options(command: Command) -> Command:
+    """Adds the options that say how work is carried out and change nothing of what it comes to."""
+    options = [
+        workers_option(default=1),
+        click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True),
+        click.option(
+            "--memo-mib",
+            type=click.IntRange(min=0),
+            default=512,
+            show_default=True,
+            help="MiB that a method may keep of a video for later sentences and draws, in each worker; more is faster.",
+        ),
+    ]
+    return _all_of(options)(command)
+
+
+def _all_of(options: Sequence[Callable[[Any], Any]]) -> Callable[[Command], Command]:  # Any: commands, as they come
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def draws_option(command: Command) -> Command:

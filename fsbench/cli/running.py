@@ -1,4 +1,4 @@
-"""The command that runs methods."""
+"""The commands that run methods."""
 
 import time
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from fsbench.cli.options import backbone_option
+from fsbench.cli.options import carrying_options
 from fsbench.cli.options import data_root_option
 from fsbench.cli.options import dataset_option
 from fsbench.cli.options import draws_option
@@ -14,14 +14,13 @@ from fsbench.cli.options import folds_option
 from fsbench.cli.options import integers
 from fsbench.cli.options import json_option
 from fsbench.cli.options import keyed
+from fsbench.cli.options import making_options
 from fsbench.cli.options import method_option
-from fsbench.cli.options import method_options
 from fsbench.cli.options import protocol_option
 from fsbench.cli.options import splits_option
 from fsbench.cli.options import tolerance_option
-from fsbench.cli.options import workers_option
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "predict"]
 
 FINISHED_WITH_FAILURES = 5
 
@@ -32,12 +31,7 @@ FINISHED_WITH_FAILURES = 5
 @dataset_option(default="the dataset under the data root, else the embedded one")
 @data_root_option
 @splits_option(default="splits/ here, then the manifests that fsbench ships")
-@click.option(
-    "--checkpoint",
-    type=click.Path(path_type=Path),
-    help="Weights of the method; {fold} in the path stands for the fold.  [default: those that the method ships]",
-)
-@method_options
+@making_options("Weights; {fold} in the path stands for the fold.  [default: those that the method ships]")
 @click.option("--variant", default="", help="A name for this way of running the method, to tell its runs apart.")
 @draws_option
 @click.option(
@@ -55,27 +49,11 @@ FINISHED_WITH_FAILURES = 5
 )
 @protocol_option
 @tolerance_option
-@click.option("--device", default="auto", show_default=True, help="For methods that use one: auto, cpu, cuda, mps.")
-@backbone_option
-@click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), help="The same as --option dtype=NAME.")
-@click.option(
-    "--max-frames",
-    type=click.IntRange(min=1),
-    help="Frames that a method may hold at once, where memory is short; the same as --option max_frames=N.",
-)
-@workers_option(default=1)
-@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
+@carrying_options
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the run; each fold goes to OUT/fold-K.  [default: runs/DATASET/METHOD[.VARIANT...]]",
-)
-@click.option(
-    "--memo-mib",
-    type=click.IntRange(min=0),
-    default=512,
-    show_default=True,
-    help="MiB that a method may keep of a video for later sentences and draws; more is faster, for each worker.",
 )
 @click.option("--keep-going", is_flag=True, help="Record episodes that fail, go on, and exit with 5.")
 @click.option("--restart", is_flag=True, help="Discard what an earlier call left in the run's folder.")
@@ -136,3 +114,54 @@ def evaluate(
         first = next(iter(failures.values()))
         click.echo(f"{len(failures)} episodes failed and are not in these scores; the first: {first}", err=True)
         click.get_current_context().exit(FINISHED_WITH_FAILURES)
+
+
+@click.command()
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@method_option("method_name", "A method that ignores the support: a registered one, module:attr, or FILE.py:Class.")
+@dataset_option(default="what lies in --data-root, told by its form")
+@data_root_option
+@click.option(
+    "--part",
+    type=click.Choice(["valid", "test", "all"]),
+    help="A part whose truth is kept back: of the official lists of Ref-YouTube-VOS, or of the folders of MeViS.  "
+    "[default: what has its truth; else as in export]",
+)
+@making_options("Weights of the method.  [default: those that the method ships]")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Answer the first N videos; the same command without it goes on.",
+)
+@carrying_options
+@click.option("--restart", is_flag=True, help="Discard the masks that an earlier call left in OUT.")
+@json_option
+def predict(
+    out: Path,
+    method_name: str,
+    options: tuple[str, ...],
+    backbone: str | None,
+    dtype: str | None,
+    max_frames: int | None,
+    as_json: bool,
+    **asked: Any,  # Any: the options that `fsbench.predict` has under the same names
+) -> None:
+    """Let a method answer every sentence of a dataset, without support sets and without truth.
+
+    OUT is a folder of run-length codes, which score, validate and export take. What was stopped goes on when the same
+    command is given again. Data may lie as Ref-YouTube-VOS, MeViS, ReVOS and JHMDB-Sentences do, or be any dataset that
+    can be named; its label maps are not looked at.
+
+    \b
+    Examples:
+      fsbench predict masks --method referformer --checkpoint ytvos_r50.pth --data-root ~/ref-youtube-vos --part valid
+      fsbench export masks valid.zip --format ref-youtube-vos --data-root ~/ref-youtube-vos
+      fsbench predict masks --method clipseg --dataset ref-davis17 --workers 4
+      fsbench score masks --dataset ref-davis17 --protocol davis-2017-unsupervised
+    """
+    from fsbench import api
+
+    chosen = keyed(options, backbone=backbone, dtype=dtype, max_frames=max_frames)
+    found = api.predict(method_name, out, options=chosen, progress=True, **asked)
+    click.echo(found.to_json() if as_json else found)

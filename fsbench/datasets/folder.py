@@ -1,6 +1,7 @@
 """Datasets as folders: metadata in JSON, frames as pictures, masks as palette PNG, or as run lengths in JSON."""
 
 import hashlib
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -99,11 +100,11 @@ class FolderDataset(OfRecords):
 
     def fingerprint(self, video_id: str, names: Sequence[str]) -> str:
         """Returns the SHA-256 of the files of some frames: of pictures and label maps, undecoded."""
-        digest = hashlib.sha256()
-        for name in names:
-            for path in self._paths(video_id, name):
-                digest.update(hashlib.sha256(read_bytes(path)).digest())
-        return digest.hexdigest()
+        return _digest(path for name in names for path in self._paths(video_id, name))
+
+    def pictures_fingerprint(self, video_id: str, names: Sequence[str]) -> str:
+        """Returns the SHA-256 of the files of some frames' pictures alone."""
+        return _digest(self._frame_path(video_id, name) for name in names)
 
     def sources(self) -> Mapping[str, str]:
         """Returns the SHA-256 of each metadata file, by its path below the root."""
@@ -231,6 +232,13 @@ def open_folder(spec: DatasetSpec, root: Path) -> Dataset:
 
     pictures = None if tree.images is None else root / tree.images
     return complete(MaskletDataset(root / tree.masklets, spec.name, pictures), spec, root)
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(read_bytes(path)).digest())
+    return digest.hexdigest()
 
 
 def _existing(folder: Path, name: str, suffixes: Sequence[str]) -> Path:

@@ -1,9 +1,11 @@
 """JHMDB-Sentences as its authors have it: a text file, and for each video its masks in a file of MATLAB."""
 
 import threading
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from pathlib import PurePosixPath
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -49,6 +51,13 @@ class JHMDBSentences(OfRecords):
         """Says where it lies, the folder of `puppet_mask`; nothing is read yet."""
         self.root = root
         self.name = root.name
+        self._held = threading.local()
+
+    def __getstate__(self) -> Mapping[str, Any]:  # Any: the fields
+        return {key: value for key, value in vars(self).items() if key != "_held"}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
         self._held = threading.local()
 
     def frame(self, video_id: str, name: str) -> npt.NDArray[np.uint8]:

@@ -4,6 +4,7 @@ A mask that is empty because its label map holds other indices than the metadata
 is not there, and an empty answer to it as perfect. So label maps are held against the metadata wherever they are read.
 """
 
+import hashlib
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fsbench.datasets.folder import FolderDataset
 from fsbench.datasets.records import Dataset
 from fsbench.datasets.spec import spec_of
 from fsbench.errors import DataError
@@ -20,7 +22,7 @@ from fsbench.masks.layers import stack_layers
 from fsbench.memo import Memo
 from fsbench.metrics import labels_present
 
-__all__ = ["Annotated", "LabelCheck", "indices_in", "read_frames"]
+__all__ = ["Annotated", "LabelCheck", "indices_in", "pictures_fingerprint", "read_frames", "read_pictures"]
 
 Annotated = Mapping[int, Sequence[str]]
 """The annotated objects of a video: by object id, the names of the frames in which the metadata has it."""
@@ -137,6 +139,45 @@ def read_frames(
     keep(("shown", video_id), check.finish)
     places = [distinct.index(name) for name in names]
     return np.stack([frames[i] for i in places]), stack_layers([label_maps[i] for i in places])
+
+
+def read_pictures(dataset: Dataset, video_id: str, names: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """Reads frames without looking for their label maps.
+
+    Args:
+        dataset: Has them.
+        video_id: The video.
+        names: Names of the T frames, at least one.
+
+    Returns:
+        uint8 [T, H, W, 3], RGB.
+
+    Raises:
+        DataError: A file is missing or damaged, or sizes differ.
+    """
+    frames = [dataset.frame(video_id, name) for name in names]
+    for name, frame in zip(names, frames, strict=True):
+        if frame.shape != frames[0].shape:
+            raise DataError(
+                f"{dataset.root}: video {video_id!r}, frame {name!r}: the picture is {frame.shape[:2]} (height, "
+                f"width), and the video's first {frames[0].shape[:2]}. Fetch the video again."
+            )
+    return np.stack(frames)
+
+
+def pictures_fingerprint(dataset: Dataset, video_id: str, names: Sequence[str]) -> str:
+    """Returns a SHA-256 of frames without their label maps: of the files where there are such, else of the pixels.
+
+    Raises:
+        DataError: One is not there.
+    """
+    if isinstance(dataset, FolderDataset):
+        return dataset.pictures_fingerprint(video_id, names)
+    digest = hashlib.sha256()
+    for name in names:
+        pixels = dataset.frame(video_id, name)
+        digest.update(f"{pixels.dtype.str} {pixels.shape}\0".encode() + pixels.tobytes())
+    return digest.hexdigest()
 
 
 def _numbers(object_ids: Iterable[int]) -> str:

@@ -4,15 +4,14 @@ from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
-from typing import Literal
 from typing import NamedTuple
 
+from fsbench.datasets.kept_back import no_server_lists
+from fsbench.datasets.kept_back import Part
+from fsbench.datasets.kept_back import server_part
+from fsbench.datasets.kept_back import server_root
 from fsbench.datasets.metadata import AskedOfVideo
-from fsbench.datasets.metadata import read_asked
 from fsbench.datasets.reading import indices_in
-from fsbench.datasets.trees import show_parts
-from fsbench.errors import DataError
 from fsbench.errors import FsbenchError
 from fsbench.errors import SubmissionError
 from fsbench.exports.folders import mask_name
@@ -31,14 +30,10 @@ from fsbench.submissions.problems import report
 from fsbench.submissions.reference import SequenceKey
 from fsbench.submissions.reference import VideoTask
 
-__all__ = ["PARTS", "Part", "export_for_server"]
-
-Part = Literal["valid", "test", "all"]
-PARTS: tuple[Part, ...] = get_args(Part)
+__all__ = ["export_for_server"]
 
 _MISSING = "Write a mask for every frame of every sentence, empty ones too: the server asks for all."
 _EXTRA = "Remove what the server does not ask for, or give it the name that its list has."
-_LIST = "meta_expressions/{}/meta_expressions.json"
 
 
 def export_for_server(
@@ -49,10 +44,8 @@ def export_for_server(
     Args:
         predictions: Masks of sentences in any form: a run, a folder, a zip, run-length codes.
         out: The zip to make, or a folder. It appears when it is complete.
-        data_root: Ref-YouTube-VOS, or a folder that holds it. `meta_expressions/valid/meta_expressions.json` lists the
-            videos of valid and of test, and `meta_expressions/test/meta_expressions.json`, where it is there, those of
-            test: valid is the rest.
-        part: What is wanted; None for valid where the list of test is there, and all where it is not.
+        data_root: Ref-YouTube-VOS, or a folder that holds it.
+        part: What is wanted; see `server_part`.
         draw: Which of several support draws.
 
     Returns:
@@ -62,7 +55,10 @@ def export_for_server(
         DataError: A list is missing or damaged, or `out` is there already.
         SubmissionError: A mask is missing, nobody asks for it, or it is of no use; the message is the whole report.
     """
-    asked, known, title = _asked(_root(data_root), part)
+    root = server_root(data_root)
+    if root is None:
+        raise no_server_lists(data_root)
+    asked, known, title, _ = server_part(root, part)
     with open_submission(predictions, Known(asked, levels=2)) as submission:
         draw = _draw(submission, draw)
         tasks = [_task(video, item, draw) for video, item in sorted(asked.items())]
@@ -86,36 +82,6 @@ class _Questions(NamedTuple):
 
     def explain(self, key: SequenceKey) -> None:
         """Returns None: a list has no more to say."""
-
-
-def _root(data_root: Path) -> Path:
-    roots = [data_root, *(data_root / folder for folder in ("ref-youtube-vos", "Ref-YouTube-VOS"))]
-    root = next((root for root in roots if (root / _LIST.format("valid")).is_file()), None)
-    if root is None:
-        shown = next((root for root in roots[1:] if root.is_dir()), data_root)
-        lists = [(f"list of {part}", [_LIST.format(part)]) for part in ("valid", "test")]
-        raise DataError(f"{data_root}: holds no lists of Ref-YouTube-VOS.\n{show_parts(shown, lists)}")
-    return root
-
-
-def _asked(root: Path, part: Part | None) -> tuple[dict[str, AskedOfVideo], set[str], str]:
-    """Returns what is asked about each video of a part, the videos of all parts, and what the part is called."""
-    both = read_asked(root / _LIST.format("valid"))["videos"]
-    test_list = root / _LIST.format("test")
-    if test_list.is_file():
-        test = read_asked(test_list)["videos"]
-        parts = {
-            "valid": {video: item for video, item in both.items() if video not in test},
-            "test": test,
-            "all": {**both, **test},
-        }
-        return parts[part or "valid"], set(parts["all"]), part or "valid"
-    if part in (None, "all"):
-        return both, set(both), "valid and test"
-    raise DataError(
-        f"{test_list}: is not there. The list of valid holds the videos of test, too, and this one tells them apart. "
-        "Fetch it, or ask for all."
-    )
 
 
 def _task(video: str, item: AskedOfVideo, draw: int | None) -> VideoTask:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from fsbench.masks.rle import encode_masks
 
-__all__ = ["SCHEMA", "prediction_table"]
+__all__ = ["SCHEMA", "SENTENCES", "of_sentences", "prediction_table"]
 
 SCHEMA = pa.schema(
     [
@@ -22,6 +22,19 @@ SCHEMA = pa.schema(
     metadata={"fsbench.schema": "predictions-1"},
 )
 """`counts` is the compressed run-length code of COCO (column-major, starting with background)."""
+
+
+SENTENCES = pa.schema(
+    [("video", pa.string()), ("expression", pa.string()), *list(SCHEMA)[1:]],
+    metadata={"fsbench.schema": "sentence-predictions-1"},
+)
+"""The same of sentences that are in no episode: one row per sentence and frame."""
+
+
+def of_sentences(table: pa.Table, video_id: str) -> pa.Table:
+    """Returns rows of `SENTENCES`, given rows of a video whose episode ids are those of its sentences."""
+    columns = [pa.array([video_id] * table.num_rows, pa.string()), *table.columns]
+    return pa.table(columns, schema=SENTENCES)
 
 
 def prediction_table(

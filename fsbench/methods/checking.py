@@ -33,6 +33,8 @@ def check_names(thing: Any, who: str) -> None:  # Any: to be checked
     for name, is_called in OPTIONAL.items():
         if is_called and name in present and not callable(getattr(thing, name)):
             raise PluginError(f"{who}: {name!r} is to be called, but is a {type(getattr(thing, name)).__name__}.")
+    if not isinstance(told := getattr(thing, "ignores_support", False), bool):
+        raise PluginError(f"{who}: 'ignores_support' is a {type(told).__name__}, expected True or False.")
     if isinstance(getattr(thing, "needs", ()), str):
         raise PluginError(f"{who}: 'needs' is a text, expected a tuple of texts: needs = ({thing.needs!r},).")
 

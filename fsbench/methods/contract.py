@@ -32,6 +32,7 @@ __all__ = [
     "Fold",
     "HasNeeds",
     "HasParameters",
+    "IgnoresSupport",
     "KnowsMissing",
     "KnowsWeights",
     "Method",
@@ -208,10 +209,10 @@ class Method(Protocol):
     A factory's option `device` receives a device that is there ("cuda", "mps" or "cpu"), never "auto". What its
     docstring says of an option under `Args:` is shown by `fsbench describe`.
 
-    More is found if it is there, under the names of the protocols below: of the factory `HasNeeds`, `KnowsMissing`,
-    `ShipsCheckpoint`, `KnowsWeights` and `Pins`, of the method `Trainable`, `Convertible` and `HasParameters`. A method
-    with the option `checkpoint` that states no needs counts as one that needs weights. A name that is nearly one of
-    these is an error.
+    More is found if it is there, under the names of the protocols below: of the factory `IgnoresSupport`, `HasNeeds`,
+    `KnowsMissing`, `ShipsCheckpoint`, `KnowsWeights` and `Pins`, of the method `Trainable`, `Convertible` and
+    `HasParameters`. A method with the option `checkpoint` that states no needs counts as one that needs weights. A name
+    that is nearly one of these is an error.
     """
 
     info: MethodInfo
@@ -233,6 +234,16 @@ class Method(Protocol):
         Returns:
             bool [N, T, H, W] with (H, W) = `clip.output_size`: an array, or a tensor of torch on any device.
         """
+
+
+@runtime_checkable
+class IgnoresSupport(Protocol):
+    """A factory that says whether its method ignores the support, so that sentences alone will do.
+
+    Of such a method `adapt` is also called with a support set without shots.
+    """
+
+    ignores_support: bool
 
 
 @runtime_checkable
@@ -299,6 +310,7 @@ class HasParameters(Protocol):
 
 # The names of the optional half, and whether each is called.
 OPTIONAL: Mapping[str, bool] = {
+    "ignores_support": False,
     "needs": False,
     "missing": True,
     "shipped_checkpoint": True,

@@ -31,6 +31,7 @@ def describe(method: MethodFactory, dataset: str) -> dict[str, Any]:  # Any: JSO
         "trained_on": None if info.trained_on is None else list(info.trained_on),
         "target": method.target,
         "from": method.distribution,
+        "ignores_support": method.ignores_support,
         "needs": list(method.needs),
         "dataset": dataset,
         "missing": method.missing(dataset),
@@ -64,6 +65,7 @@ def description_text(described: Mapping[str, Any], width: int | None = None) -> 
         ("licence", described["licence"]),
         ("trained on", _trained(described["trained_on"])),
         ("from", f"{described['from']} ({described['target']})" if described["from"] else described["target"]),
+        ("support", "ignored, so 'fsbench predict' takes it" if described["ignores_support"] else "needed"),
         ("needs", "; ".join(described["needs"])),
         (f"runs now on {described['dataset']}", runs),
     ]

@@ -20,6 +20,7 @@ from fsbench.methods.checking import check_method
 from fsbench.methods.checking import check_names
 from fsbench.methods.contract import Convertible
 from fsbench.methods.contract import HasNeeds
+from fsbench.methods.contract import IgnoresSupport
 from fsbench.methods.contract import KnowsMissing
 from fsbench.methods.contract import KnowsWeights
 from fsbench.methods.contract import Method
@@ -115,6 +116,11 @@ class MethodFactory:
             return {} if self.is_made else read_options(self.factory)
         except PluginError as error:
             raise PluginError(f"{self.who}: {error}") from error.__cause__
+
+    @property
+    def ignores_support(self) -> bool:
+        """Whether the method does without support sets, as its factory says."""
+        return isinstance(self.factory, IgnoresSupport) and self.factory.ignores_support
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 
-from fsbench.errors import DataError
 from fsbench.errors import RunError
-from fsbench.files import for_fold
 from fsbench.files import path_part
 from fsbench.methods.contract import Method
 from fsbench.methods.registry import find_method
-from fsbench.methods.registry import MethodFactory
 from fsbench.protocol import named_protocol
 from fsbench.protocol import Protocol
 from fsbench.running.engines import open_engine
 from fsbench.running.fold import evaluate_fold
 from fsbench.running.fold import RunOptions
+from fsbench.running.identity import chosen_options
 from fsbench.running.identity import FoldRun
 from fsbench.running.runs import Run
 from fsbench.splits.benchmark import Benchmark
@@ -85,7 +83,10 @@ def evaluate_method(request: Request, run: RunOptions) -> Run:
     out = request.out or _default_folder(method.info.name, request)
     classes = _classes(request)
     folds = list(classes)
-    options = {fold: method.pin(method.resolve(_given(request, method, fold))) for fold in folds}
+    options = {
+        fold: chosen_options(method, request.options, request.checkpoint, request.device, benchmark.name, fold)
+        for fold in folds
+    }
     results = {}
     with open_engine(run.engine, run.workers) as run_units:
         for fold in folds:
@@ -116,17 +117,3 @@ def _classes(request: Request) -> dict[int, tuple[str, ...] | None]:
         if names := tuple(sorted(row["name"] for row in rows if row["class_id"] in chosen)):
             found[fold] = names
     return found
-
-
-def _given(request: Request, method: MethodFactory, fold: int) -> dict[str, str]:
-    """Returns the options that the user or the method itself gives for a fold, as text."""
-    given = dict(request.options)
-    checkpoint = request.checkpoint or method.shipped_checkpoint(request.benchmark.name, fold)
-    if checkpoint is not None and "checkpoint" not in given:
-        path = for_fold(checkpoint, fold)
-        if not path.exists():
-            raise DataError(f"{path}: there is no checkpoint for fold {fold}. Check --checkpoint.")
-        given["checkpoint"] = str(path)
-    if "device" in method.options:
-        given.setdefault("device", request.device)
-    return given

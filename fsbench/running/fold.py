@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,6 +31,7 @@ from fsbench.running.identity import extends
 from fsbench.running.identity import FoldRun
 from fsbench.running.parts import done_draws
 from fsbench.running.parts import keep
+from fsbench.running.parts import made_on
 from fsbench.running.parts import read_failures
 from fsbench.running.parts import read_pixels
 from fsbench.running.parts import remaining
@@ -162,8 +162,6 @@ def _check_pixels(folder: Path, task: FoldRun, units: Sequence[Unit], show: bool
 def _say_what_is_reused(folder: Path, units: Sequence[Unit], total: int) -> None:
     """Says how many episodes are not done again: of units with the draws that are kept, among a number of videos."""
     if units:
-        times = [part_path(folder, "scores", unit.number).stat().st_mtime for unit in units]
-        days = dict.fromkeys(datetime.fromtimestamp(time).date().isoformat() for time in (min(times), max(times)))
         episodes = sum(len(task.episode_ids) for unit in units for task in unit.draws)
         logger.warning(
             "%s: %d episodes of %d of %d videos are taken from %s; --restart runs anew.",
@@ -171,7 +169,7 @@ def _say_what_is_reused(folder: Path, units: Sequence[Unit], total: int) -> None
             episodes,
             len(units),
             total,
-            " to ".join(days),
+            made_on(part_path(folder, "scores", unit.number) for unit in units),
         )
 
 

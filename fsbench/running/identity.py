@@ -8,8 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 import fsbench
+from fsbench.errors import DataError
 from fsbench.files import content_digest
+from fsbench.files import for_fold
 from fsbench.files import named_path
 from fsbench.methods.registry import MethodFactory
 from fsbench.methods.sources import source_digest
@@ -18,7 +22,7 @@ from fsbench.protocol import Protocol
 from fsbench.scores.results import RunIdentity
 from fsbench.splits.benchmark import Benchmark
 
-__all__ = ["FoldRun", "differences", "extends"]
+__all__ = ["FoldRun", "chosen_options", "differences", "extends", "method_identity"]
 
 _PACKAGES = (
     "accelerate",
@@ -68,9 +72,6 @@ class FoldRun:
     def identity(self) -> RunIdentity:
         """Returns who the run is. Raises DataError if the checkpoint cannot be read."""
         info = self.benchmark.manifest.info
-        paths = {key: path for key, value in self.options.items() if (path := named_path(value))}
-        checkpoint = paths.pop("checkpoint", None)
-        hidden = {"checkpoint"} if checkpoint or self.options.get("checkpoint") is None else set()
         return RunIdentity(
             dataset=info.dataset,
             fold=self.fold,
@@ -78,19 +79,61 @@ class FoldRun:
             manifest_version=info.version,
             manifest_digest=info.digest,
             protocol=self.protocol.signature,
-            method=self.method.info,
             variant=self.variant,
             limit=self.limit,
             classes=self.classes,
-            options={key: _portable(value) for key, value in self.options.items() if key not in hidden},
-            files={key: content_digest(path) for key, path in paths.items()},
-            checkpoint_sha256=content_digest(checkpoint) if checkpoint else None,
-            weights=self.method.describe_checkpoint(checkpoint) if checkpoint else None,
-            source_sha256=source_digest(self.method.factory),
-            distribution=self.method.distribution,
-            packages={"fsbench": fsbench.__version__, **installed_versions(_PACKAGES)},
-            commit=_commit(Path(fsbench.__file__).resolve().parents[1]),
+            **method_identity(self.method, self.options),
         )
+
+
+def method_identity(method: MethodFactory, options: Mapping[str, Any]) -> dict[str, Any]:  # Any: fields of the record
+    """Returns the fields of an identity that say how masks are made: method, options, checkpoint, code, packages.
+
+    Raises:
+        DataError: The checkpoint cannot be read.
+    """
+    paths = {key: path for key, value in options.items() if (path := named_path(value))}
+    checkpoint = paths.pop("checkpoint", None)
+    hidden = {"checkpoint"} if checkpoint or options.get("checkpoint") is None else set()
+    return {
+        "method": method.info,
+        "options": {key: _portable(value) for key, value in options.items() if key not in hidden},
+        "files": {key: content_digest(path) for key, path in paths.items()},
+        "checkpoint_sha256": content_digest(checkpoint) if checkpoint else None,
+        "weights": method.describe_checkpoint(checkpoint) if checkpoint else None,
+        "source_sha256": source_digest(method.factory),
+        "distribution": method.distribution,
+        "packages": {"fsbench": fsbench.__version__, **installed_versions(_PACKAGES)},
+        "commit": _commit(Path(fsbench.__file__).resolve().parents[1]),
+    }
+
+
+def chosen_options(
+    method: MethodFactory, given: Mapping[str, str], checkpoint: Path | None, device: str, dataset: str, fold: int
+) -> dict[str, Any]:  # Any: see MethodFactory.resolve
+    """Returns all options of a method for a fold, as they stand now.
+
+    Args:
+        method: The method.
+        given: Those that the user gives, as text.
+        checkpoint: Weights, "{fold}" standing for the fold; None for those that the method brings along, if it does.
+        device: For a method that uses one.
+        dataset, fold: What it is to answer.
+
+    Raises:
+        DataError: There is no such checkpoint.
+        PluginError: An option is unknown, missing, or of another type.
+    """
+    options = dict(given)
+    checkpoint = checkpoint or method.shipped_checkpoint(dataset, fold)
+    if checkpoint is not None and "checkpoint" not in options:
+        path = for_fold(checkpoint, fold)
+        if not path.exists():
+            raise DataError(f"{path}: there is no checkpoint for fold {fold}. Check --checkpoint.")
+        options["checkpoint"] = str(path)
+    if "device" in method.options:
+        options.setdefault("device", device)
+    return method.pin(method.resolve(options))
 
 
 def _portable(value: object) -> object:
@@ -101,7 +144,7 @@ def _portable(value: object) -> object:
     return str(value) if path is None else path.name
 
 
-def differences(one: RunIdentity, other: RunIdentity) -> list[str]:
+def differences(one: BaseModel, other: BaseModel) -> list[str]:
     """Returns what two identities differ in, as "field: one, now other"; of a field with keys those that differ."""
     first, second = one.model_dump(mode="json"), other.model_dump(mode="json")
     found = []

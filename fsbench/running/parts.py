@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from fsbench.running.runs import read_predictions
 from fsbench.running.runs import read_scores
 from fsbench.running.worker import UnitResult
 
-__all__ = ["done_draws", "keep", "read_failures", "read_pixels", "remaining"]
+__all__ = ["done_draws", "keep", "made_on", "noted_pixels", "read_failures", "read_pixels", "remaining", "write_part"]
 
 _PIXELS = b"fsbench.pixels"  # in the metadata of a part of scores
 
@@ -95,12 +96,7 @@ def keep(
         if before:
             held = read_scores(path, metrics) if kind == "scores" else read_predictions(path)
             table = _joined(held, table, unit, [key for task in before for key in task.episode_ids])
-        if kind == "scores" and pixels:
-            table = table.replace_schema_metadata(
-                {**(table.schema.metadata or {}), _PIXELS: json.dumps(pixels, sort_keys=True)}
-            )
-        # In one chunk the bytes do not tell how the rows came together.
-        write_whole(path, partial(pq.write_table, table.combine_chunks(), compression="zstd"))
+        write_part(path, table, pixels if kind == "scores" else {})
     scored = set(pc.unique(result.scores["episode_id"]).to_pylist())
     timing = UnitTiming(
         unit=result.number,
@@ -124,8 +120,27 @@ def read_pixels(folder: Path, unit: Unit) -> dict[str, str]:
         RunError: The part, or its note, cannot be read.
     """
     path = part_path(folder, "scores", unit.number)
-    if not path.is_file():
-        return {}
+    return noted_pixels(path) if path.is_file() else {}
+
+
+def write_part(path: Path, table: pa.Table, pixels: Mapping[str, str]) -> None:
+    """Writes a part whole, with a note of the pixels that it was made from, if any are given."""
+    if pixels:
+        note = {_PIXELS: json.dumps(pixels, sort_keys=True)}
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), **note})
+    # In one chunk the bytes do not tell how the rows came together.
+    write_whole(path, partial(pq.write_table, table.combine_chunks(), compression="zstd"))
+
+
+def made_on(paths: Iterable[Path]) -> str:
+    """Returns the day on which parts were made, or the first and the last."""
+    times = [path.stat().st_mtime for path in paths]
+    days = dict.fromkeys(datetime.fromtimestamp(time).date().isoformat() for time in (min(times), max(times)))
+    return " to ".join(days)
+
+
+def noted_pixels(path: Path) -> dict[str, str]:
+    """Returns the note of pixels in a part; empty if it has none. Raises RunError if it cannot be read."""
     try:
         return _NOTE.validate_json(read_part_metadata(path).get(_PIXELS, b"{}"))
     except ValidationError as error:

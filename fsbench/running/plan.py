@@ -7,6 +7,7 @@ from typing import Any
 from typing import NamedTuple
 
 from fsbench.datasets.reading import Annotated
+from fsbench.datasets.reading import pictures_fingerprint
 from fsbench.datasets.records import Dataset
 from fsbench.errors import ManifestError
 from fsbench.splits.benchmark import Benchmark
@@ -91,6 +92,10 @@ class Unit(NamedTuple):
             shots = [dataset.fingerprint(shot.video_id, shot.frames) for shot in task.support.shots]
             found[task.support.support_id] = " ".join(shots)
         return found
+
+    def pictures(self, dataset: Dataset) -> dict[str, str]:
+        """Returns the fingerprint of the frames alone, by video id, for a unit that is not scored."""
+        return {self.video_id: pictures_fingerprint(dataset, self.video_id, self.frames)}
 
 
 _Row = Mapping[str, Any]  # Any: column values

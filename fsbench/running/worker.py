@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from fsbench.datasets.reading import read_frames
+from fsbench.datasets.reading import read_pictures
 from fsbench.datasets.records import Dataset
 from fsbench.errors import FsbenchError
 from fsbench.masks.layers import union_of
@@ -52,6 +53,7 @@ class WorkerSetup:
         protocol: Says at which size masks are compared, and how.
         keep_going: Record an error in the unit's result instead of raising it.
         memo_limit: Bytes that a clip's memo keeps.
+        is_scored: Whether masks are held against the truth; else it is not read, and there are no score rows.
     """
 
     dataset: Dataset
@@ -61,6 +63,7 @@ class WorkerSetup:
     protocol: Protocol
     keep_going: bool = False
     memo_limit: int = 512 << 20
+    is_scored: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ class UnitResult:
 
     Attributes:
         number: The unit's number.
-        pixels: See `Unit.pixels`; of a unit of which nothing could be read, empty.
+        pixels: See `Unit.pixels`, or `Unit.pictures` of what is not scored; of a unit of which nothing could be read,
+            empty.
         predictions, scores: Rows of all episodes that did not fail.
         failures: Message by episode id, for those that did.
         seconds: Time spent in the method.
@@ -126,7 +130,7 @@ class Worker:
         parameters = self._method.num_parameters if isinstance(self._method, HasParameters) else None
         return UnitResult(
             unit.number,
-            unit.pixels(self._dataset) if parts else {},
+            self._pixels(unit) if parts else {},
             predictions,
             scores,
             failures,
@@ -139,8 +143,7 @@ class Worker:
 
     def _all_draws(self, unit: Unit) -> tuple[list[tuple[pa.Table, pa.Table]], dict[str, str]]:
         try:
-            clip, label_maps = self._load_query(unit)
-            truths = [truth_masks(label_maps, object_ids, clip.output_size) for object_ids in unit.object_ids]
+            clip, truths = self._load_query(unit)
         except FsbenchError as error:
             if not self._setup.keep_going:
                 raise
@@ -156,7 +159,8 @@ class Worker:
                 failures.update(dict.fromkeys(draw.episode_ids, message))
                 continue
             predictions = prediction_table(draw.episode_ids, unit.frames, masks)
-            scores = score_table(draw.episode_ids, unit.frames, masks, truths, self._measure)
+            scored = draw.episode_ids if self._setup.is_scored else ()
+            scores = score_table(scored, unit.frames, masks[: len(scored)], truths, self._measure)
             parts.append((predictions, scores))
         return parts, failures
 
@@ -181,10 +185,19 @@ class Worker:
         shape = (len(unit.sentences), len(unit.frames), *clip.output_size)
         return as_masks(masks, shape, f"Method {info.name!r}, video {unit.video_id!r}:")
 
-    def _load_query(self, unit: Unit) -> tuple[Clip, npt.NDArray[np.integer]]:
+    def _load_query(self, unit: Unit) -> tuple[Clip, list[Masks]]:
+        """Returns the clip, and for each sentence the truth at the output size; no truth where nothing is scored."""
+        if not self._setup.is_scored:
+            return self._clip(read_pictures(self._dataset, unit.video_id, unit.frames)), []
         frames, label_maps = read_frames(self._dataset, unit.video_id, unit.annotated, unit.frames)
-        size = self._setup.protocol.output_size(*label_maps.shape[-2:])
-        return Clip(frames, size, self._setup.memo_limit), label_maps
+        clip = self._clip(frames)
+        return clip, [truth_masks(label_maps, object_ids, clip.output_size) for object_ids in unit.object_ids]
+
+    def _clip(self, frames: npt.NDArray[np.uint8]) -> Clip:
+        return Clip(frames, self._setup.protocol.output_size(*frames.shape[1:3]), self._setup.memo_limit)
+
+    def _pixels(self, unit: Unit) -> dict[str, str]:
+        return unit.pixels(self._dataset) if self._setup.is_scored else unit.pictures(self._dataset)
 
     def _load_support(self, task: SupportTask) -> Support:
         shots = []

@@ -130,8 +130,8 @@ def _open(
         return submission, open_reference(truth, protocol, _sequences(submission), videos)
 
     if isinstance(truth, Path) and (truth.is_dir() or truth.suffix == ".json"):
-        from fsbench.submissions.sentences import has_label_maps  # the datasets: masks as truth do without
-        from fsbench.submissions.sentences import sentence_dataset
+        from fsbench.datasets.opening import sentence_dataset  # the datasets: masks as truth do without
+        from fsbench.submissions.sentences import has_label_maps
         from fsbench.submissions.sentences import SentenceReference
         from fsbench.submissions.sentences import video_paths
 

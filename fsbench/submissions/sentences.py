@@ -4,27 +4,14 @@ from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from fsbench.datasets import a2d
-from fsbench.datasets import jhmdb
-from fsbench.datasets import mevis
-from fsbench.datasets import refytvos
-from fsbench.datasets.completing import complete
 from fsbench.datasets.folder import CodedDataset
 from fsbench.datasets.folder import FolderDataset
-from fsbench.datasets.folder import open_folder
-from fsbench.datasets.json_parts import JsonParts
-from fsbench.datasets.masklets import MaskletDataset
 from fsbench.datasets.reading import Annotated
 from fsbench.datasets.reading import LabelCheck
 from fsbench.datasets.records import Dataset
-from fsbench.datasets.samples import SampleDataset
-from fsbench.datasets.spec import DatasetSpec
-from fsbench.datasets.trees import find_tree
-from fsbench.datasets.trees import first_there
 from fsbench.masks.layers import layers_of
 from fsbench.masks.layers import union_of
 from fsbench.submissions.reference import only_draw
@@ -33,42 +20,8 @@ from fsbench.submissions.reference import signed_subset
 from fsbench.submissions.reference import TrueMask
 from fsbench.submissions.reference import Videos
 from fsbench.submissions.reference import VideoTask
-from fsbench.submissions.tally import VOID
 
-__all__ = ["SentenceReference", "has_label_maps", "sentence_dataset", "true_masks", "video_paths"]
-
-
-def sentence_dataset(truth: Path) -> Dataset | None:
-    """Returns the dataset that is a truth of sentences; None if there is none that says what sentences name.
-
-    Args:
-        truth: A folder in the layout of Ref-YouTube-VOS, MeViS, A2D- or JHMDB-Sentences, or a JSON file in the form of
-            YouTube-VIS, SA-Co or, of the samples of the last two, COCO.
-
-    Raises:
-        DataError: A file cannot be read.
-    """
-    if truth.is_file():
-        keys = _keys(truth)
-        if {"videos", "annotations"} <= keys:
-            return complete(MaskletDataset(truth))
-        return complete(SampleDataset(truth)) if {"images", "annotations"} <= keys else None
-    if first_there(truth, a2d.TEXTS):
-        return complete(a2d.A2DSentences(truth))
-    if first_there(truth, jhmdb.TEXTS):
-        return complete(jhmdb.JHMDBSentences(truth))
-    for layout in (refytvos.LAYOUT, mevis.LAYOUT):
-        tree = find_tree(layout, truth)
-        if tree.has_records and tree.has_masks:
-            return open_folder(DatasetSpec(truth.name, layout=layout, other_labels=(VOID,)), truth)
-    return None
-
-
-def _keys(path: Path) -> set[str]:
-    """Returns the keys of a JSON file that is an object; none of any other."""
-    with path.open("rb") as stream:
-        is_object = stream.read(64).lstrip()[:1] == b"{"
-    return {key for key, _ in JsonParts(path).members()} if is_object else set()
+__all__ = ["SentenceReference", "has_label_maps", "true_masks", "video_paths"]
 
 
 def has_label_maps(dataset: Dataset) -> bool:

@@ -42,6 +42,7 @@ def registered() -> list[str]:
 
 
 METHODS = registered()
+IGNORING = ("empty", "full-frame", "clipseg", "grounded-sam2", "sam3", "referformer")
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +138,16 @@ def test_every_registered_method_can_be_tried_here():
     missing = set(METHODS) - set(SAMPLES)
     assert not missing, f"tests/baselines/method_samples.py has no line for {sorted(missing)}"
     assert set(SAMPLES) <= set(METHODS)
+
+
+@pytest.mark.parametrize("name", IGNORING)
+def test_a_method_that_says_that_it_ignores_the_support_gives_the_same_masks_without_one(name, make, alone):
+    method = make(name)
+    np.testing.assert_array_equal(method.segment(method.adapt(Support(())), clip(), SENTENCES), alone(name))
+
+
+def test_no_other_method_says_so():
+    assert {name for name in METHODS if find_method(name).ignores_support} == set(IGNORING)
 
 
 def test_masks_have_shape_and_type_of_the_contract(name, make):

@@ -124,7 +124,7 @@ class SAM3Options(HubOptions):
     max_frames: Annotated[int, Ge(2)] = 100
 
 
-def _clipseg(name: str, summary: str, code: str) -> Declaration:
+def _clipseg(name: str, summary: str, code: str, *, ignores_support: bool) -> Declaration:
     info = MethodInfo(
         name=name,
         version="1",
@@ -133,14 +133,15 @@ def _clipseg(name: str, summary: str, code: str) -> Declaration:
         licence=_LICENCE.format(name),
         trained_on=("CLIP's 400 M pairs of picture and text", "PhraseCut+"),
     )
-    return _HubDeclaration(info, CLIPSegOptions, f"fsbench_baselines.hub.clipseg:{code}")
+    return _HubDeclaration(info, CLIPSegOptions, f"fsbench_baselines.hub.clipseg:{code}", ignores_support)
 
 
-CLIPSEG = _clipseg("clipseg", "CLIPSeg, zero-shot from the sentence, per frame.", "CLIPSeg")
+CLIPSEG = _clipseg("clipseg", "CLIPSeg, zero-shot from the sentence, per frame.", "CLIPSeg", ignores_support=True)
 CLIPSEG_SUPPORT = _clipseg(
     "clipseg-support",
     "CLIPSeg from sentence and support pictures, their embeddings averaged, per frame.",
     "CLIPSegSupport",
+    ignores_support=False,
 )
 
 SEGGPT = _HubDeclaration(
@@ -167,6 +168,7 @@ GROUNDED_SAM2 = _HubDeclaration(
     ),
     GroundedSAM2Options,
     "fsbench_baselines.hub.grounded_sam2:GroundedSAM2",
+    ignores_support=True,
 )
 
 SAM3 = _HubDeclaration(
@@ -180,4 +182,5 @@ SAM3 = _HubDeclaration(
     ),
     SAM3Options,
     "fsbench_baselines.hub.sam3:SAM3",
+    ignores_support=True,
 )

@@ -82,6 +82,7 @@ REFERFORMER = OwnForm(
     ),
     ReferFormerOptions,
     "fsbench_baselines.referformer.method:ReferFormerMethod",
+    ignores_support=True,
 )
 
 REFERFORMER_FINETUNE = OwnForm(

@@ -11,11 +11,14 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from fsbench import predict
+from fsbench import score
 from fsbench.datasets import complete
 from fsbench.datasets.hdf5 import read_mat
 from fsbench.datasets.jhmdb import JHMDBSentences
 from fsbench.errors import DataError
 from fsbench.errors import PluginError
+from tests.forked import let_pools_fork
 from tests.mevis import code_of
 
 VIDEOS = {"100_pullups_f_1": 5, "april_catch_2": 4, "one_frame_3": 1}
@@ -177,3 +180,17 @@ def test_without_h5py_older_files_are_read_and_others_say_what_they_need(root, m
     path.write_bytes(bytes(512) + b"\x89HDF\r\n\x1a\n")
     with pytest.raises(PluginError, match=r"puppet_mask\.mat: reading it needs the package h5py: pip install"):
         JHMDBSentences(root).label_map("one_frame_3", "00001")
+
+
+def test_its_sentences_are_answered_by_several_processes_and_scored(root, tmp_path, monkeypatch):
+    let_pools_fork(monkeypatch)
+    for video, frames in VIDEOS.items():
+        folder = root / "Rename_Images/pullup" / video
+        folder.mkdir(parents=True)
+        for number in range(frames):
+            Image.new("RGB", SIZE[::-1]).save(folder / f"{number + 1:05d}.png")
+    write_samples(root, {"100_pullups_f_1": ["00002", "00005"], "april_catch_2": ["00004"], "one_frame_3": ["00001"]})
+    found = predict("full-frame", tmp_path / "out", data_root=root, workers=2)
+    assert (found.videos, found.masks) == (3, 4)
+    scores = score(tmp_path / "out", root, protocol="jhmdb")
+    assert scores.mean["oIoU"] == pytest.approx(12 * 10 / (24 * 32))
