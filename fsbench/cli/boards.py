@@ -1,5 +1,6 @@
 """Commands that rank methods."""
 
+from functools import partial
 from pathlib import Path
 from typing import Literal
 from typing import TYPE_CHECKING
@@ -105,12 +106,15 @@ def compare(one: Path, other: Path, by: str | None, data_root: Path, splits: Pat
 @click.option(
     "--format", "style", type=click.Choice(["md", "csv", "latex", "json", "html"]), default="md", show_default=True
 )
+@by_option("A column for each slice of an attribute, in place of folds, and no ranks")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the site; for html.")
 @click.option(
     "--data-root",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
-    help="For html: also show pixels and sentences of datasets that are there. Such a site is for yourself alone.",
+    help="For html: also show pixels and sentences of datasets that are there. Such a site is for yourself alone. "
+    "For --by: where sentences are, of manifests that do not say what these are like.  [default for --by: data]",
 )
+@splits_option("./splits, then those that fsbench ships")
 @described_option("for html: its pictures are shown as those of a registered one.")
 @click.option("--write", is_flag=True, help="Write README.md and SHA256SUMS beside the entries, if --check lets them.")
 @click.option("--check", is_flag=True, help="Fail if an entry does not follow from its episodes, or these two from it.")
@@ -118,8 +122,10 @@ def leaderboard(
     entries: Path,
     runs: Path | None,
     style: Literal["md", "csv", "latex", "json", "html"],
+    by: str | None,
     out: Path | None,
     data_root: Path | None,
+    splits: Path | None,
     files: tuple[str, ...],
     write: bool,
     check: bool,
@@ -134,21 +140,32 @@ def leaderboard(
     Examples:
       fsbench leaderboard --format latex > table.tex
       fsbench leaderboard --runs runs
+      fsbench leaderboard --by words --data-root DIR
       fsbench leaderboard --format html --out site
     """
     from fsbench.datasets.catalogue import dataset_spec
+    from fsbench.leaderboard import breakdowns
     from fsbench.leaderboard import entries_from_runs
+    from fsbench.leaderboard import manifest_folds
     from fsbench.leaderboard import read_entries
     from fsbench.leaderboard import read_reported
     from fsbench.leaderboard import render
+    from fsbench.leaderboard import render_breakdowns
 
-    if style != "html" and (out is not None or data_root is not None or files):
-        raise click.UsageError("--out, --data-root and --dataset are for --format html.")
+    if style != "html" and (out is not None or files or (data_root is not None and by is None)):
+        raise click.UsageError("--out, --data-root and --dataset are for --format html, --data-root also for --by.")
+    if by is not None and (style == "html" or write or check):
+        raise click.UsageError("--by is for tables that are printed, in md, csv, latex and json.")
     described = [dataset_spec(file) for file in files]
-    found = read_entries(entries) if runs is None else entries_from_runs(runs, described=described)
+    folds = partial(manifest_folds, splits=splits)
+    found = read_entries(entries) if runs is None else entries_from_runs(runs, folds, described=described)
     if not found:
         where = entries if runs is None else runs
         raise RunError(f"{where}: no entries. Make some with 'fsbench evaluate' and 'fsbench submit'.")
+    if by is not None and style != "html":
+        tables = breakdowns(found, by, data_root or Path("data"), splits)
+        click.echo(render_breakdowns(tables, style), nl=False)
+        return
     reported = read_reported(entries.parent / "reported") if runs is None else ()
     if style == "html":
         if out is None:
@@ -156,7 +173,7 @@ def leaderboard(
         from fsbench.leaderboard.site import make_boards
         from fsbench.leaderboard.site import write_site
 
-        click.echo(write_site(out, make_boards(found, data_root=data_root, described=described), reported))
+        click.echo(write_site(out, make_boards(found, splits, data_root, described), reported))
         return
     if (write or check) and runs is not None:
         raise click.UsageError("--write and --check are for entries; submit the runs first.")

@@ -174,6 +174,7 @@ def _not_there(spec: DatasetSpec, data_root: Path | None) -> str:
     own = f" (nor do {', '.join(map(str, spec.places))})" if spec.places else ""
     missing = f"{data_root}: holds no {spec.name}{own}."
     remedy = "say with --data-root where the dataset is."
+    remedy = f"make it with 'fsbench build-splits {spec.name}', or {remedy}" if spec.generate else remedy
     if not isinstance(spec.layout, Layout):
         return f"{missing} Expected in it or in {below} below it; {remedy}"
     looked_at = _places(spec, data_root)

@@ -1,5 +1,7 @@
 """Leaderboards: committed entries, and the tables that follow from them."""
 
+from fsbench.leaderboard.breakdown import breakdowns
+from fsbench.leaderboard.breakdown import render_breakdowns
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import entry_from_results
 from fsbench.leaderboard.entries import FoldEntry
@@ -19,6 +21,7 @@ __all__ = [
     "Entry",
     "FoldEntry",
     "Table",
+    "breakdowns",
     "entries_from_runs",
     "entry_from_results",
     "find_runs",
@@ -28,6 +31,7 @@ __all__ = [
     "read_reported",
     "readme",
     "render",
+    "render_breakdowns",
     "write_entries",
     "write_entry",
 ]

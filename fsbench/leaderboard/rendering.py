@@ -10,10 +10,15 @@ from collections.abc import Sequence
 from typing import Literal
 
 from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.markup import latex_symbol
+from fsbench.leaderboard.markup import latex_text
+from fsbench.leaderboard.markup import md_table
+from fsbench.leaderboard.markup import md_text
+from fsbench.leaderboard.markup import MISSING
+from fsbench.leaderboard.markup import shown
 from fsbench.leaderboard.reported import Reported
 from fsbench.leaderboard.tables import Cell
 from fsbench.leaderboard.tables import leaderboard_tables
-from fsbench.leaderboard.tables import one_line
 from fsbench.leaderboard.tables import Row
 from fsbench.leaderboard.tables import Table
 from fsbench.protocol import NAMES
@@ -33,35 +38,15 @@ __all__ = [
 
 Format = Literal["md", "csv", "latex", "json"]
 
-_MISSING = "\N{EN DASH}"
 _EMPTY = "There are no entries yet."
 _LEGEND = (
     "Percent; ± is the standard deviation over support draws, brackets hold a 95 % interval; methods that a paired "
-    f"test cannot separate share a rank; {_MISSING} is a missing value."
+    f"test cannot separate share a rank; {MISSING} is a missing value."
 )
 
 REPORTED_LEGEND = (
     "Percent, as printed: made by other code, and on other selections of data, than the tables of entries. Neither "
     "ranked nor to be compared with these."
-)
-
-_MD = str.maketrans({"&": "&amp;", "<": "&lt;", **{c: f"\\{c}" for c in r"\`*_[]|~$"}})
-
-_LATEX = str.maketrans(
-    {
-        **{c: f"\\{c}" for c in "{}$&#_%"},
-        **{c: f"{{{c}}}" for c in "[]*"},  # an open bracket or a star after \\ or \midrule is their argument
-        "\\": r"\textbackslash{}",
-        "^": r"\textasciicircum{}",
-        "~": r"\textasciitilde{}",
-        "`": r"\textasciigrave{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "|": r"\textbar{}",
-        '"': "{''}",
-        "±": r"$\pm$",
-        _MISSING: "--",
-    }
 )
 
 
@@ -80,16 +65,16 @@ def render_reported(reported: Sequence[Reported]) -> str:
     """Returns what papers print in GitHub's Markdown, as a section of its own without ranks or bold numbers."""
     parts = ["## Reported in papers", REPORTED_LEGEND]
     for table in reported:
-        rows = [[_md(row.method), *map(printed, row.values), _md(row.source)] for row in table.rows]
+        rows = [[md_text(row.method), *map(printed, row.values), md_text(row.source)] for row in table.rows]
         align = [*["--:"] * len(table.metrics), "---"]
-        lines = _md_table(["Method", *map(_md, table.metrics), "Source"], rows, first=("---", *align))
-        parts += [f"### {_md(table.title)}", _md(table.protocol), "\n".join(lines)]
+        lines = md_table(["Method", *map(md_text, table.metrics), "Source"], rows, first=("---", *align))
+        parts += [f"### {md_text(table.title)}", md_text(table.protocol), "\n".join(lines)]
     return "\n\n".join(parts) + "\n"
 
 
 def printed(value: float | None) -> str:
     """Returns a number of a paper, given in per cent, as it stands there."""
-    return _MISSING if value is None else f"{value:.1f}"
+    return MISSING if value is None else f"{value:.1f}"
 
 
 def render_csv(tables: Sequence[Table]) -> str:
@@ -168,10 +153,6 @@ _RENDERERS: dict[Format, Callable[[Sequence[Table]], str]] = {
 }
 
 
-def _shown(value: float | None, scale: int = 100) -> str:
-    return _MISSING if value is None else f"{scale * value:.1f}"
-
-
 def _group_name(group: int | None) -> str:
     return "Mean" if group is None else f"Fold {group}"
 
@@ -180,41 +161,27 @@ def _csv_name(group: int | None, metric: str) -> str:
     return f"{_group_name(group).lower()} {metric}"
 
 
-def _md(text: str) -> str:
-    return one_line(text).translate(_MD)
-
-
-def _latex(text: str) -> str:
-    return one_line(text).translate(_LATEX)
-
-
 def _md_section(table: Table) -> str:
     names = [
         f"{_group_name(group)} {table.about[metric].title}" if len(table.groups) > 1 else table.about[metric].title
         for group, metric in table.columns
     ]
     rows = [
-        [_rank(row), _md(row.method) + _md_marks(row), *map(_md_cell, row.cells, _scales(table))] for row in table.rows
+        [_rank(row), md_text(row.method) + _md_marks(row), *map(_md_cell, row.cells, _scales(table))]
+        for row in table.rows
     ]
-    notes = [f"<sup>{number}</sup> {_md(note)}" for number, note in enumerate(table.notes, start=1)]
+    notes = [f"<sup>{number}</sup> {md_text(note)}" for number, note in enumerate(table.notes, start=1)]
     parts = [
-        f"## {_md(table.title)}",
-        _md(table.subtitle),
-        "\n".join(_md_table(["Rank", "Method", *names], rows, first=("--:", "---"))),
+        f"## {md_text(table.title)}",
+        md_text(table.subtitle),
+        "\n".join(md_table(["Rank", "Method", *names], rows, first=("--:", "---"))),
         *notes,
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _md_table(
-    head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "--:", first: Sequence[str] = ("---",)
-) -> list[str]:
-    """Returns the lines of a table of cells that are escaped; `align` is of all columns but the first ones."""
-    return [f"| {' | '.join(cells)} |" for cells in (head, [*first, *[align] * (len(head) - len(first))], *rows)]
-
-
 def _rank(row: Row) -> str:
-    return _MISSING if row.rank is None else str(row.rank)
+    return MISSING if row.rank is None else str(row.rank)
 
 
 def _md_marks(row: Row) -> str:
@@ -226,19 +193,19 @@ def _scales(table: Table) -> list[int]:
 
 
 def _md_cell(cell: Cell, scale: int) -> str:
-    text = _shown(cell.value, scale)
+    text = shown(cell.value, scale)
     text = f"**{text}**" if cell.place == 1 else text
-    text = text if cell.sd is None else f"{text} ± {_shown(cell.sd)}"
-    return text if cell.interval is None else f"{text} [{', '.join(map(_shown, cell.interval))}]"
+    text = text if cell.sd is None else f"{text} ± {shown(cell.sd)}"
+    return text if cell.interval is None else f"{text} [{', '.join(map(shown, cell.interval))}]"
 
 
 def _latex_table(table: Table) -> str:
-    head = " & ".join(_latex_symbol(table.about[metric].title) for _, metric in table.columns)
+    head = " & ".join(latex_symbol(table.about[metric].title) for _, metric in table.columns)
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table*}",
         r"\centering",
-        rf"\caption{{{_latex(table.title)}. {_latex(table.subtitle)}. {_latex(_LEGEND)}}}",
+        rf"\caption{{{latex_text(table.title)}. {latex_text(table.subtitle)}. {latex_text(_LEGEND)}}}",
         rf"\begin{{tabular}}{{rl{'r' * len(table.columns)}}}",
         r"\toprule",
         *(_latex_groups(table) if len(table.groups) > 1 else []),
@@ -247,22 +214,14 @@ def _latex_table(table: Table) -> str:
         *(rf"{' & '.join(_latex_cells(row, _scales(table)))} \\" for row in table.rows),
         r"\bottomrule",
         r"\end{tabular}",
-        *(rf"\par\footnotesize {_latex_mark(n)} {_latex(note)}" for n, note in enumerate(table.notes, start=1)),
+        *(rf"\par\footnotesize {_latex_mark(n)} {latex_text(note)}" for n, note in enumerate(table.notes, start=1)),
         r"\end{table*}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _latex_symbol(metric: str) -> str:
-    """Returns a metric's name: letters as the field sets them, and words as words."""
-    parts = metric.split("&")
-    if any(len(part) > 1 for part in parts):
-        return _latex(metric)
-    return "$" + r"\&".join(rf"\mathcal{{{part}}}" for part in parts) + "$"
-
-
 def _latex_cells(row: Row, scales: Sequence[int]) -> list[str]:
-    return [_latex(_rank(row)), _latex(row.method) + _latex_marks(row), *map(_latex_cell, row.cells, scales)]
+    return [latex_text(_rank(row)), latex_text(row.method) + _latex_marks(row), *map(_latex_cell, row.cells, scales)]
 
 
 def _latex_groups(table: Table) -> list[str]:
@@ -281,10 +240,10 @@ def _latex_mark(mark: object) -> str:
 
 
 def _latex_cell(cell: Cell, scale: int) -> str:
-    text = _latex(_shown(cell.value, scale))
+    text = latex_text(shown(cell.value, scale))
     text = {1: rf"\textbf{{{text}}}", 2: rf"\underline{{{text}}}"}.get(cell.place or 0, text)
-    text = text if cell.sd is None else rf"{text} {{\scriptsize$\pm${_shown(cell.sd)}}}"
-    return text if cell.interval is None else rf"{text} {{\scriptsize[{', '.join(map(_shown, cell.interval))}]}}"
+    text = text if cell.sd is None else rf"{text} {{\scriptsize$\pm${shown(cell.sd)}}}"
+    return text if cell.interval is None else rf"{text} {{\scriptsize[{', '.join(map(shown, cell.interval))}]}}"
 
 
 def _methods(entries: Sequence[Entry]) -> str:
@@ -295,15 +254,15 @@ def _methods(entries: Sequence[Entry]) -> str:
     head = ["Method", "Version", "Summary", "Paper", "Licence", "Trained on", "Seconds per frame"]
     rows = [
         [
-            *(_md(text) or _MISSING for text in (info.name, info.version, info.summary, info.paper, info.licence)),
-            _md("; ".join(dict.fromkeys(entry.training for entry in entries if entry.method == info))),
+            *(md_text(text) or MISSING for text in (info.name, info.version, info.summary, info.paper, info.licence)),
+            md_text("; ".join(dict.fromkeys(entry.training for entry in entries if entry.method == info))),
             _seconds([e.seconds_per_frame for e in entries if e.method == info and e.seconds_per_frame is not None]),
         ]
         for info in infos
     ]
-    return "\n".join(_md_table(head, rows, align="---")) + "\n"
+    return "\n".join(md_table(head, rows, align="---")) + "\n"
 
 
 def _seconds(values: Sequence[float]) -> str:
     """Returns the range of values, to three digits."""
-    return _MISSING.join(dict.fromkeys(f"{value:.3g}" for value in (min(values), max(values)))) if values else _MISSING
+    return MISSING.join(dict.fromkeys(f"{value:.3g}" for value in (min(values), max(values)))) if values else MISSING

@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from fsbench.datasets.catalogue import resolve_dataset
+from fsbench.datasets.catalogue import open_spec
+from fsbench.datasets.catalogue import spec_of_name
 from fsbench.errors import FsbenchError
 from fsbench.errors import ManifestError
 from fsbench.leaderboard.averaging import rows_to_average
@@ -88,17 +89,14 @@ class Slicer:
         }
 
 
-def find_slicer(
-    dataset: str, digest: str, data_root: Path = Path("data"), splits: Path | None = None, *, progress: bool = False
-) -> Slicer:
+def find_slicer(dataset: str, digest: str, data_root: Path | None = Path("data"), splits: Path | None = None) -> Slicer:
     """Finds out what the sentences of a manifest are like: from its table, or else from the local sentences.
 
     Args:
         dataset: Name of the dataset.
         digest: What names the episodes.
-        data_root: Where datasets are, for manifests from before there were attributes; the embedded set is made there.
+        data_root: Where datasets are, for manifests from before there were attributes.
         splits: See `find_manifest`.
-        progress: Show a progress bar where the embedded set is made.
 
     Raises:
         ManifestError: The manifest is not here, or has no attributes and its sentences are not here.
@@ -110,7 +108,7 @@ def find_slicer(
             "with --splits where it is."
         )
     try:
-        attributes = attributes_of(manifest, lambda: resolve_dataset(dataset, data_root, progress=progress))
+        attributes = attributes_of(manifest, lambda: open_spec(spec_of_name(dataset), data_root))
     except FsbenchError as error:
         raise ManifestError(
             f"{manifest.path}: has no table of attributes, and without the sentences they cannot be told. {error}"

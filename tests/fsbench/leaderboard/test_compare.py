@@ -14,12 +14,9 @@ from fsbench.leaderboard.shelf import write_entry
 from fsbench.scores.results import Interval
 from fsbench.scores.results import Score
 from fsbench.scores.statistics import Difference
-from fsbench.splits.benchmark import Benchmark
-from fsbench.splits.manifest import read_manifest
 from tests.conftest import ROOT
 from tests.fsbench.leaderboard.samples import detailed
 from tests.fsbench.leaderboard.samples import entry
-from tests.tiny import write_benchmark
 
 
 @pytest.fixture
@@ -93,19 +90,14 @@ def test_a_folder_without_runs_is_an_error_that_says_what_to_name(files, tmp_pat
     assert "holds no finished run" in result.output
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """A folder with the runs of two methods, and the splits that they were made with."""
-    base = tmp_path_factory.mktemp("runs")
-    dataset, folder = write_benchmark(base, {"cat": 3, "dog": 4}, draws=2, frames=2)
-    bench = Benchmark(dataset, read_manifest(folder))
-    for method in ("support-copy", "full-frame"):
-        api.evaluate(method, bench, out=base / method)
-    return base
+@pytest.fixture
+def runs(made_runs):
+    """The folder of the runs of two methods."""
+    return made_runs.base / "standard"
 
 
 def sliced(runs, *arguments):
-    return run(runs / "support-copy", runs / "full-frame", "--splits", runs / "splits", *arguments)
+    return run(runs / "support-copy", runs / "full-frame", "--splits", runs.parents[1] / "splits", *arguments)
 
 
 def test_slices_take_the_place_of_folds_and_classes_and_all_stays_as_it_is(runs):
@@ -125,7 +117,7 @@ def test_a_slice_of_all_episodes_is_the_whole(runs):
     assert [list(score.values()) for score in first] == [pytest.approx(list(s.values()), abs=1e-15) for s in second]
 
 
-def test_the_difference_of_a_slice_is_the_mean_over_its_classes_that_pandas_takes(runs):
+def test_the_difference_of_a_slice_is_the_mean_over_its_classes_that_pandas_takes(runs, made_runs):
     one, other = (api.load_result(runs / name).to_frame("episode") for name in ("support-copy", "full-frame"))
     keys = ["fold", "class", "draw", "video", "expression"]
     both = one.merge(other, on=keys, suffixes=("", "_other"))
@@ -133,7 +125,7 @@ def test_the_difference_of_a_slice_is_the_mean_over_its_classes_that_pandas_take
     both["d"] = (both["J"] + both["F"] - both["J_other"] - both["F_other"]) / 2
     by_draw = both.groupby(keys[:4])["d"].mean().groupby(keys[:3]).mean()
     expected = by_draw.groupby(keys[:2]).mean().mean()
-    found = api.compare(runs / "support-copy", runs / "full-frame", splits=runs / "splits")
+    found = api.compare(runs / "support-copy", runs / "full-frame", splits=made_runs.splits)
     (row,) = found.to_frame(by="absent_frames").query("of == '1 to 4'").to_dict("records")
     assert row["difference"] == pytest.approx(100 * expected, abs=1e-10)
     assert row["difference"] == pytest.approx(row["one"] - row["other"], abs=1e-10)
@@ -141,9 +133,9 @@ def test_the_difference_of_a_slice_is_the_mean_over_its_classes_that_pandas_take
     assert row["episodes"] == len(both)
 
 
-def test_a_slice_of_a_single_class_has_no_interval_and_the_table_says_so(runs, monkeypatch):
+def test_a_slice_of_a_single_class_has_no_interval_and_the_table_says_so(runs, made_runs):
     one, other = (api.load_result(runs / name) for name in ("support-copy", "full-frame"))
-    found = compare(*(api.compare(side, side).one for side in (one, other)), splits=runs / "splits")
+    found = api.compare(one, other, splits=made_runs.splits)
     slicer = found.find()
     marked = {key: row | {"has_motion": key[0] == "cat-1"} for key, row in slicer.attributes.items()}
     rare = replace(found, find=lambda: replace(slicer, attributes=marked)).sliced("has_motion")

@@ -8,24 +8,21 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from fsbench import api
 from fsbench.errors import ManifestError
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.details import episodes_schema
-from fsbench.leaderboard.runs import entries_from_runs
 from fsbench.leaderboard.shelf import read_entry
 from fsbench.leaderboard.slices import find_slicer
 from fsbench.leaderboard.slices import Slicer
-from fsbench.splits.benchmark import open_benchmark
 from fsbench.splits.binning import ATTRIBUTES
 from fsbench.splits.manifest import read_manifest
 from tests.conftest import ROOT
 from tests.fsbench.leaderboard.samples import entry
 from tests.fsbench.leaderboard.samples import GALLERY
 from tests.fsbench.leaderboard.samples import STANDARD
-from tests.tiny import write_benchmark
 
 MORE = STANDARD.replace("|mean=", "|metrics=J,F,N_acc|headline=J&F|mean=")
+SHAPES = json.loads((ROOT / "splits/mini-ref-shapes/v2/manifest.json").read_bytes())["digest"]
 COMMITTED = ROOT / "leaderboard/entries"
 
 
@@ -44,20 +41,6 @@ def real():
     return find_slicer("mini-ref-youtube-vos", manifest.info.digest), made.model_copy(
         update={"protocol": MORE, "details": details}
     )
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A folder of splits, and an entry of a run on data beside it, by three protocols."""
-    base = tmp_path_factory.mktemp("run")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(base)
-        write_benchmark(base / "data", {"cat": 3, "dog": 4}, draws=2, frames=2)
-        (base / "data/splits").rename(base / "splits")
-        bench = open_benchmark("mini-ref-davis")
-        for protocol in ("standard", "released", "fss-vos"):
-            api.evaluate("support-copy", bench, protocol=protocol, out=base / "runs" / protocol)
-        return base / "splits", {each.protocol.split("|")[0]: each for each in entries_from_runs(base / "runs")}
 
 
 def means(table, names):
@@ -102,10 +85,11 @@ def test_the_order_of_episodes_does_not_matter(real):
 
 
 @pytest.mark.parametrize("protocol", ["standard", "released", "fss-vos"])
-def test_a_slice_of_all_episodes_is_the_whole_to_the_bit_but_for_pools_whose_frames_it_does_not_see(run, protocol):
-    splits, entries = run
-    made = entries[protocol]
-    slicer = find_slicer(made.dataset, made.manifest_digest, splits=splits)
+def test_a_slice_of_all_episodes_is_the_whole_to_the_bit_but_for_pools_whose_frames_it_does_not_see(
+    made_runs, protocol
+):
+    made = made_runs.entries[protocol]["support-copy"]
+    slicer = find_slicer(made.dataset, made.manifest_digest, splits=made_runs.splits)
     ((label, whole),) = slicer.slices(made, ATTRIBUTES["is_unanswerable"]).items()
     assert (label, whole.episodes) == ("no", made.folds[0].episodes)
     assert list(whole.score.root.values()) == pytest.approx(list(made.mean.mean.root.values()), abs=1e-12)
@@ -113,10 +97,9 @@ def test_a_slice_of_all_episodes_is_the_whole_to_the_bit_but_for_pools_whose_fra
     assert {each.score == whole.score for each in slicer.slices(made, ATTRIBUTES["absent_frames"]).values()} == {False}
 
 
-def test_a_pool_of_frames_is_sliced_as_a_pool(run):
-    splits, entries = run
-    pooled = entries["released"]
-    table, slicer = pooled.details.table, find_slicer(pooled.dataset, pooled.manifest_digest, splits=splits)
+def test_a_pool_of_frames_is_sliced_as_a_pool(made_runs):
+    pooled = made_runs.entries["released"]["support-copy"]
+    table, slicer = pooled.details.table, find_slicer(pooled.dataset, pooled.manifest_digest, splits=made_runs.splits)
     found = slicer.slices(pooled, ATTRIBUTES["has_spatial"])
     rows = table[table["expression"] == "10"]  # both of them; all videos have as many frames
     assert found["no"].score["J"] == pytest.approx(rows.groupby("draw")["J"].mean().mean(), abs=1e-12)
@@ -142,14 +125,15 @@ def test_a_committed_entry_is_sliced_by_the_sentences_of_its_data(test_data, nam
     assert whole.score["J&F"] == pytest.approx(made.mean.mean["J&F"], abs=1e-12)
 
 
-def test_without_manifest_or_sentences_it_is_said_what_is_missing(run, tmp_path):
-    splits, entries = run
-    made = entries["standard"]
+def test_without_manifest_or_sentences_it_is_said_what_is_missing(made_runs, tmp_path):
+    made = made_runs.entries["standard"]["support-copy"]
     with pytest.raises(ManifestError, match=r"no manifest with digest 0123456789ab is here.*--splits"):
         find_slicer(made.dataset, "0123456789abcdef" * 4)
     old = ROOT / "splits/mini-ref-davis/pack-v1"
     with pytest.raises(ManifestError, match=r"pack-v1: has no table of attributes.*--data-root where the dataset is"):
         find_slicer("mini-ref-davis", read_manifest(old).info.digest, tmp_path, old)
-    strange = Slicer(find_slicer(made.dataset, made.manifest_digest, splits=splits).manifest, {})
+    with pytest.raises(ManifestError, match=r"make it with 'fsbench build-splits mini-ref-shapes', or say"):
+        find_slicer("mini-ref-shapes", SHAPES, tmp_path, ROOT / "splits")
+    strange = Slicer(find_slicer(made.dataset, made.manifest_digest, splits=made_runs.splits).manifest, {})
     with pytest.raises(ManifestError, match="has no sentence cat-0/0, which was scored"):
         strange.slices(made, ATTRIBUTES["words"])
