@@ -34,6 +34,17 @@ for folder in sys.argv[1:]:
     for path in Path(folder).rglob("*.png"):
         np.array(Image.open(path))
 """
+INFLATE = """
+import sys
+from pathlib import Path
+import deflate
+from fsbench.masks.labels import _image_data
+from fsbench.masks.labels import _read_header
+for folder in sys.argv[1:]:
+    for path in Path(folder).rglob("*.png"):
+        data = path.read_bytes()
+        deflate.zlib_decompress(_image_data(memoryview(data), ""), _read_header(data, "").raw_bytes)
+"""
 VOS = """
 import sys
 from vos_benchmark.benchmark import benchmark
@@ -79,10 +90,17 @@ def write_set(root: Path, size: tuple[int, int], videos: int, frames: int) -> No
     (root / "davis/ImageSets/2017/val.txt").write_text("\n".join(names) + "\n")
 
 
-def cpu_seconds(command: list[str], environment: dict[str, str]) -> tuple[float, str]:
+def environment() -> dict[str, str]:
+    """Returns the variables that programs are run with: one thread of what numpy computes with."""
+    variables = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)  # else every start compiles the programs anew
+    return variables
+
+
+def cpu_seconds(command: list[str]) -> tuple[float, str]:
     """Runs a command; returns the CPU time of its process and children, and what it printed."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise SystemExit(f"{command[:3]} failed:\n{done.stdout}\n{done.stderr}")
@@ -95,6 +113,7 @@ def programs(root: Path, davis: Path | None, vos: bool) -> dict[str, list[str]]:
     ours = [sys.executable, "-m", "fsbench", "score", results, "--truth", truth, "--workers", "1", "--json"]
     commands = {
         "fsbench": [*ours, "--protocol", "davis-2017"],
+        "inflate": [sys.executable, "-c", INFLATE, truth, results],
         "pillow decode": [sys.executable, "-c", DECODE, truth, results],
     }
     if davis is not None:
@@ -123,8 +142,6 @@ def read_means(name: str, printed: str, results: Path) -> tuple[float, float] | 
 
 def measure(size: str, arguments: argparse.Namespace, report: Callable[[str], None]) -> None:
     """Measures one size."""
-    environment = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else every start compiles the programs anew
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_set(root, SIZES[size], arguments.videos, arguments.frames)
@@ -133,7 +150,7 @@ def measure(size: str, arguments: argparse.Namespace, report: Callable[[str], No
         means: dict[str, tuple[float, float] | None] = {}
         for _ in range(arguments.rounds):
             for name, command in commands.items():
-                seconds, printed = cpu_seconds(command, environment)
+                seconds, printed = cpu_seconds(command)
                 best[name] = min(seconds, best.get(name, seconds))
                 means[name] = read_means(name, printed, root / "results")
                 for left in (root / "results").glob("*.csv"):  # they reuse old results, and we refuse stray files

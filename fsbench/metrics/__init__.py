@@ -7,6 +7,10 @@ from fsbench.metrics.counts import boundary_map
 from fsbench.metrics.counts import clip_counts
 from fsbench.metrics.counts import label_counts
 from fsbench.metrics.counts import labels_present
+from fsbench.metrics.counts import outline_labels
+from fsbench.metrics.counts import outline_pairs
+from fsbench.metrics.counts import outline_rle
+from fsbench.metrics.counts import Outlines
 from fsbench.metrics.counts import pair_counts
 from fsbench.metrics.counts import PairCounts
 from fsbench.metrics.counts import radius_px
@@ -18,6 +22,7 @@ from fsbench.metrics.summary import mean
 from fsbench.metrics.summary import recall
 
 __all__ = [
+    "Outlines",
     "PairCounts",
     "boundary_map",
     "clip_counts",
@@ -28,6 +33,9 @@ __all__ = [
     "label_counts",
     "labels_present",
     "mean",
+    "outline_labels",
+    "outline_pairs",
+    "outline_rle",
     "pair_counts",
     "radius_px",
     "recall",

@@ -1,9 +1,10 @@
 /* Pixel counts of pairs of masks: the fast twin of _pure.py, which gives the same integers by numpy alone.
  *
  * A frame is R rows of C columns. Whatever a mask comes from (bytes, a label map, run lengths), it is first cut into
- * segments, stretches of pixels within one row, and these are packed into 64-bit words: bit i of word w is column
- * 64 w + i. Words lie at the same columns in all masks, so that an intersection is an "and" of words and a boundary
- * follows from shifts. A mask keeps only the window of words and rows that holds its pixels and its boundary.
+ * segments, stretches of pixels within one row, or within one column where run lengths go down the columns, and these are
+ * packed into 64-bit words: bit i of word w is column 64 w + i. Words lie at the same columns in all masks, so that an
+ * intersection is an "and" of words and a boundary follows from shifts. A mask keeps only the window of words and rows
+ * that holds its pixels and its boundary; what is made of it once is counted against any number of others.
  *
  * Boundaries are matched without dilation: every boundary pixel looks for any boundary pixel of the other mask in the
  * disk around it, one row of the disk at a time, nearest row first, and stops at the first one.
@@ -29,12 +30,13 @@ typedef struct {
 } Frame;
 
 typedef struct {
-    int32_t row, first, stop; /* columns first .. stop - 1 */
-    int32_t mask;             /* index into Masks.masks */
+    int32_t line, first, stop; /* pixels first .. stop - 1 of a row, or of a column */
+    int32_t mask;              /* index into Masks.masks */
 } Segment;
 
 typedef struct {
     int64_t area;                           /* pixels */
+    int32_t line, line_stop, first, stop;   /* the lines of the segments, and the pixels within these */
     int32_t top, bottom, left, right;       /* of the pixels; bottom and right are exclusive */
     int32_t first_row, rows;                /* the window: rows, */
     int32_t first_word, words;              /* and words of each row */
@@ -46,8 +48,10 @@ typedef struct {
 
 typedef struct {
     Frame frame;
+    int go_down; /* whether segments are of columns */
     Mask masks[MAX_LABELS];
     int32_t number;
+    uint8_t seen[MAX_LABELS]; /* which values a map shows */
     Segment *segments;
     size_t size, capacity;
 } Masks;
@@ -99,12 +103,14 @@ static void
 masks_start(Masks *masks, Frame frame, int32_t number)
 {
     masks->frame = frame;
+    masks->go_down = 0;
     masks->number = number;
     masks->segments = NULL;
     masks->size = masks->capacity = 0;
+    memset(masks->seen, 0, sizeof masks->seen);
     memset(masks->masks, 0, (size_t)number * sizeof(Mask));
     for (int32_t i = 0; i < number; i++)
-        masks->masks[i].left = frame.columns;
+        masks->masks[i].first = INT32_MAX;
 }
 
 static void
@@ -136,29 +142,29 @@ add_segment(Masks *masks, Segment segment)
     }
     masks->segments[masks->size++] = segment;
     if (mask->area == 0)
-        mask->top = segment.row; /* segments come in the order of rows */
-    mask->bottom = segment.row + 1;
-    mask->left = smaller(mask->left, segment.first);
-    mask->right = larger(mask->right, segment.stop);
+        mask->line = segment.line; /* segments come in the order of lines */
+    mask->line_stop = segment.line + 1;
+    mask->first = smaller(mask->first, segment.first);
+    mask->stop = larger(mask->stop, segment.stop);
     mask->area += segment.stop - segment.first;
     return NULL;
 }
 
-/* Adds pixels start .. start + length - 1 of the rows laid end to end. */
+/* Adds pixels start .. start + length - 1 of the lines laid end to end. */
 static Problem
 add_run(Masks *masks, int32_t mask, int64_t start, int64_t length)
 {
-    uint32_t columns = (uint32_t)masks->frame.columns;
-    int32_t row = (int32_t)((uint32_t)start / columns);
-    int32_t first = (int32_t)((uint32_t)start % columns);
+    int32_t pixels = masks->go_down ? masks->frame.rows : masks->frame.columns;
+    int32_t line = (int32_t)((uint32_t)start / (uint32_t)pixels);
+    int32_t first = (int32_t)((uint32_t)start % (uint32_t)pixels);
     while (length > 0) {
-        int32_t room = masks->frame.columns - first;
+        int32_t room = pixels - first;
         int32_t stop = first + (length < room ? (int32_t)length : room);
-        Problem problem = add_segment(masks, (Segment){row, first, stop, mask});
+        Problem problem = add_segment(masks, (Segment){line, first, stop, mask});
         if (problem)
             return problem;
         length -= stop - first;
-        row++;
+        line++;
         first = 0;
     }
     return NULL;
@@ -194,7 +200,9 @@ segments_of_map(Masks *masks, const uint8_t *map, const int16_t *mask_of)
 {
     size_t size = (size_t)masks->frame.rows * (size_t)masks->frame.columns;
     for (size_t start = 0, length; start < size; start += length) {
-        int16_t mask = mask_of[map[start]];
+        uint8_t value = map[start];
+        int16_t mask = mask_of[value];
+        masks->seen[value] = 1;
         length = run_length(map + start, size - start);
         if (mask != NONE) {
             Problem problem = add_run(masks, mask, (int64_t)start, (int64_t)length);
@@ -205,7 +213,7 @@ segments_of_map(Masks *masks, const uint8_t *map, const int16_t *mask_of)
     return NULL;
 }
 
-/* Cuts COCO's compressed counts into segments of mask 0. The text is a row of numbers, the lengths of runs of pixels
+/* Cuts COCO's compressed counts into segments of mask 0, which go down the columns. The text is a row of numbers, the lengths of runs of pixels
  * outside and inside of the mask in turn; from the fourth on, a number is the difference to the length two before.
  * Each is in two's complement, five bits to a byte, low bits first; 0x20 says that more follow; 48 is added. */
 static Problem
@@ -214,6 +222,7 @@ segments_of_counts(Masks *masks, const uint8_t *text, size_t size)
     int64_t pixels = (int64_t)masks->frame.rows * masks->frame.columns, start = 0;
     int64_t before[2] = {0, 0}; /* the lengths two before and one before */
     size_t at = 0;
+    masks->go_down = 1;
     for (size_t number = 0; at < size; number++) {
         int64_t length = 0;
         int digits = 0, byte;
@@ -318,23 +327,63 @@ find_boundary(Mask *mask, Frame frame)
     }
 }
 
-static Problem
-pack(Masks *masks)
+static void
+paint_rows(Masks *masks)
 {
-    for (int32_t i = 0; i < masks->number; i++)
-        if (masks->masks[i].area) {
-            Problem problem = allocate(&masks->masks[i]);
-            if (problem)
-                return problem;
-        }
     for (size_t i = 0; i < masks->size; i++) {
         Segment segment = masks->segments[i];
         Mask *mask = &masks->masks[segment.mask];
-        uint64_t *row = mask->pixels + (size_t)(segment.row - mask->first_row) * (size_t)mask->words;
+        uint64_t *row = mask->pixels + (size_t)(segment.line - mask->first_row) * (size_t)mask->words;
         set_bits(row, segment.first - 64 * mask->first_word, segment.stop - 1 - 64 * mask->first_word);
     }
+}
+
+/* Marks where each segment of a column begins and what follows its end, and then fills the rows from the top: a pixel is
+ * in the mask iff an odd number of marks is at or above it. */
+static void
+paint_columns(Masks *masks)
+{
+    for (size_t i = 0; i < masks->size; i++) {
+        Segment segment = masks->segments[i];
+        Mask *mask = &masks->masks[segment.mask];
+        uint64_t *word = mask->pixels + (segment.line / 64 - mask->first_word);
+        uint64_t bit = (uint64_t)1 << segment.line % 64;
+        word[(size_t)(segment.first - mask->first_row) * (size_t)mask->words] ^= bit;
+        word[(size_t)(segment.stop - mask->first_row) * (size_t)mask->words] ^= bit; /* perhaps in the empty row */
+    }
+    for (int32_t i = 0; i < masks->number; i++) {
+        Mask *mask = &masks->masks[i];
+        size_t words = (size_t)mask->words, size = ((size_t)mask->rows + 1) * words;
+        for (size_t word = words; word < size; word++)
+            mask->pixels[word] ^= mask->pixels[word - words];
+    }
+}
+
+/* Makes windows and boundaries of the segments, which are not needed any more. */
+static Problem
+pack(Masks *masks)
+{
+    for (int32_t i = 0; i < masks->number; i++) {
+        Mask *mask = &masks->masks[i];
+        if (mask->area == 0)
+            continue;
+        mask->top = masks->go_down ? mask->first : mask->line;
+        mask->bottom = masks->go_down ? mask->stop : mask->line_stop;
+        mask->left = masks->go_down ? mask->line : mask->first;
+        mask->right = masks->go_down ? mask->line_stop : mask->stop;
+        Problem problem = allocate(mask);
+        if (problem)
+            return problem;
+    }
+    if (masks->go_down)
+        paint_columns(masks);
+    else
+        paint_rows(masks);
     for (int32_t i = 0; i < masks->number; i++)
         find_boundary(&masks->masks[i], masks->frame); /* nothing to do for an empty mask: it has no rows */
+    free(masks->segments);
+    masks->segments = NULL;
+    masks->size = masks->capacity = 0;
     return NULL;
 }
 
@@ -453,21 +502,28 @@ count(const Mask *pred, const Mask *truth, const Disk *disk)
     return counts;
 }
 
-/* Packs both sides and counts pairs of them: `pairs` are `size` bytes, the index of a mask of pred, of one of truth,
- * and so on; `counts` is [size / 2]. */
+/* Counts pairs of masks that are packed: `pairs` are `size` bytes, the index of a mask of pred, of one of truth, and so
+ * on; `counts` is [size / 2]. */
 static Problem
-count_pairs(Masks *preds, Masks *truths, const uint8_t *pairs, Py_ssize_t size, Py_ssize_t radius, Counts *counts)
+count_packed(const Masks *preds, const Masks *truths, const uint8_t *pairs, Py_ssize_t size, Py_ssize_t radius,
+             Counts *counts)
 {
     Disk disk = {0, NULL};
     Problem problem = make_disk(&disk, preds->frame, radius);
-    if (!problem)
-        problem = pack(preds);
-    if (!problem)
-        problem = pack(truths);
     for (Py_ssize_t i = 0; !problem && i < size; i += 2)
         counts[i / 2] = count(&preds->masks[pairs[i]], &truths->masks[pairs[i + 1]], &disk);
     free(disk.half_width);
     return problem;
+}
+
+/* Packs both sides and counts pairs of them. */
+static Problem
+count_pairs(Masks *preds, Masks *truths, const uint8_t *pairs, Py_ssize_t size, Py_ssize_t radius, Counts *counts)
+{
+    Problem problem = pack(preds);
+    if (!problem)
+        problem = pack(truths);
+    return problem ? problem : count_packed(preds, truths, pairs, size, radius, counts);
 }
 
 static const uint8_t ONE_PAIR[2] = {0, 0};
@@ -651,8 +707,7 @@ rle_counts(PyObject *Py_UNUSED(module), PyObject *args)
     Problem problem = check_frame(height, width, radius);
     if (!problem) {
         Py_BEGIN_ALLOW_THREADS
-        /* Runs go down the columns: rows of words are columns of the frame. Neither boundary nor disk minds. */
-        Frame frame = {(int32_t)width, (int32_t)height};
+        Frame frame = {(int32_t)height, (int32_t)width};
         Masks preds, truths;
         masks_start(&preds, frame, 1);
         masks_start(&truths, frame, 1);
@@ -675,6 +730,181 @@ rle_counts(PyObject *Py_UNUSED(module), PyObject *args)
     return as_tuple(counts);
 }
 
+/* Masks that are packed, as Python holds them */
+
+static const char OUTLINES[] = "fsbench.metrics.Outlines";
+
+static void
+free_outlines(PyObject *capsule)
+{
+    Masks *masks = PyCapsule_GetPointer(capsule, OUTLINES);
+    masks_free(masks);
+    free(masks);
+}
+
+/* Returns a capsule that owns the masks; without the memory for it, NULL, and they are freed. */
+static PyObject *
+as_outlines(Masks *masks)
+{
+    PyObject *capsule = PyCapsule_New(masks, OUTLINES, free_outlines);
+    if (capsule == NULL) {
+        masks_free(masks);
+        free(masks);
+    }
+    return capsule;
+}
+
+static PyObject *
+seen_labels(const uint8_t *seen)
+{
+    char present[MAX_LABELS];
+    Py_ssize_t number = 0;
+    for (int label = 0; label < MAX_LABELS; label++)
+        if (seen[label])
+            present[number++] = (char)label;
+    return PyBytes_FromStringAndSize(present, number);
+}
+
+static Problem
+outline_map(Masks *masks, const uint8_t *map, const uint8_t *members, Py_ssize_t size)
+{
+    int16_t mask_of[MAX_LABELS];
+    for (int label = 0; label < MAX_LABELS; label++)
+        mask_of[label] = members == NULL && label > 0 ? (int16_t)label : NONE;
+    for (Py_ssize_t i = 0; i < size; i++)
+        mask_of[members[i]] = 0;
+    Problem problem = segments_of_map(masks, map, mask_of);
+    return problem ? problem : pack(masks);
+}
+
+PyDoc_STRVAR(outline_labels_doc, "outline_labels(labels, height, width, members, /)\n--\n\n"
+                                 "Outlines of bytes [height, width]: of each label, or of a set of them as one; and the "
+                                 "values that occur.");
+
+static PyObject *
+outline_labels(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    Py_buffer labels, members;
+    Py_ssize_t height, width;
+    if (!PyArg_ParseTuple(args, "y*nnz*:outline_labels", &labels, &height, &width, &members))
+        return NULL;
+    Problem problem = check_frame(height, width, 0);
+    Masks *masks = NULL;
+    if (!problem && labels.len != height * width)
+        problem = "a buffer is not of the frame's size";
+    if (!problem && (masks = malloc(sizeof(Masks))) == NULL)
+        problem = NO_MEMORY;
+    if (!problem) {
+        masks_start(masks, (Frame){(int32_t)height, (int32_t)width}, members.buf ? 1 : MAX_LABELS);
+        Py_BEGIN_ALLOW_THREADS
+        problem = outline_map(masks, labels.buf, members.buf, members.buf ? members.len : 0);
+        if (problem)
+            masks_free(masks);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&labels);
+    if (members.buf)
+        PyBuffer_Release(&members);
+    if (problem) {
+        free(masks);
+        raise_problem("", problem);
+        return NULL;
+    }
+    PyObject *present = seen_labels(masks->seen), *capsule = as_outlines(masks);
+    PyObject *result = present && capsule ? PyTuple_Pack(2, capsule, present) : NULL;
+    Py_XDECREF(present);
+    Py_XDECREF(capsule);
+    return result;
+}
+
+PyDoc_STRVAR(outline_counts_doc, "outline_counts(counts, height, width, /)\n--\n\n"
+                                 "Outlines of one mask, given as COCO's compressed counts.");
+
+static PyObject *
+outline_counts(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    Py_buffer text;
+    Py_ssize_t height, width;
+    if (!PyArg_ParseTuple(args, "y*nn:outline_counts", &text, &height, &width))
+        return NULL;
+    Problem problem = check_frame(height, width, 0);
+    Masks *masks = NULL;
+    if (!problem && (masks = malloc(sizeof(Masks))) == NULL)
+        problem = NO_MEMORY;
+    if (!problem) {
+        masks_start(masks, (Frame){(int32_t)height, (int32_t)width}, 1);
+        Py_BEGIN_ALLOW_THREADS
+        problem = segments_of_counts(masks, text.buf, (size_t)text.len);
+        if (!problem)
+            problem = pack(masks);
+        if (problem)
+            masks_free(masks);
+        Py_END_ALLOW_THREADS
+    }
+    PyBuffer_Release(&text);
+    if (problem) {
+        free(masks);
+        raise_problem("", problem);
+        return NULL;
+    }
+    return as_outlines(masks);
+}
+
+static Problem
+check_outlines(const Masks *pred, const Masks *truth, const Py_buffer *pairs, Py_ssize_t radius)
+{
+    if (pred->frame.rows != truth->frame.rows || pred->frame.columns != truth->frame.columns)
+        return "the outlines are of frames of two sizes";
+    if (pairs->len % 2)
+        return "a pair lacks its second label";
+    return radius < 0 ? "the radius is negative" : NULL;
+}
+
+PyDoc_STRVAR(outline_pairs_doc, "outline_pairs(pred, truth, pairs, radius, /)\n--\n\n"
+                                "Counts of pairs of outlines; bytes [pairs, 2].");
+
+static PyObject *
+outline_pairs(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *pred_capsule, *truth_capsule;
+    Py_buffer pairs;
+    Py_ssize_t radius;
+    if (!PyArg_ParseTuple(args, "OOy*n:outline_pairs", &pred_capsule, &truth_capsule, &pairs, &radius))
+        return NULL;
+    const Masks *pred = PyCapsule_GetPointer(pred_capsule, OUTLINES);
+    const Masks *truth = pred ? PyCapsule_GetPointer(truth_capsule, OUTLINES) : NULL;
+    PyObject *result = NULL;
+    uint8_t *indices = NULL; /* a copy that nobody writes to */
+    Counts *counts = NULL;
+    if (truth) {
+        Problem problem = check_outlines(pred, truth, &pairs, radius);
+        if (!problem) {
+            indices = malloc((size_t)pairs.len + 1);
+            counts = calloc((size_t)(pairs.len / 2) + 1, sizeof(Counts));
+            problem = indices && counts ? NULL : NO_MEMORY;
+        }
+        if (!problem) {
+            memcpy(indices, pairs.buf, (size_t)pairs.len);
+            for (Py_ssize_t i = 0; i < pairs.len; i++)
+                if (indices[i] >= (i % 2 ? truth : pred)->number)
+                    problem = "a pair names an outline that is not there";
+        }
+        if (!problem) {
+            Py_BEGIN_ALLOW_THREADS
+            problem = count_packed(pred, truth, indices, pairs.len, radius, counts);
+            Py_END_ALLOW_THREADS
+        }
+        if (problem)
+            raise_problem("", problem);
+        else
+            result = as_list(counts, pairs.len / 2);
+    }
+    free(indices);
+    free(counts);
+    PyBuffer_Release(&pairs);
+    return result;
+}
+
 PyDoc_STRVAR(labels_present_doc, "labels_present(labels, /)\n--\n\n"
                                  "The values that occur in a buffer of bytes, in order, as bytes.");
 
@@ -684,25 +914,24 @@ labels_present(PyObject *Py_UNUSED(module), PyObject *args)
     Py_buffer labels;
     if (!PyArg_ParseTuple(args, "y*:labels_present", &labels))
         return NULL;
-    uint8_t seen[MAX_LABELS] = {0}, present[MAX_LABELS];
-    Py_ssize_t number = 0;
+    uint8_t seen[MAX_LABELS] = {0};
     Py_BEGIN_ALLOW_THREADS
     const uint8_t *bytes = labels.buf;
     size_t size = (size_t)labels.len;
     for (size_t at = 0; at < size; at += run_length(bytes + at, size - at))
         seen[bytes[at]] = 1;
-    for (int label = 0; label < MAX_LABELS; label++)
-        if (seen[label])
-            present[number++] = (uint8_t)label;
     Py_END_ALLOW_THREADS
     PyBuffer_Release(&labels);
-    return PyBytes_FromStringAndSize((const char *)present, number);
+    return seen_labels(seen);
 }
 
 static PyMethodDef methods[] = {
     {"pair_counts", pair_counts, METH_VARARGS, pair_counts_doc},
     {"label_counts", label_counts, METH_VARARGS, label_counts_doc},
     {"rle_counts", rle_counts, METH_VARARGS, rle_counts_doc},
+    {"outline_labels", outline_labels, METH_VARARGS, outline_labels_doc},
+    {"outline_counts", outline_counts, METH_VARARGS, outline_counts_doc},
+    {"outline_pairs", outline_pairs, METH_VARARGS, outline_pairs_doc},
     {"labels_present", labels_present, METH_VARARGS, labels_present_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -6,6 +6,7 @@ coordinates of its boundary, once, and pairs of objects are counted from these.
 
 import math
 from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,21 @@ class Outline(NamedTuple):
     area: int
     rows: npt.NDArray[np.int64]
     columns: npt.NDArray[np.int64]
+
+
+class Outlines(NamedTuple):
+    """Outlines of a frame.
+
+    Attributes:
+        height, width: Of the frame.
+        masks: By number; a mask that is not among them is empty.
+        number: From which on there are no masks.
+    """
+
+    height: int
+    width: int
+    masks: Mapping[int, Outline]
+    number: int
 
 
 def pair_counts(pred: Buffer, truth: Buffer, height: int, width: int, radius: int, /) -> Counts:
@@ -115,12 +131,73 @@ def rle_counts(pred: bytes, truth: bytes, height: int, width: int, radius: int, 
     outlines = []
     for name, text in (("pred", pred), ("truth", truth)):
         try:
-            runs = list(_run_lengths(text, height * width))
+            outlines.append(_outline(_decoded(text, height, width)))
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
-        inside = np.arange(len(runs)) % 2 == 1
-        outlines.append(_outline(np.repeat(inside, runs).reshape(width, height).T))
     return _count(outlines[0], outlines[1], width, radius)
+
+
+def outline_labels(labels: Buffer, height: int, width: int, members: bytes | None, /) -> tuple[Outlines, bytes]:
+    """Cuts objects out of a label map.
+
+    Args:
+        labels: Buffer of height * width labels.
+        height: H of the frame.
+        width: W of the frame.
+        members: The labels that make one mask, whose number is 0; None for a mask of each label but 0, by its label.
+
+    Returns:
+        The outlines, and the values that occur, in order.
+
+    Raises:
+        ValueError: The buffer is not of this size.
+    """
+    _check_frame(height, width, 0)
+    flat = np.frombuffer(labels, np.uint8)
+    if flat.size != height * width:
+        raise ValueError("a buffer is not of the frame's size")
+    shown, present = flat.reshape(height, width), labels_present(flat)
+    if members is None:
+        return Outlines(height, width, {i: _outline(shown == i) for i in present if i}, 256), present
+    is_member = np.zeros(256, np.bool_)
+    is_member[list(members)] = True
+    return Outlines(height, width, {0: _outline(is_member[shown])}, 1), present
+
+
+def outline_counts(counts: bytes, height: int, width: int, /) -> Outlines:
+    """Cuts out the mask, number 0, of COCO's compressed counts. Raises ValueError if they are none of this frame."""
+    _check_frame(height, width, 0)
+    return Outlines(height, width, {0: _outline(_decoded(counts, height, width))}, 1)
+
+
+def outline_pairs(pred: Outlines, truth: Outlines, pairs: bytes, radius: int, /) -> list[Counts]:
+    """Counts masks of two frames against each other.
+
+    Args:
+        pred, truth: The masks.
+        pairs: The number of one of `pred`, of one of `truth`, and so on.
+        radius: As in `pair_counts`.
+
+    Returns:
+        For each pair what `pair_counts` returns of the two masks.
+
+    Raises:
+        ValueError: The frames are of two sizes, the radius is negative, the last pair lacks a mask, or there is none of
+            its number.
+    """
+    if pred[:2] != truth[:2]:
+        raise ValueError("the outlines are of frames of two sizes")
+    if len(pairs) % 2:
+        raise ValueError("a pair lacks its second label")
+    if radius < 0:
+        raise ValueError("the radius is negative")
+    if any(i >= side.number for side, numbers in ((pred, pairs[::2]), (truth, pairs[1::2])) for i in numbers):
+        raise ValueError("a pair names an outline that is not there")
+    empty = _outline(np.zeros((1, 1), np.bool_))
+    return [
+        _count(pred.masks.get(p, empty), truth.masks.get(t, empty), pred.width, radius)
+        for p, t in zip(pairs[::2], pairs[1::2], strict=True)
+    ]
 
 
 def boundary_map(mask: Masks) -> Masks:
@@ -185,6 +262,11 @@ def _run_lengths(text: bytes, pixels: int) -> Iterator[int]:
         raise ValueError("the run lengths end within a number")
     if pixels:
         raise ValueError("the run lengths do not fill the frame")
+
+
+def _decoded(text: bytes, height: int, width: int) -> Masks:
+    runs = list(_run_lengths(text, height * width))
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
 
 
 def _outline(mask: Masks) -> Outline:

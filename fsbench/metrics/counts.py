@@ -7,8 +7,10 @@ Axis letters: `T` frames, `H, W` pixels. The definitions are those of DAVIS-2017
 """
 
 import math
+from collections.abc import Iterable
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 from typing import NamedTuple
 from typing import Protocol
 
@@ -18,12 +20,16 @@ import numpy.typing as npt
 from fsbench.metrics import _pure
 
 __all__ = [
+    "Outlines",
     "PairCounts",
     "as_clips",
     "boundary_map",
     "clip_counts",
     "label_counts",
     "labels_present",
+    "outline_labels",
+    "outline_pairs",
+    "outline_rle",
     "pair_counts",
     "radius_px",
     "rle_counts",
@@ -44,6 +50,12 @@ class Kernel(Protocol):
     def label_counts(
         self, pred: _pure.Buffer, truth: _pure.Buffer, height: int, width: int, pairs: bytes, radius: int, /
     ) -> list[_pure.Counts]: ...
+    # Any: what the kernel itself makes of masks
+    def outline_labels(
+        self, labels: _pure.Buffer, height: int, width: int, members: bytes | None, /
+    ) -> tuple[Any, bytes]: ...
+    def outline_counts(self, counts: bytes, height: int, width: int, /) -> Any: ...
+    def outline_pairs(self, pred: Any, truth: Any, pairs: bytes, radius: int, /) -> list[_pure.Counts]: ...
     def labels_present(self, labels: _pure.Buffer, /) -> bytes: ...
     def rle_counts(self, pred: bytes, truth: bytes, height: int, width: int, radius: int, /) -> _pure.Counts: ...
 
@@ -54,7 +66,8 @@ try:
 except ImportError:
     pass  # setup.py builds it where there is a compiler; the counts are the same without
 else:
-    kernel = _kernel
+    if hasattr(_kernel, "outline_pairs"):  # else it is left from an older version, as after a pull without a build
+        kernel = _kernel
 
 AXES = {2: "[H, W]", 3: "[T, H, W]"}
 
@@ -77,6 +90,21 @@ class PairCounts(NamedTuple):
     truth_boundary: int
     pred_matched: int
     truth_matched: int
+
+
+class Outlines(NamedTuple):
+    """Masks of a frame that are cut out, with their boundaries: made once, counted against any number of others.
+
+    Attributes:
+        height, width: Of the frame, in pixels.
+        masks: What the kernel makes of them. Several threads may count the same.
+        present: The labels that the map shows, in order, 0 among them; none where it was no map.
+    """
+
+    height: int
+    width: int
+    masks: Any
+    present: bytes = b""
 
 
 def radius_px(tolerance: float, height: int, width: int) -> int:
@@ -201,6 +229,51 @@ def rle_counts(pred: bytes, truth: bytes, height: int, width: int, radius_px: in
             more, or the radius is negative.
     """
     return PairCounts(*kernel.rle_counts(pred, truth, height, width, _reach(radius_px, height, width)))
+
+
+def outline_labels(labels: LabelMap, members: Iterable[int] | None = None) -> Outlines:
+    """Cuts objects out of a label map and finds their boundaries, in one pass.
+
+    Args:
+        labels: uint8 [H, W].
+        members: The labels that make one mask together, which is number 0; None for a mask of each label but 0, whose
+            number is the label.
+
+    Raises:
+        ValueError: The map is of another shape or dtype, or has no pixels; or a label is outside 0..255.
+    """
+    _check("labels", labels, ndims=(2,), dtype=np.uint8)
+    height, width = labels.shape
+    chosen = None if members is None else bytes(members)
+    return Outlines(height, width, *kernel.outline_labels(np.ascontiguousarray(labels), height, width, chosen))
+
+
+def outline_rle(counts: bytes, height: int, width: int) -> Outlines:
+    """Cuts out a mask, number 0, straight from run lengths; see `rle_counts`.
+
+    Raises:
+        ValueError: As `rle_counts`.
+    """
+    return Outlines(height, width, kernel.outline_counts(counts, height, width))
+
+
+def outline_pairs(
+    pred: Outlines, truth: Outlines, pairs: Sequence[tuple[int, int]], radius_px: int
+) -> list[PairCounts]:
+    """Counts what J and F of several pairs of masks are made of; see `label_counts`.
+
+    Args:
+        pred: The predicted masks.
+        truth: The true masks.
+        pairs: The number of a mask of `pred` and one of `truth` each; a label that its map does not show is an empty
+            mask.
+        radius_px: As in `pair_counts`.
+
+    Raises:
+        ValueError: The frames are of two sizes, there is no mask of a number, or the radius is negative.
+    """
+    reach = _reach(radius_px, pred.height, pred.width)
+    return [PairCounts(*counts) for counts in kernel.outline_pairs(pred.masks, truth.masks, _labels(pairs), reach)]
 
 
 def clip_counts(pred: Masks, truth: Masks, tolerance: float = 0.008) -> list[PairCounts]:

@@ -85,7 +85,7 @@ class EpisodeReference:
         )
 
     def truth(self, task: VideoTask) -> Iterator[Mapping[str | None, TrueMask]]:
-        """Yields for each frame the truth by expression, as 0 and 1."""
+        """Yields for each frame the truth by expression."""
         return true_masks(self._dataset, task, self._objects_of[task.video], self._annotated[task.video])
 
     def kind(self, key: SequenceKey) -> str:

@@ -145,7 +145,7 @@ def _score_video(
             if (truth := truths.get(key.expression)) is None:
                 continue
             if key not in begun:
-                tally.see_first(truth.labels)
+                tally.see_first(truth)
                 begun.add(key)
             mask = MaskKey(*key, frame)
             if frame not in counted[key] or (mask not in there and not options.missing_is_empty):

@@ -22,6 +22,7 @@ from fsbench.masks.labels import decode_label_map
 from fsbench.masks.labels import label_palette
 from fsbench.masks.rle import Rle
 from fsbench.protocol import Protocol as ScoringProtocol
+from fsbench.submissions.binary import BinaryMask
 from fsbench.submissions.forms import Arrays
 from fsbench.submissions.forms import MaskKey
 from fsbench.submissions.forms import Submission
@@ -36,6 +37,7 @@ __all__ = [
     "Labels",
     "Reference",
     "SequenceKey",
+    "TrueMap",
     "TrueMask",
     "Truth",
     "VideoTask",
@@ -61,16 +63,20 @@ class SequenceKey(NamedTuple):
     expression: str | None
 
 
-class TrueMask(NamedTuple):
-    """The truth of a frame.
+class TrueMap(NamedTuple):
+    """The truth of a frame as a label map.
 
     Attributes:
-        labels: A label map [H, W], or 0 and 1 where there are sentences.
-        palette: The colours of a label map's indices, three bytes each; none where it has no palette.
+        labels: [H, W].
+        palette: The colours of its indices, three bytes each; none where it has no palette.
     """
 
     labels: Labels
     palette: bytes = b""
+
+
+TrueMask = TrueMap | BinaryMask
+"""The truth of a frame: a label map, or the mask of a sentence."""
 
 
 @dataclass(frozen=True)
@@ -271,9 +277,9 @@ class FolderReference:
 
     def _read(self, key: MaskKey) -> TrueMask:
         content = self._source.read(key)
-        if isinstance(content, Rle):
-            content = self._source.labels(key)
         palette = b""
         if isinstance(content, bytes):
             palette, content = label_palette(content), decode_label_map(content, self._source.name(key))
-        return TrueMask(content, palette) if key.expression is None else TrueMask((content != 0).view(np.uint8))
+        if key.expression is not None:
+            return BinaryMask(content)
+        return TrueMap(self._source.labels(key) if isinstance(content, Rle) else content, palette)

@@ -5,15 +5,12 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 
-import numpy as np
-
 from fsbench.datasets.folder import CodedDataset
 from fsbench.datasets.folder import FolderDataset
 from fsbench.datasets.reading import Annotated
 from fsbench.datasets.reading import LabelCheck
 from fsbench.datasets.records import Dataset
-from fsbench.masks.layers import layers_of
-from fsbench.masks.layers import union_of
+from fsbench.submissions.binary import BinaryMask
 from fsbench.submissions.reference import only_draw
 from fsbench.submissions.reference import SequenceKey
 from fsbench.submissions.reference import signed_subset
@@ -37,7 +34,7 @@ def video_paths(dataset: Dataset) -> Mapping[str, str]:
 def true_masks(
     dataset: Dataset, task: VideoTask, objects_of: Mapping[str, Sequence[int]], annotated: Annotated
 ) -> Iterator[Mapping[str | None, TrueMask]]:
-    """Yields for each frame of a video the truth by expression, as 0 and 1.
+    """Yields for each frame of a video the truth by expression, one mask for all sentences that name the same objects.
 
     Args:
         dataset: Has the label maps.
@@ -48,8 +45,8 @@ def true_masks(
     Raises:
         DataError: A label map cannot be read, or does not show what the metadata promises.
     """
-    named: dict[str | None, Sequence[int]] = {
-        key.expression: objects_of[key.expression] for key in task.sequences if key.expression is not None
+    named: dict[str | None, frozenset[int]] = {
+        key.expression: frozenset(objects_of[key.expression]) for key in task.sequences if key.expression is not None
     }
     check = LabelCheck(dataset, task.video, annotated)
     for frame in task.frames:
@@ -57,8 +54,8 @@ def true_masks(
         check.see(frame, labels)
         if frame == task.frames[-1]:
             check.finish()
-        layers = layers_of(labels)
-        yield {key: TrueMask(union_of(layers, object_ids).view(np.uint8)) for key, object_ids in named.items()}
+        mask_of = {object_ids: BinaryMask(labels, object_ids) for object_ids in set(named.values())}
+        yield {key: mask_of[object_ids] for key, object_ids in named.items()}
 
 
 class SentenceReference:
@@ -111,7 +108,7 @@ class SentenceReference:
         )
 
     def truth(self, task: VideoTask) -> Iterator[Mapping[str | None, TrueMask]]:
-        """Yields for each frame the truth by expression, as 0 and 1."""
+        """Yields for each frame the truth by expression."""
         return true_masks(self._dataset, task, self._objects_of[task.video], self._annotated.get(task.video, {}))
 
     def kind(self, key: SequenceKey) -> str:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from pycocotools import mask as coco
 
 from fsbench.errors import DataError
 from fsbench.masks.labels import decode_label_map
@@ -17,13 +16,13 @@ from fsbench.masks.rle import Rle
 from fsbench.metrics import label_counts
 from fsbench.metrics import labels_present
 from fsbench.metrics import mean
-from fsbench.metrics import PairCounts
+from fsbench.metrics import outline_pairs
 from fsbench.metrics import radius_px
-from fsbench.metrics import rle_counts
 from fsbench.protocol import mean_of_metrics
 from fsbench.scores.measuring import Measure
 from fsbench.scores.measuring import Scores
 from fsbench.scores.measuring import Seen
+from fsbench.submissions.binary import BinaryMask
 from fsbench.submissions.problems import Kind
 from fsbench.submissions.reference import Labels
 from fsbench.submissions.reference import SequenceKey
@@ -81,14 +80,14 @@ class Tally:
         self._truth_ids: set[int] = set()
         self._pred_ids: set[int] = set()
 
-    def see_first(self, truth: Labels) -> None:
+    def see_first(self, truth: TrueMask) -> None:
         """Takes note of the truth's first frame, whether or not it counts.
 
         Raises:
             DataError: The protocol counts objects up to the largest id, and that is beyond any such benchmark.
         """
         if self.key.expression is None and self._protocol.objects == "first-frame":
-            ids = self._ids(truth)
+            ids = self._ids(truth.labels)
             largest = max(ids - {VOID}, default=0)
             if largest > VOID:
                 raise DataError(
@@ -112,10 +111,10 @@ class Tally:
         Raises:
             Refused, FsbenchError: The prediction cannot be used.
         """
-        truth = true.labels
-        if self.key.expression is not None:
-            self._add_binary(content, truth, foreground, name, count)
+        if isinstance(true, BinaryMask):
+            self._add_binary(content, true, foreground, name, count)
             return
+        truth = true.labels
         if isinstance(content, Rle):
             raise Refused("not-labels", "a run-length code has no object ids; the truth has label maps")
         pred = decode_label_map(content, name) if isinstance(content, bytes) else content
@@ -174,41 +173,24 @@ class Tally:
         return self._measure.see(counts, truth.shape, lambda: pred == 1, lambda: truth == 1, foreground)
 
     def _add_binary(
-        self, content: bytes | Rle | Labels, truth: Labels, foreground: int, name: str, count: bool
+        self, content: bytes | Rle | Labels, truth: BinaryMask, foreground: int, name: str, count: bool
     ) -> None:
-        height, width = self._protocol.output_size(*truth.shape)
-        radius = radius_px(self._protocol.tolerance, height, width)
-        self._is_shown = self._is_shown or bool(truth.any())
-        if isinstance(content, Rle):
-            if (content.height, content.width) == truth.shape == (height, width):
-                if count:
-                    code = coco.encode(np.asfortranarray(truth))["counts"]
-                    counts = self._rle(content, code, radius)
-                    seen = self._measure.see(
-                        counts, truth.shape, lambda: self._decoded(content) == 1, lambda: truth == 1, foreground
-                    )
-                    self._keep({(1, 1): seen})
-                return
-            pred = self._decoded(content)
-        else:
-            pred = decode_label_map(content, name) if isinstance(content, bytes) else content
-        if len(self._ids(pred)) > 1:
-            raise Refused("not-binary", f"values {sorted(self._ids(pred))} beside 0")
-        self._check_size(pred.shape, truth.shape, (height, width))
-        if count:
-            both = at_size(pred, (height, width)), at_size(truth, (height, width))
-            self._keep({(1, 1): self._see(*both, radius, foreground)})
-
-    def _rle(self, pred: Rle, truth: bytes, radius: int) -> PairCounts:
+        size = self._protocol.output_size(*truth.shape)
+        self._is_shown = self._is_shown or not truth.is_empty
+        pred = BinaryMask(decode_label_map(content, name) if isinstance(content, bytes) else content)
+        fits = pred.shape in (truth.shape, size)
         try:
-            return rle_counts(pred.counts, truth, pred.height, pred.width, radius)
+            outlines = pred.outlines(size) if count and fits else None  # first: it finds the values by the way
         except ValueError as error:
-            raise Refused("unreadable", str(error)) from error
-
-    def _decoded(self, code: Rle) -> Labels:
-        self._rle(code, code.counts, 0)  # pycocotools trusts its input
-        decoded: Labels = coco.decode({"size": [code.height, code.width], "counts": code.counts})
-        return decoded
+            raise Refused("unreadable", f"pred: {error}") from error
+        if len(pred.values) > 1:
+            raise Refused("not-binary", f"values {sorted(pred.values)} beside 0")
+        self._check_size(pred.shape, truth.shape, size)
+        if outlines is not None:
+            radius = radius_px(self._protocol.tolerance, *size)
+            (counts,) = outline_pairs(outlines, truth.outlines(size), [(0, 0)], radius)
+            masks = (lambda: at_size(pred.labels, size) == 1), (lambda: at_size(truth.labels, size) == 1)
+            self._keep({(1, 1): self._measure.see(counts, size, *masks, foreground)})
 
     def _check_size(self, shape: tuple[int, ...], *allowed: tuple[int, ...]) -> None:
         if shape not in allowed:
