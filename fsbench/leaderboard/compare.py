@@ -31,6 +31,7 @@ from fsbench.scores.metrics import unbounded
 from fsbench.scores.results import mean_score
 from fsbench.scores.results import Score
 from fsbench.scores.statistics import Difference
+from fsbench.scores.statistics import Episodes
 from fsbench.scores.statistics import paired
 from fsbench.scores.statistics import paired_mean
 from fsbench.splits.binning import find_attribute
@@ -214,10 +215,11 @@ def compare(one: Entry, other: Entry, data_root: Path = Path("data"), splits: Pa
 
 def compare_means(one: Entry, other: Entry) -> Difference:
     """Returns the mean of what `compare` finds, in a part of its time. Raises RunError likewise."""
-    return _mean_difference(one, *_tables(one, other))
+    _require_pair(one, other)
+    return _mean_difference(one, one.known_details.prepared, other.known_details.prepared)
 
 
-def _mean_difference(entry: Entry, one: pd.DataFrame, other: pd.DataFrame) -> Difference:
+def _mean_difference(entry: Entry, one: pd.DataFrame | Episodes, other: pd.DataFrame | Episodes) -> Difference:
     """Returns the mean difference of two tables of episodes, by the protocol and the draws of an entry."""
     return paired_mean(one, other, _draws(entry), **_names(entry.protocol))
 
@@ -227,6 +229,12 @@ def _names(protocol: str) -> Mapping[str, Any]:  # Any: what `paired` takes
 
 
 def _tables(one: Entry, other: Entry) -> tuple[pd.DataFrame, pd.DataFrame]:
+    _require_pair(one, other)
+    return one.known_details.table, other.known_details.table
+
+
+def _require_pair(one: Entry, other: Entry) -> None:
+    """Raises RunError unless both were evaluated in the same way, and in one that these statistics are for."""
     for name in ("dataset", "manifest_digest", "protocol"):
         if getattr(one, name) != getattr(other, name):
             raise RunError(
@@ -235,7 +243,6 @@ def _tables(one: Entry, other: Entry) -> tuple[pd.DataFrame, pd.DataFrame]:
             )
     if not has_chain(one.protocol):
         raise RunError(f"Protocol {one.protocol}: intervals and tests are for the averages of protocol 'standard'.")
-    return one.known_details.table, other.known_details.table
 
 
 def _draws(entry: Entry) -> np.random.Generator:

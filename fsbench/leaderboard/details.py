@@ -27,6 +27,7 @@ from fsbench.scores.metrics import is_count
 from fsbench.scores.rows import KEYS
 from fsbench.scores.rows import table_problem
 from fsbench.scores.statistics import episode_table
+from fsbench.scores.statistics import Episodes
 from fsbench.splits.ids import parse_episode_id
 
 __all__ = [
@@ -102,6 +103,11 @@ class Details:
         """The episodes as `fsbench.scores.statistics` has them; not to be changed."""
         columns = self.episodes.to_pydict()
         return episode_table(columns.pop("episode_id"), columns)
+
+    @cached_property
+    def prepared(self) -> Episodes:
+        """The same, as tests of many pairs take it."""
+        return Episodes.of(self.table)
 
 
 def gallery_episodes(episode_ids: Iterable[str]) -> tuple[str, ...]:

@@ -237,7 +237,7 @@ def _ranks(entries: Sequence[Entry], folds: tuple[int, ...]) -> list[int | None]
     episodes = [entry.details.episodes["episode_id"] for entry in able if entry.details]
     if any(each != episodes[0] for each in episodes):  # of other draws, say
         return [None] * len(entries)
-    tables = [entry.details.table for entry in able if entry.details]
+    tables = [entry.details.prepared for entry in able if entry.details]
     ranks = tie_ranks(tables, named_stream(0, "ranks", entries[0].manifest_digest), reported_names(entries[0].protocol))
     by_entry = {id(entry): rank for entry, rank in zip(able, ranks, strict=True)}
     return [by_entry.get(id(entry)) for entry in entries]

@@ -13,7 +13,10 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from functools import lru_cache
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +35,7 @@ __all__ = [
     "CHAIN",
     "Comparison",
     "Difference",
+    "Episodes",
     "episode_table",
     "intervals",
     "paired",
@@ -50,6 +54,7 @@ MOST_EXACT = 12  # clusters whose flips are all tried
 FLIPS = 10_000  # tried at random where there are more
 
 _KEYS = ["fold", "class", "draw", "video", "expression"]
+_GROUP = ["fold", "class", "video", "draw"]
 
 Values = npt.NDArray[np.float64]
 
@@ -119,6 +124,79 @@ class _Class:
         return np.asarray((self.values * weights).sum(axis=1))
 
 
+@dataclass(frozen=True, eq=False)
+class Episodes:
+    """A table of episodes, sorted and grouped: what tests of many pairs need of it, prepared once.
+
+    Attributes:
+        keys: Fold, class, draw, video and sentence of each, sorted by these: pandas' sums depend on the order in their
+            last bits.
+        values: Their metrics, in the same order.
+    """
+
+    keys: pd.DataFrame
+    values: pd.DataFrame
+
+    @classmethod
+    def of(cls, table: pd.DataFrame) -> "Episodes":
+        """Returns the episodes of a table, in any order."""
+        ordered = table.sort_values(_KEYS, ignore_index=True)
+        return cls(ordered[_KEYS], ordered[values_of(ordered)])
+
+    @cached_property
+    def ids(self) -> list[tuple[object, ...]]:
+        """What tells each from the others."""
+        return list(self.keys.itertuples(index=False, name=None))
+
+    @cached_property
+    def groups(self) -> npt.NDArray[np.int64]:
+        """The number of the group of each, int64 [N]: those of one fold, class, video and draw, sorted by these."""
+        return np.asarray(self.keys.groupby(_GROUP).ngroup(), np.int64)
+
+    @cached_property
+    def places(self) -> Sequence["_Place"]:
+        """Where each class's groups go, in order of fold and name."""
+        rows = self.keys[_GROUP].drop_duplicates().sort_values(_GROUP, ignore_index=True)
+        found = []
+        for (fold, name), of_class in rows.groupby(["fold", "class"]):
+            videos, draws = (np.unique(of_class[column], return_inverse=True) for column in ("video", "draw"))
+            start = int(of_class.index[0])
+            shape = (len(videos[0]), len(draws[0]))
+            groups = slice(start, start + len(of_class))
+            found.append(_Place(int(str(fold)), str(name), groups, videos[1], draws[1], shape))
+        return found
+
+    def less(self, other: "Episodes") -> "Episodes":
+        """Returns the differences to others of the same episodes. Raises RunError if they are of others."""
+        if self.ids != other.ids:
+            common = len(set(self.ids) & set(other.ids))
+            raise RunError(
+                f"Only episodes that both have can be compared, and all of them: {common} are common, of "
+                f"{len(self.ids)} and {len(other.ids)}. Evaluate both on the same folds and draws."
+            )
+        found = Episodes(self.keys, self.values - other.values)
+        vars(found).update(groups=self.groups, places=self.places)
+        return found
+
+
+class _Place(NamedTuple):
+    """Where a class's groups go.
+
+    Attributes:
+        fold, name: Of the class.
+        groups: Which they are.
+        videos, draws: Of each the video and the draw, by number.
+        shape: How many videos and draws there are.
+    """
+
+    fold: int
+    name: str
+    groups: slice
+    videos: npt.NDArray[np.int64]
+    draws: npt.NDArray[np.int64]
+    shape: tuple[int, int]
+
+
 def episode_table(ids: Iterable[str], values: Mapping[str, Sequence[float]]) -> pd.DataFrame:
     """Returns the table of episodes with their metrics. Raises RunError if an id is none of an episode."""
     keys = map(parse_episode_id, ids)
@@ -155,7 +233,7 @@ def intervals(
         Intervals, those of shares cut to [0, 1]; None for a class of a single video, and for a fold or a mean of single
         classes.
     """
-    return _intervals(_classes(table, names), names, rng, replicates, _bounds(0.0, names, unbounded))
+    return _intervals(_classes(_prepared(table), names), names, rng, replicates, _bounds(0.0, names, unbounded))
 
 
 def paired(
@@ -182,7 +260,7 @@ def paired(
     Raises:
         RunError: They are not of the same episodes.
     """
-    classes = _classes(_differences(one, other), names)
+    classes = _classes(_prepared(one).less(_prepared(other)), names)
     found = _intervals(classes, names, rng, replicates, _bounds(-1.0, names, unbounded))
     folds = _by_fold(classes)
     return Comparison(
@@ -193,20 +271,24 @@ def paired(
 
 
 def paired_mean(
-    one: pd.DataFrame,
-    other: pd.DataFrame,
+    one: pd.DataFrame | Episodes,
+    other: pd.DataFrame | Episodes,
     rng: np.random.Generator,
     replicates: int = 2000,
     names: Sequence[str] = NAMES,
     unbounded: Collection[str] = (),
 ) -> Difference:
     """Returns the mean of what `paired` returns, given the same, in a part of its time. Raises RunError likewise."""
-    classes = _classes(_differences(one, other), names)
-    found = _intervals(classes, names, rng, replicates, _bounds(-1.0, names, unbounded))
+    classes = _classes(_prepared(one).less(_prepared(other)), names)
+    for each in classes:  # whose intervals are not wanted
+        _pass_over(rng, replicates * _drawn_of(len(each.values)))
+    found = _mean_intervals(classes, names, rng, replicates, _bounds(-1.0, names, unbounded), {})
     return _difference(list(_by_fold(classes).values()), names, found.mean, rng)
 
 
-def tie_ranks(tables: Sequence[pd.DataFrame], rng: np.random.Generator, names: Sequence[str] = NAMES) -> list[int]:
+def tie_ranks(
+    tables: Sequence[pd.DataFrame | Episodes], rng: np.random.Generator, names: Sequence[str] = NAMES
+) -> list[int]:
     """Ranks methods on the same episodes, from the best mean headline down; those of a group share a rank.
 
     A method joins the group above it if the paired test of all episodes does not separate it from the group's best.
@@ -233,28 +315,20 @@ def spread(values: Sequence[float]) -> float | None:
     return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
-def _differences(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    first, second = (table.set_index(_KEYS).sort_index() for table in (one, other))
-    if not first.index.equals(second.index):
-        common = len(first.index.intersection(second.index))
-        raise RunError(
-            f"Only episodes that both have can be compared, and all of them: {common} are common, of {len(first)} and "
-            f"{len(second)}. Evaluate both on the same folds and draws."
-        )
-    return (first - second).reset_index()
+def _prepared(table: pd.DataFrame | Episodes) -> Episodes:
+    return table if isinstance(table, Episodes) else Episodes.of(table)
 
 
-def _classes(table: pd.DataFrame, names: Sequence[str]) -> list[_Class]:
+def _classes(episodes: Episodes, names: Sequence[str]) -> list[_Class]:
     """Returns the classes in order of fold and name."""
-    by_video = table.groupby(["fold", "class", "video", "draw"], as_index=False)[values_of(table)].mean()
+    by_group = episodes.values.groupby(episodes.groups).mean()
+    columns = np.stack([mean_of_metrics(metric, by_group) for metric in names], axis=-1)
     classes = []
-    for key, rows in by_video.groupby(["fold", "class"]):
-        fold, name = map(str, key)
-        videos, draws = (np.unique(rows[column], return_inverse=True) for column in ("video", "draw"))
-        values = np.full((len(videos[0]), len(draws[0]), len(names)), np.nan)
-        values[videos[1], draws[1]] = np.stack([mean_of_metrics(metric, rows) for metric in names], axis=-1)
+    for place in episodes.places:
+        values = np.full((*place.shape, len(names)), np.nan)
+        values[place.videos, place.draws] = columns[place.groups]
         present = ~np.isnan(values)
-        classes.append(_Class(int(fold), name, np.nan_to_num(values), present.astype(np.float64)))
+        classes.append(_Class(place.fold, place.name, np.nan_to_num(values), present.astype(np.float64)))
     return classes
 
 
@@ -285,6 +359,18 @@ def _intervals(
         weights = _resamples(len(each.values), replicates, rng)
         freedom = np.sum(each.present.any(axis=1), axis=0) - 1.0
         of_classes[each.name] = _interval(names, each.mean, each.means(weights), freedom, bounds)
+    return _mean_intervals(classes, names, rng, replicates, bounds, of_classes)
+
+
+def _mean_intervals(
+    classes: Sequence[_Class],
+    names: Sequence[str],
+    rng: np.random.Generator,
+    replicates: int,
+    bounds: Values,
+    of_classes: dict[str, Interval | None],
+) -> Intervals:
+    """Returns the intervals of folds and of their mean, with those of classes as they are given."""
     folds = {fold: [each.mean for each in members] for fold, members in _by_fold(classes).items()}
     resampled, freedoms = {}, {}
     for fold, means in folds.items():
@@ -309,9 +395,22 @@ def _intervals(
 
 def _resamples(count: int, replicates: int, rng: np.random.Generator) -> Values:
     """Returns how often each of `count` clusters is in each resample of one fewer, float64 [replicates, count]."""
-    drawn = (rng.random((replicates, max(count - 1, 1))) * count).astype(np.int64)
+    drawn = (rng.random((replicates, _drawn_of(count))) * count).astype(np.int64)
     places = drawn + count * np.arange(replicates)[:, None]
     return np.bincount(places.ravel(), minlength=replicates * count).reshape(replicates, count).astype(np.float64)
+
+
+def _drawn_of(count: int) -> int:
+    """Returns how many of `count` clusters a resample draws."""
+    return max(count - 1, 1)
+
+
+def _pass_over(rng: np.random.Generator, count: int) -> None:
+    """Leaves a stream as it is after `count` doubles were drawn."""
+    if isinstance(rng.bit_generator, np.random.PCG64):
+        rng.bit_generator.advance(count)
+    else:
+        rng.random(count)
 
 
 def _pooled_freedom(resampled: Mapping[int, Values], freedoms: Mapping[int, Values]) -> Values:
@@ -379,15 +478,18 @@ def _flip_p(shares: Values, rng: np.random.Generator) -> Values:
     """Returns the p of a sum of shares [n, M] under flips of their signs, [M]."""
     count = len(shares)
     is_exact = count <= MOST_EXACT
-    signs = (
-        np.array(list(product((1, -1), repeat=count)))
-        if is_exact
-        else np.where(rng.random((FLIPS, count)) < 0.5, 1, -1)
-    )
+    signs = _all_signs(count) if is_exact else np.where(rng.random((FLIPS, count)) < 0.5, 1, -1)
     sums = np.abs(signs @ shares)
     # Sums that are equal may differ in their last bits.
     extreme = (sums >= np.abs(shares.sum(axis=0)) - 1e-12).sum(axis=0)
     return np.asarray(extreme / len(signs) if is_exact else (extreme + 1) / (FLIPS + 1))
+
+
+@lru_cache(maxsize=MOST_EXACT + 1)
+def _all_signs(count: int) -> npt.NDArray[np.int64]:
+    signs = np.array(list(product((1, -1), repeat=count)))
+    signs.setflags(write=False)
+    return signs
 
 
 def _score(names: Sequence[str], values: Values) -> Score:

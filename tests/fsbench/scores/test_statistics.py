@@ -12,6 +12,7 @@ from fsbench.protocol import NAMES
 from fsbench.scores.statistics import _Class
 from fsbench.scores.statistics import _intervals
 from fsbench.scores.statistics import episode_table
+from fsbench.scores.statistics import Episodes
 from fsbench.scores.statistics import intervals
 from fsbench.scores.statistics import paired
 from fsbench.scores.statistics import paired_mean
@@ -228,3 +229,14 @@ def test_methods_that_a_test_cannot_separate_share_a_rank():
 def test_spreads_are_of_samples():
     assert spread([0.5]) is None
     assert spread([0.25, 0.75]) == pytest.approx(0.5 / 2**0.5)
+
+
+def test_prepared_episodes_give_what_their_tables_give_and_draw_as_much():
+    one, other = benchmark(1, classes=4), benchmark(2, classes=4)
+    streams = [rng(5) for _ in range(3)]
+    found = paired_mean(one.sample(frac=1, random_state=0), other, streams[0])
+    assert found == paired_mean(Episodes.of(one), Episodes.of(other), streams[1])
+    assert found == paired(one, other, streams[2]).mean
+    assert streams[0].random() == streams[1].random()
+    with pytest.raises(RunError, match=r"95 are common, of 96 and 95"):
+        paired_mean(Episodes.of(one), Episodes.of(other[1:]), rng())
