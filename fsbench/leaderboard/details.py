@@ -91,11 +91,12 @@ class Details:
     def digest(self) -> str:
         """The SHA-256 of the rows, which depends on no version of the Parquet writer."""
         digest = hashlib.sha256()
+        encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
         for table in (self.episodes, self.gallery):
             for row in table.to_pylist():
                 code = row.get("counts")
                 row |= {} if code is None else {"counts": code.decode("ascii")}
-                digest.update(json.dumps(row, sort_keys=True, separators=(",", ":")).encode("ascii") + b"\n")
+                digest.update(encode(row).encode("ascii") + b"\n")
         return digest.hexdigest()
 
     @cached_property

@@ -144,11 +144,6 @@ class Episodes:
         return cls(ordered[_KEYS], ordered[values_of(ordered)])
 
     @cached_property
-    def ids(self) -> list[tuple[object, ...]]:
-        """What tells each from the others."""
-        return list(self.keys.itertuples(index=False, name=None))
-
-    @cached_property
     def groups(self) -> npt.NDArray[np.int64]:
         """The number of the group of each, int64 [N]: those of one fold, class, video and draw, sorted by these."""
         return np.asarray(self.keys.groupby(_GROUP).ngroup(), np.int64)
@@ -168,11 +163,11 @@ class Episodes:
 
     def less(self, other: "Episodes") -> "Episodes":
         """Returns the differences to others of the same episodes. Raises RunError if they are of others."""
-        if self.ids != other.ids:
-            common = len(set(self.ids) & set(other.ids))
+        if not self.keys.equals(other.keys):
+            common = len(self.keys.merge(other.keys))
             raise RunError(
                 f"Only episodes that both have can be compared, and all of them: {common} are common, of "
-                f"{len(self.ids)} and {len(other.ids)}. Evaluate both on the same folds and draws."
+                f"{len(self.keys)} and {len(other.keys)}. Evaluate both on the same folds and draws."
             )
         found = Episodes(self.keys, self.values - other.values)
         vars(found).update(groups=self.groups, places=self.places)

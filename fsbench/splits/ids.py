@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pandas as pd
 
@@ -43,6 +44,7 @@ def format_episode_id(support_id: str, video_id: str, expression_id: str) -> str
     return f"{support_id}/{video_id}/{expression_id}"
 
 
+@lru_cache(maxsize=1 << 16)  # entries of one dataset have the same ids
 def parse_episode_id(episode_id: str) -> EpisodeKey:
     """Returns what an id such as `f2/mouse/d0/<video>/<expression>` says. Raises RunError if it is none."""
     found = _EPISODE.fullmatch(episode_id)
