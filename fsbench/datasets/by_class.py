@@ -31,9 +31,10 @@ _EXPRESSION = "0"
 
 
 class _Part(NamedTuple):
-    """What is asked of a video: its id in the dataset, and the objects of other categories, which are background."""
+    """What is asked of a video: its id in the dataset, the objects of the category, and all other indices."""
 
     video_id: str
+    own: tuple[int, ...]
     others: tuple[int, ...]
 
 
@@ -59,8 +60,7 @@ class ByClass(OfRecords):
         """Returns a frame's object indices as integer [H, W], or [L, H, W] in layers; other categories are 0."""
         part = self._parts[video_id]
         label_map = self._dataset.label_map(part.video_id, name).copy()
-        for object_id in part.others:
-            label_map[label_map == object_id] = 0
+        label_map[np.isin(label_map, part.others)] = 0
         return label_map
 
     def has_frames(self) -> bool:
@@ -85,11 +85,13 @@ class ByClass(OfRecords):
 
     @cached_property
     def _parts(self) -> dict[str, _Part]:
-        return {
-            f"{video_id}-{category}": _Part(video_id, tuple(t.object_id for t in tracks if t.category != category))
-            for video_id, tracks in self._tracks.items()
-            for category in sorted({track.category for track in tracks} - {UNKNOWN})
-        }
+        parts = {}
+        for video_id, tracks in self._tracks.items():
+            for category in sorted({track.category for track in tracks} - {UNKNOWN}):
+                own = tuple(track.object_id for track in tracks if track.category == category)
+                others = {*(track.object_id for track in tracks), *self.spec.other_labels}.difference(own)
+                parts[f"{video_id}-{category}"] = _Part(video_id, own, tuple(sorted(others)))
+        return parts
 
     @property
     def _tracks(self) -> dict[str, list[ObjectTrack]]:
@@ -106,7 +108,7 @@ class ByClass(OfRecords):
         records: Records = ([], [], [])
         videos, objects, expressions = records
         for key, part in sorted(self._parts.items()):
-            own = [t._replace(video_id=key) for t in tracks[part.video_id] if t.object_id not in part.others]
+            own = [t._replace(video_id=key) for t in tracks[part.video_id] if t.object_id in part.own]
             shown = {name for track in own for name in track.frames}
             if shown:
                 videos.append(Video(key, tuple(name for name in frames_of[part.video_id] if name in shown)))

@@ -38,6 +38,7 @@ __all__ = [
     "read_masklet",
     "read_masklets_head",
     "read_metadata",
+    "read_named_classes",
     "read_objects",
     "read_sampled_masks",
     "read_samples",
@@ -238,6 +239,7 @@ _CATEGORIES = TypeAdapter(dict[_Name, _Name])
 _CODED = TypeAdapter(CodedSentencesFile)
 _MASKLET = TypeAdapter(Masklet)
 _MASKLETS = TypeAdapter(MaskletsHead)
+_NAMED_CLASSES = TypeAdapter(dict[_ObjectId, _Name])
 _SAMPLED_MASKS = TypeAdapter(SampledMasks)
 _SAMPLES = TypeAdapter(list[tuple[_Name, _Text, Any, Any, Any]])
 _MERGED = TypeAdapter(MergedFile)
@@ -311,6 +313,11 @@ def read_coded_sentences(path: Path) -> CodedSentencesFile:
 def read_categories(path: Path) -> dict[str, str]:
     """Reads the category of each annotation. Raises DataError likewise."""
     return _read(path, _CATEGORIES)
+
+
+def read_named_classes(path: Path) -> dict[int, str]:
+    """Reads the name of each class by its number. Raises DataError likewise."""
+    return _read(path, _NAMED_CLASSES)
 
 
 def read_sampled_masks(path: Path) -> SampledMasks:

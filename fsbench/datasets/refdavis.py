@@ -2,7 +2,6 @@
 
 import json
 import logging
-import shutil
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -15,14 +14,13 @@ from fsbench.datasets.davis import VAL_LIST
 from fsbench.datasets.davis_text import DavisText
 from fsbench.datasets.davis_text import read_davis_text
 from fsbench.datasets.metadata import read_json
+from fsbench.datasets.prepared import write_prepared
 from fsbench.datasets.reading import indices_in
 from fsbench.datasets.records import UNKNOWN
 from fsbench.datasets.trees import first_there
 from fsbench.datasets.trees import show_parts
 from fsbench.errors import DataError
 from fsbench.files import path_part
-from fsbench.files import whole_folder
-from fsbench.files import write_files
 from fsbench.lists import read_ids
 from fsbench.masks.labels import read_label_map
 from fsbench.progress import track
@@ -72,19 +70,7 @@ def prepare_davis(davis: Path, text: Path, out: Path, *, link: bool = False, pro
     ]
     contents = _contents(videos, said, _semantics(davis, release, text))
     contents |= {name: "".join(f"{video}\n" for video in listed) for name, listed in lists.items()}
-    files = dict(_files(videos))
-    if out.is_dir() and any(out.iterdir()):
-        _check_same(out, contents, files)
-        logger.warning("%s: is there already, and is the same.", out)
-        return
-    with whole_folder(out) as fresh:
-        write_files(fresh, contents.items())
-        for name, source in track(files.items(), "link" if link else "copy", len(files), unit="file", show=progress):
-            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-            if link:
-                (fresh / name).symlink_to(source.resolve())
-            else:
-                shutil.copyfile(source, fresh / name)
+    write_prepared(out, contents, dict(_files(videos)), link=link, progress=progress)
 
 
 def _release(davis: Path) -> tuple[Path, str, str]:
@@ -161,14 +147,3 @@ def _files(videos: Sequence[_Video]) -> Iterator[tuple[str, Path]]:
         for folder, paths in (("JPEGImages", video.pictures), ("Annotations", video.label_maps)):
             for path in paths:
                 yield f"train/{folder}/{video.video_id}/{path.name}", path
-
-
-def _check_same(out: Path, contents: Mapping[str, bytes | str], files: Mapping[str, Path]) -> None:
-    """Raises DataError if a folder is not what would be made: other metadata, a missing file, or one of other size."""
-    for name, content in contents.items():
-        wanted = content.encode() if isinstance(content, str) else content
-        if not (out / name).is_file() or (out / name).read_bytes() != wanted:
-            raise DataError(f"{out}: holds something else ({name} is missing or another). Remove it, or give --out.")
-    for name, source in files.items():
-        if not (out / name).is_file() or (out / name).stat().st_size != source.stat().st_size:
-            raise DataError(f"{out / name}: is missing or another than {source}. Remove {out}, or give another --out.")

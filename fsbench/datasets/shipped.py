@@ -6,6 +6,7 @@ from fsbench.datasets import mevis
 from fsbench.datasets import refytvos
 from fsbench.datasets import sailvos
 from fsbench.datasets import shapes
+from fsbench.datasets import vspw
 from fsbench.datasets import ytvis
 from fsbench.datasets.davis import ANNOTATORS
 from fsbench.datasets.davis import VAL_LIST
@@ -17,6 +18,7 @@ from fsbench.datasets.spec import MISLEADING
 from fsbench.datasets.spec import UNANSWERABLE
 
 __all__ = [
+    "FEW_SHOT_MINI_VSPW",
     "FEW_SHOT_YOUTUBE_VIS",
     "MEVIS",
     "MINI_DAVIS",
@@ -115,6 +117,25 @@ FEW_SHOT_YOUTUBE_VIS = DatasetSpec(
         "(i - 1) % 4 + 1; of every video that shows a class, the frames that show it are a query, and all objects of "
         "the class in it are the target; a support is one frame of each of 5 other videos of the class. The authors "
         "draw a support at random in each run, and have published none: these draws are ours."
+    ),
+)
+
+FEW_SHOT_MINI_VSPW = DatasetSpec(
+    name="few-shot-mini-vspw",
+    title="few-shot VOS without sentences on MiniVSPW's test videos, made by 'fsbench prepare mini-vspw': 20 classes",
+    layout=refytvos.LAYOUT,
+    folders=("few-shot-mini-vspw",),
+    categories=vspw.CATEGORIES,
+    num_folds=4,
+    rule=BuildRule(minimum=6, shots=5, frames=1),
+    other_labels=tuple(range(1, 256)),
+    asks="classes",
+    published_note=(
+        "Classes, folds and test videos are those of MiniVSPW's lists, which count 61, 96, 261 and 64 videos. Its "
+        "authors draw a class for each video and a support for each query, at random; here every class of every video "
+        "is asked for, in the frames that show it, with the same support of 5 other videos for all queries of a class. "
+        "Its lists for training are not part of this manifest, and its test videos may show classes of several folds: "
+        "weights that are trained on it are not trained by its rule."
     ),
 )
 
