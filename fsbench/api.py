@@ -260,6 +260,7 @@ def predict(
     options: Mapping[str, Any] | None = None,  # Any: whatever the method's options are
     checkpoint: str | Path | None = None,
     device: str = "auto",
+    videos: Sequence[str] | None = None,
     limit: int | None = None,
     workers: int = 1,
     engine: str = "local",
@@ -280,7 +281,8 @@ def predict(
         part: "valid", "test" or "all" of the official lists of Ref-YouTube-VOS, or the folder of this name of MeViS;
             None for the part whose truth is there, where there is one.
         options, checkpoint, device: Of the method, as in `evaluate`.
-        limit: Videos to answer, the first ones; the same call without it goes on. None for all.
+        videos: Ids of the videos to answer; None for all.
+        limit: Videos to answer at most, the first ones; the same call without it goes on. None for all.
         workers, engine, memo_mib, progress: As in `evaluate`.
         restart: Discard the masks in the folder.
 
@@ -307,6 +309,7 @@ def predict(
         options=dict(options or {}),
         checkpoint=None if checkpoint is None else Path(checkpoint),
         device=device,
+        videos=videos,
         limit=limit,
     )
     run = RunOptions(workers=workers, engine=engine, restart=restart, memo_mib=memo_mib, progress=progress)

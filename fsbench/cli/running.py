@@ -129,6 +129,11 @@ def evaluate(
 )
 @making_options("Weights of the method.  [default: those that the method ships]")
 @click.option(
+    "--videos",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Answer these videos alone: a list of ids, one a line.",
+)
+@click.option(
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
@@ -144,6 +149,7 @@ def predict(
     backbone: str | None,
     dtype: str | None,
     max_frames: int | None,
+    videos: Path | None,
     as_json: bool,
     **asked: Any,  # Any: the options that `fsbench.predict` has under the same names
 ) -> None:
@@ -161,7 +167,9 @@ def predict(
       fsbench score masks --dataset ref-davis17 --protocol davis-2017-unsupervised
     """
     from fsbench import api
+    from fsbench.lists import read_ids
 
+    asked["videos"] = None if videos is None else read_ids(videos)
     chosen = keyed(options, backbone=backbone, dtype=dtype, max_frames=max_frames)
     found = api.predict(method_name, out, options=chosen, progress=True, **asked)
     click.echo(found.to_json() if as_json else found)

@@ -96,7 +96,8 @@ class PredictionRequest:
         options: Options of the method, as text.
         checkpoint: Given to the method as its option `checkpoint`; None for one that it brings along, if it does.
         device: Given to the method as its option `device`, if it has one.
-        limit: Videos to answer, the first ones; None for all.
+        videos: Ids of the videos to answer; None for all.
+        limit: Videos to answer at most, the first ones; None for all.
     """
 
     method: str | type | Method
@@ -104,6 +105,7 @@ class PredictionRequest:
     options: Mapping[str, str] = field(default_factory=dict)
     checkpoint: Path | None = None
     device: str = "auto"
+    videos: Sequence[str] | None = None
     limit: int | None = None
 
 
@@ -159,7 +161,8 @@ def predict(request: PredictionRequest, out: Path, run: RunOptions) -> Predictio
         )
     options = chosen_options(method, request.options, request.checkpoint, request.device, dataset.name, _NO_FOLD)
     asked = _questions(dataset)
-    units = [_unit(number, video, said) for number, (video, said) in enumerate(asked)][: request.limit]
+    units = [_unit(number, video, said) for number, (video, said) in enumerate(asked)]
+    units = _chosen(units, request.videos, dataset)[: request.limit]
     identity = PredictionIdentity(
         dataset=dataset.name,
         sources=dict(dataset.sources()),
@@ -205,6 +208,13 @@ def _unit(number: int, video: Video, said: Sequence[Expression]) -> Unit:
     ids = tuple(each.expression_id for each in said)
     texts = tuple(each.text for each in said)
     return Unit(number, "", video.video_id, video.frames, texts, ((),) * len(ids), (DrawTask(0, _NO_SUPPORT, ids),), {})
+
+
+def _chosen(units: Sequence[Unit], videos: Sequence[str] | None, dataset: Dataset) -> list[Unit]:
+    known = {unit.video_id for unit in units}
+    if unknown := sorted(set(videos or ()) - known):
+        raise DataError(f"{dataset.root}: asks nothing about {len(unknown)} videos of the list, e.g. {unknown[0]!r}.")
+    return [unit for unit in units if videos is None or unit.video_id in videos]
 
 
 def _asked_frames(unit: Unit, said: Expression) -> int:

@@ -42,7 +42,7 @@ def published(base, folder):
 def test_a_published_tree_goes_from_splits_to_a_leaderboard(fsbench, tmp_path, folder):
     name = folder.lower()
     root = published(tmp_path / "data", folder)
-    fsbench("build-splits", name, "--draws", 1)
+    fsbench("build-splits", name, "--draws", 2)
     manifest = read_manifest(find_manifest(name, tmp_path / "splits"))
     by_group = {row["name"]: row["fold"] for row in manifest.rows("classes")}
     categories = PUBLISHED[folder][1]
@@ -52,7 +52,9 @@ def test_a_published_tree_goes_from_splits_to_a_leaderboard(fsbench, tmp_path, f
     assert set(by_group) == set(categories)
     assert max(len(row["object_ids"]) for row in manifest.rows("episodes")) == 2  # a sentence about both objects
     assert "no problems" in fsbench("verify", manifest.path, "--data-root", root, "--rebuild").stdout
-    assert f"on {name}" in fsbench("evaluate", "--method", "full-frame", "--dataset", name).stdout
+    evaluated = fsbench("evaluate", "--method", "full-frame", "--dataset", name).stdout
+    assert f"on {name}" in evaluated
+    assert "2 support draws" in evaluated
     fsbench("submit", f"runs/{name}/full-frame")
     (entry,) = read_entries(tmp_path / "leaderboard/entries")
     assert (entry.dataset, len(entry.folds)) == (name, len(set(by_group.values())))

@@ -228,6 +228,15 @@ def test_what_was_stopped_goes_on_and_ends_in_the_same_bytes(root, tmp_path, cap
     assert json.loads(identity) == json.loads(found.to_json())["identity"]
 
 
+def test_a_list_says_which_videos_are_answered(root, tmp_path, fsbench):
+    (tmp_path / "list.txt").write_text("dog-1\ncat-0\n")
+    ran = ("predict", "out", "--method", "empty", "--data-root", root, "--videos")
+    assert "2 of 4 videos, 6 sentences" in fsbench(*ran, "list.txt").stdout
+    assert {key[0] for key in masks_in(tmp_path / "out")} == {"cat-0", "dog-1"}
+    (tmp_path / "list.txt").write_text("dog-1\nbird-7\n")
+    assert "asks nothing about 1 videos of the list, e.g. 'bird-7'." in fsbench(*ran, "list.txt", code=3).stderr
+
+
 def test_a_method_that_fails_leaves_what_it_has_finished(root, tmp_path):
     with pytest.raises(ValueError, match="out of luck"):
         fsbench.predict(Said, tmp_path / "out", data_root=root, options={"fails_after": "2"})

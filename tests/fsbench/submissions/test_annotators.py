@@ -120,3 +120,20 @@ def test_masks_of_sentences_are_merged_as_the_field_merges_them(fsbench, tmp_pat
     assert "no problems" in fsbench("validate", "sentences", *asked).stdout
     (tmp_path / "sentences/classic-car/7/00001.png").unlink()
     assert "classic-car/7: 1 of 3, e.g. 00001" in fsbench("score", "sentences", *asked, code=4).stderr
+
+
+def test_what_predict_answers_is_merged_and_scored(fsbench, answered, tmp_path):
+    """The whole frame for every sentence is a label map of the first object alone."""
+    videos = tmp_path / "data/ref-davis17/ImageSets/2017/val.txt"
+    assert (
+        f"{len(VAL)} of 5 videos"
+        in fsbench("predict", "out", "--method", "full-frame", *ASKED, "--videos", videos).stdout
+    )
+    found = json.loads(fsbench("score", "out", *ASKED, "--protocol", "davis-2017-unsupervised", "--json").stdout)
+    for path in answered.rglob("*.png"):
+        with Image.open(path) as image:
+            full = Image.new("P", image.size, 1)
+        full.putpalette(bytes(768))
+        full.save(path)
+    assert found["mean"] == json.loads(fsbench("score", answered, *ASKED, "--json").stdout)["mean"]
+    assert 0 < found["mean"]["J_mean"] < 1

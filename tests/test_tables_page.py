@@ -1,0 +1,89 @@
+"""The page of the papers' tables: its commands are ones, and its numbers are the papers'."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from fsbench.cli import main
+from fsbench.datasets.catalogue import DATASETS
+from fsbench.leaderboard.reported import read_reported
+from fsbench.methods.registry import find_method
+from fsbench.protocol import PROTOCOLS
+from fsbench_baselines.backbones import BACKBONES
+from tests.conftest import ROOT
+
+PAGE = (ROOT / "docs/tables.md").read_text(encoding="utf-8")
+COMMANDS = [line for block in re.findall(r"```\n(.*?)```", PAGE, re.DOTALL) for line in block.strip().splitlines()]
+COMMANDS += re.findall(r"`(fsbench .*?)`", PAGE.replace("\n  ", " "))
+REPORTED = {each.title: each for each in read_reported(ROOT / "leaderboard/reported")}
+
+
+@pytest.fixture
+def parse(monkeypatch):
+    """Parses a command as the command line does, whatever files it names."""
+    monkeypatch.setattr(click.Path, "convert", lambda self, value, parameter, context: Path(value))
+
+    def of(text):
+        name, *arguments = shlex.split(text)
+        assert name == "fsbench"
+        command = main
+        while isinstance(command, click.Group):
+            name, *arguments = arguments
+            command = command.commands[name]
+        return name, command.make_context(name, arguments).params
+
+    return of
+
+
+@pytest.mark.parametrize("command", dict.fromkeys(COMMANDS))
+def test_every_command_of_the_page_is_one(parse, command):
+    name, given = parse(command)
+    if dataset := given.get("dataset"):
+        assert dataset in DATASETS.points
+    if protocol := given.get("protocol"):
+        assert protocol in PROTOCOLS.points
+    if method_name := given.get("method_name"):
+        method = find_method(method_name)
+        options = dict(text.split("=", 1) for text in given["options"])
+        if given.get("backbone"):
+            assert given["backbone"] in BACKBONES
+            options["backbone"] = given["backbone"]
+        method.resolve({**options, "checkpoint": "somewhere"})
+        assert name != "predict" or method.ignores_support
+        assert name != "convert" or "checkpoint" in method.options
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "fsbench predict out --method empty --parts valid",
+        "fsbench predict --method empty",
+        "fsbench prepare davis --txt a",
+    ],
+)
+def test_a_command_that_is_none_is_found(parse, wrong):
+    with pytest.raises(click.UsageError):
+        parse(wrong)
+
+
+def test_the_page_has_the_rows_of_every_reported_table_and_no_other_numbers():
+    sections = dict(re.findall(r"\n## (.*?)\n(.*?)(?=\n## |\Z)", PAGE, re.DOTALL))
+    assert list(sections) == list(REPORTED)
+    for title, reported in REPORTED.items():
+        rows = [
+            [cell.strip() for cell in line.strip("|").split("|")]
+            for line in sections[title].splitlines()
+            if line.startswith("| ")
+        ]
+        assert tuple(rows[0][1:-1]) == reported.metrics
+        numbers = [(row[0], *row[1:-1]) for row in rows[1:] if "not at hand" not in row]
+        assert numbers == [
+            (row.method, *("–" if value is None else f"{value:.1f}" for value in row.values)) for row in reported.rows
+        ]
+
+
+def test_the_readme_leads_to_the_page():
+    assert "(docs/tables.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
