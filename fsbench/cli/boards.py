@@ -106,13 +106,13 @@ def compare(one: Path, other: Path, by: str | None, data_root: Path, splits: Pat
 @click.option(
     "--format", "style", type=click.Choice(["md", "csv", "latex", "json", "html"]), default="md", show_default=True
 )
-@by_option("A column for each slice of an attribute, in place of folds, and no ranks")
+@by_option("A column for each slice of an attribute, in place of folds, and no ranks; the site has them all")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the site; for html.")
 @click.option(
     "--data-root",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="For html: also show pixels and sentences of datasets that are there. Such a site is for yourself alone. "
-    "For --by: where sentences are, of manifests that do not say what these are like.  [default for --by: data]",
+    "Also for --by: where sentences are, of manifests that do not say what these are like.  [default of --by: data]",
 )
 @splits_option("./splits, then those that fsbench ships")
 @described_option("for html: its pictures are shown as those of a registered one.")
@@ -132,9 +132,9 @@ def leaderboard(
 ) -> None:
     """Print tables of entries or runs, one for each dataset, manifest and protocol; or write a site of them.
 
-    The site (html) is a folder of pages that open from disk: tables with intervals, scores by class and support draw, a
-    page for each method, any two methods compared, and a gallery of episodes. What papers print (JSON in reported/
-    beside the entries) stands apart in Markdown and on the site, without a rank.
+    The site (html) is a folder of pages that open from disk: tables with intervals, scores by class, support draw and
+    attribute of the sentences, a page for each method, any two methods compared, and a gallery of episodes. What papers
+    print (JSON in reported/ beside the entries) stands apart in Markdown and on the site, without a rank.
 
     \b
     Examples:

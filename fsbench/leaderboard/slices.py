@@ -26,7 +26,7 @@ from fsbench.splits.binning import Attribute
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import manifest_of_digest
 
-__all__ = ["Slice", "Slicer", "find_slicer"]
+__all__ = ["Slice", "Slicer", "find_slicer", "slicer_of"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,10 @@ class Slicer:
 
     manifest: Manifest
     attributes: Mapping[SentenceKey, Mapping[str, Any]]  # Any: column values
+
+    def tells_apart(self, attribute: Attribute) -> bool:
+        """Tells whether the sentences are in more than one slice."""
+        return len({attribute.slice_of(row[attribute.name]) for row in self.attributes.values()}) > 1
 
     def labels(self, table: pd.DataFrame, attribute: Attribute) -> "pd.Series[str]":
         """Returns the slice of each row of a table of episodes.
@@ -89,7 +93,7 @@ class Slicer:
         }
 
 
-def find_slicer(dataset: str, digest: str, data_root: Path | None = Path("data"), splits: Path | None = None) -> Slicer:
+def find_slicer(dataset: str, digest: str, data_root: Path = Path("data"), splits: Path | None = None) -> Slicer:
     """Finds out what the sentences of a manifest are like: from its table, or else from the local sentences.
 
     Args:
@@ -107,8 +111,13 @@ def find_slicer(dataset: str, digest: str, data_root: Path | None = Path("data")
             f"{dataset}: no manifest with digest {digest[:12]} is here, which says what the sentences are like. Say "
             "with --splits where it is."
         )
+    return slicer_of(manifest, data_root)
+
+
+def slicer_of(manifest: Manifest, data_root: Path | None) -> Slicer:
+    """Returns what `find_slicer` does, given the manifest; with no data root, what a dataset's own places tell."""
     try:
-        attributes = attributes_of(manifest, lambda: open_spec(spec_of_name(dataset), data_root))
+        attributes = attributes_of(manifest, lambda: open_spec(spec_of_name(manifest.info.dataset), data_root))
     except FsbenchError as error:
         raise ManifestError(
             f"{manifest.path}: has no table of attributes, and without the sentences they cannot be told. {error}"

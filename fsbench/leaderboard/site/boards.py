@@ -16,11 +16,16 @@ import pandas as pd
 from fsbench.datasets.catalogue import spec_of_name
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.errors import FsbenchError
+from fsbench.errors import ManifestError
 from fsbench.errors import RunError
+from fsbench.leaderboard.breakdown import break_down
+from fsbench.leaderboard.breakdown import Breakdown
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.details import episodes_schema
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.site.slugs import slug
+from fsbench.leaderboard.slices import Slicer
+from fsbench.leaderboard.slices import slicer_of
 from fsbench.leaderboard.tables import leaderboard_tables
 from fsbench.leaderboard.tables import Table
 from fsbench.masks.rle import Rle
@@ -28,6 +33,7 @@ from fsbench.masks.rle import valid_code
 from fsbench.protocol import label_of
 from fsbench.protocol import mean_of_metrics
 from fsbench.protocol import reported_metrics
+from fsbench.splits.binning import ATTRIBUTES
 from fsbench.splits.ids import parse_episode_id
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import manifest_of_digest
@@ -52,11 +58,13 @@ class Board:
         table: Their table.
         manifest: Their episodes; None if the manifest is not at hand.
         pictures: Pixels and sentences; None if the dataset is not at hand.
+        slicer: What the sentences are like; None if that is not known.
     """
 
     table: Table
     manifest: Manifest | None
     pictures: Pictures | None
+    slicer: Slicer | None
 
     @property
     def slug(self) -> str:
@@ -89,6 +97,20 @@ class Board:
         }
         scores: pd.DataFrame = pd.concat(frames, axis=1).sort_index()
         return scores
+
+    @cached_property
+    def breakdowns(self) -> Sequence[Breakdown]:
+        """The table by each attribute that tells its episodes apart; none if it is not known what these are like."""
+        slicer = self.slicer
+        if slicer is None:
+            return ()
+        telling = [each for each in ATTRIBUTES.values() if slicer.tells_apart(each)]
+        try:
+            found = [break_down(self.table, slicer, each) for each in telling]
+        except FsbenchError as error:
+            logger.warning("%s is shown without slices: %s", self.table.title, error)
+            return ()
+        return [each for each in found if len(each.slices) > 2]  # two of them, and all
 
     @cached_property
     def gallery(self) -> Sequence[EpisodeView]:
@@ -145,8 +167,17 @@ def make_boards(
         manifest = manifest_of_digest(entry.dataset, entry.manifest_digest, splits)
         spec = spec_of_name(entry.dataset, described)
         pictures = find_pictures(manifest, data_root, spec) if manifest is not None else None
-        boards.append(Board(table, manifest, pictures))
+        slicer = _slicer(table, manifest, data_root) if manifest is not None else None
+        boards.append(Board(table, manifest, pictures, slicer))
     return boards
+
+
+def _slicer(table: Table, manifest: Manifest, data_root: Path | None) -> Slicer | None:
+    try:
+        return slicer_of(manifest, data_root)
+    except ManifestError as error:
+        logger.info("%s is shown without slices: %s", table.title, error)
+        return None
 
 
 def draw_means(board: Board, number: int) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import has_chain
 from fsbench.leaderboard.site.addresses import episode_page
 from fsbench.leaderboard.site.addresses import picture_file
+from fsbench.leaderboard.site.attributes import attribute_data
 from fsbench.leaderboard.site.boards import Board
 from fsbench.leaderboard.site.environment import LinkedAssets
 from fsbench.leaderboard.site.environment import render_page
@@ -37,6 +38,7 @@ def compare_page_text(board: Board) -> str:
             for i in range(len(board.methods))
         ],
         "pairs": _pairs(board),
+        "attributes": attribute_data(board, board.table.names),
         "gallery": {view.episode_id: _seen(board, view) for view in board.gallery},
     }
     shown = {
@@ -44,6 +46,7 @@ def compare_page_text(board: Board) -> str:
         "subtitle": board.table.subtitle,
         "methods": board.methods,
         "metrics": metric_choices(board.table),
+        "attributes": [found.attribute.name for found in board.breakdowns],
     }
     has_pictures = any(view.query.has_pixels for view in board.gallery)
     return render_page("compare", LinkedAssets(_ROOT), _ROOT, data, board=shown, has_pictures=has_pictures)

@@ -13,6 +13,7 @@ from fsbench.leaderboard.reported import Reported
 from fsbench.leaderboard.site.addresses import compare_page
 from fsbench.leaderboard.site.addresses import gallery_page
 from fsbench.leaderboard.site.addresses import method_page
+from fsbench.leaderboard.site.attributes import attribute_data
 from fsbench.leaderboard.site.boards import Board
 from fsbench.leaderboard.site.boards import draw_means
 from fsbench.leaderboard.site.environment import LinkedAssets
@@ -56,6 +57,7 @@ def _board(board: Board) -> _Json:
         "notes": table.notes,
         "class_rows": [(name, [value and value[0] for value in values]) for name, values in classes.items()],
         "has_draws": any(not draw_means(board, i).empty for i in range(len(rows))),
+        "attributes": [found.attribute.name for found in board.breakdowns],
         "compare": compare_page(board) if board.is_compared else None,
         "episodes": gallery_page(board),
         "num_episodes": len(board.gallery),
@@ -106,7 +108,9 @@ def _board_data(board: Board) -> _Json:
     for i, label in enumerate(board.methods):
         values = [scores[i] and [v and round(v, 4) for v in scores[i] or ()] for scores in classes.values()]
         methods.append({"label": label, "classes": values, "draws": _draws(board, i)})
-    return {"classes": list(classes), "methods": methods, "headline": board.table.names[-1]}
+    headline = board.table.names[-1]
+    by = attribute_data(board, [headline])
+    return {"classes": list(classes), "methods": methods, "headline": headline, "attributes": by}
 
 
 def _draws(board: Board, number: int) -> _Json:

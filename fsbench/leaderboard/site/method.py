@@ -10,6 +10,7 @@ from fsbench.leaderboard.intervals import fold_interval
 from fsbench.leaderboard.intervals import mean_interval
 from fsbench.leaderboard.site.addresses import compare_page
 from fsbench.leaderboard.site.addresses import gallery_page
+from fsbench.leaderboard.site.attributes import attribute_data
 from fsbench.leaderboard.site.boards import Board
 from fsbench.leaderboard.site.environment import LinkedAssets
 from fsbench.leaderboard.site.environment import render_page
@@ -41,8 +42,10 @@ def method_page_text(title: str, places: Sequence[tuple[Board, int]]) -> str:
             {
                 "headline": p["headline"],
                 "classes": [_only(line, "name", "headline", "interval") for line in p["classes"]],
+                "metrics": [{"name": metric.name, "title": metric.title} for metric in metric_choices(board.table)],
+                "attributes": attribute_data(board, board.table.names, [row]),
             }
-            for p in parts
+            for p, (board, row) in zip(parts, places, strict=True)
         ],
     }
     entry = places[-1][0].table.rows[places[-1][1]].entry
@@ -70,6 +73,7 @@ def _part(board: Board, index: int) -> _Json:
         "metrics": metric_choices(board.table)[1:],
         "lines": lines,
         "classes": classes,
+        "attributes": [found.attribute.name for found in board.breakdowns],
         "top": scale_top(ends),
         "notes": [board.table.notes[note - 1] for note in row.notes],
         "facts": _facts(row.entry),

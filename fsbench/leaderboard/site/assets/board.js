@@ -2,19 +2,12 @@
 /* The front page: bars by class, and the heat map of draws by class. */
 const heatTable = (place, headline, { classes, draws, values }) => {
   const top = Math.max(...values.flat().filter((value) => value !== null), 1e-9);
-  const head = FS.element("tr", {}, FS.element("th", { scope: "col", class: "left" }, "Draw"));
-  for (const name of classes) head.append(FS.element("th", { scope: "col" }, name));
-  const body = FS.element("tbody");
-  draws.forEach((draw, i) => {
-    const row = FS.element("tr", {}, FS.element("th", { scope: "row" }, String(draw)));
-    for (const value of values[i]) {
-      const cell = FS.element("td", {}, FS.percent(value));
-      cell.style.setProperty("--share", value === null ? 0 : value / top);
-      row.append(cell);
-    }
-    body.append(row);
-  });
-  place.replaceChildren(FS.element("table", {}, FS.element("caption", { class: "hidden" }, `${headline} by support draw and class`), FS.element("thead", {}, head), body));
+  const shaded = (value) => {
+    const cell = FS.element("td", {}, FS.percent(value));
+    cell.style.setProperty("--share", value === null ? 0 : value / top);
+    return cell;
+  };
+  FS.table(place, `${headline} by support draw and class`, ["Draw", ...classes], draws.map((draw, i) => [String(draw), ...values[i].map(shaded)]));
 };
 
 for (const section of document.querySelectorAll("section.board")) {
@@ -27,6 +20,10 @@ for (const section of document.querySelectorAll("section.board")) {
   };
   for (const box of boxes) box.addEventListener("change", bars);
   FS.onTheme(bars);
+  FS.byAttribute(section, board.attributes, (place, { name, slices, rows }) => {
+    const heads = Object.entries(slices).map(([label, count]) => FS.element("span", {}, label, FS.element("small", {}, String(count))));
+    FS.table(place, `${board.headline} by ${name} and method`, ["Method", ...heads], board.methods.map(({ label }, i) => [label, ...rows[i].scores[board.headline].map((value) => FS.percent(value))]));
+  });
   const select = section.querySelector(".heat-method");
   if (select) {
     const heat = () => heatTable(section.querySelector(".heat"), board.headline, board.methods[Number(select.value)].draws);

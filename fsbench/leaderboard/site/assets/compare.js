@@ -1,7 +1,7 @@
 "use strict";
 /* Two methods, episode by episode. */
 (() => {
-  const { methods, ids, scores, pairs, gallery } = FS.data;
+  const { methods, ids, scores, pairs, gallery, attributes } = FS.data;
   const SHOWN = 8;
   const a = document.getElementById("a"), b = document.getElementById("b"), metric = document.getElementById("metric");
   const score = (method, name, i) => FS.score((part) => scores[method][part][i], name);
@@ -52,6 +52,17 @@
     return [...all, ...pictured];
   };
 
+  /* Slices of the same episodes alone: of others, a difference would say nothing of the methods. */
+  const slices = FS.byAttribute(document, attributes, (place, { name, slices, rows }) => {
+    const [x, y] = [rows[Number(a.value)], rows[Number(b.value)]];
+    const lines = Object.keys(slices).map((label, i) => {
+      const [u, v] = [x.scores[metric.value][i], y.scores[metric.value][i]];
+      const isPaired = u !== null && v !== null && x.episodes[i] === y.episodes[i];
+      return [label, String(Math.max(x.episodes[i], y.episodes[i])), FS.percent(u), FS.percent(v), isPaired ? FS.signed(u - v) : FS.percent(null)];
+    });
+    FS.table(place, `Difference by ${name}`, [name, "Episodes", "A", "B", "A − B"], lines);
+  });
+
   const draw = () => {
     const one = Number(a.value), other = Number(b.value), name = metric.value;
     const rows = [];
@@ -60,6 +71,7 @@
       if (x !== null && y !== null) rows.push({ i, x, y, d: x - y });
     });
     verdict(one, other, rows);
+    slices();
     const titles = [FS.plain(methods[one]), FS.plain(methods[other])];
     const isShare = rows.every(({ x, y }) => x >= 0 && x <= 1 && y >= 0 && y <= 1);
     const ends = isShare ? { range: [-2, 102], dtick: 20 } : {};

@@ -37,6 +37,27 @@ const FS = {
       dragmode: false, ...layout,
     }, { displayModeBar: false, responsive: true, doubleClick: false });
   },
+  /* A table in a place: texts of its head, and for each row its name and its cells, which are texts or elements. */
+  table(place, caption, heads, rows) {
+    const [first, ...others] = heads;
+    const head = FS.element("tr", {}, FS.element("th", { scope: "col", class: "left" }, first), ...others.map((text) => FS.element("th", { scope: "col" }, text)));
+    const body = rows.map(([name, ...cells]) => FS.element("tr", {}, FS.element("th", { scope: "row" }, name), ...cells.map((cell) => (cell instanceof Node ? cell : FS.element("td", {}, cell)))));
+    place.replaceChildren(FS.element("table", {}, FS.element("caption", { class: "hidden" }, caption), FS.element("thead", {}, head), FS.element("tbody", {}, ...body)));
+  },
+  /* A choice of attribute in a part of a page: draw(place, attribute) fills the table. Returns what draws it anew. */
+  byAttribute(part, attributes, draw) {
+    const by = part.querySelector(".by");
+    if (!by) return () => {};
+    const select = by.querySelector("select");
+    const show = () => {
+      const chosen = attributes[Number(select.value)];
+      by.querySelector(".about").textContent = chosen.about;
+      draw(by.querySelector(".scroll"), chosen);
+    };
+    select.addEventListener("change", show);
+    show();
+    return show;
+  },
   /* Bars of a score by class, a colour for each method; lying on a narrow screen. methods: {label, colour, values: [mean, low, high]}. */
   classBars(place, classes, methods, score) {
     const lies = place.clientWidth < 600;

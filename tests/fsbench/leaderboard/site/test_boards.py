@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 
 from fsbench.errors import RunError
 from fsbench.leaderboard.details import Details
+from fsbench.leaderboard.shelf import read_entry
 from fsbench.leaderboard.site import make_boards
+from fsbench.leaderboard.site.attributes import attribute_data
 from fsbench.leaderboard.site.boards import draw_means
 from fsbench.masks.rle import decode_masks
 from tests.conftest import ROOT
@@ -75,3 +79,37 @@ def test_a_damaged_gallery_is_refused(changes):
     (board,) = make_boards([broken(**changes)], ROOT / "splits")
     with pytest.raises(RunError, match="gallery of 'close'"):
         _ = board.gallery
+
+
+def test_a_board_has_the_attributes_that_tell_its_episodes_apart(boards, made_runs):
+    assert [found.attribute.name for found in board_of(boards, "mini-ref-shapes").breakdowns] == ["has_motion", "words"]
+    assert board_of(boards, "mini-ref-davis").breakdowns == ()
+    (board,) = make_boards(made_runs.entries["standard"].values(), made_runs.splits)
+    assert [found.attribute.name for found in board.breakdowns] == ["has_spatial", "absent_frames"]
+
+
+def test_with_a_data_root_attributes_are_told_from_the_sentences_there(test_data):
+    path = ROOT / "leaderboard/entries/mini-ref-davis/empty.json"
+    entry = read_entry(path.parents[1], path)
+    assert [bool(make_boards([entry], ROOT / "splits", root)[0].breakdowns) for root in (None, test_data)] == [0, 1]
+
+
+def test_entries_of_other_sentences_are_shown_without_slices(boards, caplog):
+    board = board_of(boards, "mini-ref-shapes")
+    few = dict(list(board.slicer.attributes.items())[:10])
+    assert replace(board, slicer=replace(board.slicer, attributes=few)).breakdowns == ()
+    assert "is shown without slices" in caplog.text
+
+
+def test_pages_have_the_scores_that_tables_have_to_the_bit(boards):
+    board = board_of(boards, "mini-ref-shapes")
+    (motion, words) = attribute_data(board, board.table.names, [1])
+    assert (words["name"], words["about"]) == ("words", "Number of its words.")
+    (row,) = words["rows"]
+    assert row["scores"]["J&F"][-1] == board.table.rows[1].cells[-1].value
+    assert sum(row["episodes"][:-1]) == row["episodes"][-1] == len(board.table.rows[1].entry.details.table)
+    assert motion["slices"] == {
+        "no": motion["rows"][0]["episodes"][0],
+        "yes": motion["rows"][0]["episodes"][1],
+        "all": row["episodes"][-1],
+    }

@@ -130,6 +130,30 @@ def test_bars_follow_the_chosen_methods_and_the_heat_map_its_method(site, fresh)
     assert cells.all_inner_texts() != first
 
 
+def cells(place):
+    return [row.locator("th, td").all_inner_texts() for row in place.locator("tbody tr").all()]
+
+
+def test_the_board_and_a_method_are_shown_by_the_chosen_attribute(site, boards, fresh):
+    found = next(each for each in boards if each.table.dataset == "mini-ref-shapes")
+    by = {each.attribute.name: each for each in found.breakdowns}
+    page = fresh(page_of(site, "index"))
+    place = board(page).locator(".by")
+    for name in ("words", "has_motion"):
+        place.locator("select").select_option(name)
+        heads = [text.split() for text in place.locator("thead th").all_inner_texts()]
+        assert heads == [["Method"], *([*label.split(), str(n)] for label, n in by[name].slices.items())]
+        for shown_cells, row in zip(cells(place), by[name].rows, strict=True):
+            assert shown_cells[1:] == [f"{100 * each.score.headline:.1f}" for each in row.values()]
+    page.goto(page_of(site, "method").as_uri())
+    place = board(page).locator(".by")
+    place.locator("select").select_option("words")
+    assert place.locator(".about").inner_text() == "Number of its words."
+    row = by["words"].rows[found.methods.index("close")]
+    expected = [[k, str(v.episodes), *(f"{100 * v.score[m]:.1f}" for m in ("J&F", "J", "F"))] for k, v in row.items()]
+    assert cells(place) == expected
+
+
 def test_dark_mode_is_switched_by_the_button_and_kept(site, fresh):
     page = fresh(page_of(site, "gallery"), color_scheme="light")
     paper = "getComputedStyle(document.body).backgroundColor"
@@ -184,6 +208,26 @@ def test_two_methods_are_compared_in_both_directions(site, fresh):
     chosen = [page.locator(name).input_value() for name in ("#a", "#b")]
     assert page.url.endswith(f"#a={chosen[0]}&b={chosen[1]}")
     assert page.locator("#scatter .point").count() > 100
+
+
+def test_differences_by_attribute_follow_methods_metric_and_direction(site, boards, fresh):
+    found = next(each for each in boards if each.table.dataset == "mini-ref-shapes")
+    words = found.breakdowns[-1]
+    close, far = (words.rows[found.methods.index(name)] for name in ("close", "far"))
+    page = fresh(page_of(site, "compare"))
+    page.locator("#a").select_option("close")
+    page.locator("#b").select_option("far")
+    place = page.locator(".by")
+    place.locator("select").select_option("words")
+    for metric in ("J&F", "F"):
+        page.locator("#metric").select_option(metric)
+        for label, episodes, one, other, difference in cells(place):
+            expected = [100 * side[label].score[metric] for side in (close, far)]
+            assert (episodes, one, other) == (str(close[label].episodes), *(f"{value:.1f}" for value in expected))
+            assert difference == f"{expected[0] - expected[1]:+.1f}".replace("-", "\N{MINUS SIGN}")
+    before = cells(place)
+    page.get_by_role("button", name="Swap").click()
+    assert [row[2:4] for row in cells(place)] == [row[2:4][::-1] for row in before]
 
 
 def test_masks_are_decoded_as_coco_does(site, opened):
