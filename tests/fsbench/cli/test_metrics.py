@@ -19,6 +19,7 @@ from fsbench.metrics.table import Metric
 from fsbench.protocol import label_of
 from fsbench.protocol import Protocol
 from fsbench.protocol import PROTOCOLS
+from fsbench.running.runs import load_run
 from fsbench.scores.metrics import columns_of
 from fsbench.scores.metrics import METRICS
 
@@ -206,6 +207,13 @@ def test_a_metric_of_sums_goes_from_the_rows_to_the_site(strange, fsbench, data,
         problem = check_entry(entry.model_copy(update={"details": details}), tmp_path / "splits").problems[0]
         assert "FB_IoU" in problem
     fsbench("leaderboard", "--format", "html", "--out", "site")
+
+    table = fsbench("leaderboard").stdout
+    monkeypatch.delitem(METRICS.points, "FB_IoU")  # as where its package is not installed
+    monkeypatch.delitem(METRICS._loaded, "FB_IoU", raising=False)
+    columns_of.cache_clear()
+    assert fsbench("leaderboard").stdout == table
+    assert load_run(tmp_path / run).to_frame("episode")["FB_IoU"].isna().all()
 
 
 def entry_paths(folder):

@@ -39,6 +39,8 @@ def test_the_committed_numbers_are_those_of_the_papers():
     assert rows["Mini-Ref-SAIL-VOS", "CMA"] == {"J": 77.7, "F": 74.8}
     assert rows["Ref-YouTube-VOS", "ReferFormer ResNet-50"] == {"J&F": 55.6, "J&F after CFBI": 59.4}
     assert rows["Ref-DAVIS17", "ReferFormer Video-Swin-B"] == {"J&F": 61.1, "J": 58.1, "F": 64.1}
+    few_shot = {method: values for (title, method), values in rows.items() if title.startswith("Few-shot VOS")}
+    assert few_shot == {"DANet": {"J": 58.0, "F": 56.3}, "HPAN": {"J": 63.5, "F": 62.4}}
     assert rows["JHMDB-Sentences", "ReferFormer Video-Swin-S"] == {"overall IoU": 72.8, "mean IoU": 71.5, "mAP": 42.4}
 
 

@@ -1,3 +1,4 @@
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -64,6 +65,20 @@ def test_a_score_that_is_none_is_refused(name, value, tmp_path):
     table = pa.table({**ROWS["scores"], name: [0.5, value]}, schema=SCHEMAS["scores"])
     with pytest.raises(RunError, match=rf"{name} of a row is not in \[0, 1\]"):
         READERS["scores"](write(tmp_path, "scores", table))
+
+
+def test_the_counts_that_a_metric_is_computed_from_are_there_and_are_counts(tmp_path):
+    counts = {"FB_IoU": [np.nan, np.nan], "count:intersection": [3, 0], "count:union": [5, 0], "count:pixels": [9, 9]}
+    metrics = ["J", "F", "FB_IoU"]
+    good = pa.table(ROWS["scores"] | counts, schema=score_schema(metrics))
+    path = write(tmp_path, "scores", good)
+    assert read_scores(path, metrics).drop_columns(["FB_IoU"]).equals(good.drop_columns(["FB_IoU"]))
+    pq.write_table(good.drop_columns(["count:union"]), path)
+    with pytest.raises(RunError, match="its columns are not"):
+        read_scores(path, metrics)
+    pq.write_table(pa.table(ROWS["scores"] | counts | {"count:union": [5, -1]}, schema=good.schema), path)
+    with pytest.raises(RunError, match="count:union of a row is below 0"):
+        read_scores(path, metrics)
 
 
 @pytest.mark.parametrize(
