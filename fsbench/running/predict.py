@@ -6,6 +6,7 @@ Beside them `identity.json` says what they depend on. It comes with the first pa
 
 import hashlib
 import json
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from dataclasses import field
 from logging import getLogger
 from pathlib import Path
 from typing import Any
+from typing import NamedTuple
 
 import pyarrow as pa
 from pydantic import ValidationError
@@ -56,7 +58,16 @@ logger = getLogger(__name__)
 
 _IDENTITY = "identity.json"
 _NO_FOLD = 0
-_NO_SUPPORT = SupportTask("", ())
+_NO_SUPPORT = SupportTask("none", ())
+_MOST_MASKS = 1024
+"""Of a unit, all in memory at once: 40 sentences about 100 frames of 480 x 854 are several units."""
+
+
+class _Asked(NamedTuple):
+    """A video and the sentences about it."""
+
+    video: Video
+    said: list[Expression]
 
 
 class PredictionIdentity(Record):
@@ -161,8 +172,7 @@ def predict(request: PredictionRequest, out: Path, run: RunOptions) -> Predictio
         )
     options = chosen_options(method, request.options, request.checkpoint, request.device, dataset.name, _NO_FOLD)
     asked = _questions(dataset)
-    units = [_unit(number, video, said) for number, (video, said) in enumerate(asked)]
-    units = _chosen(units, request.videos, dataset)[: request.limit]
+    chosen = _chosen(asked, request, dataset)
     identity = PredictionIdentity(
         dataset=dataset.name,
         sources=dict(dataset.sources()),
@@ -178,50 +188,60 @@ def predict(request: PredictionRequest, out: Path, run: RunOptions) -> Predictio
         memo_limit=run.memo_mib << 20,
         is_scored=False,
     )
-    frames_of = [{each.expression_id: each.frames for each in said if each.frames is not None} for _, said in asked]
+    units = {unit.number: unit for unit in _units(asked) if unit.video_id in chosen}
+    of_video = {each.video.video_id: each for each in asked}
     with locked(out), open_engine(run.engine, run.workers) as run_units:
         _check_folder(out, identity, restart=run.restart)
-        done = [unit for unit in units if part_path(out, "predictions", unit.number).is_file()]
+        done = [unit for number, unit in units.items() if part_path(out, "predictions", number).is_file()]
         _check_pictures(out, dataset, done, show=run.progress)
-        todo = [unit for unit in units if unit not in done]
-        results = run_units(setup, todo)
-        for found in track(results, out.name, len(units), unit="video", done=len(done), show=run.progress):
+        todo = units.keys() - {unit.number for unit in done}
+        results = run_units(setup, [units[number] for number in sorted(todo)])
+        for found in track(results, out.name, len(units), unit="part", done=len(done), show=run.progress):
             if not (out / _IDENTITY).is_file():
                 write_whole(out / _IDENTITY, identity.model_dump_json(indent=1) + "\n")
-            _keep(out, asked[found.number][0].video_id, frames_of[found.number], found)
-    sentences = [_asked_frames(unit, each) for unit in units for each in asked[unit.number][1]]
-    return Predictions(out, identity, len(units), len(sentences), sum(sentences), len(asked))
+            _keep(out, of_video[units[found.number].video_id], found)
+    masks = [len(each.frames or video.frames) for video, said in asked if video.video_id in chosen for each in said]
+    return Predictions(out, identity, len(chosen), len(masks), sum(masks), len(asked))
 
 
-def _questions(dataset: Dataset) -> list[tuple[Video, list[Expression]]]:
+def _questions(dataset: Dataset) -> list[_Asked]:
     """Returns the videos that have sentences, with these."""
     said: dict[str, list[Expression]] = {}
     for each in dataset.expressions():
+        if not each.text:
+            raise DataError(
+                f"{dataset.root}: says nothing of what is asked of video {each.video_id!r}: no text is there."
+            )
         said.setdefault(each.video_id, []).append(each)
-    found = [(video, said[video.video_id]) for video in dataset.videos() if video.video_id in said]
+    found = [_Asked(video, said[video.video_id]) for video in dataset.videos() if video.video_id in said]
     if not found:
         raise DataError(f"{dataset.root}: has no sentences, so there is nothing to answer. Check --data-root.")
     return found
 
 
-def _unit(number: int, video: Video, said: Sequence[Expression]) -> Unit:
-    ids = tuple(each.expression_id for each in said)
-    texts = tuple(each.text for each in said)
-    return Unit(number, "", video.video_id, video.frames, texts, ((),) * len(ids), (DrawTask(0, _NO_SUPPORT, ids),), {})
-
-
-def _chosen(units: Sequence[Unit], videos: Sequence[str] | None, dataset: Dataset) -> list[Unit]:
-    known = {unit.video_id for unit in units}
-    if unknown := sorted(set(videos or ()) - known):
+def _chosen(asked: Sequence[_Asked], request: PredictionRequest, dataset: Dataset) -> set[str]:
+    """Returns the ids of the videos to answer."""
+    known = [video.video_id for video, _ in asked]
+    if unknown := sorted(set(request.videos or ()) - set(known)):
         raise DataError(f"{dataset.root}: asks nothing about {len(unknown)} videos of the list, e.g. {unknown[0]!r}.")
-    return [unit for unit in units if videos is None or unit.video_id in videos]
+    wanted = known if request.videos is None else [each for each in known if each in set(request.videos)]
+    return set(wanted[: request.limit])
 
 
-def _asked_frames(unit: Unit, said: Expression) -> int:
-    return len(unit.frames if said.frames is None else said.frames)
+def _units(asked: Sequence[_Asked]) -> Iterator[Unit]:
+    """Cuts what is asked into units, whose numbers are the same whatever is chosen of them."""
+    number = 0
+    for video, said in asked:
+        step = max(1, _MOST_MASKS // len(video.frames))
+        for begin in range(0, len(said), step):
+            part = said[begin : begin + step]
+            task = DrawTask(0, _NO_SUPPORT, tuple(each.expression_id for each in part))
+            texts = tuple(each.text for each in part)
+            yield Unit(number, "", video.video_id, video.frames, texts, ((),) * len(part), (task,), {})
+            number += 1
 
 
-def _digest(asked: Sequence[tuple[Video, Sequence[Expression]]]) -> str:
+def _digest(asked: Sequence[_Asked]) -> str:
     rows = [(*video, [(each.expression_id, each.text, each.frames) for each in said]) for video, said in asked]
     return hashlib.sha256(json.dumps(rows, ensure_ascii=True).encode("ascii")).hexdigest()
 
@@ -253,23 +273,22 @@ def _check_pictures(out: Path, dataset: Dataset, done: Sequence[Unit], *, show: 
     """Says what is there already. Raises RunError if its pictures are no longer those of the dataset."""
     if not done:
         return
-    changed = [
-        unit.video_id
-        for unit in track(done, "pictures", len(done), unit="video", show=show)
-        if noted_pixels(part_path(out, "predictions", unit.number)) != unit.pictures(dataset)
-    ]
-    if changed:
-        raise RunError(
-            f"{out}: pictures of {len(changed)} videos have changed since they were answered, e.g. {changed[0]!r}. "
-            "Name another folder, or discard the masks there with --restart."
-        )
+    for unit in track(done, "pictures", len(done), unit="part", show=show):
+        if noted_pixels(part_path(out, "predictions", unit.number)) != unit.pictures(dataset):
+            raise RunError(
+                f"{out}: pictures of video {unit.video_id!r} have changed since it was answered. Name another folder, "
+                "or discard the masks there with --restart."
+            )
     days = made_on(part_path(out, "predictions", unit.number) for unit in done)
-    logger.warning("%s: %d videos are taken from %s; --restart answers them anew.", out, len(done), days)
+    sentences = sum(len(unit.sentences) for unit in done)
+    logger.warning("%s: %d sentences are taken from %s; --restart answers them anew.", out, sentences, days)
 
 
-def _keep(out: Path, video_id: str, frames_of: Mapping[str, Sequence[str]], found: UnitResult) -> None:
-    table = of_sentences(found.predictions, video_id)
+def _keep(out: Path, asked: _Asked, found: UnitResult) -> None:
+    """Writes what a unit came to: of each sentence the frames in which it is asked."""
+    table = of_sentences(found.predictions, asked.video.video_id)
+    frames_of = {each.expression_id: set(each.frames) for each in asked.said if each.frames is not None}
     if frames_of:
         keys = zip(table["expression"].to_pylist(), table["frame"].to_pylist(), strict=True)
-        table = table.filter(pa.array(frame in frames_of.get(key, (frame,)) for key, frame in keys))
+        table = table.filter(pa.array(key not in frames_of or frame in frames_of[key] for key, frame in keys))
     write_part(part_path(out, "predictions", found.number), table, found.pixels)

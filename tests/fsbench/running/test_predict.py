@@ -222,10 +222,23 @@ def test_what_was_stopped_goes_on_and_ends_in_the_same_bytes(root, tmp_path, cap
     assert found.masks == whole.masks
     assert parts(tmp_path / "out") == parts(tmp_path / "whole")
     assert {path: path.stat().st_mtime_ns for path in begun} == begun
-    assert "2 videos are taken from 20" in caplog.text
+    assert "6 sentences are taken from 20" in caplog.text
     identity = (tmp_path / "out/identity.json").read_text()
     assert identity == (tmp_path / "whole/identity.json").read_text()
     assert json.loads(identity) == json.loads(found.to_json())["identity"]
+
+
+def test_a_video_of_many_sentences_is_answered_in_several_parts(root, tmp_path, monkeypatch):
+    whole = fsbench.predict(Said, tmp_path / "whole", data_root=root)
+    monkeypatch.setattr("fsbench.running.predict._MOST_MASKS", 9)  # two sentences of four frames
+    found = fsbench.predict(Said, tmp_path / "out", data_root=root, limit=3)
+    assert (found.videos, found.sentences) == (3, 9)
+    assert len(parts(found.folder)) == 6
+    found = fsbench.predict(Said, tmp_path / "out", data_root=root)
+    assert (found.videos, found.masks, len(parts(found.folder))) == (4, 48, 8)
+    held, expected = masks_in(found.folder), masks_in(whole.folder)
+    assert list(held) == list(expected)
+    assert all((held[key] == expected[key]).all() for key in expected)
 
 
 def test_a_list_says_which_videos_are_answered(root, tmp_path, fsbench):
@@ -273,7 +286,7 @@ def test_masks_of_pictures_that_have_changed_are_not_taken(root, tmp_path):
     fsbench.predict(Said, tmp_path / "out", data_root=root)
     picture = root / "train/JPEGImages/dog-0/00005.jpg"
     Image.new("RGB", (WIDTH, HEIGHT), (9, 9, 9)).save(picture)
-    with pytest.raises(RunError, match=r"pictures of 1 videos have changed .* e\.g\. 'dog-0'\."):
+    with pytest.raises(RunError, match=r"out: pictures of video 'dog-0' have changed since it was answered\. Name"):
         fsbench.predict(Said, tmp_path / "out", data_root=root)
 
 
@@ -317,6 +330,15 @@ def test_what_is_wrong_with_the_data_is_said(root, tmp_path, damage, message):
     damage(root)
     with pytest.raises(DataError, match=message):
         fsbench.predict(Said, tmp_path / "out", data_root=root)
+
+
+def test_sentences_without_a_text_are_not_answered(tmp_path):
+    class Silent(Patches):
+        def expressions(self):
+            return [Expression("red-0", "0", (1,), "")]
+
+    with pytest.raises(DataError, match=r"says nothing of what is asked of video 'red-0': no text is there"):
+        fsbench.predict("full-frame", tmp_path / "out", Silent())
 
 
 def test_json_says_who_made_the_masks(root, fsbench):
