@@ -4,8 +4,9 @@
 
 Generates palette PNG masks (videos x frames x 2 objects at 480p and 720p, predictions moved and frayed), runs each
 program in a process of its own with one worker, start-up included, alternating, and prints CPU seconds (best of the
-rounds) and ratios. `--davis-evaluation` is a checkout of davisvideochallenge/davis2017-evaluation, `--vos-benchmark`
-needs `pip install vos-benchmark`; both are optional. The scores of the programs are compared, too.
+rounds) and ratios; `inflate` only inflates the files of both sides. `--davis-evaluation` is a checkout of
+davisvideochallenge/davis2017-evaluation, `--vos-benchmark` needs `pip install vos-benchmark`, `--other` is the Python of
+an environment with another build of fsbench; all are optional. The scores of the programs are compared, too.
 """
 
 import argparse
@@ -107,15 +108,17 @@ def cpu_seconds(command: list[str]) -> tuple[float, str]:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
 
 
-def programs(root: Path, davis: Path | None, vos: bool) -> dict[str, list[str]]:
+def programs(root: Path, davis: Path | None, vos: bool, other: str | None) -> dict[str, list[str]]:
     """Returns the command of each program."""
     truth, results = str(root / "davis/Annotations/480p"), str(root / "results")
-    ours = [sys.executable, "-m", "fsbench", "score", results, "--truth", truth, "--workers", "1", "--json"]
+    ours = ["-m", "fsbench", "score", results, "--truth", truth, "--workers", "1", "--json", "--protocol", "davis-2017"]
     commands = {
-        "fsbench": [*ours, "--protocol", "davis-2017"],
+        "fsbench": [sys.executable, *ours],
         "inflate": [sys.executable, "-c", INFLATE, truth, results],
         "pillow decode": [sys.executable, "-c", DECODE, truth, results],
     }
+    if other is not None:
+        commands["fsbench, other build"] = [other, *ours]
     if davis is not None:
         script = str(davis / "evaluation_method.py")
         arguments = ["--task", "semi-supervised", "--davis_path", str(root / "davis"), "--results_path", results]
@@ -127,7 +130,7 @@ def programs(root: Path, davis: Path | None, vos: bool) -> dict[str, list[str]]:
 
 def read_means(name: str, printed: str, results: Path) -> tuple[float, float] | None:
     """Returns mean J and F as a program reported them, in [0, 1]."""
-    if name == "fsbench":
+    if name.startswith("fsbench"):
         mean = json.loads(printed)["mean"]
         return mean["J_mean"], mean["F_mean"]
     if name == "vos-benchmark":
@@ -145,7 +148,7 @@ def measure(size: str, arguments: argparse.Namespace, report: Callable[[str], No
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_set(root, SIZES[size], arguments.videos, arguments.frames)
-        commands = programs(root, arguments.davis_evaluation, arguments.vos_benchmark)
+        commands = programs(root, arguments.davis_evaluation, arguments.vos_benchmark, arguments.other)
         best: dict[str, float] = {}
         means: dict[str, tuple[float, float] | None] = {}
         for _ in range(arguments.rounds):
@@ -165,6 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--davis-evaluation", type=Path)
     parser.add_argument("--vos-benchmark", action="store_true")
+    parser.add_argument("--other", help="the Python that runs another build of fsbench")
     parser.add_argument("--videos", type=int, default=40)
     parser.add_argument("--frames", type=int, default=28)
     parser.add_argument("--rounds", type=int, default=2)

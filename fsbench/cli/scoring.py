@@ -21,6 +21,9 @@ from fsbench.cli.options import workers_option
 
 __all__ = ["score", "validate"]
 
+_KEPT_BYTES = 16 << 20
+"""Of each thread: several label maps."""
+
 
 def _target(command: Command) -> Command:
     """The options that say what predictions are held against, and how."""
@@ -104,7 +107,9 @@ def _asked(
 ) -> dict[str, Any]:  # Any: what `fsbench.score` takes
     from fsbench import api
     from fsbench.lists import read_ids
+    from fsbench.memory import keep_freed_memory
 
+    keep_freed_memory(_KEPT_BYTES)
     if videos is not None and videos_of == "predictions":
         raise click.UsageError("Give either --videos or --videos-of predictions.")
     return {

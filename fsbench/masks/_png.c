@@ -24,16 +24,38 @@ paeth(int left, int above, int corner)
     return (uint8_t)(to_above <= to_corner ? above : corner);
 }
 
-/* Writes the `size` bytes of one row, from its filtered bytes and the row above it. Returns -1 for an unknown filter. */
+/* Adds two rows, block by block: a compiler that may not assume that they lie apart would go byte by byte. */
+static void
+add_rows(const uint8_t *in, const uint8_t *above, uint8_t *out, Py_ssize_t size)
+{
+    uint8_t sum[64], other[64];
+    for (; size >= (Py_ssize_t)sizeof sum; size -= sizeof sum) {
+        memcpy(sum, in, sizeof sum);
+        memcpy(other, above, sizeof other);
+        for (size_t i = 0; i < sizeof sum; i++) {
+            sum[i] = (uint8_t)(sum[i] + other[i]);
+        }
+        memcpy(out, sum, sizeof sum);
+        in += sizeof sum;
+        above += sizeof sum;
+        out += sizeof sum;
+    }
+    for (Py_ssize_t i = 0; i < size; i++) {
+        out[i] = (uint8_t)(in[i] + above[i]);
+    }
+}
+
+/* Writes the `size` bytes of one row, from its filtered bytes and the row above it. Returns -1 for an unknown filter.
+ *
+ * `out` may lie before `in` in the same memory: a byte is read before any that lies at or after it is written. */
 static int
-unfilter_row(uint8_t filter, const uint8_t *restrict in, const uint8_t *restrict above, uint8_t *restrict out,
-             Py_ssize_t size)
+unfilter_row(uint8_t filter, const uint8_t *in, const uint8_t *above, uint8_t *out, Py_ssize_t size)
 {
     uint8_t left = 0;
     uint8_t corner = 0;
     switch (filter) {
     case NONE:
-        memcpy(out, in, (size_t)size);
+        memmove(out, in, (size_t)size);
         return 0;
     case SUB:
         for (Py_ssize_t i = 0; i < size; i++) {
@@ -41,9 +63,7 @@ unfilter_row(uint8_t filter, const uint8_t *restrict in, const uint8_t *restrict
         }
         return 0;
     case UP:
-        for (Py_ssize_t i = 0; i < size; i++) {
-            out[i] = (uint8_t)(in[i] + above[i]);
-        }
+        add_rows(in, above, out, size);
         return 0;
     case AVERAGE:
         for (Py_ssize_t i = 0; i < size; i++) {
@@ -78,8 +98,8 @@ unpack_row(const uint8_t *restrict in, uint8_t *restrict out, Py_ssize_t width, 
     }
 }
 
-/* `rows` holds three rows of `size` bytes, zero at first: the row above the image, and two that take turns. They are
- * used where a row has fewer bytes than pixels; otherwise rows are written to `out` at once. Returns the row whose filter
+/* `rows` holds three rows of `size` bytes, zero at first: the row above the image, and two that take turns. The two are
+ * used where a row has fewer bytes than pixels; otherwise rows are written to `out` at once, which may be `raw`. Returns the row whose filter
  * is unknown, or -1. */
 static Py_ssize_t
 unfilter_image(const uint8_t *raw, uint8_t *out, uint8_t *rows, Py_ssize_t height, Py_ssize_t width, Py_ssize_t size,
@@ -157,10 +177,44 @@ unfilter(PyObject *Py_UNUSED(module), PyObject *args)
     return labels;
 }
 
+static PyObject *
+unfilter_in_place(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    Py_buffer raw;
+    Py_ssize_t height;
+    Py_ssize_t width;
+    if (!PyArg_ParseTuple(args, "w*nn:unfilter_in_place", &raw, &height, &width)) {
+        return NULL;
+    }
+    Py_ssize_t wrong = -1;
+    uint8_t *rows = NULL;
+    if (height < 1 || width < 1 || width > PY_SSIZE_T_MAX - 1 || height > PY_SSIZE_T_MAX / (width + 1)) {
+        PyErr_Format(PyExc_ValueError, "%zd x %zd is no size of an image", height, width);
+    } else if (raw.len != height * (width + 1)) {
+        PyErr_Format(PyExc_ValueError, "image data of %zd bytes instead of %zd", raw.len, height * (width + 1));
+    } else if ((rows = PyMem_Calloc(1, (size_t)width)) == NULL) {
+        PyErr_NoMemory();
+    } else {
+        Py_BEGIN_ALLOW_THREADS
+        wrong = unfilter_image(raw.buf, raw.buf, rows, height, width, width, 8);
+        Py_END_ALLOW_THREADS
+        if (wrong >= 0) {
+            PyErr_Format(PyExc_ValueError, "row %zd has an unknown filter", wrong);
+        }
+    }
+    int is_done = rows != NULL && wrong < 0;
+    PyMem_Free(rows);
+    PyBuffer_Release(&raw);
+    return is_done ? Py_NewRef(Py_None) : NULL;
+}
+
 static PyMethodDef methods[] = {
     {"unfilter", unfilter, METH_VARARGS,
      "unfilter(raw, height, width, depth)\n--\n\n"
      "Returns the pixels, a bytearray of height * width, of image data that is inflated but still filtered."},
+    {"unfilter_in_place", unfilter_in_place, METH_VARARGS,
+     "unfilter_in_place(raw, height, width, /)\n--\n\n"
+     "Does the same to image data of 8 bits a pixel where it lies; the pixels are its first height * width bytes."},
     {NULL, NULL, 0, NULL},
 };
 

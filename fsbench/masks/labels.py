@@ -25,7 +25,9 @@ except ImportError:
     deflate = None  # type: ignore[assignment]
 try:
     from fsbench.masks import _png
-except ImportError:
+
+    _png.unfilter_in_place  # noqa: B018 - an older version's build, as after a pull without one, is none
+except (ImportError, AttributeError):
     _png = None  # type: ignore[assignment]
 
 __all__ = [
@@ -122,10 +124,13 @@ def decode_label_map(data: bytes, name: str) -> LabelMap:
     if _png is None:
         return _decode_with_numpy(header, stream, raw, name)
     try:
-        labels = _png.unfilter(raw, header.height, header.width, header.depth)
+        if header.depth == 8 and isinstance(raw, bytearray):  # saves a page fault for every 4 KiB
+            _png.unfilter_in_place(raw, header.height, header.width)
+        else:
+            raw = _png.unfilter(raw, header.height, header.width, header.depth)
     except ValueError as error:
         raise _damaged(name, str(error)) from error
-    return np.frombuffer(labels, np.uint8).reshape(header.height, header.width)
+    return np.frombuffer(raw, np.uint8, header.height * header.width).reshape(header.height, header.width)
 
 
 def label_map_size(data: bytes, name: str) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from pycocotools import mask as coco
 
 from fsbench.masks.labels import MAX_PIXELS
+from fsbench.metrics import are_counts
 
 __all__ = ["Rle", "decode_masks", "encode_masks", "run_lengths", "valid_code"]
 
@@ -48,6 +49,8 @@ def valid_code(height: object, width: object, counts: object) -> Rle:
         runs = np.array(counts, np.int64)
     elif isinstance(counts, str | bytes):
         code = counts.encode("ascii", "replace") if isinstance(counts, str) else counts
+        if are_counts(code, height, width):
+            return Rle(height, width, code)
         runs = run_lengths(code)
     else:
         raise ValueError("its counts are neither text nor a list")

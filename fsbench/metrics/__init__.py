@@ -3,6 +3,7 @@
 from fsbench.metrics.boundary import contour_accuracy
 from fsbench.metrics.boundary import f_measure
 from fsbench.metrics.boundary import region_and_contour
+from fsbench.metrics.counts import are_counts
 from fsbench.metrics.counts import boundary_map
 from fsbench.metrics.counts import clip_counts
 from fsbench.metrics.counts import label_counts
@@ -24,6 +25,7 @@ from fsbench.metrics.summary import recall
 __all__ = [
     "Outlines",
     "PairCounts",
+    "are_counts",
     "boundary_map",
     "clip_counts",
     "contour_accuracy",

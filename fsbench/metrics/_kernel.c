@@ -175,13 +175,16 @@ static size_t
 run_length(const uint8_t *bytes, size_t size)
 {
     uint8_t value = bytes[0];
-    uint64_t pattern = value * (uint64_t)0x0101010101010101u, words[4];
+    uint64_t pattern = value * (uint64_t)0x0101010101010101u, words[8];
     size_t length = 1;
     if (size > 1 && bytes[1] != value)
         return 1;
     for (; size - length >= sizeof words; length += sizeof words) {
         memcpy(words, bytes + length, sizeof words);
-        if ((words[0] ^ pattern) | (words[1] ^ pattern) | (words[2] ^ pattern) | (words[3] ^ pattern))
+        uint64_t other = 0;
+        for (int i = 0; i < 8; i++)
+            other |= words[i] ^ pattern;
+        if (other)
             break;
     }
     for (; size - length >= sizeof words[0]; length += sizeof words[0]) {
@@ -213,16 +216,15 @@ segments_of_map(Masks *masks, const uint8_t *map, const int16_t *mask_of)
     return NULL;
 }
 
-/* Cuts COCO's compressed counts into segments of mask 0, which go down the columns. The text is a row of numbers, the lengths of runs of pixels
+/* Reads COCO's compressed counts of so many pixels, and unless `masks` is NULL, cuts them into segments of its mask 0. The text is a row of numbers, the lengths of runs of pixels
  * outside and inside of the mask in turn; from the fourth on, a number is the difference to the length two before.
  * Each is in two's complement, five bits to a byte, low bits first; 0x20 says that more follow; 48 is added. */
 static Problem
-segments_of_counts(Masks *masks, const uint8_t *text, size_t size)
+read_counts(Masks *masks, int64_t pixels, const uint8_t *text, size_t size, int max_digits)
 {
-    int64_t pixels = (int64_t)masks->frame.rows * masks->frame.columns, start = 0;
+    int64_t start = 0;
     int64_t before[2] = {0, 0}; /* the lengths two before and one before */
     size_t at = 0;
-    masks->go_down = 1;
     for (size_t number = 0; at < size; number++) {
         int64_t length = 0;
         int digits = 0, byte;
@@ -232,7 +234,7 @@ segments_of_counts(Masks *masks, const uint8_t *text, size_t size)
             byte = text[at++] - 48;
             if (byte < 0 || byte > 63)
                 return "the run lengths hold a byte that is no digit of theirs";
-            if (digits == MAX_DIGITS)
+            if (digits == max_digits)
                 return "the run lengths hold a number of too many digits";
             length += (int64_t)(byte & 0x1f) << (5 * digits++);
         } while (byte & 0x20);
@@ -244,7 +246,7 @@ segments_of_counts(Masks *masks, const uint8_t *text, size_t size)
             return "a run length is negative";
         if (length > pixels - start)
             return "the run lengths exceed the frame";
-        if (number % 2 == 1) {
+        if (masks && number % 2 == 1) {
             Problem problem = add_run(masks, 0, start, length);
             if (problem)
                 return problem;
@@ -254,6 +256,14 @@ segments_of_counts(Masks *masks, const uint8_t *text, size_t size)
         before[1] = length;
     }
     return start == pixels ? NULL : "the run lengths do not fill the frame";
+}
+
+/* Cuts COCO's compressed counts into segments, which go down the columns. */
+static Problem
+segments_of_counts(Masks *masks, const uint8_t *text, size_t size)
+{
+    masks->go_down = 1;
+    return read_counts(masks, (int64_t)masks->frame.rows * masks->frame.columns, text, size, MAX_DIGITS);
 }
 
 /* Words */
@@ -850,6 +860,24 @@ outline_counts(PyObject *Py_UNUSED(module), PyObject *args)
     return as_outlines(masks);
 }
 
+PyDoc_STRVAR(are_counts_doc, "are_counts(counts, height, width, digits, /)\n--\n\n"
+                             "Whether bytes are COCO's compressed counts of a frame, of at most so many digits each.");
+
+static PyObject *
+are_counts(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    Py_buffer text;
+    Py_ssize_t height, width;
+    int digits;
+    if (!PyArg_ParseTuple(args, "y*nni:are_counts", &text, &height, &width, &digits))
+        return NULL;
+    Problem problem = check_frame(height, width, 0);
+    if (!problem)
+        problem = read_counts(NULL, (int64_t)height * width, text.buf, (size_t)text.len, smaller(digits, MAX_DIGITS));
+    PyBuffer_Release(&text);
+    return PyBool_FromLong(problem == NULL);
+}
+
 static Problem
 check_outlines(const Masks *pred, const Masks *truth, const Py_buffer *pairs, Py_ssize_t radius)
 {
@@ -932,6 +960,7 @@ static PyMethodDef methods[] = {
     {"outline_labels", outline_labels, METH_VARARGS, outline_labels_doc},
     {"outline_counts", outline_counts, METH_VARARGS, outline_counts_doc},
     {"outline_pairs", outline_pairs, METH_VARARGS, outline_pairs_doc},
+    {"are_counts", are_counts, METH_VARARGS, are_counts_doc},
     {"labels_present", labels_present, METH_VARARGS, labels_present_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -170,6 +170,17 @@ def outline_counts(counts: bytes, height: int, width: int, /) -> Outlines:
     return Outlines(height, width, {0: _outline(_decoded(counts, height, width))}, 1)
 
 
+def are_counts(counts: bytes, height: int, width: int, digits: int, /) -> bool:
+    """Tells whether bytes are COCO's compressed counts of a frame, of at most so many digits each."""
+    try:
+        _check_frame(height, width, 0)
+        for _ in _run_lengths(counts, height * width, digits):
+            pass
+    except ValueError:
+        return False
+    return True
+
+
 def outline_pairs(pred: Outlines, truth: Outlines, pairs: bytes, radius: int, /) -> list[Counts]:
     """Counts masks of two frames against each other.
 
@@ -229,7 +240,7 @@ def _maps(pred: Buffer, truth: Buffer, height: int, width: int, radius: int) -> 
     return [labels.reshape(height, width) for labels in flat]
 
 
-def _run_lengths(text: bytes, pixels: int) -> Iterator[int]:
+def _run_lengths(text: bytes, pixels: int, max_digits: int = MAX_DIGITS) -> Iterator[int]:
     """Yields the lengths of runs outside and inside of a mask in turn, which add up to `pixels`.
 
     From the fourth on, a number is the difference to the length two before. Each is in two's complement, five bits to
@@ -240,7 +251,7 @@ def _run_lengths(text: bytes, pixels: int) -> Iterator[int]:
     for byte in text:
         if not 48 <= byte <= 111:
             raise ValueError("the run lengths hold a byte that is no digit of theirs")
-        if digits == MAX_DIGITS:
+        if digits == max_digits:
             raise ValueError("the run lengths hold a number of too many digits")
         digit = byte - 48
         number |= (digit & 0x1F) << 5 * digits

@@ -22,6 +22,7 @@ from fsbench.metrics import _pure
 __all__ = [
     "Outlines",
     "PairCounts",
+    "are_counts",
     "as_clips",
     "boundary_map",
     "clip_counts",
@@ -55,6 +56,7 @@ class Kernel(Protocol):
         self, labels: _pure.Buffer, height: int, width: int, members: bytes | None, /
     ) -> tuple[Any, bytes]: ...
     def outline_counts(self, counts: bytes, height: int, width: int, /) -> Any: ...
+    def are_counts(self, counts: bytes, height: int, width: int, digits: int, /) -> bool: ...
     def outline_pairs(self, pred: Any, truth: Any, pairs: bytes, radius: int, /) -> list[_pure.Counts]: ...
     def labels_present(self, labels: _pure.Buffer, /) -> bytes: ...
     def rle_counts(self, pred: bytes, truth: bytes, height: int, width: int, radius: int, /) -> _pure.Counts: ...
@@ -66,7 +68,7 @@ try:
 except ImportError:
     pass  # setup.py builds it where there is a compiler; the counts are the same without
 else:
-    if hasattr(_kernel, "outline_pairs"):  # else it is left from an older version, as after a pull without a build
+    if hasattr(_kernel, "are_counts"):  # else it is left from an older version, as after a pull without a build
         kernel = _kernel
 
 AXES = {2: "[H, W]", 3: "[T, H, W]"}
@@ -274,6 +276,11 @@ def outline_pairs(
     """
     reach = _reach(radius_px, pred.height, pred.width)
     return [PairCounts(*counts) for counts in kernel.outline_pairs(pred.masks, truth.masks, _labels(pairs), reach)]
+
+
+def are_counts(counts: bytes, height: int, width: int) -> bool:
+    """Tells whether bytes are COCO's compressed counts that fill a frame exactly, in numbers of at most 30 bits."""
+    return kernel.are_counts(counts, height, width, 6)
 
 
 def clip_counts(pred: Masks, truth: Masks, tolerance: float = 0.008) -> list[PairCounts]:

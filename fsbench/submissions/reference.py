@@ -12,9 +12,6 @@ from typing import NamedTuple
 from typing import Protocol
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from fsbench.errors import DataError
 from fsbench.errors import SubmissionError
 from fsbench.lists import listed_at
@@ -22,11 +19,12 @@ from fsbench.masks.labels import decode_label_map
 from fsbench.masks.labels import label_palette
 from fsbench.masks.rle import Rle
 from fsbench.protocol import Protocol as ScoringProtocol
-from fsbench.submissions.binary import BinaryMask
 from fsbench.submissions.forms import Arrays
 from fsbench.submissions.forms import MaskKey
 from fsbench.submissions.forms import Submission
 from fsbench.submissions.problems import Problem
+from fsbench.submissions.shown import BinaryMask
+from fsbench.submissions.shown import LabelMap
 
 if TYPE_CHECKING:
     from fsbench.splits.benchmark import Benchmark  # pyarrow, which a folder of truth does without
@@ -34,10 +32,8 @@ if TYPE_CHECKING:
 __all__ = [
     "EpisodeTruth",
     "FolderReference",
-    "Labels",
     "Reference",
     "SequenceKey",
-    "TrueMap",
     "TrueMask",
     "Truth",
     "VideoTask",
@@ -45,8 +41,6 @@ __all__ = [
     "only_draw",
     "signed_subset",
 ]
-
-Labels = npt.NDArray[np.unsignedinteger]
 
 
 class SequenceKey(NamedTuple):
@@ -63,19 +57,7 @@ class SequenceKey(NamedTuple):
     expression: str | None
 
 
-class TrueMap(NamedTuple):
-    """The truth of a frame as a label map.
-
-    Attributes:
-        labels: [H, W].
-        palette: The colours of its indices, three bytes each; none where it has no palette.
-    """
-
-    labels: Labels
-    palette: bytes = b""
-
-
-TrueMask = TrueMap | BinaryMask
+TrueMask = LabelMap | BinaryMask
 """The truth of a frame: a label map, or the mask of a sentence."""
 
 
@@ -282,4 +264,4 @@ class FolderReference:
             palette, content = label_palette(content), decode_label_map(content, self._source.name(key))
         if key.expression is not None:
             return BinaryMask(content)
-        return TrueMap(self._source.labels(key) if isinstance(content, Rle) else content, palette)
+        return LabelMap(self._source.labels(key) if isinstance(content, Rle) else content, palette)

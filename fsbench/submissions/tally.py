@@ -1,5 +1,6 @@
 """Counts of one sequence of masks, frame by frame, and the scores that follow from them."""
 
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -14,7 +15,6 @@ from fsbench.masks.labels import label_palette
 from fsbench.masks.resize import at_size
 from fsbench.masks.rle import Rle
 from fsbench.metrics import label_counts
-from fsbench.metrics import labels_present
 from fsbench.metrics import mean
 from fsbench.metrics import outline_pairs
 from fsbench.metrics import radius_px
@@ -22,11 +22,12 @@ from fsbench.protocol import mean_of_metrics
 from fsbench.scores.measuring import Measure
 from fsbench.scores.measuring import Scores
 from fsbench.scores.measuring import Seen
-from fsbench.submissions.binary import BinaryMask
 from fsbench.submissions.problems import Kind
-from fsbench.submissions.reference import Labels
 from fsbench.submissions.reference import SequenceKey
 from fsbench.submissions.reference import TrueMask
+from fsbench.submissions.shown import BinaryMask
+from fsbench.submissions.shown import LabelMap
+from fsbench.submissions.shown import Labels
 
 __all__ = ["MOST_PROPOSALS", "VOID", "VOID_REMEDY", "ObjectScores", "Refused", "Tally"]
 
@@ -86,8 +87,8 @@ class Tally:
         Raises:
             DataError: The protocol counts objects up to the largest id, and that is beyond any such benchmark.
         """
-        if self.key.expression is None and self._protocol.objects == "first-frame":
-            ids = self._ids(truth.labels)
+        if isinstance(truth, LabelMap) and self._protocol.objects == "first-frame":
+            ids = truth.ids
             largest = max(ids - {VOID}, default=0)
             if largest > VOID:
                 raise DataError(
@@ -114,55 +115,61 @@ class Tally:
         if isinstance(true, BinaryMask):
             self._add_binary(content, true, foreground, name, count)
             return
-        truth = true.labels
         if isinstance(content, Rle):
             raise Refused("not-labels", "a run-length code has no object ids; the truth has label maps")
-        pred = decode_label_map(content, name) if isinstance(content, bytes) else content
-        self._check_size(pred.shape, truth.shape)
-        if true.palette and isinstance(content, bytes):
-            self._compare_colours(label_palette(content), true.palette, self._ids(pred) | self._ids(truth), name)
-        self.has_void = self.has_void or (self._protocol.void != "object" and VOID in self._ids(truth))
-        if self._protocol.void == "excluded" and self.has_void:
-            void = truth == VOID
-            pred, truth = np.where(void, np.uint8(0), pred), np.where(void, np.uint8(0), truth)
-        self._add_labels(pred, truth, foreground, count)
+        if isinstance(content, bytes):
+            pred = LabelMap(decode_label_map(content, name), label_palette(content))
+        else:
+            pred = LabelMap(content)
+        self._check_size(pred.labels.shape, true.labels.shape)
+        if count and self._protocol.output_size(*true.labels.shape) == true.labels.shape:
+            _ = pred.outlines, true.outlines  # first: that finds the ids by the way
+        if true.palette and pred.palette != true.palette and isinstance(content, bytes):
+            self._compare_colours(pred.palette, true.palette, pred.ids | true.ids, name)
+        self.has_void = self.has_void or (self._protocol.void != "object" and VOID in true.ids)
+        if self._protocol.void == "excluded" and VOID in true.ids:
+            void = true.labels == VOID
+            pred, true = (LabelMap(np.where(void, np.uint8(0), each.labels)) for each in (pred, true))
+        self._add_labels(pred, true, foreground, count)
 
-    def _compare_colours(self, pred: bytes, truth: bytes, ids: set[int], name: str) -> None:
+    def _compare_colours(self, pred: bytes, truth: bytes, ids: Collection[int], name: str) -> None:
         """Takes note of a file that paints an id otherwise than the truth, as after an optimiser that renumbers."""
-        if pred == truth:
-            return
         for i in sorted(ids):
             ours, theirs = pred[3 * i : 3 * i + 3], truth[3 * i : 3 * i + 3]
             if len(ours) == len(theirs) == 3 and ours != theirs:
                 self.recoloured.append(f"index {i} in {name} is {tuple(ours)}, in the truth {tuple(theirs)}")
                 return
 
-    def _add_labels(self, pred: Labels, truth: Labels, foreground: int, count: bool) -> None:
-        truth_ids, pred_ids = self._ids(truth), self._ids(pred)
-        if self._protocol.void == "background":
-            truth_ids.discard(VOID)
-        self._truth_ids |= truth_ids
-        self._pred_ids |= pred_ids
+    def _add_labels(self, pred: LabelMap, truth: LabelMap, foreground: int, count: bool) -> None:
+        ignored = {VOID} if self._protocol.void == "background" else set()
+        self._truth_ids |= truth.ids - ignored
+        self._pred_ids |= pred.ids
         if not count:
             return
-        size = self._protocol.output_size(*truth.shape)
+        ids = sorted((truth.ids - ignored) | pred.ids)
+        shape: tuple[int, int] = truth.labels.shape[0], truth.labels.shape[1]
+        size = self._protocol.output_size(*shape)
         radius = radius_px(self._protocol.tolerance, *size)
-        if size != truth.shape:
-            ids = sorted(truth_ids | pred_ids)
-            sized = [(i, at_size(pred == i, size), at_size(truth == i, size)) for i in ids]
+        if size != shape:
+            sized = [(i, at_size(pred.labels == i, size), at_size(truth.labels == i, size)) for i in ids]
             self._keep({(i, i): self._see(p, t, radius, foreground) for i, p, t in sized})
             return
+        pred_ids = pred.ids
         pred, truth, coded = _in_eight_bits(pred, truth, self._objects)
         if self._protocol.matching == "id":
-            pairs = {(i, i): (coded[i], coded[i]) for i in sorted(truth_ids | pred_ids)}
+            pairs = {(i, i): (coded[i], coded[i]) for i in ids}
         else:  # every proposal against every object; 0 stands for a proposal that this frame does not show
             there = {coded[i] for i in pred_ids}
             absent = next(code for code in range(255, -1, -1) if code not in there)
             proposals = {0: absent, **{i: coded[i] for i in sorted(pred_ids) if i <= MOST_PROPOSALS}}
             pairs = {(name, t): (code, coded[t]) for name, code in proposals.items() for t in self._objects}
-        counts = label_counts(pred, truth, list(pairs.values()), radius)
+        assert pred.outlines is not None, "it has 8 bits"
+        assert truth.outlines is not None, "likewise"
+        counts = outline_pairs(pred.outlines, truth.outlines, list(pairs.values()), radius)
         seen = [
-            self._measure.see(both, truth.shape, partial(np.equal, pred, p), partial(np.equal, truth, t), foreground)
+            self._measure.see(
+                both, size, partial(np.equal, pred.labels, p), partial(np.equal, truth.labels, t), foreground
+            )
             for both, (p, t) in zip(counts, pairs.values(), strict=True)
         ]
         self._keep(dict(zip(pairs, seen, strict=True)))
@@ -203,10 +210,6 @@ class Tally:
             c.intersection == 0 < c.union and c.pred_boundary == c.truth_boundary == 0
             for c in (frame.counts for frame in seen.values())
         )
-
-    def _ids(self, labels: Labels) -> set[int]:
-        found = labels_present(labels) if labels.dtype == np.uint8 else np.unique(labels).tolist()
-        return set(found) - {0}
 
     @property
     def is_target_free(self) -> bool:
@@ -281,23 +284,23 @@ class Tally:
 
 
 def _in_eight_bits(
-    pred: Labels, truth: Labels, objects: Sequence[int]
-) -> tuple[Labels, Labels, Sequence[int] | Mapping[int, int]]:
+    pred: LabelMap, truth: LabelMap, objects: Sequence[int]
+) -> tuple[LabelMap, LabelMap, Sequence[int] | Mapping[int, int]]:
     """Returns two label maps in 8 bits, as the kernel counts them, and the code in which each id stands there.
 
     Args:
-        pred, truth: Unsigned [H, W].
+        pred, truth: The maps.
         objects: Ids that have a code whether or not they are shown.
 
     Raises:
         Refused: They show more than 254 objects together.
     """
-    if pred.dtype == truth.dtype == np.uint8:
+    if pred.labels.dtype == truth.labels.dtype == np.uint8:
         return pred, truth, range(256)
-    ids = np.unique(np.concatenate([[0], objects, np.unique(pred), np.unique(truth)]).astype(np.int64))
+    ids = np.array(sorted({0, *objects, *pred.ids, *truth.ids}), np.int64)
     if len(ids) > 255:  # one code stays free
         raise Refused("unknown-id", f"it and the truth have {len(ids) - 1} ids", "Hand in at most 254 objects a frame.")
-    coded = [np.searchsorted(ids, labels).astype(np.uint8) for labels in (pred, truth)]
+    coded = [LabelMap(np.searchsorted(ids, each.labels).astype(np.uint8)) for each in (pred, truth)]
     return coded[0], coded[1], {int(i): code for code, i in enumerate(ids)}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from typing import NamedTuple
@@ -202,6 +203,7 @@ class Submission(ABC):
         return SubmissionError(f"{self.path}: {where}: {printable(what)}. Write this mask again.")
 
 
+@lru_cache(1024)  # of a few videos and sentences, and the names of their frames
 def _unsafe(part: str) -> bool:
     """Tells whether an id could lead elsewhere, or break a line, when it is used as a name."""
     return (

@@ -44,16 +44,28 @@ class FolderSubmission(Submission):
 
     def read(self, key: MaskKey) -> bytes:
         """Returns the bytes of a file. Raises as Submission.read does."""
-        file = self._root / self._places[key]
         try:
             # Not blocking: what was a file when it was listed may now be a pipe.
-            with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
-                content = stream.read(MAX_MASK_BYTES + 1)
+            file = os.open(f"{self._root}/{self._places[key]}", os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                content = _read_whole(file)
+            finally:
+                os.close(file)
         except OSError as error:
             raise self._error(key, f"cannot be read ({error.strerror})") from error
         if len(content) > MAX_MASK_BYTES:
             raise self._error(key, f"is larger than {MAX_MASK_BYTES} bytes")
         return content
+
+
+def _read_whole(file: int) -> bytes:
+    """Returns what an open file holds, or more than `MAX_MASK_BYTES` of it; takes no memory beyond that."""
+    size = os.fstat(file).st_size
+    content = os.read(file, min(size, MAX_MASK_BYTES) + 1)
+    if len(content) != size:  # it shrinks or grows, or is no file any more
+        while len(content) <= MAX_MASK_BYTES and (more := os.read(file, 1 << 20)):
+            content += more
+    return content
 
 
 def _walk(root: Path, found: Found) -> Iterator[tuple[str, os.DirEntry[str]]]:

@@ -271,3 +271,24 @@ def test_the_extension_checks_what_it_is_given(way):
             unfilter(*arguments)
     with pytest.raises(TypeError):
         unfilter("text", 1, 1, 8)
+
+
+@once
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rng=st.randoms(use_true_random=False), height=st.integers(1, 40), width=st.integers(1, 150))
+def test_filters_are_undone_in_place_as_they_are_elsewhere(way, rng, height, width):
+    png = pytest.importorskip("fsbench.masks._png")
+    raw = bytearray(b"".join(bytes([rng.randrange(5)]) + rng.randbytes(width) for _ in range(height)))
+    expected = png.unfilter(bytes(raw), height, width, 8)
+    png.unfilter_in_place(raw, height, width)
+    assert raw[: height * width] == expected
+
+
+@once
+def test_the_extension_checks_what_it_is_given_in_place(way):
+    unfilter = pytest.importorskip("fsbench.masks._png").unfilter_in_place
+    for raw, height, width in ((b"\0\0", 1, 2), (b"", 0, 1), (b"", 1, -1), (b"", 2**62, 2**62), (b"\5\0", 1, 1)):
+        with pytest.raises(ValueError, match=r"size|instead|filter"):
+            unfilter(bytearray(raw), height, width)
+    with pytest.raises(TypeError):
+        unfilter(b"\0\0", 1, 1)

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,20 @@ def test_counts_as_a_list_become_the_code_that_decodes_to_them(runs):
     code = valid_code(1, sum(runs), runs)
     assert run_lengths(code.counts).tolist() == runs
     assert decode_masks([code.counts], 1, sum(runs))[0, 0].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("code", [b"ooooo0", b"oooooo0", b"\xff", "\xe9", b"?PPPP0", b"?PPPPP0", b"?", b"/", b"1"])
+def test_what_the_kernel_takes_for_a_code_is_what_numpy_takes_for_one(monkeypatch, code):
+    quick = outcome(code)
+    monkeypatch.setattr("fsbench.masks.rle.are_counts", lambda *_: False)
+    assert outcome(code) == quick
+
+
+def outcome(code):
+    try:
+        return valid_code(3, 5, code)
+    except ValueError as error:
+        return str(error)
 
 
 @given(st.binary(max_size=12))

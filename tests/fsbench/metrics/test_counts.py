@@ -333,6 +333,10 @@ texts = st.one_of(
 def test_whatever_the_run_lengths_hold_all_kernels_agree(kernel, pred, truth, shape, radius):
     arguments = (pred, truth, *shape, radius)
     assert outcome(kernel.rle_counts, *arguments) == outcome(_pure.rle_counts, *arguments)
+    for digits_allowed in (1, 6, 7):
+        found = kernel.are_counts(pred, *shape, digits_allowed)
+        assert found == _pure.are_counts(pred, *shape, digits_allowed)
+    assert found == (not isinstance(outcome(kernel.outline_counts, pred, *shape), str))
 
 
 # What the kernels themselves refuse: the public functions let none of it through, but memory is at stake.

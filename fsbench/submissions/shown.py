@@ -1,4 +1,4 @@
-"""The mask of one thing in a frame, in whichever form it comes, with what is computed of it."""
+"""What a frame shows, in whichever form it comes, with what is computed of it at most once. Each is one thread's."""
 
 from collections.abc import Collection
 from functools import cached_property
@@ -17,13 +17,39 @@ from fsbench.metrics import outline_labels
 from fsbench.metrics import outline_rle
 from fsbench.metrics import Outlines
 
-__all__ = ["BinaryMask"]
+__all__ = ["BinaryMask", "LabelMap", "Labels"]
+
+Labels = npt.NDArray[np.unsignedinteger]
 
 _ALL = range(1, 256)
 
 
+class LabelMap:
+    """All objects of a frame.
+
+    Attributes:
+        labels: [H, W].
+        palette: The colours of its indices, three bytes each; none where it has no palette.
+    """
+
+    def __init__(self, labels: Labels, palette: bytes = b"") -> None:
+        self.labels = labels
+        self.palette = palette
+
+    @cached_property
+    def outlines(self) -> Outlines | None:
+        """Each object cut out, by its id; None where the map has more than 8 bits."""
+        return outline_labels(self.labels) if _is_plain(self.labels) else None
+
+    @cached_property
+    def ids(self) -> frozenset[int]:
+        """The ids that it shows; found by the way where it was cut out."""
+        outlines = vars(self).get("outlines")
+        return _values(self.labels) if outlines is None else frozenset(outlines.present) - {0}
+
+
 class BinaryMask:
-    """A mask, predicted or true. What is asked of it is computed once, and nothing else is; used by one thread."""
+    """A mask, predicted or true."""
 
     def __init__(self, content: npt.NDArray[np.integer] | Rle, object_ids: Collection[int] | None = None) -> None:
         """Takes what the mask is made of.
@@ -51,10 +77,9 @@ class BinaryMask:
         """What its label map shows besides 0; of a run-length code, at most 1."""
         if isinstance(self._content, Rle):
             return frozenset({1} if coco.area(self._coco) else ())
-        if not _is_plain(self._content):
-            return frozenset(np.unique(self._content).tolist()) - {0}
-        outlines = self._outlines.get(self.shape)
-        return frozenset(labels_present(self._content) if outlines is None else outlines.present) - {0}
+        if self.shape in self._outlines and _is_plain(self._content):
+            return frozenset(self._outlines[self.shape].present) - {0}
+        return _values(self._content)
 
     @property
     def is_empty(self) -> bool:
@@ -92,6 +117,11 @@ class BinaryMask:
     def _coco(self) -> dict[str, object]:
         assert isinstance(self._content, Rle), "asked for of codes alone"
         return {"size": list(self.shape), "counts": self._content.counts}
+
+
+def _values(labels: npt.NDArray[np.integer]) -> frozenset[int]:
+    found = labels_present(labels) if _is_plain(labels) else np.unique(labels).tolist()
+    return frozenset(found) - {0}
 
 
 def _is_plain(labels: npt.NDArray[np.integer]) -> TypeGuard[npt.NDArray[np.uint8]]:

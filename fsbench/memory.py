@@ -1,0 +1,24 @@
+"""How memory is taken and given back."""
+
+import ctypes
+import sys
+
+__all__ = ["keep_freed_memory"]
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
+
+
+def keep_freed_memory(size: int) -> None:
+    """Lets this process keep memory that it frees, for what it takes next; does nothing but on Linux with glibc.
+
+    What is given back and taken again for each frame costs a page fault for every 4 KiB, half of the time of a frame.
+
+    Args:
+        size: How much each of malloc's arenas may keep, in bytes.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_TRIM_THRESHOLD, size)
+        mallopt(_MMAP_THRESHOLD, min(size, 32 << 20))  # the most that there can be
