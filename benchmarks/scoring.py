@@ -5,8 +5,8 @@
 Generates palette PNG masks (videos x frames x 2 objects at 480p and 720p, predictions moved and frayed), runs each
 program in a process of its own with one worker, start-up included, alternating, and prints CPU seconds (best of the
 rounds) and ratios; `inflate` only inflates the files of both sides. `--davis-evaluation` is a checkout of
-davisvideochallenge/davis2017-evaluation, `--vos-benchmark` needs `pip install vos-benchmark`, `--other` is the Python of
-an environment with another build of fsbench; all are optional. The scores of the programs are compared, too.
+davisvideochallenge/davis2017-evaluation, `--vos-benchmark` needs `pip install vos-benchmark`, `--other` is the Python
+of an environment with another build of fsbench; all are optional. The scores of the programs are compared, too.
 """
 
 import argparse
