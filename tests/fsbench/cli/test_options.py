@@ -60,6 +60,7 @@ def test_an_option_with_a_flag_of_its_own_wins_over_key_and_value():
         (["describe"], "sam", ["sam3"]),
         (["evaluate", "--dataset"], "mini-ref-s", ["mini-ref-sail-vos", "mini-ref-shapes"]),
         (["score", "--protocol"], "davis-2017-", ["davis-2017-unsupervised"]),
+        (["compare", "--by"], "has_", ["has_spatial", "has_motion", "has_colour"]),
     ],
 )
 def test_the_shell_completes_names(words, begun, expected):

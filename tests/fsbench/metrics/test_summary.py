@@ -22,6 +22,12 @@ def same(found, stored):
     return np.isnan(found) if stored is None else found == stored
 
 
+@given(st.integers(1, 3000), st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_the_mean_is_that_of_nanmean_to_the_bit_whatever_the_steps_in_memory(length, step, seed):
+    values = np.random.default_rng(seed).random((length, step))[:, 0]
+    assert mean(values) == float(np.nanmean(values)) == mean(values.copy())
+
+
 @pytest.mark.parametrize("case", REFERENCE["series"], ids=lambda case: case["name"])
 def test_no_bit_differs_from_the_stored_values(case):
     values = (np.arange(case["frames"]) * 37 % 101) / 101
