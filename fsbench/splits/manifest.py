@@ -324,7 +324,7 @@ def find_manifest(dataset: str, splits: Path | None = None) -> Path:
 
 
 def manifest_of_digest(dataset: str, digest: str, splits: Path | None = None) -> Manifest | None:
-    """Returns the version of a dataset's manifest that has a digest; None if there is none.
+    """Returns the newest version of a dataset's manifest (by name) that has a digest; None if there is none.
 
     Args:
         dataset: Name of the dataset.
@@ -335,7 +335,7 @@ def manifest_of_digest(dataset: str, digest: str, splits: Path | None = None) ->
         newest = find_manifest(dataset, splits)
     except ManifestError:
         return None
-    for path in sorted(newest.parent.glob("*/manifest.json")):
+    for path in sorted(newest.parent.glob("*/manifest.json"), reverse=True):
         if read_info(path.parent).digest == digest:
             return read_manifest(path.parent)
     return None

@@ -25,6 +25,7 @@ from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import Manifest
+from fsbench.splits.manifest import manifest_of_digest
 from fsbench.splits.manifest import mark_superseded
 from fsbench.splits.manifest import read_info
 from fsbench.splits.manifest import read_manifest
@@ -38,6 +39,7 @@ from fsbench.splits.schema import table_digest
 from fsbench.splits.schema import TABLES
 from tests.conftest import ROOT
 from tests.fsbench.datasets.made import MadeDataset
+from tests.tiny import write_benchmark
 from tests.tiny import write_dataset
 
 OPTIONS = BuildOptions(minimum=2, draws=2)
@@ -415,3 +417,12 @@ def test_the_committed_manifest_of_the_embedded_set_holds_what_is_rendered():
         assert frames[video.video_id] == video.frame_names
         found = [(text, ids) for video_id, text, ids in texts if video_id == video.video_id]
         assert found == [(text, [object_id]) for text, object_id in video.sentences]
+
+
+def test_of_versions_with_the_same_episodes_the_newest_is_found_by_their_digest(tmp_path):
+    for version in ("v1", "v2"):
+        _, folder = write_benchmark(tmp_path, {"dog": 2}, draws=1, version=version)
+    digest = read_info(folder).digest
+    assert read_info(folder.with_name("v1")).digest == digest
+    assert manifest_of_digest("mini-ref-davis", digest, tmp_path / "splits").info.version == "v2"
+    assert manifest_of_digest("mini-ref-davis", "0" * 64, tmp_path / "splits") is None
