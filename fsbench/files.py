@@ -20,9 +20,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from filelock import FileLock
-from filelock import Timeout
-
 from fsbench.errors import DataError
 from fsbench.errors import FsbenchError
 from fsbench.errors import RunError
@@ -267,6 +264,9 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         RunError: Another process has it.
     """
+    from filelock import FileLock  # here alone, as most reads and writes need no lock
+    from filelock import Timeout
+
     folder.mkdir(parents=True, exist_ok=True)
     try:
         held = FileLock(folder / "lock", thread_local=False).acquire(blocking=False)

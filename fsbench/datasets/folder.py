@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
-from PIL import UnidentifiedImageError
 
 from fsbench.datasets.coded import CodedMasks
 from fsbench.datasets.coded import read_coded
@@ -38,6 +37,9 @@ from fsbench.files import path_part
 from fsbench.masks.labels import MAX_PIXELS
 from fsbench.masks.labels import read_label_map
 from fsbench.masks.labels import read_label_map_size
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["CodedDataset", "FolderDataset", "open_folder", "read_picture"]
 
@@ -261,7 +263,10 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
 
 
 @contextmanager
-def _open_image(path: Path) -> Iterator[Image.Image]:
+def _open_image(path: Path) -> Iterator["Image"]:
+    from PIL import Image  # here alone, since label maps do without
+    from PIL import UnidentifiedImageError
+
     try:
         with open_regular(path) as stream, Image.open(stream, formats=_FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
