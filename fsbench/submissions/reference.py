@@ -25,6 +25,7 @@ from fsbench.submissions.forms import Submission
 from fsbench.submissions.problems import Problem
 from fsbench.submissions.shown import BinaryMask
 from fsbench.submissions.shown import LabelMap
+from fsbench.submissions.shown import Labels
 
 if TYPE_CHECKING:
     from fsbench.splits.benchmark import Benchmark  # pyarrow, which a folder of truth does without
@@ -244,8 +245,9 @@ class FolderReference:
         """Yields for each frame the truth by expression."""
         frames_of = {key: frozenset(task.frames_of(key)) for key in task.sequences}
         for frame in task.frames:
+            made: dict[bytes | Rle, TrueMask] = {}  # sentences that name the same objects have the same files
             yield {
-                key.expression: self._read(MaskKey(None, key.video, key.expression, frame))
+                key.expression: self._read(MaskKey(None, key.video, key.expression, frame), made)
                 for key, frames in frames_of.items()
                 if frame in frames
             }
@@ -257,8 +259,15 @@ class FolderReference:
     def explain(self, key: SequenceKey) -> None:
         """Returns None: a folder has no more to say."""
 
-    def _read(self, key: MaskKey) -> TrueMask:
+    def _read(self, key: MaskKey, made: dict[bytes | Rle, TrueMask]) -> TrueMask:
         content = self._source.read(key)
+        if not isinstance(content, bytes | Rle):
+            return self._made(key, content)
+        if content not in made:
+            made[content] = self._made(key, content)
+        return made[content]
+
+    def _made(self, key: MaskKey, content: bytes | Rle | Labels) -> TrueMask:
         palette = b""
         if isinstance(content, bytes):
             palette, content = label_palette(content), decode_label_map(content, self._source.name(key))

@@ -1,11 +1,17 @@
 """A dataset in the layout of Ref-YouTube-VOS as truth: every sentence, without episodes."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from fsbench.datasets.opening import sentence_dataset
+from fsbench.protocol import named_protocol
+from fsbench.submissions.forms import open_truth
+from fsbench.submissions.reference import FolderReference
+from fsbench.submissions.sentences import SentenceReference
 from tests.tiny import write_dataset
 
 FRAMES = ("00000", "00005", "00010", "00015")
@@ -78,3 +84,24 @@ def test_real_videos_with_four_sentences_each(fsbench, test_data, tmp_path):
     maps = json.loads(fsbench("score", "maps", *asked).stdout)
     assert len(sentences["objects"]) == 4
     assert sentences["mean"] == maps["mean"]
+
+
+def test_sentences_that_name_the_same_objects_share_one_truth(root, tmp_path):
+    """Of label maps by the objects, of files by what they hold; whatever else is the same is not."""
+    meta = root / "meta_expressions/train/meta_expressions.json"
+    said = json.loads(meta.read_text())
+    for video in said["videos"].values():
+        video["expressions"]["2"] = {"exp": "the left one again", "obj_id": "1"}
+    meta.write_text(json.dumps(said))
+    answer(root, tmp_path / "true", ["dog-0"])
+    shutil.copytree(tmp_path / "true/dog-0/0", tmp_path / "true/dog-0/2")
+    references = (
+        SentenceReference(sentence_dataset(root)),
+        FolderReference(open_truth(tmp_path / "true", "Annotations", tuple), named_protocol("mevis")),
+    )
+    for reference in references:
+        task = next(task for task in reference.tasks if task.video == "dog-0")
+        *_, last = frames = list(reference.truth(task))
+        assert all(masks["0"] is masks["2"] for masks in frames)
+        assert last["0"].labels.any()
+        assert (last["0"].labels != last["10"].labels).any()
