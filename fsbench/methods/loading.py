@@ -14,7 +14,7 @@ from typing import Any
 from fsbench.errors import FsbenchError
 from fsbench.errors import PluginError
 
-__all__ = ["absolute", "failure", "load"]
+__all__ = ["absolute", "failure", "load", "module_name"]
 
 
 def absolute(target: str) -> str:
@@ -39,7 +39,7 @@ def load(target: str, folder: str = "") -> Any:  # Any: whatever it is
     if first and first not in sys.path:
         sys.path.insert(0, first)  # and there it stays: what a method imports later is found, too
     try:
-        found: Any = _import_file(Path(place)) if is_file else import_module(place)
+        found: Any = _import_file(Path(place), module_name(target)) if is_file else import_module(place)
         for name in attribute.split("."):
             found = getattr(found, name)
     except FsbenchError:
@@ -50,6 +50,14 @@ def load(target: str, folder: str = "") -> Any:  # Any: whatever it is
     return found
 
 
+def module_name(target: str) -> str:
+    """Returns the name that the module of a target has once it is imported, the same in every process."""
+    place = target.rpartition(":")[0]
+    if not place.endswith(".py"):
+        return place
+    return f"fsbench_method_{Path(place).stem}_{hashlib.sha256(place.encode()).hexdigest()[:12]}"
+
+
 def failure(error: BaseException) -> str:
     """Returns an error as part of a line: its type, what it says, and in which line of which file it arose."""
     said = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".:")
@@ -58,9 +66,8 @@ def failure(error: BaseException) -> str:
     return f"{said} ({own[-1].filename}, line {own[-1].lineno})" if own else said
 
 
-def _import_file(path: Path) -> ModuleType:
-    """Imports a file under a name that is the same in every process, so that its objects can be pickled."""
-    name = f"fsbench_method_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+def _import_file(path: Path, name: str) -> ModuleType:
+    """Imports a file under a name of its own, so that its objects can be pickled."""
     if name in sys.modules:
         return sys.modules[name]
     spec = spec_from_file_location(name, path)

@@ -34,9 +34,11 @@ from fsbench.methods.handed import Handed
 from fsbench.methods.loading import absolute
 from fsbench.methods.loading import failure
 from fsbench.methods.loading import load
+from fsbench.methods.loading import module_name
 from fsbench.methods.options import Option
 from fsbench.methods.options import read_options
 from fsbench.methods.options import REQUIRED
+from fsbench.methods.sources import source_digest
 from fsbench.registry import source
 
 if TYPE_CHECKING:
@@ -116,6 +118,11 @@ class MethodFactory:
             return {} if self.is_made else read_options(self.factory)
         except PluginError as error:
             raise PluginError(f"{self.who}: {error}") from error.__cause__
+
+    @cached_property
+    def source_sha256(self) -> str:
+        """What its code is, by content: see `source_digest`. Raises PluginError if it cannot be imported."""
+        return source_digest(self.factory, "" if self.handed else module_name(self.target))
 
     @property
     def ignores_support(self) -> bool:

@@ -3,37 +3,45 @@
 import ast
 import hashlib
 import inspect
-import marshal
 import sys
 from collections.abc import Iterable
 from collections.abc import Iterator
+from functools import partial
 from importlib.machinery import all_suffixes
 from importlib.util import find_spec
 from pathlib import Path
-from types import CodeType
 from typing import Any
+
+from fsbench.methods.compiled import described
 
 __all__ = ["source_digest"]
 
 
-def source_digest(factory: Any) -> str:  # Any: a class, a function, a declaration or a method
+def source_digest(factory: Any, named: str = "") -> str:  # Any: a class, a function, a declaration or a method
     """Returns the SHA-256 of a method's code.
 
-    That is the module which defines it, the one that its attribute `code` names (`module:class`), and whatever these
-    import, directly or not, from their own package; a module that is in none, from its own folder. Which modules those
-    are is read from the source, so that it does not depend on what has run. What has no source, as in a notebook,
-    counts by the compiled code of its class.
+    That is the module which defines it, the one that its attribute `code` names (`module:class`), the one that a user
+    names, and whatever these import, directly or not, from their own package; a module that is in none, from its own
+    folder. Which modules those are is read from the source, so that it does not depend on what has run. What has no
+    source, as in a notebook, counts by its compiled code, and by what the names in that stand for.
 
     Args:
         factory: What makes the method, or the method itself.
+        named: The module where a user finds it; empty where it is handed over.
     """
+    given = factory
+    while isinstance(factory, partial):
+        factory = factory.func
     kind = factory if inspect.isclass(factory) or inspect.isfunction(factory) else type(factory)
     code = getattr(factory, "code", None)
     parts: dict[str, bytes] = {}
-    for module in {kind.__module__, *([code.partition(":")[0]] if isinstance(code, str) else [])}:
+    if isinstance(given, partial):
+        parts["partial"] = b"".join(described(given, _has_source))
+    declared = [code.partition(":")[0]] if isinstance(code, str) else []
+    for module in {kind.__module__, *declared, *filter(None, [named])}:
         path = _file(module)
         if path is None:
-            parts[f"{module}:{kind.__qualname__}"] = b"".join(_compiled(kind))
+            parts[f"{module}:{kind.__qualname__}"] = b"".join(described(kind, _has_source))
             continue
         package = module.partition(".")[0]
         levels = module.count(".") + (path.name == "__init__.py")
@@ -114,10 +122,5 @@ def _file(module: str) -> Path | None:
     return next((path.resolve() for path in found if path.is_file()), None)
 
 
-def _compiled(kind: Any) -> Iterator[bytes]:  # Any: a class or a function
-    """Yields the compiled code of a class's functions, or of a function."""
-    members = {"": kind} if inspect.isfunction(kind) else dict(sorted(vars(kind).items()))
-    for name, member in members.items():
-        code = getattr(getattr(member, "__func__", member), "__code__", None)
-        if isinstance(code, CodeType):
-            yield name.encode() + marshal.dumps(code)
+def _has_source(module: str) -> bool:
+    return module in sys.stdlib_module_names or _file(module) is not None

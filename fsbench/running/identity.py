@@ -16,7 +16,6 @@ from fsbench.files import content_digest
 from fsbench.files import for_fold
 from fsbench.files import named_path
 from fsbench.methods.registry import MethodFactory
-from fsbench.methods.sources import source_digest
 from fsbench.packages import installed_versions
 from fsbench.protocol import Protocol
 from fsbench.scores.results import RunIdentity
@@ -101,7 +100,7 @@ def method_identity(method: MethodFactory, options: Mapping[str, Any]) -> dict[s
         "files": {key: content_digest(path) for key, path in paths.items()},
         "checkpoint_sha256": content_digest(checkpoint) if checkpoint else None,
         "weights": method.describe_checkpoint(checkpoint) if checkpoint else None,
-        "source_sha256": source_digest(method.factory),
+        "source_sha256": method.source_sha256,
         "distribution": method.distribution,
         "packages": {"fsbench": fsbench.__version__, **installed_versions(_PACKAGES)},
         "commit": _commit(Path(fsbench.__file__).resolve().parents[1]),

@@ -1,6 +1,7 @@
 import importlib
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from fsbench.methods.loading import load
+from fsbench.methods.registry import find_method
 from fsbench.methods.sources import source_digest
 
 FILES = {
@@ -74,13 +76,84 @@ def test_a_file_s_method_counts_with_what_it_imports_from_its_folder(tmp_path):
     assert digests[0] == digests[2] != digests[1]
 
 
-def test_a_class_without_a_source_counts_by_its_compiled_code():
-    def made(number):
-        names = {}
-        exec(f"class Cell:\n    def segment(self):\n        return {number}\n", {"__name__": "of_a_notebook"}, names)
-        return names["Cell"]
+CELL = """
+import functools
+import numpy as np
 
-    assert source_digest(made(1)) == source_digest(made(1)) != source_digest(made(2))
+LEVEL = 1
+TABLE = {"a": [1, 2], "b": np.zeros(2)}
+
+def helper(value, scale=1):
+    return [each * LEVEL for each in TABLE["a"]] + [value * scale]
+
+def closed(number):
+    return lambda self: number
+
+class Base:
+    share = 0.5
+
+class Cell(Base):
+    size = 3
+    kinds = {"x", "y", "z"}
+    bound = closed(7)
+    info = property(lambda self: self.size)
+
+    @staticmethod
+    def segment(clip):
+        return helper(clip)
+
+    def again(self):
+        return self.again
+"""
+
+
+def _typed(text, file="<cell 1>"):
+    names = {"__name__": "of_a_notebook"}
+    exec(compile(text, file, "exec"), names)
+    return names["Cell"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("size = 3", "size = 4"),
+        ("LEVEL = 1", "LEVEL = 2"),
+        ("[1, 2]", "[1, 3]"),
+        ("zeros(2)", "ones(2)"),
+        ("scale=1", "scale=2"),
+        ("value * scale", "value + scale"),
+        ("share = 0.5", "share = 0.6"),
+        ("closed(7)", "closed(8)"),
+        ("self.size)", "self.share)"),
+        ('"z"}', '"w"}'),
+    ],
+)
+def test_a_class_without_a_source_counts_by_its_compiled_code_and_all_that_it_refers_to(old, new):
+    assert CELL.count(old) == 1
+    assert source_digest(_typed(CELL)) != source_digest(_typed(CELL.replace(old, new)))
+
+
+def test_where_a_class_without_a_source_was_typed_does_not_count():
+    assert source_digest(_typed(CELL)) == source_digest(_typed(f"# moved\n\n{CELL}UNUSED = 5\n", "<cell 2>"))
+
+
+def test_what_is_partly_applied_counts_with_the_module_of_its_function_and_what_was_given(package):
+    def partly(*given, **files):
+        package(**files)
+        return source_digest(partial(sys.modules["pack.method"].Method, *given))
+
+    edited = {"pack/other.py": "VALUE = 2\n"}
+    assert partly(1) == partly(1)
+    assert len({partly(), partly(1), partly(2), partly(1, **edited)}) == 4
+
+
+def test_the_module_that_a_user_names_counts(tmp_path):
+    (tmp_path / "elsewhere_of_user.py").write_text("class Own:\n    info = None\n")
+    digests = []
+    for number in (1, 2, 1):
+        (tmp_path / "named.py").write_text(f"from elsewhere_of_user import Own\nOwn.value = {number}\n")
+        digests.append(find_method(f"{tmp_path}/named.py:Own").source_sha256)
+    assert digests[0] == digests[2] != digests[1]
 
 
 def test_a_declared_method_counts_with_its_code_which_is_not_imported():
