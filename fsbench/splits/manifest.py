@@ -310,9 +310,9 @@ def find_manifest(dataset: str, splits: Path | None = None) -> Path:
     """
     if splits is not None and (splits / "manifest.json").is_file():
         return splits
-    places = [splits] if splits is not None else [Path("splits"), *_shipped()]
+    places = _places(splits)
     for place in places:
-        versions = sorted(path.parent for path in (place / path_part(dataset, "dataset")).glob("*/manifest.json"))
+        versions = _versions(place / path_part(dataset, "dataset"))
         current = [folder for folder in versions if read_info(folder).superseded_by is None]
         if current:
             return current[-1]
@@ -329,16 +329,27 @@ def manifest_of_digest(dataset: str, digest: str, splits: Path | None = None) ->
     Args:
         dataset: Name of the dataset.
         digest: What names the episodes: `ManifestInfo.digest`.
-        splits: Where to look; see `find_manifest`.
+        splits: Where to look, as for `find_manifest`, but in all of the places: what has this version here may be
+            somebody's own, beside the one that is shipped.
     """
-    try:
-        newest = find_manifest(dataset, splits)
-    except ManifestError:
-        return None
-    for path in sorted(newest.parent.glob("*/manifest.json"), reverse=True):
-        if read_info(path.parent).digest == digest:
-            return read_manifest(path.parent)
+    if splits is not None and (splits / "manifest.json").is_file():
+        homes = [splits.resolve().parent]
+    else:
+        homes = [place / path_part(dataset, "dataset") for place in _places(splits)]
+    for folder in (folder for home in homes for folder in reversed(_versions(home))):
+        if read_info(folder).digest == digest:
+            return read_manifest(folder)
     return None
+
+
+def _places(splits: Path | None) -> list[Path]:
+    """Returns the folders of splits that are looked into, one after the other."""
+    return [Path("splits"), *_shipped()] if splits is None else [splits]
+
+
+def _versions(home: Path) -> list[Path]:
+    """Returns the folders of a dataset's manifests, by name."""
+    return sorted(path.parent for path in home.glob("*/manifest.json"))
 
 
 def _shipped() -> list[Path]:

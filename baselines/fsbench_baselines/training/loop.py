@@ -208,6 +208,9 @@ class _Training:
 
     def _prepare(self) -> None:
         state = read_state(self.state_file, self.identity) if self.state_file.exists() else None
+        journal = self.settings.out / "metrics.jsonl"
+        if state is None and self._is_main and journal.is_file() and journal.stat().st_size:
+            _LOG.warning("%s: is of a training that was stopped before its first state; this one starts anew.", journal)
         model = self.task.model
         freeze(model, self.recipe)
         if state:

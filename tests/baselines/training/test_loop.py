@@ -271,6 +271,24 @@ def test_a_training_killed_at_its_very_end_is_finished(lost: list[str], tmp_path
     }
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_where_one_was_stopped_before_its_first_state_another_starts_anew_and_says_so(
+    resume: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    alone = train(tmp_path / "alone")
+    assert not caplog.messages
+    train(tmp_path / "out", seed=4)
+    for name in ("training.json", "state.pt", "model"):
+        path = tmp_path / "out" / name
+        path.rename(tmp_path / name)
+    weights = train(tmp_path / "out", resume=resume)
+    assert all(torch.equal(alone[name], weights[name]) for name in weights)
+    assert [line["losses"] for line in _lines(tmp_path / "out")] == [
+        line["losses"] for line in _lines(tmp_path / "alone")
+    ]
+    assert [message for message in caplog.messages if "stopped before its first state" in message]
+
+
 @pytest.mark.parametrize("finished", [False, True])
 @pytest.mark.parametrize("resume", [False, True])
 def test_another_training_is_refused_by_name(resume: bool, finished: bool, tmp_path: Path) -> None:

@@ -426,3 +426,13 @@ def test_of_versions_with_the_same_episodes_the_newest_is_found_by_their_digest(
     assert read_info(folder.with_name("v1")).digest == digest
     assert manifest_of_digest("mini-ref-davis", digest, tmp_path / "splits").info.version == "v2"
     assert manifest_of_digest("mini-ref-davis", "0" * 64, tmp_path / "splits") is None
+
+
+def test_a_shipped_manifest_is_found_by_its_digest_where_another_has_its_name(tmp_path, monkeypatch):
+    shipped = read_info(find_manifest("mini-ref-davis", ROOT / "splits"))
+    _, folder = write_benchmark(tmp_path, {"dog": 2}, draws=1)
+    monkeypatch.chdir(tmp_path)
+    own = read_info(folder)
+    assert own.version == shipped.version
+    for info in (own, shipped):
+        assert manifest_of_digest("mini-ref-davis", info.digest).info == info
