@@ -40,18 +40,21 @@ LAYOUTS = {
 }
 """The layouts that have a name."""
 
+_LONGEST_PATH, _LONGEST_NAME = 1024, 255  # bytes; systems take 4096 of the whole, of which the set's folder has some
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 _Count = Annotated[int, Field(ge=1)]
 _Limit = Annotated[int, Field(ge=0)]
 
 
-def _printable(path: str) -> str:
+def _usable(path: str) -> str:
     if not path.isprintable():
         raise ValueError("a path may not hold characters that nobody sees")
+    if len(path.encode()) > _LONGEST_PATH or any(len(part.encode()) > _LONGEST_NAME for part in path.split("/")):
+        raise ValueError(f"a path has at most {_LONGEST_PATH} bytes, and a name in it {_LONGEST_NAME}")
     return path
 
 
-_Path = Annotated[str, AfterValidator(_printable)]
+_Path = Annotated[str, AfterValidator(_usable)]
 _Below = Annotated[_Path, Field(pattern=r"^[^/]")]  # relative
 _Places = Annotated[
     list[_Below], Field(min_length=1), BeforeValidator(lambda value: [value] if isinstance(value, str) else value)

@@ -112,6 +112,8 @@ def test_a_set_that_is_not_beside_its_file_is_looked_for_below_the_data_root(tmp
         ("name: my-set\nroot: a\nfolders: [b]", "'root' or 'folders'"),
         ('name: my-set\nfolders: ["a\\0b"]', r"folders\.0: .*nobody sees"),
         ('name: my-set\nroot: "\\uD800"', r"root: .*nobody sees"),
+        (f"name: my-set\nroot: {'ä' * 128}", "root: .*at most 1024 bytes, and a name in it 255"),
+        (f"name: my-set\nfolders: [{'a/' * 513}]", r"folders\.0: .*at most 1024 bytes"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_an_error_that_names_file_key_and_what_is_allowed(tmp_path, text, message):
