@@ -77,10 +77,10 @@ def extra_masks(submission: Submission, reference: Questions) -> Iterator[Proble
             yield reference.explain(sequence) or Problem(
                 "extra-sentence", sequence_name(sequence), "nobody asks for it"
             )
-    for mask in sorted(there, key=lambda mask: (sequence_name(SequenceKey(*mask[:3])), mask.frame)):
-        names = frames.get(SequenceKey(*mask[:3]))
-        if names is not None and mask.frame not in names:
-            yield Problem("extra-frame", submission.name(mask), "the truth has no such frame")
+    asked = ((mask, frames.get(SequenceKey(*mask[:3]))) for mask in there)
+    extra = [mask for mask, names in asked if names is not None and mask.frame not in names]
+    for mask in sorted(extra, key=lambda mask: (sequence_name(SequenceKey(*mask[:3])), mask.frame)):
+        yield Problem("extra-frame", submission.name(mask), "the truth has no such frame")
 
 
 def _sequences(keys: Iterable[MaskKey]) -> set[SequenceKey]:

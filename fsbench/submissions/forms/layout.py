@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
+from functools import lru_cache
 from sys import intern
 
 from fsbench.submissions.forms.contract import Found
@@ -74,6 +75,7 @@ def _with_ids(parts: list[str], ids: Mapping[str, str], depths: Collection[int])
     return parts
 
 
+@lru_cache(1024)  # folders, and names that frames of all videos have
 def is_hidden(part: str) -> bool:
     """Tells whether a file or folder is one that systems leave behind."""
     return part.startswith(".") or part in ("__MACOSX", "Thumbs.db", "desktop.ini")
@@ -84,6 +86,7 @@ def is_mask(name: str) -> bool:
     return name.lower().endswith(".png")
 
 
+@lru_cache(1024)
 def _is_mark(part: str) -> bool:
     return _ANNOTATIONS.fullmatch(part) is not None or _DRAW.fullmatch(part) is not None
 
