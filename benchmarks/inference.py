@@ -38,6 +38,7 @@ from fsbench.methods import Clip
 from fsbench.methods import Fold
 from fsbench.methods import Shot
 from fsbench.methods import Support
+from fsbench.methods import whole_masks
 from fsbench.protocol import short_side_size
 from fsbench_baselines.pixels import normalised_frames
 from fsbench_baselines.referformer import deformable
@@ -214,7 +215,7 @@ def main() -> None:
 
         def ours(support: Support) -> Masks:
             adapted = method.adapt(support)
-            return [method.segment(adapted, clip, sentences) for clip in clips]
+            return [whole_masks(method.segment(adapted, clip, sentences)) for clip in clips]
 
         seconds, masks = run("method", ours, supports, method.model)
         loop = PlainLoop(load_checkpoint(checkpoint).eval(), method)

@@ -176,6 +176,7 @@ def evaluate(
     keep_going: bool = False,
     restart: bool = False,
     memo_mib: int = 512,
+    mask_mib: int = 4096,
     progress: bool = False,
 ) -> Run:
     """Runs a method over the episodes of a benchmark and scores it, or goes on where an earlier call stopped.
@@ -205,6 +206,8 @@ def evaluate(
         keep_going: Record episodes that fail, and go on.
         restart: Discard what an earlier call left in the folder.
         memo_mib: MiB that a method may keep of a video for later sentences and draws, in each worker.
+        mask_mib: MiB of masks that a method may return at once, at a byte a pixel. One that does not work in parts
+            gets the sentences of a longer video in groups.
         progress: Show a progress bar.
 
     Returns:
@@ -245,6 +248,7 @@ def evaluate(
         keep_going=keep_going,
         restart=restart,
         memo_mib=memo_mib,
+        mask_mib=mask_mib,
         progress=progress,
     )
     return evaluate_method(request, carried_out)
@@ -266,6 +270,7 @@ def predict(
     engine: str = "local",
     restart: bool = False,
     memo_mib: int = 512,
+    mask_mib: int = 4096,
     progress: bool = False,
 ) -> Predictions:
     """Lets a method that needs no support answer every sentence of a dataset, or goes on where an earlier call stopped.
@@ -283,7 +288,7 @@ def predict(
         options, checkpoint, device: Of the method, as in `evaluate`.
         videos: Ids of the videos to answer; None for all.
         limit: Videos to answer at most, the first ones; the same call without it goes on. None for all.
-        workers, engine, memo_mib, progress: As in `evaluate`.
+        workers, engine, memo_mib, mask_mib, progress: As in `evaluate`.
         restart: Discard the masks in the folder.
 
     Returns:
@@ -312,7 +317,9 @@ def predict(
         videos=videos,
         limit=limit,
     )
-    run = RunOptions(workers=workers, engine=engine, restart=restart, memo_mib=memo_mib, progress=progress)
+    run = RunOptions(
+        workers=workers, engine=engine, restart=restart, memo_mib=memo_mib, mask_mib=mask_mib, progress=progress
+    )
     return predict(request, Path(out), run)
 
 

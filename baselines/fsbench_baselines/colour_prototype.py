@@ -9,8 +9,10 @@ Sentences are not read: all of a video get the same mask.
 Axis letters: `K` support frames, `T` query frames, `H, W` pixels, `h, w` pixels at the working size, `C` colour cells.
 """
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -89,6 +91,7 @@ class ColourPrototype:
         licence="Apache-2.0",
         trained_on=(),
     )
+    works_in_parts = True
 
     def __init__(self, working_size: int = 144, iterations: int = 1) -> None:
         self.working_size = working_size
@@ -118,18 +121,20 @@ class ColourPrototype:
             odds=share / (1 - share),
         )
 
-    def segment(self, adapted: Appearance | None, clip: Clip, expressions: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Returns bool [N, T, H, W], the same masks for every sentence; all false if the support shows no object."""
-        masks = np.zeros((len(clip.frames), *clip.output_size), dtype=np.bool_)
-        if adapted is not None:
-            view = clip.memo(("colour-prototype", self.working_size), lambda: _view(clip.frames, self.working_size))
-            score = _score(adapted, view)
-            odds = adapted.odds * np.array([CORE, PROBABLE, POSSIBLE])
-            levels = np.quantile(score, 1 / (1 + odds)).tolist()
-            for mask, frame, frame_score in zip(masks, view.frames, score, strict=True):
-                small = strong_parts(grab_cut(frame, frame_score, levels, self.iterations), frame_score - levels[0])
-                mask[:] = enlarge(small, clip.output_size)
-        return np.repeat(masks[None], len(expressions), axis=0)
+    def segment(
+        self, adapted: Appearance | None, clip: Clip, expressions: Sequence[str]
+    ) -> Iterator[npt.NDArray[np.bool_]]:
+        """Yields bool [N, t, H, W], the same masks for every sentence; all false if the support shows no object."""
+        if adapted is None:
+            yield np.broadcast_to(np.False_, (len(expressions), len(clip.frames), *clip.output_size))
+            return
+        view = clip.memo(("colour-prototype", self.working_size), lambda: _view(clip.frames, self.working_size))
+        score = _score(adapted, view)
+        odds = adapted.odds * np.array([CORE, PROBABLE, POSSIBLE])
+        levels = np.quantile(score, 1 / (1 + odds)).tolist()
+        for frame, frame_score in zip(view.frames, score, strict=True):
+            small = strong_parts(grab_cut(frame, frame_score, levels, self.iterations), frame_score - levels[0])
+            yield np.broadcast_to(enlarge(small, clip.output_size), (len(expressions), 1, *clip.output_size))
 
 
 def _colour_cells(frames: Bytes) -> npt.NDArray[np.int32]:
@@ -157,7 +162,7 @@ def _density(cells: npt.NDArray[np.int32], weights: npt.NDArray[np.floating]) ->
     return np.asarray((1 - UNIFORM_SHARE) * smooth / smooth.sum() + UNIFORM_SHARE / smooth.size, dtype=np.float32)
 
 
-def _view(frames: Bytes, working_size: int) -> _View:
+def _view(frames: Any, working_size: int) -> _View:  # Any: what a clip has
     """Returns what of a query video, uint8 [T, H, W, 3], depends on no support."""
     small = shrink(frames, working_size)
     cells = _colour_cells(small)

@@ -33,12 +33,14 @@ class Declaration:
         options: A frozen dataclass whose fields are the method's options, documented under its `Attributes:`.
         code: `module:class` of the method itself, which is made with `options`.
         ignores_support: Whether the method does without support sets.
+        works_in_parts: See the contract.
     """
 
     info: MethodInfo
     options: type[Any]  # Any: a dataclass, of no common base
     code: str
     ignores_support: bool = False
+    works_in_parts: bool = False
 
     @property
     def __signature__(self) -> Signature:

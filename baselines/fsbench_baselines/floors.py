@@ -1,5 +1,6 @@
 """Floors: what a method scores that looks at no pixel of the query."""
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 
 import cv2
@@ -17,9 +18,12 @@ SMOOTHING = 0.05  # standard deviation of the blur that orders pixels of equal f
 TIE_WEIGHT = 1e-3  # of the blurred frequencies; less than one support frame in a thousand counts
 
 
-def _repeat(mask: npt.NDArray[np.bool_], clip: Clip, expressions: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Returns one mask, bool [H, W], for every sentence and frame, bool [N, T, H, W]."""
-    return np.tile(mask, (len(expressions), len(clip.frames), 1, 1))
+Masks = npt.NDArray[np.bool_]
+
+
+def _repeat(mask: Masks, clip: Clip, expressions: Sequence[str]) -> Iterator[Masks]:
+    """Yields one mask, bool [H, W], for every sentence and frame, bool [N, T, H, W], which lies in memory once."""
+    yield np.broadcast_to(mask, (len(expressions), len(clip.frames), *mask.shape))
 
 
 class Empty:
@@ -29,6 +33,7 @@ class Empty:
         "empty", "1", "No pixel of any frame: the score of an absent object.", licence="Apache-2.0", trained_on=()
     )
     ignores_support = True
+    works_in_parts = True
 
     def prepare(self, fold: Fold) -> None:
         """Needs nothing."""
@@ -36,8 +41,8 @@ class Empty:
     def adapt(self, support: Support) -> None:
         """Learns nothing."""
 
-    def segment(self, adapted: None, clip: Clip, expressions: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Returns bool [N, T, H, W], all false."""
+    def segment(self, adapted: None, clip: Clip, expressions: Sequence[str]) -> Iterator[Masks]:
+        """Yields bool [N, T, H, W], all false."""
         return _repeat(np.zeros(clip.output_size, dtype=np.bool_), clip, expressions)
 
 
@@ -48,6 +53,7 @@ class FullFrame:
         "full-frame", "1", "Every pixel of every frame: the object's share of it.", licence="Apache-2.0", trained_on=()
     )
     ignores_support = True
+    works_in_parts = True
 
     def prepare(self, fold: Fold) -> None:
         """Needs nothing."""
@@ -55,8 +61,8 @@ class FullFrame:
     def adapt(self, support: Support) -> None:
         """Learns nothing."""
 
-    def segment(self, adapted: None, clip: Clip, expressions: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Returns bool [N, T, H, W], all true."""
+    def segment(self, adapted: None, clip: Clip, expressions: Sequence[str]) -> Iterator[Masks]:
+        """Yields bool [N, T, H, W], all true."""
         return _repeat(np.ones(clip.output_size, dtype=np.bool_), clip, expressions)
 
 
@@ -69,22 +75,21 @@ class SupportCopy:
     info = MethodInfo(
         "support-copy", "1", "The support masks' mean shape on every frame.", licence="Apache-2.0", trained_on=()
     )
+    works_in_parts = True
 
     def prepare(self, fold: Fold) -> None:
         """Needs nothing."""
 
-    def adapt(self, support: Support) -> list[npt.NDArray[np.bool_]]:
+    def adapt(self, support: Support) -> list[Masks]:
         """Returns the masks of all support frames, each bool [H, W] at its own size."""
         return [mask for shot in support.shots for mask in shot.masks]
 
-    def segment(
-        self, adapted: list[npt.NDArray[np.bool_]], clip: Clip, expressions: Sequence[str]
-    ) -> npt.NDArray[np.bool_]:
-        """Returns bool [N, T, H, W]: one mask of the support masks' mean area, empty only if all of them are."""
+    def segment(self, adapted: list[Masks], clip: Clip, expressions: Sequence[str]) -> Iterator[Masks]:
+        """Yields bool [N, T, H, W]: one mask of the support masks' mean area, empty only if all of them are."""
         return _repeat(_mean_shape(adapted, clip.output_size), clip, expressions)
 
 
-def _mean_shape(masks: Sequence[npt.NDArray[np.bool_]], size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def _mean_shape(masks: Sequence[Masks], size: tuple[int, int]) -> Masks:
     """Returns the pixels that are most often the object's, as many as an object has on average.
 
     Args:

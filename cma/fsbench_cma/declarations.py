@@ -46,7 +46,7 @@ class _Shipping(OwnForm):
 def _declare(name: str, summary: str, code: str) -> Declaration:
     licence = "Apache-2.0 (this code); weights have their authors' terms"
     info = MethodInfo(name, "1", summary, paper=_PAPER, licence=licence)
-    return _Shipping(info, CMAOptions, f"fsbench_cma.method:{code}")
+    return _Shipping(info, CMAOptions, f"fsbench_cma.method:{code}", works_in_parts=True)
 
 
 CMA = _declare("cma", "CMA (Li et al.): cross affinity between support and query.", "CMAMethod")

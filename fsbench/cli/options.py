@@ -195,6 +195,13 @@ def carrying_options(command: Command) -> Command:
             show_default=True,
             help="MiB that a method may keep of a video for later sentences and draws, in each worker; more is faster.",
         ),
+        click.option(
+            "--mask-mib",
+            type=click.IntRange(min=1),
+            default=4096,
+            show_default=True,
+            help="MiB of masks, a byte a pixel, above which a method that takes videos whole gets sentences in groups.",
+        ),
     ]
     return _all_of(options)(command)
 

@@ -5,6 +5,7 @@ is not there, and an empty answer to it as perfect. So label maps are held again
 """
 
 import hashlib
+import time
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -18,11 +19,20 @@ from fsbench.datasets.folder import FolderDataset
 from fsbench.datasets.records import Dataset
 from fsbench.datasets.spec import spec_of
 from fsbench.errors import DataError
+from fsbench.masks.layers import layers_of
 from fsbench.masks.layers import stack_layers
 from fsbench.memo import Memo
 from fsbench.metrics import labels_present
 
-__all__ = ["Annotated", "LabelCheck", "indices_in", "pictures_fingerprint", "read_frames", "read_pictures"]
+__all__ = [
+    "Annotated",
+    "FrameReader",
+    "LabelCheck",
+    "LabelReader",
+    "indices_in",
+    "pictures_fingerprint",
+    "read_frames",
+]
 
 Annotated = Mapping[int, Sequence[str]]
 """The annotated objects of a video: by object id, the names of the frames in which the metadata has it."""
@@ -104,6 +114,103 @@ def indices_in(label_map: npt.NDArray[Any]) -> set[int]:  # Any: of any integers
     return set(labels_present(label_map.reshape(-1, label_map.shape[-1])))
 
 
+class FrameReader:
+    """Reads frames of one video, each where it is asked for; all have the size of the first that is.
+
+    Attributes:
+        seconds: Spent in reading.
+    """
+
+    def __init__(self, dataset: Dataset, video_id: str, memo: Memo | None = None) -> None:
+        """Reads nothing yet.
+
+        Args:
+            dataset: Has the frames.
+            video_id: The video.
+            memo: Keeps what is read, by video and name.
+        """
+        self._dataset = dataset
+        self._video_id = video_id
+        self._keep = memo or Memo(0)
+        self._size: tuple[int, int] | None = None
+        self._seen: set[str] = set()
+        self.seconds = 0.0
+
+    def __call__(self, name: str) -> npt.NDArray[np.uint8]:
+        """Returns a frame by its name, uint8 [H, W, 3], RGB, as the memo keeps it.
+
+        Raises:
+            DataError: It is missing, damaged, or of another size than the first.
+        """
+        started = time.perf_counter()
+        try:
+            frame = self._keep(("frame", self._video_id, name), partial(self._dataset.frame, self._video_id, name))
+        finally:
+            self.seconds += time.perf_counter() - started
+        self.require_size(name, "picture", frame.shape[:2])
+        self._seen.add(name)
+        return frame
+
+    def check(self, name: str) -> None:
+        """Reads a frame that was not read yet, and keeps nothing of it. Raises DataError as reading it does."""
+        if name not in self._seen:
+            self.require_size(name, "picture", self._dataset.frame(self._video_id, name).shape[:2])
+            self._seen.add(name)
+
+    def require_size(self, name: str, what: str, size: tuple[int, ...]) -> None:
+        """Raises DataError if the size of a frame's picture or label map, (height, width), is not the video's."""
+        self._size = self._size or (size[0], size[1])
+        if size != self._size:
+            raise DataError(
+                f"{self._dataset.root}: video {self._video_id!r}, frame {name!r}: the {what} is {size} (height, "
+                f"width), and the video's first {self._size}; pictures and label maps must both be of one size. Fetch "
+                "the video again."
+            )
+
+
+class LabelReader:
+    """Reads label maps of one video, each where it is asked for, and holds them against the metadata."""
+
+    def __init__(
+        self, dataset: Dataset, video_id: str, annotated: Annotated, frames: FrameReader, memo: Memo | None = None
+    ) -> None:
+        """Reads nothing yet.
+
+        Args:
+            dataset: Has the label maps.
+            video_id: The video.
+            annotated: Its objects.
+            frames: Reads its frames. One whose label map is read is looked at, too.
+            memo: Keeps what is read, by video and name.
+        """
+        self._dataset = dataset
+        self._video_id = video_id
+        self._frames = frames
+        self._keep = memo or Memo(0)
+        self._check = LabelCheck(dataset, video_id, annotated)
+        self._seen: set[str] = set()
+
+    def __call__(self, name: str) -> npt.NDArray[np.integer]:
+        """Returns the label map of a frame in layers, integer [L, H, W], as the memo keeps it.
+
+        Raises:
+            DataError: It is missing or damaged, or shows what is not promised; or the frame is.
+        """
+        label_map = self._keep(
+            ("label map", self._video_id, name), partial(self._dataset.label_map, self._video_id, name)
+        )
+        if name not in self._seen:
+            self._frames.check(name)
+            self._frames.require_size(name, "label map", label_map.shape[-2:])
+            self._check.see(name, label_map)
+            self._seen.add(name)
+        return layers_of(label_map)
+
+    def finish(self) -> None:
+        """Looks for the objects that were not seen. Raises DataError as `LabelCheck.finish` does."""
+        self._keep(("shown", self._video_id), self._check.finish)
+
+
 def read_frames(
     dataset: Dataset, video_id: str, annotated: Annotated, names: Sequence[str], memo: Memo | None = None
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.integer]]:
@@ -122,47 +229,13 @@ def read_frames(
     Raises:
         DataError: A file is missing or damaged, sizes differ, or a label map does not show what is promised.
     """
-    keep = memo or Memo(0)
     distinct = list(dict.fromkeys(names))
-    frames = [keep(("frame", video_id, name), partial(dataset.frame, video_id, name)) for name in distinct]
-    label_maps = [keep(("label map", video_id, name), partial(dataset.label_map, video_id, name)) for name in distinct]
-    for name, frame, label_map in zip(distinct, frames, label_maps, strict=True):
-        if not frame.shape[:2] == label_map.shape[-2:] == frames[0].shape[:2]:
-            raise DataError(
-                f"{dataset.root}: video {video_id!r}, frame {name!r}: picture {frame.shape[:2]} and label map "
-                f"{label_map.shape[-2:]} (height, width) must both be {frames[0].shape[:2]}, as the video's first "
-                "picture is. Fetch the video again."
-            )
-    check = LabelCheck(dataset, video_id, annotated)
-    for name, label_map in zip(distinct, label_maps, strict=True):
-        check.see(name, label_map)
-    keep(("shown", video_id), check.finish)
-    places = [distinct.index(name) for name in names]
-    return np.stack([frames[i] for i in places]), stack_layers([label_maps[i] for i in places])
-
-
-def read_pictures(dataset: Dataset, video_id: str, names: Sequence[str]) -> npt.NDArray[np.uint8]:
-    """Reads frames without looking for their label maps.
-
-    Args:
-        dataset: Has them.
-        video_id: The video.
-        names: Names of the T frames, at least one.
-
-    Returns:
-        uint8 [T, H, W, 3], RGB.
-
-    Raises:
-        DataError: A file is missing or damaged, or sizes differ.
-    """
-    frames = [dataset.frame(video_id, name) for name in names]
-    for name, frame in zip(names, frames, strict=True):
-        if frame.shape != frames[0].shape:
-            raise DataError(
-                f"{dataset.root}: video {video_id!r}, frame {name!r}: the picture is {frame.shape[:2]} (height, "
-                f"width), and the video's first {frames[0].shape[:2]}. Fetch the video again."
-            )
-    return np.stack(frames)
+    read = FrameReader(dataset, video_id, memo)
+    frames = {name: read(name) for name in distinct}
+    labels_of = LabelReader(dataset, video_id, annotated, read, memo)
+    label_maps = {name: labels_of(name) for name in distinct}
+    labels_of.finish()
+    return np.stack([frames[name] for name in names]), stack_layers([label_maps[name] for name in names])
 
 
 def pictures_fingerprint(dataset: Dataset, video_id: str, names: Sequence[str]) -> str:

@@ -3,11 +3,7 @@
 from collections.abc import Iterable
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-
-from fsbench.masks.rle import encode_masks
 
 __all__ = ["SCHEMA", "SENTENCES", "of_sentences", "prediction_table"]
 
@@ -38,15 +34,21 @@ def of_sentences(table: pa.Table, video_id: str) -> pa.Table:
 
 
 def prediction_table(
-    episode_ids: Iterable[str], frames: Sequence[str], masks: Iterable[npt.NDArray[np.bool_]]
+    episode_ids: Iterable[str], frames: Sequence[str], codes: Iterable[Sequence[bytes]], size: tuple[int, int]
 ) -> pa.Table:
-    """Returns the rows of some episodes over the same T frames, given each one's masks, bool [T, H, W]."""
+    """Returns the rows of some episodes over the same T frames.
+
+    Args:
+        episode_ids: Their ids.
+        frames: Names of the T frames.
+        codes: For each episode, the run-length codes of its T masks.
+        size: (height, width) of the masks.
+    """
     columns: dict[str, list[object]] = {name: [] for name in SCHEMA.names}
-    for episode_id, episode_masks in zip(episode_ids, masks, strict=True):
-        length, height, width = episode_masks.shape
-        columns["episode_id"] += [episode_id] * length
+    for episode_id, episode_codes in zip(episode_ids, codes, strict=True):
+        columns["episode_id"] += [episode_id] * len(frames)
         columns["frame"] += frames
-        columns["height"] += [height] * length
-        columns["width"] += [width] * length
-        columns["counts"] += encode_masks(episode_masks)
+        columns["counts"] += episode_codes
+    for name, side in zip(("height", "width"), size, strict=True):
+        columns[name] += [side] * len(columns["frame"])
     return pa.table(columns, schema=SCHEMA)

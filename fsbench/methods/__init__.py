@@ -6,5 +6,7 @@ from fsbench.methods.contract import Method
 from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Shot
 from fsbench.methods.contract import Support
+from fsbench.methods.frames import Frames
+from fsbench.methods.outcome import whole_masks
 
-__all__ = ["Clip", "Fold", "Method", "MethodInfo", "Shot", "Support"]
+__all__ = ["Clip", "Fold", "Frames", "Method", "MethodInfo", "Shot", "Support", "whole_masks"]

@@ -2,7 +2,7 @@
 
 The runner calls `prepare` once per fold, `adapt` once per support set, and `segment` once per video and support set
 with all sentences of the video at once. Axis letters: `K` support frames, `T` query frames, `H, W` pixels,
-`N` sentences.
+`N` sentences; `t` is the frames of a part of a video.
 """
 
 from collections.abc import Callable
@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsbench.memo import Memo
+from fsbench.methods.frames import Frames
 
 if TYPE_CHECKING:
     from fsbench.training.job import TrainingJob
@@ -30,6 +31,7 @@ __all__ = [
     "Clip",
     "Convertible",
     "Fold",
+    "Frames",
     "HasNeeds",
     "HasParameters",
     "IgnoresSupport",
@@ -44,6 +46,7 @@ __all__ = [
     "Trainable",
     "Training",
     "Weights",
+    "WorksInParts",
 ]
 
 T = TypeVar("T")
@@ -159,6 +162,9 @@ class Clip:
     warning, and what a method does to them reaches no other support set. What `memo` keeps does: compute it from frames
     as they came.
 
+    A method that works in parts (see `WorksInParts`) has them as a sequence instead, which reads what is indexed; what
+    `Frames` says of an index, an array does, too.
+
     Attributes:
         frames: uint8 [T, H, W, 3], RGB.
         output_size: (height, width) at which the protocol wants the masks.
@@ -167,17 +173,18 @@ class Clip:
     # 512 MiB keep CMA under 2.5 GB at ten frames of 360 x 640; with more to spare, later sentences and draws cost less.
     def __init__(
         self,
-        frames: npt.NDArray[np.uint8],
+        frames: npt.NDArray[np.uint8] | Frames,
         output_size: tuple[int, int] | None = None,
         memo_limit: int = 512 << 20,
     ) -> None:
-        self.frames = frames
+        self.frames: Any = frames  # Any: of an array more is true than of a sequence, and methods may use it
         self.output_size = output_size or (frames.shape[1], frames.shape[2])
         self._memo = Memo(memo_limit)
 
     def copy(self) -> "Clip":
         """Returns a clip with frames of its own and this one's memo, for one support set."""
-        clip = Clip(self.frames.copy(), self.output_size)
+        own = self.frames if isinstance(self.frames, Frames) else self.frames.copy()
+        clip = Clip(own, self.output_size)
         clip._memo = self._memo
         return clip
 
@@ -210,9 +217,9 @@ class Method(Protocol):
     docstring says of an option under `Args:` is shown by `fsbench describe`.
 
     More is found if it is there, under the names of the protocols below: of the factory `IgnoresSupport`, `HasNeeds`,
-    `KnowsMissing`, `ShipsCheckpoint`, `KnowsWeights` and `Pins`, of the method `Trainable`, `Convertible` and
-    `HasParameters`. A method with the option `checkpoint` that states no needs counts as one that needs weights. A name
-    that is nearly one of these is an error.
+    `KnowsMissing`, `WorksInParts`, `ShipsCheckpoint`, `KnowsWeights` and `Pins`, of the method `Trainable`,
+    `Convertible` and `HasParameters`. A method with the option `checkpoint` that states no needs counts as one that
+    needs weights. A name that is nearly one of these is an error.
     """
 
     info: MethodInfo
@@ -223,7 +230,7 @@ class Method(Protocol):
     def adapt(self, support: Support) -> Any:  # Any: what a method learns from a support set is its own business
         """Returns what `segment` needs to know of a support set; must leave the method itself unchanged."""
 
-    def segment(self, adapted: Any, clip: Clip, expressions: Sequence[str]) -> Any:  # Any: a tensor will do, too
+    def segment(self, adapted: Any, clip: Clip, expressions: Sequence[str]) -> Any:  # Any: a tensor, or an iterator
         """Segments the object that each sentence names in every frame.
 
         Args:
@@ -232,7 +239,9 @@ class Method(Protocol):
             expressions: N sentences about this clip; an empty one asks for all objects of the support's class.
 
         Returns:
-            bool [N, T, H, W] with (H, W) = `clip.output_size`: an array, or a tensor of torch on any device.
+            bool [N, T, H, W] with (H, W) = `clip.output_size`: an array, or a tensor of torch on any device. Or an
+            iterator, as a generator is one, of such parts of it, [N, t, H, W] each, in the order of the frames: each is
+            encoded, scored and released before the next is asked for, and must not be changed once it is yielded.
         """
 
 
@@ -259,6 +268,17 @@ class KnowsMissing(Protocol):
 
     def missing(self, dataset: str) -> Sequence[str]:
         """Returns those of `needs` without which the method cannot run on a dataset with no option given."""
+
+
+@runtime_checkable
+class WorksInParts(Protocol):
+    """A factory whose method, if this is true, needs no video as a whole: neither its frames nor their masks.
+
+    `clip.frames` is then a sequence that reads what is indexed, instead of an array that holds all frames, and
+    `segment` yields parts. What of a long video lies in memory at once is the method's choice.
+    """
+
+    works_in_parts: bool
 
 
 @runtime_checkable
@@ -313,6 +333,7 @@ OPTIONAL: Mapping[str, bool] = {
     "ignores_support": False,
     "needs": False,
     "missing": True,
+    "works_in_parts": False,
     "shipped_checkpoint": True,
     "pin": True,
     "describe_checkpoint": True,

@@ -35,6 +35,7 @@ def describe(method: MethodFactory, dataset: str) -> dict[str, Any]:  # Any: JSO
         "needs": list(method.needs),
         "dataset": dataset,
         "missing": method.missing(dataset),
+        "works_in_parts": method.works_in_parts,
         "options": [_option(option) for option in method.options.values()],
     }
 
@@ -58,6 +59,7 @@ def description_text(described: Mapping[str, Any], width: int | None = None) -> 
     """
     missing = described["missing"]
     runs = f"no, without {'; '.join(missing)}" if missing else "yes"
+    whole = "lie in memory whole: its frames, and the masks of all its sentences"
     facts = [
         ("version", described["version"]),
         ("what it is", described["summary"]),
@@ -67,6 +69,7 @@ def description_text(described: Mapping[str, Any], width: int | None = None) -> 
         ("from", f"{described['from']} ({described['target']})" if described["from"] else described["target"]),
         ("support", "ignored, so 'fsbench predict' takes it" if described["ignores_support"] else "needed"),
         ("needs", "; ".join(described["needs"])),
+        ("long videos", "are read and answered in parts" if described["works_in_parts"] else whole),
         (f"runs now on {described['dataset']}", runs),
     ]
     head = columns([("method", described["name"]), *((key, value or "-") for key, value in facts)], width)

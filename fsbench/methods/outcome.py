@@ -1,6 +1,8 @@
-"""What a method returns, as the masks that the contract asks for."""
+"""What a method returns or yields, as the masks that the contract asks for."""
 
 import sys
+from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -8,10 +10,12 @@ import numpy.typing as npt
 
 from fsbench.errors import PluginError
 
-__all__ = ["as_masks"]
+__all__ = ["as_masks", "as_parts", "whole_masks"]
+
+_Masks = npt.NDArray[np.bool_]
 
 
-def as_masks(result: Any, shape: tuple[int, int, int, int], who: str) -> npt.NDArray[np.bool_]:  # Any: to be checked
+def as_masks(result: Any, shape: tuple[int, int, int, int], who: str) -> _Masks:  # Any: to be checked
     """Returns the masks in what a method's `segment` returned.
 
     Args:
@@ -25,19 +29,66 @@ def as_masks(result: Any, shape: tuple[int, int, int, int], who: str) -> npt.NDA
     Raises:
         PluginError: It is something else, or of another type or shape.
     """
-    torch: Any = sys.modules.get("torch")  # who returns a tensor has imported it
-    is_tensor = torch is not None and isinstance(result, torch.Tensor)
-    if is_tensor:
-        result = result.detach().cpu()
-        if result.dtype == torch.bool:
-            result = result.numpy()
-    if isinstance(result, np.ndarray) and result.dtype == np.bool_ and result.shape == shape:
-        return result
-    if isinstance(result, np.ndarray) or is_tensor:
-        got = f"{'tensor' if is_tensor else 'array'} {result.dtype} {tuple(result.shape)}"
-    else:
-        got = type(result).__name__
+    masks = _array(result)
+    if masks is not None and masks.dtype == np.bool_ and masks.shape == shape:
+        return masks
     raise PluginError(
-        f"{who} returned {got}, expected a bool array or tensor {shape} (sentences, frames, height, width of "
+        f"{who} returned {_told(result)}, expected a bool array or tensor {shape} (sentences, frames, height, width of "
         "clip.output_size)."
     )
+
+
+def as_parts(yielded: Iterable[Any], shape: tuple[int, int, int, int], who: str) -> Iterator[_Masks]:  # Any: as above
+    """Yields the masks in the parts that a method's `segment` yields, each as it comes.
+
+    Args:
+        yielded: Bool arrays or tensors, as in `as_masks`, that have `shape` together, one after the other along T.
+        shape: As in `as_masks`.
+        who: Likewise.
+
+    Yields:
+        bool [N, t, H, W].
+
+    Raises:
+        PluginError: A part is something else, or they are of more or fewer frames than the video.
+    """
+    sentences, frames, *size = shape
+    seen = 0
+    for part in yielded:
+        masks = _array(part)
+        if masks is None or masks.dtype != np.bool_ or masks.shape != (sentences, *masks.shape[1:2], *size):
+            raise PluginError(
+                f"{who} yielded {_told(part)}, expected parts of a bool array or tensor {shape} (sentences, frames, "
+                "height, width of clip.output_size)."
+            )
+        seen += masks.shape[1]
+        if seen > frames:
+            raise PluginError(f"{who} yielded masks of more than the video's {frames} frames: {seen} so far.")
+        yield masks
+        del part, masks  # they need not lie beside the next
+    if seen < frames:
+        raise PluginError(f"{who} yielded masks of {seen} frames, expected the video's {frames}.")
+
+
+def whole_masks(result: Any) -> _Masks:  # Any: what `segment` returned
+    """Returns the masks of a whole video, bool [N, T, H, W], that `segment` returned or yields in parts."""
+    masks: _Masks = np.concatenate(list(result), axis=1) if isinstance(result, Iterator) else result
+    return masks
+
+
+def _array(result: Any) -> npt.NDArray[Any] | None:
+    """Returns an array or a tensor as an array; None for anything else, and for a tensor of no type of numpy's."""
+    torch: Any = sys.modules.get("torch")  # who returns a tensor has imported it
+    if torch is not None and isinstance(result, torch.Tensor):
+        return np.asarray(result.detach().cpu().numpy()) if result.dtype == torch.bool else None
+    return result if isinstance(result, np.ndarray) else None
+
+
+def _told(result: Any) -> str:
+    """Returns what something is, for a message."""
+    array = _array(result)
+    shown = result if array is None else array
+    if not (hasattr(shown, "dtype") and hasattr(shown, "shape")):
+        return type(result).__name__
+    kind = "array" if isinstance(result, np.ndarray) else type(result).__name__.lower()
+    return f"{kind} {shown.dtype} {tuple(shown.shape)}"

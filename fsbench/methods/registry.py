@@ -29,6 +29,7 @@ from fsbench.methods.contract import Pins
 from fsbench.methods.contract import ShipsCheckpoint
 from fsbench.methods.contract import Trainable
 from fsbench.methods.contract import Weights
+from fsbench.methods.contract import WorksInParts
 from fsbench.methods.devices import real_device
 from fsbench.methods.handed import Handed
 from fsbench.methods.loading import absolute
@@ -135,6 +136,11 @@ class MethodFactory:
         if isinstance(self.factory, HasNeeds):
             return tuple(self.factory.needs)
         return (WEIGHTS,) if "checkpoint" in self.options else ()
+
+    @property
+    def works_in_parts(self) -> bool:
+        """Whether the method needs no video as a whole, as the factory says; see the contract."""
+        return isinstance(self.factory, WorksInParts) and bool(self.factory.works_in_parts)
 
     def missing(self, dataset: str) -> list[str]:
         """Returns what of `needs` is not there, so that the method cannot run on a dataset with no option given.

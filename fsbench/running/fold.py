@@ -59,6 +59,8 @@ class RunOptions:
         keep_going: Record failed episodes and go on.
         restart: Discard what another identity, or an earlier call, left in the folder.
         memo_mib: MiB that a method may keep of a clip for later sentences and draws.
+        mask_mib: MiB of masks that a method may return at once, at a byte a pixel. One that does not work in parts
+            gets the sentences of a longer video in groups.
         progress: Show a progress bar.
     """
 
@@ -67,6 +69,7 @@ class RunOptions:
     keep_going: bool = False
     restart: bool = False
     memo_mib: int = 512
+    mask_mib: int = 4096
     progress: bool = False
 
 
@@ -99,6 +102,7 @@ def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUn
         protocol=task.protocol,
         keep_going=run.keep_going,
         memo_limit=run.memo_mib << 20,
+        mask_limit=run.mask_mib << 20,
     )
     units = plan_units(task.benchmark, task.fold, task.draws, limit=task.limit, classes=task.classes)
     with locked(folder):

@@ -186,6 +186,7 @@ def predict(request: PredictionRequest, out: Path, run: RunOptions) -> Predictio
         options=options,
         protocol=STANDARD,
         memo_limit=run.memo_mib << 20,
+        mask_limit=run.mask_mib << 20,
         is_scored=False,
     )
     units = {unit.number: unit for unit in _units(asked) if unit.video_id in chosen}

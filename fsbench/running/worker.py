@@ -3,41 +3,49 @@
 import resource
 import sys
 import time
+from collections.abc import Generator
+from collections.abc import Iterator
 from collections.abc import Mapping
+from contextlib import closing
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from fsbench.datasets.reading import FrameReader
+from fsbench.datasets.reading import LabelReader
 from fsbench.datasets.reading import read_frames
-from fsbench.datasets.reading import read_pictures
 from fsbench.datasets.records import Dataset
 from fsbench.errors import FsbenchError
 from fsbench.masks.layers import union_of
 from fsbench.masks.predictions import prediction_table
+from fsbench.memo import Memo
 from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Fold
 from fsbench.methods.contract import HasParameters
 from fsbench.methods.contract import Shot
 from fsbench.methods.contract import Support
+from fsbench.methods.frames import Frames
 from fsbench.methods.guard import guarded
 from fsbench.methods.outcome import as_masks
+from fsbench.methods.outcome import as_parts
 from fsbench.methods.registry import MethodFactory
 from fsbench.protocol import Protocol
 from fsbench.running.cost import describe_hardware
+from fsbench.running.gathering import Gathered
 from fsbench.running.plan import DrawTask
 from fsbench.running.plan import SupportTask
 from fsbench.running.plan import Unit
 from fsbench.scores.measuring import Measure
 from fsbench.scores.rows import score_table
-from fsbench.scores.rows import truth_masks
 
 __all__ = ["UnitResult", "Worker", "WorkerSetup"]
 
-Masks = npt.NDArray[np.bool_]
-
+_KEPT_BYTES = 256 << 20  # of a query's frames, and of its label maps, for later draws; more are read anew
+_END = object()
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kibibytes on Linux
 
 
@@ -54,6 +62,8 @@ class WorkerSetup:
         keep_going: Record an error in the unit's result instead of raising it.
         memo_limit: Bytes that a clip's memo keeps.
         is_scored: Whether masks are held against the truth; else it is not read, and there are no score rows.
+        mask_limit: Bytes of masks, one a pixel, beyond which a method that does not work in parts gets sentences in
+            groups.
     """
 
     dataset: Dataset
@@ -64,6 +74,7 @@ class WorkerSetup:
     keep_going: bool = False
     memo_limit: int = 512 << 20
     is_scored: bool = True
+    mask_limit: int = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -95,6 +106,14 @@ class UnitResult:
     parameters: int | None
 
 
+class _Query(NamedTuple):
+    """A query that is open; without label maps where nothing is scored."""
+
+    clip: Clip
+    read: FrameReader
+    labels: LabelReader | None
+
+
 class Worker:
     """Does units, one after the other; units of one class in a row share what their support sets came to."""
 
@@ -122,17 +141,21 @@ class Worker:
         if unit.class_name != self._class_name:
             self._adapted.clear()
             self._class_name = unit.class_name
-        parts, failures = self._all_draws(unit)
-        predictions = pa.concat_tables([part[0] for part in parts]) if parts else prediction_table((), (), ())
-        scores = pa.concat_tables([p[1] for p in parts]) if parts else score_table((), (), (), (), self._measure)
-        frames = len(unit.frames) * len(unit.sentences) * len(parts)
+        done, failures = self._all_draws(unit)
+        predictions, scores = [prediction_table((), (), (), (0, 0))], [score_table((), (), (), self._measure)]
+        for draw, gathered in done:
+            for each in gathered:
+                masks, rows = each.tables(draw.episode_ids)
+                predictions.append(masks)
+                scores.append(rows)
+        frames = len(unit.frames) * len(unit.sentences) * len(done)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
         parameters = self._method.num_parameters if isinstance(self._method, HasParameters) else None
         return UnitResult(
             unit.number,
-            self._pixels(unit) if parts else {},
-            predictions,
-            scores,
+            self._pixels(unit) if done else {},
+            pa.concat_tables(predictions),
+            pa.concat_tables(scores),
             failures,
             self._seconds,
             frames,
@@ -141,60 +164,116 @@ class Worker:
             parameters,
         )
 
-    def _all_draws(self, unit: Unit) -> tuple[list[tuple[pa.Table, pa.Table]], dict[str, str]]:
+    def _all_draws(self, unit: Unit) -> tuple[list[tuple[DrawTask, list[Gathered]]], dict[str, str]]:
         try:
-            clip, truths = self._load_query(unit)
+            query = self._open_query(unit)
         except FsbenchError as error:
             if not self._setup.keep_going:
                 raise
             return [], {episode_id: str(error) for draw in unit.draws for episode_id in draw.episode_ids}
-        parts, failures = [], {}
+        done, failures = [], {}
         for draw in unit.draws:
-            try:  # the last one may do to the frames what it likes
-                masks = self._segment(unit, draw, clip if draw is unit.draws[-1] else clip.copy())
+            try:
+                done.append((draw, self._one_draw(unit, draw, query)))
             except Exception as error:
                 if not self._setup.keep_going:
                     raise
                 message = str(error) if isinstance(error, FsbenchError) else f"{type(error).__name__}: {error}"
                 failures.update(dict.fromkeys(draw.episode_ids, message))
-                continue
-            predictions = prediction_table(draw.episode_ids, unit.frames, masks)
-            scored = draw.episode_ids if self._setup.is_scored else ()
-            scores = score_table(scored, unit.frames, masks[: len(scored)], truths, self._measure)
-            parts.append((predictions, scores))
-        return parts, failures
+        return done, failures
 
-    def _segment(self, unit: Unit, draw: DrawTask, clip: Clip) -> Masks:
-        """Returns the method's masks for all sentences, bool [N, T, H, W], checked."""
+    def _open_query(self, unit: Unit) -> _Query:
+        """Reads the first frame of a query, or all of them for a method that does not work in parts."""
+        in_parts, names = self._setup.method.works_in_parts, unit.frames
+        read = FrameReader(self._dataset, unit.video_id, Memo(_KEPT_BYTES if in_parts else 0))
+        if in_parts:
+            height, width = read(names[0]).shape[:2]
+            frames: Any = Frames(lambda t: read(names[t]), (len(names), height, width, 3))  # Any: as in Clip
+        else:
+            frames = np.stack([read(name) for name in names])
+        size = self._setup.protocol.output_size(*frames.shape[1:3])
+        clip = Clip(frames, size, self._setup.memo_limit)
+        if not self._setup.is_scored:
+            return _Query(clip, read, None)
+        kept = Memo(_KEPT_BYTES if len(unit.draws) > 1 else 0)
+        return _Query(clip, read, LabelReader(self._dataset, unit.video_id, unit.annotated, read, kept))
+
+    def _one_draw(self, unit: Unit, draw: DrawTask, query: _Query) -> list[Gathered]:
+        """Returns what the masks of all sentences came to, by groups of sentences."""
+        self._adapt(unit, draw, query)
+        done, groups = [], self._groups(unit, query.clip.output_size)
+        for group in groups:
+            # The last one may do to the frames what it likes.
+            clip = query.clip if draw is unit.draws[-1] and group is groups[-1] else query.clip.copy()
+            done.append(self._segment(unit, draw, query, clip, group))
+        if query.labels is not None:
+            query.labels.finish()
+        else:
+            for name in unit.frames:
+                query.read.check(name)
+        return done
+
+    def _groups(self, unit: Unit, size: tuple[int, int]) -> list[range]:
+        """Returns the numbers of the sentences that the method gets at once: all, if their masks are not too many."""
+        total = len(unit.sentences)
+        each = max(1, len(unit.frames) * size[0] * size[1])
+        step = total if self._setup.method.works_in_parts else max(1, self._setup.mask_limit // each)
+        return [range(start, min(start + step, total)) for start in range(0, total, step)]
+
+    def _segment(self, unit: Unit, draw: DrawTask, query: _Query, clip: Clip, group: range) -> Gathered:
+        """Takes in the method's masks for some sentences, checked, each part as it comes."""
+        who = f"Method {self._setup.method.info.name!r}, video {unit.video_id!r}:"
+        shape = (len(group), len(unit.frames), *clip.output_size)
+        gathered = Gathered(unit, group, clip.output_size, query.labels, self._measure)
+        adapted, sentences = self._adapted[draw.support.support_id], unit.sentences[group.start : group.stop]
+        with self._in_method(unit, draw, query):
+            result = self._method.segment(adapted, clip, sentences)
+        if not isinstance(result, Iterator):
+            gathered.add(as_masks(result, shape, who))
+            return gathered
+        with closing(self._yielded(result, unit, draw, query)) as yielded:
+            for part in as_parts(yielded, shape, who):
+                gathered.add(part)
+                del part  # it need not lie beside the next
+        return gathered
+
+    def _yielded(self, result: Iterator[Any], unit: Unit, draw: DrawTask, query: _Query) -> Generator[Any]:
+        """Yields what a method's `segment` yields, and ends it once no more is wanted."""
+        try:
+            while True:
+                with self._in_method(unit, draw, query):
+                    part = next(result, _END)
+                if part is _END:
+                    return
+                yield part
+                del part
+        finally:
+            if isinstance(result, Generator):
+                with self._in_method(unit, draw, query):
+                    result.close()
+
+    def _adapt(self, unit: Unit, draw: DrawTask, query: _Query) -> None:
+        """Lets the method see a draw's support set, if it has not yet."""
+        if draw.support.support_id not in self._adapted:
+            support = self._load_support(draw.support)
+            with self._in_method(unit, draw, query):
+                self._adapted[draw.support.support_id] = self._method.adapt(support)
+
+    @contextmanager
+    def _in_method(self, unit: Unit, draw: DrawTask, query: _Query) -> Iterator[None]:
+        """Runs the method's code, and takes the time that it needs beside reading frames."""
         info = self._setup.method.info
-        support_id = draw.support.support_id
-        support = None if support_id in self._adapted else self._load_support(draw.support)
-        started = time.perf_counter()
+        started = time.perf_counter() - query.read.seconds
         try:
             with guarded(f"Method {info.name!r}"):
-                if support is not None:
-                    self._adapted[support_id] = self._method.adapt(support)
-                masks = self._method.segment(self._adapted[support_id], clip, unit.sentences)
+                yield
         except FsbenchError:
             raise
         except Exception as error:
-            error.add_note(f"in method {info.name!r}, support set {support_id!r}, video {unit.video_id!r}")
+            error.add_note(f"in method {info.name!r}, support set {draw.support.support_id!r}, video {unit.video_id!r}")
             raise
         finally:
-            self._seconds += time.perf_counter() - started
-        shape = (len(unit.sentences), len(unit.frames), *clip.output_size)
-        return as_masks(masks, shape, f"Method {info.name!r}, video {unit.video_id!r}:")
-
-    def _load_query(self, unit: Unit) -> tuple[Clip, list[Masks]]:
-        """Returns the clip, and for each sentence the truth at the output size; no truth where nothing is scored."""
-        if not self._setup.is_scored:
-            return self._clip(read_pictures(self._dataset, unit.video_id, unit.frames)), []
-        frames, label_maps = read_frames(self._dataset, unit.video_id, unit.annotated, unit.frames)
-        clip = self._clip(frames)
-        return clip, [truth_masks(label_maps, object_ids, clip.output_size) for object_ids in unit.object_ids]
-
-    def _clip(self, frames: npt.NDArray[np.uint8]) -> Clip:
-        return Clip(frames, self._setup.protocol.output_size(*frames.shape[1:3]), self._setup.memo_limit)
+            self._seconds += time.perf_counter() - started - query.read.seconds
 
     def _pixels(self, unit: Unit) -> dict[str, str]:
         return unit.pixels(self._dataset) if self._setup.is_scored else unit.pictures(self._dataset)

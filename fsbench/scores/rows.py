@@ -14,6 +14,7 @@ from fsbench.masks.layers import union_of
 from fsbench.masks.resize import at_size
 from fsbench.protocol import label_of
 from fsbench.scores.measuring import Measure
+from fsbench.scores.measuring import Seen
 from fsbench.scores.metrics import always_applies
 from fsbench.scores.metrics import count_columns
 from fsbench.scores.metrics import installed_metrics
@@ -21,7 +22,7 @@ from fsbench.scores.metrics import is_count
 from fsbench.scores.metrics import is_share
 from fsbench.splits.ids import parse_episode_id
 
-__all__ = ["KEYS", "score_schema", "score_table", "table_problem", "truth_masks"]
+__all__ = ["KEYS", "score_schema", "score_table", "table_problem", "truth_mask"]
 
 KEYS = ("episode_id", "frame")
 """The columns of score rows that are no metrics."""
@@ -29,18 +30,18 @@ KEYS = ("episode_id", "frame")
 Masks = npt.NDArray[np.bool_]
 
 
-def truth_masks(label_maps: npt.NDArray[np.integer], object_ids: Sequence[int], size: tuple[int, int]) -> Masks:
+def truth_mask(layers: npt.NDArray[np.integer], object_ids: Sequence[int], size: tuple[int, int]) -> Masks:
     """Returns the union of some objects at the size at which a protocol compares.
 
     Args:
-        label_maps: integer [T, L, H, W], in layers.
+        layers: integer [L, H, W], a label map in layers.
         object_ids: Indices of the objects.
-        size: (height, width); if it is not (H, W), masks are resized bilinearly and thresholded at 0.5.
+        size: (height, width); if it is not (H, W), the mask is resized bilinearly and thresholded at 0.5.
 
     Returns:
-        bool [T, height, width].
+        bool [height, width].
     """
-    return np.stack([at_size(mask, size) for mask in union_of(label_maps, object_ids)]).view(np.bool_)
+    return at_size(union_of(layers, object_ids), size).view(np.bool_)
 
 
 def score_schema(metrics: Sequence[str], present: Iterable[str] = ()) -> pa.Schema:
@@ -51,20 +52,15 @@ def score_schema(metrics: Sequence[str], present: Iterable[str] = ()) -> pa.Sche
 
 
 def score_table(
-    episode_ids: Iterable[str],
-    frames: Sequence[str],
-    preds: Iterable[Masks],
-    truths: Sequence[Masks],
-    measure: Measure,
+    episode_ids: Iterable[str], frames: Sequence[str], seen: Iterable[Sequence[Seen]], measure: Measure
 ) -> pa.Table:
     """Scores some episodes over the same T frames.
 
     Args:
         episode_ids: Their ids.
         frames: Names of the T frames.
-        preds: For each episode, bool [T, H, W] at the protocol's size.
-        truths: Likewise; all sentences of the video.
-        measure: Gives the metrics, the tolerance and the frames that count.
+        seen: For each episode, what was seen of each of the frames that count.
+        measure: Gives the metrics, and the frames that count.
 
     Returns:
         A row for every episode and frame that counts.
@@ -73,13 +69,11 @@ def score_table(
         PluginError: See `Measure.require_episodes`.
     """
     measure.require_episodes()
-    counted = measure.protocol.counted(len(frames))
-    names = list(frames[counted])
+    names = list(frames[measure.protocol.counted(len(frames))])
     schema = score_schema(measure.protocol.metrics)
     columns: dict[str, list[object]] = {name: [] for name in schema.names}
-    foreground = [measure.foreground(masks) for masks in zip(*(truth[counted] for truth in truths), strict=True)]
-    for episode_id, pred, truth in zip(episode_ids, preds, truths, strict=True):
-        scores = measure.scores(measure.see_clip(pred[counted], truth[counted], foreground))
+    for episode_id, episode_seen in zip(episode_ids, seen, strict=True):
+        scores = measure.scores(episode_seen)
         columns["episode_id"] += [episode_id] * len(names)
         columns["frame"] += names
         for name, values in measure.columns(scores, len(names)).items():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from fsbench.methods import whole_masks
 from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Method
 from fsbench.methods.contract import Shot
@@ -26,7 +27,7 @@ def support_of(frames: np.ndarray, masks: np.ndarray) -> Support:
 
 
 def masks_of(method: Method, support: Support, clip: Clip, sentences: int = 1) -> np.ndarray:
-    return method.segment(method.adapt(support), clip, [f"sentence {n}" for n in range(sentences)])
+    return whole_masks(method.segment(method.adapt(support), clip, [f"sentence {n}" for n in range(sentences)]))
 
 
 def overlap(one: np.ndarray, two: np.ndarray) -> np.ndarray:

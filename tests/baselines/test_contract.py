@@ -16,6 +16,7 @@ from fsbench.methods import Fold
 from fsbench.methods import MethodInfo
 from fsbench.methods import Shot
 from fsbench.methods import Support
+from fsbench.methods import whole_masks
 from fsbench.methods.registry import find_method
 from fsbench.methods.registry import MethodFactory
 from fsbench.protocol import named_protocol
@@ -96,7 +97,7 @@ def alone(make):
     def of(name, seed=2):
         if (name, seed) not in found:
             method = make(name)
-            found[name, seed] = method.segment(method.adapt(support(seed=seed)), clip(), SENTENCES)
+            found[name, seed] = whole_masks(method.segment(method.adapt(support(seed=seed)), clip(), SENTENCES))
         return found[name, seed]
 
     return of
@@ -154,7 +155,7 @@ def test_masks_have_shape_and_type_of_the_contract(name, make):
     method = make(name)
     adapted = method.adapt(support())
     for frames, size, sentences in ((3, None, SENTENCES), (1, (40, 55), SENTENCES[:1])):
-        masks = method.segment(adapted, clip(frames, size=size), sentences)
+        masks = whole_masks(method.segment(adapted, clip(frames, size=size), sentences))
         assert masks.shape == (len(sentences), frames, *(size or (32, 44)))
         assert masks.dtype == np.bool_
 
@@ -163,16 +164,16 @@ def test_two_calls_and_two_instances_give_the_same_masks(name, make, second, alo
     expected = alone(name)
     for place, each in enumerate((make(name), second(name))):
         torch.manual_seed(place)  # whatever else a process draws must not matter
-        assert np.array_equal(each.segment(each.adapt(support()), clip(), SENTENCES), expected)
+        assert np.array_equal(whole_masks(each.segment(each.adapt(support()), clip(), SENTENCES)), expected)
 
 
 def test_a_sentence_gives_the_same_masks_in_any_company_and_order(name, make, alone):
     method = make(name)
     adapted = method.adapt(support())
     together = alone(name)
-    assert np.array_equal(together[::-1], method.segment(adapted, clip(), SENTENCES[::-1]))
+    assert np.array_equal(together[::-1], whole_masks(method.segment(adapted, clip(), SENTENCES[::-1])))
     for sentence, masks in zip(SENTENCES, together, strict=True):
-        assert np.array_equal(method.segment(adapted, clip(), [sentence])[0], masks)
+        assert np.array_equal(whole_masks(method.segment(adapted, clip(), [sentence]))[0], masks)
 
 
 def test_draws_that_share_a_clip_give_what_each_gives_alone(name, make, alone):
@@ -180,22 +181,22 @@ def test_draws_that_share_a_clip_give_what_each_gives_alone(name, make, alone):
     draws = {seed: method.adapt(support(seed=seed)) for seed in (2, 7)}
     shared, forgetful = clip(), Clip(clip().frames, memo_limit=0)
     for seed in (2, 7, 2):
-        assert np.array_equal(method.segment(draws[seed], shared, SENTENCES), alone(name, seed))
-        assert np.array_equal(method.segment(draws[seed], forgetful, SENTENCES), alone(name, seed))
+        assert np.array_equal(whole_masks(method.segment(draws[seed], shared, SENTENCES)), alone(name, seed))
+        assert np.array_equal(whole_masks(method.segment(draws[seed], forgetful, SENTENCES)), alone(name, seed))
 
 
 def test_what_was_learnt_from_one_support_set_does_not_reach_another(name, second, alone):
     method = second(name)
     first = method.adapt(support(seed=2))
-    assert np.array_equal(method.segment(method.adapt(support(seed=7)), clip(), SENTENCES), alone(name, 7))
-    assert np.array_equal(method.segment(first, clip(), SENTENCES), alone(name, 2))
+    assert np.array_equal(whole_masks(method.segment(method.adapt(support(seed=7)), clip(), SENTENCES)), alone(name, 7))
+    assert np.array_equal(whole_masks(method.segment(first, clip(), SENTENCES)), alone(name, 2))
 
 
 def test_empty_masks_shots_of_several_sizes_and_long_sentences_are_no_trouble(name, make):
     method = make(name)
     long = "the dog that runs " * 200
     for given in (empty_support(), support((32, 44), (48, 40)), support(frames=1)):
-        masks = method.segment(method.adapt(given), clip(1), [long, "dog"])
+        masks = whole_masks(method.segment(method.adapt(given), clip(1), [long, "dog"]))
         assert masks.shape == (2, 1, 32, 44)
 
 

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsbench.methods import whole_masks
 from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Method
 from fsbench.methods.contract import Shot
@@ -24,7 +25,7 @@ def box(height: int, width: int, rows: slice, columns: slice) -> np.ndarray:
 
 
 def masks_of(method: Method, support: Support, clip: Clip, sentences: int = 1) -> np.ndarray:
-    return method.segment(method.adapt(support), clip, ["a thing"] * sentences)
+    return whole_masks(method.segment(method.adapt(support), clip, ["a thing"] * sentences))
 
 
 @pytest.mark.parametrize("method", [Empty(), FullFrame(), SupportCopy()])

@@ -14,6 +14,7 @@ from fsbench.methods import Clip
 from fsbench.methods import Fold
 from fsbench.methods import Shot
 from fsbench.methods import Support
+from fsbench.methods import whole_masks
 from fsbench.methods.registry import find_method
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_cma import declarations
@@ -104,19 +105,21 @@ def test_masks_have_the_wanted_size_and_are_the_same_each_time(method):
     adapted = method.adapt(support())
     sentences = ["the left dog", "the right dog"]
     for size in (None, (96, 140)):
-        masks = method.segment(adapted, clip(size=size), sentences)
+        masks = whole_masks(method.segment(adapted, clip(size=size), sentences))
         assert masks.shape == (2, 5, *(size or (48, 70)))
         assert masks.dtype == np.bool_
-        assert np.array_equal(masks, method.segment(adapted, clip(size=size), sentences))
+        assert np.array_equal(masks, whole_masks(method.segment(adapted, clip(size=size), sentences)))
 
 
 def test_results_do_not_depend_on_company_order_or_memo(method):
     adapted = method.adapt(support())
-    together = method.segment(adapted, clip(), ["the left dog", "a very long sentence " * 20])
-    alone = method.segment(adapted, clip(), ["a very long sentence " * 20])
+    together = whole_masks(method.segment(adapted, clip(), ["the left dog", "a very long sentence " * 20]))
+    alone = whole_masks(method.segment(adapted, clip(), ["a very long sentence " * 20]))
     forgetful = Clip(clip().frames, memo_limit=0)
     assert np.array_equal(together[1], alone[0])
-    assert np.array_equal(together, method.segment(adapted, forgetful, ["the left dog", "a very long sentence " * 20]))
+    assert np.array_equal(
+        together, whole_masks(method.segment(adapted, forgetful, ["the left dog", "a very long sentence " * 20]))
+    )
 
 
 def test_the_support_reaches_the_result(method):
@@ -127,16 +130,16 @@ def test_the_support_reaches_the_result(method):
 
 
 def test_several_shots_empty_masks_and_one_frame_work(method):
-    masks = method.segment(method.adapt(support(shots=3, frames=1)), clip(frames=1), ["the dog"])
+    masks = whole_masks(method.segment(method.adapt(support(shots=3, frames=1)), clip(frames=1), ["the dog"]))
     assert masks.shape == (1, 1, 48, 70)
     shot = support().shots[0]
     empty = Support((Shot(shot.frames, np.zeros_like(shot.masks), shot.sentence),))
-    assert method.segment(method.adapt(empty), clip(frames=1), ["the dog"]).shape == (1, 1, 48, 70)
+    assert whole_masks(method.segment(method.adapt(empty), clip(frames=1), ["the dog"])).shape == (1, 1, 48, 70)
 
 
 def test_chunks_and_one_choice_for_the_video_cover_all_frames(files):
     chunked = make(files, chunk=2, query_choice="video")
-    assert chunked.segment(chunked.adapt(support()), clip(), ["the dog"]).shape == (1, 5, 48, 70)
+    assert whole_masks(chunked.segment(chunked.adapt(support()), clip(), ["the dog"])).shape == (1, 5, 48, 70)
 
 
 def test_max_frames_bounds_the_chunk():

@@ -49,4 +49,5 @@ DANET = OwnForm(
     ),
     DANetOptions,
     "fsbench_baselines.danet.method:DANetMethod",
+    works_in_parts=True,
 )

@@ -1,5 +1,6 @@
 """DANet as a method of the harness."""
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,11 +114,11 @@ class DANetMethod:
         return _Adapted(self.model.project_support(last[None], masks[None]), level)
 
     @torch.no_grad()
-    def segment(self, adapted: Any, clip: Clip, expressions: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Returns bool [N, T, H, W], the same for each sentence."""
-        starts = range(0, len(clip.frames), self.chunk)
-        masks = np.concatenate([self._segment_chunk(adapted, clip, start) for start in starts])
-        return np.repeat(masks[None], len(expressions), axis=0)
+    def segment(self, adapted: Any, clip: Clip, expressions: Sequence[str]) -> Iterator[npt.NDArray[np.bool_]]:
+        """Yields bool [N, t, H, W], a chunk each, the same for each sentence."""
+        for start in range(0, len(clip.frames), self.chunk):
+            masks = self._segment_chunk(adapted, clip, start)
+            yield np.broadcast_to(masks, (len(expressions), *masks.shape))
 
     def _segment_chunk(self, adapted: _Adapted, clip: Clip, start: int) -> npt.NDArray[np.bool_]:
         low = clip.memo(("low", start), lambda: self._low(clip, start))

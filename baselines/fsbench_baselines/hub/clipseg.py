@@ -1,6 +1,7 @@
 """CLIPSeg (Lüddecke and Ecker, 2022), frame by frame: from the sentence alone, or from sentence and support."""
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,7 @@ from fsbench_baselines.hub.weights import find_folder
 from fsbench_baselines.hub.weights import load_model
 from fsbench_baselines.hub.weights import load_tokenizer
 from fsbench_baselines.hub.weights import TOKENIZER_FILES
+from fsbench_baselines.pixels import plain_sentence
 
 __all__ = ["CLIPSeg", "CLIPSegSupport"]
 
@@ -52,14 +54,22 @@ class CLIPSeg(HubMethod):
         self.model = load_model(CLIPSegForImageSegmentation, folder, self.device, self.dtype)
         self.tokenizer = load_tokenizer(folder)
 
-    def find(self, adapted: Tensor | None, clip: Clip, sentence: str) -> npt.NDArray[np.bool_]:
-        """Returns bool [T, H, W]."""
-        condition = self.condition(adapted, clip.memo(("text", sentence), lambda: self.embed_text(sentence)))
-        parts = []
+    @torch.inference_mode()
+    def segment(
+        self, adapted: Tensor | None, clip: Clip, expressions: Sequence[str]
+    ) -> Iterator[npt.NDArray[np.bool_]]:
+        """Yields bool [N, 1, H, W], frame by frame and each sentence by itself."""
+        sentences = [plain_sentence(sentence) for sentence in expressions]
+        texts = [clip.memo(("text", sentence), partial(self.embed_text, sentence)) for sentence in sentences]
+        conditions = [self.condition(adapted, text) for text in texts]
         for activations in self._activations(clip):
-            probabilities = self.model.decoder(activations, condition).logits.float().sigmoid()
-            parts.append(masks_from(probabilities.view(1, self.side, self.side), clip.output_size, self.threshold))
-        return np.concatenate(parts)
+            yield np.stack([self._masks(activations, condition, clip.output_size) for condition in conditions])
+
+    def _masks(
+        self, activations: tuple[Tensor, ...], condition: Tensor, size: tuple[int, int]
+    ) -> npt.NDArray[np.bool_]:
+        probabilities = self.model.decoder(activations, condition).logits.float().sigmoid()
+        return masks_from(probabilities.view(1, self.side, self.side), size, self.threshold)
 
     def condition(self, adapted: Tensor | None, text: Tensor) -> Tensor:
         """Returns what conditions the decoder, [1, D]: here the sentence's embedding, [1, D]."""
@@ -74,11 +84,11 @@ class CLIPSeg(HubMethod):
 
     def _activations(self, clip: Clip) -> Iterator[tuple[Tensor, ...]]:
         """Yields each frame's activations of the layers that the decoder reads, [1, 1 + patches, channels] each."""
-        for t, frame in enumerate(clip.frames):
-            yield clip.memo(("activations", self.side, t), partial(self._encode, frame))
+        for t in range(len(clip.frames)):
+            yield clip.memo(("activations", self.side, t), partial(self._encode, clip, t))
 
-    def _encode(self, frame: npt.NDArray[np.uint8]) -> tuple[Tensor, ...]:
-        pixels = normalised(frame[None], (self.side, self.side), IMAGENET).to(self.device, self.dtype)
+    def _encode(self, clip: Clip, t: int) -> tuple[Tensor, ...]:
+        pixels = normalised(clip.frames[t : t + 1], (self.side, self.side), IMAGENET).to(self.device, self.dtype)
         states = self.model.clip.get_image_features(pixels, output_hidden_states=True).hidden_states
         return tuple(states[layer + 1] for layer in self.model.extract_layers)  # the first state is the embedding
 

@@ -133,7 +133,8 @@ def _clipseg(name: str, summary: str, code: str, *, ignores_support: bool) -> De
         licence=_LICENCE.format(name),
         trained_on=("CLIP's 400 M pairs of picture and text", "PhraseCut+"),
     )
-    return _HubDeclaration(info, CLIPSegOptions, f"fsbench_baselines.hub.clipseg:{code}", ignores_support)
+    code = f"fsbench_baselines.hub.clipseg:{code}"
+    return _HubDeclaration(info, CLIPSegOptions, code, ignores_support, works_in_parts=True)
 
 
 CLIPSEG = _clipseg("clipseg", "CLIPSeg, zero-shot from the sentence, per frame.", "CLIPSeg", ignores_support=True)
@@ -155,6 +156,7 @@ SEGGPT = _HubDeclaration(
     ),
     SegGPTOptions,
     "fsbench_baselines.hub.seggpt:SegGPT",
+    works_in_parts=True,
 )
 
 GROUNDED_SAM2 = _HubDeclaration(

@@ -1,5 +1,6 @@
 """What the methods on hub models have in common: where weights come from, and one sentence at a time."""
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from fsbench_baselines.hub.declarations import HubOptions
 from fsbench_baselines.pixels import plain_sentence
 
 __all__ = ["HubMethod"]
+
+Masks = npt.NDArray[np.bool_]
 
 
 class HubMethod:
@@ -35,10 +38,10 @@ class HubMethod:
         """Learns nothing."""
 
     @torch.inference_mode()
-    def segment(self, adapted: Any, clip: Clip, expressions: Sequence[str]) -> npt.NDArray[np.bool_]:
+    def segment(self, adapted: Any, clip: Clip, expressions: Sequence[str]) -> Masks | Iterator[Masks]:
         """Returns bool [N, T, H, W]: each sentence by itself, so that results do not depend on its company."""
         return np.stack([self.find(adapted, clip, plain_sentence(sentence)) for sentence in expressions])
 
-    def find(self, adapted: Any, clip: Clip, sentence: str) -> npt.NDArray[np.bool_]:
+    def find(self, adapted: Any, clip: Clip, sentence: str) -> Masks:
         """Returns the masks of the object that a sentence, in lower case, names: bool [T, H, W] at the output size."""
         raise NotImplementedError

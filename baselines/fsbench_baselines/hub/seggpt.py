@@ -1,5 +1,6 @@
 """SegGPT (Wang et al., 2023): few-shot segmentation by picture and mask prompts, frame by frame, without sentences."""
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -63,13 +64,16 @@ class SegGPT(HubMethod):
         return Prompts(torch.cat(pictures), torch.cat(masks).to(self.device, self.dtype))
 
     @torch.inference_mode()
-    def segment(self, adapted: Prompts | None, clip: Clip, expressions: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Returns bool [N, T, H, W], the same masks for every sentence; all false if the support shows no object."""
-        masks = np.zeros((len(clip.frames), *clip.output_size), dtype=np.bool_)
-        if adapted is not None:
-            for mask, frame in zip(masks, clip.frames, strict=True):
-                mask[:] = masks_from(self.paint(adapted, frame), clip.output_size, _GREY)[0]
-        return np.repeat(masks[None], len(expressions), axis=0)
+    def segment(
+        self, adapted: Prompts | None, clip: Clip, expressions: Sequence[str]
+    ) -> Iterator[npt.NDArray[np.bool_]]:
+        """Yields bool [N, t, H, W], the same masks for every sentence; all false if the support shows no object."""
+        if adapted is None:
+            yield np.broadcast_to(np.False_, (len(expressions), len(clip.frames), *clip.output_size))
+            return
+        for frame in clip.frames:
+            masks = masks_from(self.paint(adapted, frame), clip.output_size, _GREY)
+            yield np.broadcast_to(masks, (len(expressions), *masks.shape))
 
     def paint(self, prompts: Prompts, frame: npt.NDArray[np.uint8]) -> Tensor:
         """Returns how bright the model paints a frame, uint8 [H, W, 3]: float32 [1, h, w], 0 black to 1 white."""

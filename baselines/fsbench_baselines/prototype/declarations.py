@@ -61,4 +61,5 @@ PROTOTYPE = _PrototypeDeclaration(
     ),
     PrototypeOptions,
     "fsbench_baselines.prototype.method:Prototype",
+    works_in_parts=True,
 )

@@ -1,6 +1,8 @@
 """Prototypes of frozen features, without any training: cosine map, cut, borders by GrabCut, choice by the sentence."""
 
+from collections.abc import Iterator
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -62,26 +64,28 @@ class Prototype:
         """Returns the prototypes; None if no support frame shows an object."""
         return support_prototypes([(self._layers(shot.frames), shot.masks) for shot in support.shots])
 
-    def segment(self, adapted: Prototypes | None, clip: Clip, expressions: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Returns bool [N, T, H, W]; all false if the support shows no object."""
-        masks = np.zeros((len(expressions), len(clip.frames), *clip.output_size), dtype=np.bool_)
+    def segment(
+        self, adapted: Prototypes | None, clip: Clip, expressions: Sequence[str]
+    ) -> Iterator[npt.NDArray[np.bool_]]:
+        """Yields bool [N, t, H, W]; all false if the support shows no object."""
         if adapted is None:
-            return masks
+            yield np.broadcast_to(np.False_, (len(expressions), len(clip.frames), *clip.output_size))
+            return
         layers = clip.memo(("prototype", self.feature_size), lambda: self._layers(clip.frames))
-        frames = shrink(clip.frames, self.cut_size)
+        frames = clip.memo(("prototype frames", self.cut_size), lambda: shrink(clip.frames, self.cut_size))
         score = cosine_map(adapted, layers, self.border_weight, frames.shape[1:3]).cpu().numpy()
         found = self._objects(frames, score, adapted.odds)
         candidates = _candidates(found, score, frames) if self.reader else []
-        sized: dict[int, npt.NDArray[np.bool_]] = {}  # most sentences share a choice
-        for mask, sentence in zip(masks, expressions, strict=True):
+        shown = []
+        for sentence in expressions:
             choice = self.reader.choose(sentence, candidates) if self.reader and len(candidates) > 1 else None
-            if id(choice) not in sized:
-                shown = choice.mask if choice else found
-                sized[id(choice)] = np.stack([enlarge(part, clip.output_size) for part in shown])
-            mask[:] = sized[id(choice)]
-        return masks
+            shown.append(choice.mask if choice else found)
+        distinct = {id(masks): masks for masks in shown}  # most sentences share a choice
+        for t in range(len(frames)):
+            sized = {key: enlarge(masks[t], clip.output_size) for key, masks in distinct.items()}
+            yield np.stack([sized[id(masks)] for masks in shown])[:, np.newaxis]
 
-    def _layers(self, frames: npt.NDArray[np.uint8]) -> list[torch.Tensor]:
+    def _layers(self, frames: Any) -> list[torch.Tensor]:  # Any: what a shot or a clip has
         """Returns the features of frames, uint8 [T, H, W, 3]."""
         height, width = frames.shape[1:3]
         scale = self.feature_size / min(height, width)

@@ -25,7 +25,8 @@ class FamilyOptions:
         text_config: JSON of a RobertaConfig other than roberta-base, for released weights.
         device: auto, cpu, cuda or mps.
         chunk: Frames that go through the model at once; results depend on it, as in the released code.
-        query_choice: Choose the object query anew in each chunk (released) or once for the video.
+        query_choice: Choose the object query anew in each chunk (released) or once for the video, whose features then
+            lie in memory whole.
         short_side: Shorter side of the frames that the model sees, in pixels; None for what the checkpoint says, 360
             for released weights.
         max_frames: Bound on `chunk`, for where memory is short.
@@ -83,6 +84,7 @@ REFERFORMER = OwnForm(
     ReferFormerOptions,
     "fsbench_baselines.referformer.method:ReferFormerMethod",
     ignores_support=True,
+    works_in_parts=True,
 )
 
 REFERFORMER_FINETUNE = OwnForm(
@@ -95,4 +97,5 @@ REFERFORMER_FINETUNE = OwnForm(
     ),
     FinetuneOptions,
     "fsbench_baselines.referformer.finetune:FinetuneMethod",
+    works_in_parts=True,
 )

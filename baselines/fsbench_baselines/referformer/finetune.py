@@ -73,10 +73,15 @@ class FinetuneMethod(ReferFormerMethod):
                 self.model.eval()
                 self.model.sentence_cache = None  # before a first support set there was none, either
 
-    def segment(self, adapted: dict[str, Tensor], clip: Clip, expressions: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Returns bool [N, T, H, W]. What is computed of the clip is good for one support set, and not kept."""
+    def segment(
+        self, adapted: dict[str, Tensor], clip: Clip, expressions: Sequence[str]
+    ) -> Iterator[npt.NDArray[np.bool_]]:
+        """Yields what `FamilyMethod` yields, wearing the adapted weights till the end.
+
+        What is computed of the clip is good for one support set, and not kept.
+        """
         with _wearing(self.model, adapted):
-            return super().segment(adapted, clip.anew() if adapted else clip, expressions)
+            yield from super().segment(adapted, clip.anew() if adapted else clip, expressions)
 
     def _train(self, task: FamilyTask, parameters: Sequence[nn.Parameter], batches: Sequence[TrainingBatch]) -> None:
         """Takes the steps. Raises RuntimeError if a gradient is not finite."""

@@ -153,25 +153,37 @@ class FamilyMethod(Generic[Model]):
         return None
 
     @torch.inference_mode()
-    def segment(self, adapted: Any, clip: Clip, expressions: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Returns bool [N, T, H, W]: each sentence by itself, so that results do not depend on its company."""
-        return np.stack([self._segment_one(adapted, clip, sentence) for sentence in expressions])
+    def segment(self, adapted: Any, clip: Clip, expressions: Sequence[str]) -> Iterator[npt.NDArray[np.bool_]]:
+        """Yields bool [N, t, H, W], of as many frames as one query is chosen for: a chunk, or the video.
 
-    def _segment_one(self, adapted: Any, clip: Clip, sentence: str) -> npt.NDArray[np.bool_]:
-        text = clip.memo(("text", sentence), lambda: self.encode_sentence(sentence))
-        chunks = list(self._chunks(clip)) if self.query_choice == "video" else self._chunks(clip)
-        decoded = ((chunk, self._decode(adapted, clip, chunk, sentence, text)) for chunk in chunks)
-        if self.query_choice == "video":
-            together = list(decoded)
-            scores = torch.cat([self._scores(each) for _, each in together])
-            chosen = scores.mean(0).argmax()
-            parts = [self._masks(clip, chunk, each, sentence, text, chosen) for chunk, each in together]
-        else:
-            parts = [
-                self._masks(clip, chunk, each, sentence, text, self._scores(each).mean(0).argmax())
-                for chunk, each in decoded
-            ]
-        return np.concatenate(parts)
+        Each sentence goes by itself, so that results do not depend on its company.
+        """
+        texts = [clip.memo(("text", each), partial(self.encode_sentence, each)) for each in expressions]
+        is_whole = self.query_choice == "video"
+        for chunks in [list(self._chunks(clip))] if is_whole else ([chunk] for chunk in self._chunks(clip)):
+            num_frames = sum(chunk.features.finest.shape[1] for chunk in chunks)
+            masks = np.empty((len(expressions), num_frames, *clip.output_size), np.bool_)
+            for own, sentence, text in zip(masks, expressions, texts, strict=True):
+                self._segment_one(adapted, clip, chunks, sentence, text, own)
+            yield masks
+            del masks  # it need not lie beside the next
+
+    def _segment_one(
+        self,
+        adapted: Any,
+        clip: Clip,
+        chunks: Sequence[_Chunk],
+        sentence: str,
+        text: Text,
+        out: npt.NDArray[np.bool_],
+    ) -> None:
+        """Puts a sentence's masks in some chunks, for which one query is chosen, into bool [t, H, W]."""
+        decoded = [self._decode(adapted, clip, chunk, sentence, text) for chunk in chunks]
+        chosen = torch.cat([self._scores(each) for each in decoded]).mean(0).argmax()
+        for chunk, each in zip(chunks, decoded, strict=True):
+            start = chunk.start - chunks[0].start
+            masks = self._masks(clip, chunk, each, sentence, text, chosen)
+            out[start : start + len(masks)] = masks
 
     def encode_sentence(self, sentence: str) -> Text:
         """Returns an encoded sentence, B = 1."""

@@ -9,6 +9,7 @@ from fsbench.cli import main
 from fsbench.errors import PluginError
 from fsbench.methods import Clip
 from fsbench.methods import Fold
+from fsbench.methods import whole_masks
 from fsbench.methods.registry import find_method
 from fsbench_baselines.danet import save_checkpoint
 from fsbench_baselines.danet.declarations import DANET
@@ -60,7 +61,7 @@ def mixed_masks(method, adapted, query):
     """The method's masks with a threshold that random weights cross: both values are there."""
     middle = probabilities(method, adapted, query).median()
     method.model.Decoder.pred2.bias.sub_(middle)
-    masks = method.segment(adapted, query, ["the dog"])
+    masks = whole_masks(method.segment(adapted, query, ["the dog"]))
     method.model.Decoder.pred2.bias.add_(middle)
     return masks
 
@@ -68,7 +69,7 @@ def mixed_masks(method, adapted, query):
 def test_all_sentences_get_the_same_masks_at_the_wanted_size(method):
     adapted = method.adapt(support())
     for size in (None, (50, 70)):
-        masks = method.segment(adapted, clip(output_size=size), ["the left dog", "the right dog", ""])
+        masks = whole_masks(method.segment(adapted, clip(output_size=size), ["the left dog", "the right dog", ""]))
         assert masks.shape == (3, 7, *(size or (24, 40)))
         assert masks.dtype == np.bool_
         assert np.array_equal(masks[0], masks[1])
@@ -93,7 +94,7 @@ def test_masks_are_those_of_the_model_on_chunks_with_the_remainder_last(method):
 def test_masks_depend_on_neither_memo_nor_other_support_sets(method):
     one, other = method.adapt(support()), method.adapt(support(seed=11))
     shared, forgetful = clip(), Clip(clip().frames, memo_limit=0)
-    method.segment(other, shared, ["the dog"])
+    whole_masks(method.segment(other, shared, ["the dog"]))
     assert torch.equal(probabilities(method, one, shared), probabilities(method, one, forgetful))
     assert np.array_equal(mixed_masks(method, one, shared), mixed_masks(method, one, forgetful))
 
@@ -102,7 +103,7 @@ def test_any_shots_of_any_sizes_are_all_support(method):
     for shots, frames, sizes in ((1, 5, [(24, 40)]), (5, 1, [(24, 40), (60, 30)]), (2, 3, [(9, 9)])):
         adapted = method.adapt(support(shots=shots, frames=frames, sizes=sizes))
         assert adapted.support.keys.shape[1] == shots * frames
-        assert method.segment(adapted, clip(1), ["the dog"]).shape == (1, 1, 24, 40)
+        assert whole_masks(method.segment(adapted, clip(1), ["the dog"])).shape == (1, 1, 24, 40)
 
 
 def test_the_support_reaches_the_result(method):
@@ -125,7 +126,7 @@ def test_the_size_of_the_model_is_known(method):
 def test_the_canvas_is_an_option(folder):
     large = make(folder, size="48x64")
     assert probabilities(large, large.adapt(support()), clip()).shape == (7, 48, 64)
-    assert large.segment(large.adapt(support()), clip(), ["the dog"]).shape == (1, 7, 24, 40)
+    assert whole_masks(large.segment(large.adapt(support()), clip(), ["the dog"])).shape == (1, 7, 24, 40)
 
 
 def test_online_learning_starts_from_the_base_weights_for_each_support_set(folder, method):
@@ -136,10 +137,12 @@ def test_online_learning_starts_from_the_base_weights_for_each_support_set(folde
     again = online.adapt(support(seed=5))
     assert all(torch.equal(tensor, before[name]) for name, tensor in online.model.state_dict().items())
     shared = clip()
-    online.segment(second, shared, ["the dog"])
+    whole_masks(online.segment(second, shared, ["the dog"]))
     alone = probabilities(online, first, clip())
     assert torch.equal(alone, probabilities(online, again, shared))
-    assert np.array_equal(online.segment(first, clip(), ["a"]), online.segment(again, shared, ["a"]))
+    assert np.array_equal(
+        whole_masks(online.segment(first, clip(), ["a"])), whole_masks(online.segment(again, shared, ["a"]))
+    )
     assert not torch.allclose(alone, probabilities(method, method.adapt(support(seed=5)), clip()), atol=1e-4)
     assert not torch.allclose(alone, probabilities(online, second, clip()), atol=1e-4)
 

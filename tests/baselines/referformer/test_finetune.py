@@ -8,6 +8,7 @@ from fsbench.methods import Clip
 from fsbench.methods import Fold
 from fsbench.methods import Shot
 from fsbench.methods import Support
+from fsbench.methods import whole_masks
 from fsbench_baselines.referformer.declarations import FinetuneOptions
 from fsbench_baselines.referformer.declarations import REFERFORMER
 from fsbench_baselines.referformer.finetune import FinetuneMethod
@@ -54,7 +55,7 @@ def outputs(method, adapted):
     seen = []
     original = method.model.segment
     method.model.segment = lambda *args, **named: seen.append(original(*args, **named)) or seen[-1]
-    method.segment(adapted, query(), SENTENCES[:2])
+    whole_masks(method.segment(adapted, query(), SENTENCES[:2]))
     method.model.segment = original
     return torch.cat(seen)
 
@@ -77,8 +78,8 @@ def test_draws_share_a_clip_without_sharing_features(checkpoint):
     method = make(checkpoint, frozen="")
     shared = query()
     for adapted in (method.adapt(support(1)), {}, method.adapt(support(2))):
-        shared_masks = method.segment(adapted, shared, SENTENCES)
-        assert np.array_equal(shared_masks, method.segment(adapted, query(), SENTENCES))
+        shared_masks = whole_masks(method.segment(adapted, shared, SENTENCES))
+        assert np.array_equal(shared_masks, whole_masks(method.segment(adapted, query(), SENTENCES)))
 
 
 def test_only_what_is_not_frozen_is_trained_and_returned(checkpoint):

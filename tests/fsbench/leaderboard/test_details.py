@@ -16,6 +16,7 @@ from fsbench.leaderboard.details import PER_CLASS
 from fsbench.leaderboard.details import read_details
 from fsbench.leaderboard.details import write_details
 from fsbench.masks.predictions import prediction_table
+from fsbench.masks.rle import encode_masks
 from fsbench.scores.rows import score_schema
 from tests.fsbench.leaderboard.samples import METRICS
 
@@ -30,7 +31,9 @@ def write_run(folder, ids=IDS, seed=0):
         values = rng.random((2, 3 * len(some)))
         columns = {"episode_id": np.repeat(some, 3).tolist(), "frame": frames * len(some)}
         scores = pa.table({**columns, "J": values[0].tolist(), "F": values[1].tolist()}, schema=score_schema(METRICS))
-        masks = prediction_table(some, frames, list(rng.random((len(some), 3, 6, 8)) < 0.5))
+        masks = prediction_table(
+            some, frames, [encode_masks(each) for each in rng.random((len(some), 3, 6, 8)) < 0.5], (6, 8)
+        )
         for kind, table in (("scores", scores), ("predictions", masks)):
             (folder / kind).mkdir(parents=True, exist_ok=True)
             pq.write_table(table, folder / kind / f"part-{part:05d}.parquet")

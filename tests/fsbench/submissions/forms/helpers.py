@@ -95,7 +95,8 @@ def write_parquet(path, table, **options):
 
 def episodes(keys):
     tables = [
-        prediction_table([f"f2/ice bear/d{k.draw}/{k.video}/{k.expression}"], [k.frame], [mask(k)[None]]) for k in keys
+        prediction_table([f"f2/ice bear/d{k.draw}/{k.video}/{k.expression}"], [k.frame], [[rle(k).counts]], (6, 9))
+        for k in keys
     ]
     return pa.concat_tables(tables)
 

@@ -8,6 +8,7 @@ import pytest
 
 from fsbench.errors import SubmissionError
 from fsbench.masks.predictions import prediction_table
+from fsbench.masks.rle import encode_masks
 from fsbench.masks.rle import Rle
 from fsbench.masks.rle import run_lengths
 from fsbench.submissions.forms import MaskKey
@@ -94,7 +95,9 @@ def test_bad_parquet_rows_are_named_or_fail_alone(tmp_path):
 
 
 def test_a_row_that_names_no_episode_is_a_problem(tmp_path):
-    table = prediction_table(["f0/bear/d0/bear/0", "bear", "f0/c/d0/../0"], ["0"], [np.ones((1, 2, 3), bool)] * 3)
+    table = prediction_table(
+        ["f0/bear/d0/bear/0", "bear", "f0/c/d0/../0"], ["0"], [encode_masks(np.ones((1, 2, 3), bool))] * 3, (2, 3)
+    )
     submission = open_submission(write_parquet(tmp_path / "masks.parquet", table))
     assert kinds(submission) == ["wrong-row", "unsafe"]
     assert list(submission.keys()) == [MaskKey(0, "bear", "0", "0")]
