@@ -3,6 +3,7 @@
 import configparser
 import gc
 import warnings
+from types import FunctionType
 from typing import Any
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ import torch
 from fsbench.datasets import open_dataset
 from fsbench.methods import Clip
 from fsbench.methods import Fold
+from fsbench.methods import Frames
 from fsbench.methods import MethodInfo
 from fsbench.methods import Shot
 from fsbench.methods import Support
@@ -200,10 +202,39 @@ def test_empty_masks_shots_of_several_sizes_and_long_sentences_are_no_trouble(na
         assert masks.shape == (2, 1, 32, 44)
 
 
+class Reels(Frames):
+    """Frames of an array, and how many were read at once."""
+
+    def __init__(self, array):
+        super().__init__(array.__getitem__, array.shape)
+        self.at_once = [0]
+
+    def __getitem__(self, index):
+        found = super().__getitem__(index)
+        self.at_once.append(len(found) if found.ndim == 4 else 1)
+        return found
+
+
+def test_a_method_in_parts_gives_of_frames_that_are_read_the_masks_of_frames_that_are_held(name, make, options):
+    if not find_method(name).works_in_parts:
+        pytest.skip(f"{name} holds a video whole")
+    held = pixels(11, 32, 44, seed=1)[0]
+    reels = Reels(held)
+    method = make(name)
+    adapted = method.adapt(support())
+    parts = list(method.segment(adapted, Clip(reels), SENTENCES[:2]))
+    expected = whole_masks(method.segment(adapted, Clip(held), SENTENCES[:2]))
+    assert np.array_equal(np.concatenate(parts, axis=1), expected)
+    assert max(reels.at_once) < len(held), "all frames were read at once"
+    owned = [part for part in parts if 0 not in part.strides[:2]]
+    assert max((part.shape[1] for part in owned), default=0) < len(held), "all masks were held at once"
+
+
 class Watched:
     """Keeps what the harness gives to a method."""
 
     info = MethodInfo(name="watched", version="1", summary="keeps what it is given")
+    works_in_parts = False
     given: ClassVar[list[Any]] = []
 
     def prepare(self, fold):
@@ -218,13 +249,16 @@ class Watched:
 
 
 def arrays_within(things):
-    """All arrays that can be reached from things, classes and modules left out."""
+    """All arrays that can be reached from things, classes, modules and what these have left out."""
     seen, todo, found = set(), list(things), []
     while todo:
         thing = todo.pop()
         if id(thing) in seen or isinstance(thing, type) or type(thing).__name__ == "module":
             continue
         seen.add(id(thing))
+        if isinstance(thing, FunctionType):  # its globals are a module's
+            todo += thing.__closure__ or ()
+            continue
         if isinstance(thing, np.ndarray):
             found.append(thing)
             todo += [] if thing.base is None else [thing.base]
@@ -232,25 +266,37 @@ def arrays_within(things):
     return found
 
 
-def test_no_ground_truth_of_a_query_can_be_reached_from_what_a_method_gets(tmp_path):
-    root = write_dataset(tmp_path / "mini-ref-davis", {"dog": 2})
+class WatchedReader(Watched):
+    """Reads its frames, and yields parts."""
+
+    works_in_parts = True
+
+    def segment(self, adapted, clip, expressions):
+        masks = super().segment(adapted, clip, expressions)
+        for t, _ in enumerate(clip.frames):
+            yield masks[:, t : t + 1]
+
+
+@pytest.mark.parametrize("method", ["Watched", "WatchedReader"])
+def test_no_ground_truth_of_a_query_can_be_reached_from_what_a_method_gets(tmp_path, method):
+    dataset = open_dataset("mini-ref-davis", write_dataset(tmp_path / "mini-ref-davis", {"dog": 2}))
     names = tuple(f"{5 * t:05d}" for t in range(4))
     annotated = {1: names, 2: names[1:]}
     shots = (ShotTask("dog-0", (1,), "the left dog", names[:2], annotated),)
-    draw = DrawTask(0, SupportTask("f0/dog/d0", shots), ("an episode",))
-    unit = Unit(0, "dog", "dog-1", names, ("the right dog",), ((2,),), (draw,), annotated)
-    protocol = named_protocol("standard")
-    factory = MethodFactory(f"{__name__}:Watched", "")
+    draws = tuple(DrawTask(d, SupportTask(f"f0/dog/d{d}", shots), (f"f0/dog/d{d}/dog-1/1",)) for d in range(2))
+    unit = Unit(0, "dog", "dog-1", names, ("the right dog",), ((2,),), draws, annotated)
     Watched.given.clear()
-    Worker(WorkerSetup(open_dataset("mini-ref-davis", root), FOLD, factory, {}, protocol)).run(unit)
-    (support,) = [thing for thing in Watched.given if isinstance(thing, Support)]
-    (query,) = [thing for thing in Watched.given if isinstance(thing, Clip)]
-    allowed = [query.frames, support.shots[0].frames, support.shots[0].masks]
-    assert query.frames.shape == (4, 24, 32, 3)
+    factory = MethodFactory(f"{__name__}:{method}", "")
+    Worker(WorkerSetup(dataset, FOLD, factory, {}, named_protocol("standard"))).run(unit)
+    supports = [thing.shots[0] for thing in Watched.given if isinstance(thing, Support)]
+    queries = [thing for thing in Watched.given if isinstance(thing, Clip)]
+    assert len(supports) == len(queries) == 2
+    assert all(query.frames.shape == (4, 24, 32, 3) for query in queries)
     reached = arrays_within(Watched.given)
-    assert len(reached) >= 3
-    for array in reached:
-        assert any(np.shares_memory(array, one) for one in allowed), (array.shape, array.dtype)
+    shown = [array for shot in supports for array in (shot.frames, shot.masks)]
+    others = [array for array in reached if not any(np.shares_memory(array, one) for one in shown)]
+    pictures = {dataset.frame("dog-1", name).tobytes() for name in names}
+    assert {frame.tobytes() for array in others for frame in array.reshape(-1, 24, 32, 3)} == pictures
 
 
 class Torchy(Watched):

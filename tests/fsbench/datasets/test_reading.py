@@ -4,6 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsbench.datasets import DatasetSpec
+from fsbench.datasets.reading import FrameReader
+from fsbench.datasets.reading import LabelReader
 from fsbench.datasets.reading import read_frames
 from fsbench.errors import DataError
 from fsbench.memo import Memo
@@ -92,3 +94,50 @@ def test_whatever_the_indices_become_it_is_refused_or_shows_the_objects(table):
     except DataError:
         return
     assert set(np.unique(label_maps)) in ({0, 1}, {1})
+
+
+class Watched(Changed):
+    """Keeps what was read; the picture of frame "b" may be of another size."""
+
+    def __init__(self, *, is_odd=False):
+        super().__init__(lambda _, labels: labels)
+        self.is_odd = is_odd
+        self.pictures = []
+
+    def frame(self, video_id, name):
+        self.pictures.append(name)
+        picture = super().frame(video_id, name)
+        return picture[1:] if self.is_odd and name == "b" else picture
+
+
+def readers(dataset, frames_memo=0):
+    frames = FrameReader(dataset, "cat-0", Memo(frames_memo))
+    return frames, LabelReader(dataset, "cat-0", ANNOTATED, frames)
+
+
+def test_a_frame_that_nobody_asked_for_is_looked_at_once_with_its_label_map():
+    dataset = Watched()
+    frames, labels = readers(dataset)
+    frames("a")
+    for name in (*FRAMES, *FRAMES):
+        assert labels(name).shape[-2:] == frames("a").shape[:2]
+    assert [name for name in dataset.pictures if name != "a"] == ["b", "c"]
+    labels.finish()
+
+
+def test_frames_are_kept_as_long_as_there_is_room():
+    dataset = Watched()
+    frames, _ = readers(dataset, frames_memo=2 * read(dataset)[0][0].nbytes)
+    del dataset.pictures[:]
+    for name in (*FRAMES, *FRAMES):
+        frames(name)
+    assert dataset.pictures == ["a", "b", "c", "c"]
+    assert frames.seconds > 0
+
+
+def test_a_picture_of_another_size_is_an_error_whoever_asks():
+    frames, labels = readers(Watched(is_odd=True))
+    frames("a")
+    for ask in (frames, labels):
+        with pytest.raises(DataError, match=r"'cat-0', frame 'b': its picture is .* must both be"):
+            ask("b")

@@ -1,3 +1,5 @@
+import pytest
+
 from fsbench.methods.description import describe
 from fsbench.methods.description import description_text
 from fsbench.methods.registry import find_method
@@ -36,6 +38,13 @@ def test_the_text_keeps_to_the_width_of_the_terminal():
     assert max(map(len, text.splitlines())) <= 80
     assert "no, without weights: --checkpoint" in text
     assert "zero | exclude" in text
+
+
+@pytest.mark.parametrize(("name", "in_parts"), [("cma", True), ("full-frame", True), ("grounded-sam2", False)])
+def test_a_description_says_whether_a_long_video_must_lie_in_memory(name, in_parts):
+    described = describe(find_method(name), "mini-ref-shapes")
+    assert described["works_in_parts"] is in_parts
+    assert ("in parts" if in_parts else "lie in memory whole") in description_text(described)
 
 
 def test_a_method_without_options_says_so():

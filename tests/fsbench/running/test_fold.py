@@ -123,9 +123,9 @@ def test_the_released_protocol_scores_at_shorter_side_360(source, tmp_path):
     assert [d.score["J"] for d in result.draws] == pytest.approx([np.mean(pooled["d0"]), np.mean(pooled["d1"])])
 
 
-def run_slow(place, out, workers):
+def run_slow(place, out, method, workers):
     benchmark = open_benchmark("mini-ref-davis", place, place / "splits")
-    evaluate_method(Request("tests.fsbench.running.test_fold:Slow", benchmark, out=out), RunOptions(workers=workers))
+    evaluate_method(Request(f"tests.fsbench.running.test_fold:{method}", benchmark, out=out), RunOptions(workers))
 
 
 class Slow(Reddish):
@@ -136,14 +136,25 @@ class Slow(Reddish):
         return super().segment(adapted, clip, expressions)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_run_killed_at_random_moments_ends_in_the_result_of_the_unkilled_one(source, tmp_path, workers):
+class SlowInParts(Reddish):
+    info = MethodInfo(name="slow", version="1", summary="takes its time for each part")
+    works_in_parts = True
+
+    def segment(self, adapted, clip, expressions):
+        masks = super().segment(adapted, clip, expressions)
+        for t in range(len(clip.frames)):
+            time.sleep(0.02)
+            yield masks[:, t : t + 1]
+
+
+@pytest.mark.parametrize(("method", "workers"), [("Slow", 1), ("SlowInParts", 2)])
+def test_a_run_killed_at_random_moments_ends_in_the_result_of_the_unkilled_one(source, tmp_path, method, workers):
     whole = tmp_path / "whole"
-    evaluate_method(request(source, whole, method="tests.fsbench.running.test_fold:Slow"), RunOptions())
+    run_slow(source, whole, method, 1)
     killed = tmp_path / "killed"
     moments = random.Random(tmp_path.name)
     for _ in range(3):
-        process = forking().Process(target=run_slow, args=(source, killed, workers))
+        process = forking().Process(target=run_slow, args=(source, killed, method, workers))
         process.start()
         before = len(list(killed.rglob("scores/part-*.parquet")))
         while process.is_alive() and len(list(killed.rglob("scores/part-*.parquet"))) <= before:
@@ -151,7 +162,7 @@ def test_a_run_killed_at_random_moments_ends_in_the_result_of_the_unkilled_one(s
         time.sleep(moments.uniform(0, 0.3))
         process.kill()  # unless it has ended: then nothing happens
         process.join()
-    run_slow(source, killed, workers)
+    run_slow(source, killed, method, workers)
     assert contents(killed) == contents(whole)
 
 
