@@ -148,8 +148,11 @@ def _colour_cells(frames: Bytes) -> npt.NDArray[np.int32]:
     """
     lab = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2LAB) for frame in frames]).astype(np.float32)
     deviation = np.maximum(lab.std(axis=(0, 1, 2)), LEAST_DEVIATION)
-    relative = (lab - lab.mean(axis=(0, 1, 2))) / deviation * CELLS_PER_DEVIATION + CELLS / 2
-    cells = relative.clip(0, CELLS - 1).astype(np.int32)
+    lab -= lab.mean(axis=(0, 1, 2))  # in place: a long video's pixels are many
+    lab /= deviation
+    lab *= CELLS_PER_DEVIATION
+    lab += CELLS / 2
+    cells = lab.clip(0, CELLS - 1, out=lab).astype(np.int32)
     return np.asarray((cells[..., 0] * CELLS + cells[..., 1]) * CELLS + cells[..., 2], dtype=np.int32)
 
 
