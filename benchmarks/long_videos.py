@@ -5,7 +5,7 @@
 
 Videos are drawn here. A line a method and length: the largest resident memory of the process, and the CPU seconds that
 it takes with the start of the program, which a run over two frames shows alone. Against another build, masks and scores
-must be the same, row by row.
+must be the same, row by row. What else is given goes to `fsbench evaluate`, such as --checkpoint FOLDER.
 """
 
 import argparse
@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument(
         "--against", metavar="PYTHON", help="runs another build; needs about 5.4 MB a frame and sentence"
     )
-    arguments = parser.parse_args()
+    arguments, passed = parser.parse_known_args()
     for frames in arguments.frames:
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
@@ -115,7 +115,7 @@ def main() -> None:
             options = ["build-splits", "mini-ref-davis", "--data-root", folder, "--out", str(root / "splits")]
             run(arguments.against or sys.executable, [*options, "--draws", "1"])
             for method in arguments.methods:
-                command = ["evaluate", "--method", method, "--dataset", "mini-ref-davis", *where]
+                command = ["evaluate", "--method", method, "--dataset", "mini-ref-davis", *where, *passed]
                 ours = run(sys.executable, [*command, "--out", str(root / method / "ours")])
                 line = f"{frames:5d} frames  {method:18s} {ours.seconds:7.1f} s CPU  {ours.peak_bytes / 1e6:6.0f} MB"
                 if arguments.against:

@@ -14,11 +14,11 @@ from tests.tiny import write_dataset
 
 def test_the_method_of_the_readme_takes_under_thirty_lines_and_runs(tmp_path, monkeypatch):
     text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Your method")[2]
-    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    code, in_parts = re.findall(r"```python\n(.*?)```", text.partition("\n## ")[0], re.DOTALL)
     command = re.search(r"`fsbench (evaluate --method my_package\.blue:Blue)`", text)[1]
     assert len([line for line in code.splitlines() if line.strip()]) < 30
     (tmp_path / "my_package").mkdir()
-    (tmp_path / "my_package" / "blue.py").write_text(code)
+    (tmp_path / "my_package" / "blue.py").write_text(f"{code}\n\n{in_parts}")
     write_dataset(tmp_path / "data/mini-ref-davis", {"dog": 2})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))  # to which the working folder is added
@@ -26,6 +26,12 @@ def test_the_method_of_the_readme_takes_under_thirty_lines_and_runs(tmp_path, mo
     result = CliRunner().invoke(main, [*command.split(), "--dataset", "mini-ref-davis"])
     assert result.exit_code == 0, (result.output, result.exception)
     assert "blue 1 on mini-ref-davis" in result.stdout
+    other = [f"{word}InParts" if word.endswith(":Blue") else word for word in command.split()]
+    parts = CliRunner().invoke(main, [*other, "--dataset", "mini-ref-davis", "--out", "parts"])
+    assert parts.exit_code == 0, (parts.output, parts.exception)
+    whole, same = ([p.read_bytes() for p in sorted((tmp_path / f).rglob("part-*"))] for f in ("runs", "parts"))
+    assert whole == same
+    assert whole
 
 
 def test_the_dataset_of_the_readme_is_split_as_its_file_says(tmp_path, monkeypatch):

@@ -71,9 +71,18 @@ def as_parts(yielded: Iterable[Any], shape: tuple[int, int, int, int], who: str)
 
 
 def whole_masks(result: Any) -> _Masks:  # Any: what `segment` returned
-    """Returns the masks of a whole video, bool [N, T, H, W], that `segment` returned or yields in parts."""
-    masks: _Masks = np.concatenate(list(result), axis=1) if isinstance(result, Iterator) else result
-    return masks
+    """Returns the masks of a whole video, bool [N, T, H, W], that `segment` returned or yields in parts.
+
+    Raises:
+        PluginError: A part is no array or bool tensor.
+    """
+    parts = []
+    for part in result if isinstance(result, Iterator) else [result]:
+        masks = _array(part)
+        if masks is None:
+            raise PluginError(f"A method's masks are arrays or bool tensors, not {_told(part)}.")
+        parts.append(masks)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def _array(result: Any) -> npt.NDArray[Any] | None:

@@ -139,5 +139,5 @@ def test_a_picture_of_another_size_is_an_error_whoever_asks():
     frames, labels = readers(Watched(is_odd=True))
     frames("a")
     for ask in (frames, labels):
-        with pytest.raises(DataError, match=r"'cat-0', frame 'b': its picture is .* must both be"):
+        with pytest.raises(DataError, match=r"'cat-0', frame 'b': the picture is .* must both be"):
             ask("b")

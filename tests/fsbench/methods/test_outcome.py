@@ -89,4 +89,6 @@ def test_parts_that_do_not_make_the_video_are_an_error_that_says_what_was_wanted
 def test_the_whole_is_had_of_either():
     masks = np.random.default_rng(0).random(WHOLE) < 0.5
     assert whole_masks(masks) is masks
-    assert np.array_equal(whole_masks(iter([masks[:, :2], masks[:, 2:]])), masks)
+    assert np.array_equal(whole_masks(iter([masks[:, :2], torch.from_numpy(masks[:, 2:])])), masks)
+    with pytest.raises(PluginError, match="not NoneType"):
+        whole_masks(iter([masks, None]))
