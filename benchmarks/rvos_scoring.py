@@ -156,7 +156,7 @@ def measure(root: Path, arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--other", help="the Python that runs the other build")
+    parser.add_argument("--other", type=os.path.abspath, help="the Python that runs the other build")
     parser.add_argument("--videos", type=int, default=50)
     parser.add_argument("--sentences", type=int, default=4)
     parser.add_argument("--frames", type=int, default=28)

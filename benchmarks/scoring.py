@@ -101,7 +101,8 @@ def environment() -> dict[str, str]:
 def cpu_seconds(command: list[str]) -> tuple[float, str]:
     """Runs a command; returns the CPU time of its process and children, and what it printed."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    # Elsewhere than in a checkout, whose fsbench every Python would take for its own.
+    done = subprocess.run(command, env=environment(), cwd=tempfile.gettempdir(), capture_output=True, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         raise SystemExit(f"{command[:3]} failed:\n{done.stdout}\n{done.stderr}")
@@ -166,9 +167,9 @@ def measure(size: str, arguments: argparse.Namespace, report: Callable[[str], No
 def main() -> None:
     """Measures all sizes and prints a line for each program."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--davis-evaluation", type=Path)
+    parser.add_argument("--davis-evaluation", type=lambda path: Path(path).absolute())
     parser.add_argument("--vos-benchmark", action="store_true")
-    parser.add_argument("--other", help="the Python that runs another build of fsbench")
+    parser.add_argument("--other", type=os.path.abspath, help="the Python that runs another build of fsbench")
     parser.add_argument("--videos", type=int, default=40)
     parser.add_argument("--frames", type=int, default=28)
     parser.add_argument("--rounds", type=int, default=2)
