@@ -19,6 +19,8 @@ from fsbench_baselines.released import read_released
 
 __all__ = ["ModelTraits", "identify", "load_checkpoint", "load_released", "require", "text_settings"]
 
+_BODY = "backbone.0.body."
+
 
 @dataclass(frozen=True)
 class ModelTraits:
@@ -79,8 +81,13 @@ def identify(state: Mapping[str, Tensor], where: str) -> ModelTraits:
     dab = "tgt_embed.weight" in state
     queries = state.get("tgt_embed.weight" if dab else "query_embed.weight")
     backbone = _backbone(state)
+    if backbone is None and any(name.startswith(_BODY) for name in state):
+        raise DataError(
+            f"{where}: its backbone is none of those that names and shapes tell. Pass the folder that 'fsbench train' "
+            "made, where config.json says what the model is."
+        )
     if queries is None or backbone is None:
-        lacks = "backbone.0.body.*" if backbone is None else "query_embed.weight and tgt_embed.weight"
+        lacks = f"{_BODY}*" if backbone is None else "query_embed.weight and tgt_embed.weight"
         names = ", ".join(sorted(state)[:3])
         raise DataError(
             f"{where}: these weights are of no ReferFormer or CMA: {lacks} is not among their names, which begin with "
@@ -91,18 +98,17 @@ def identify(state: Mapping[str, Tensor], where: str) -> ModelTraits:
 
 def _backbone(state: Mapping[str, Tensor]) -> str | None:
     """Returns the name of the backbone, by depth and width; None if there is none."""
-    body = "backbone.0.body."
-    if f"{body}layer3.0.conv3.weight" in state:
-        blocks = _count(state, rf"{body}layer3\.(\d+)\.")
+    if f"{_BODY}layer3.0.conv3.weight" in state:
+        blocks = _count(state, rf"{_BODY}layer3\.(\d+)\.")
         return {6: "resnet50", 23: "resnet101"}.get(blocks, f"a ResNet with {blocks} blocks in layer3")
     patches, table = (
-        state.get(body + name)
+        state.get(_BODY + name)
         for name in ("patch_embed.proj.weight", "layers.0.blocks.0.attn.relative_position_bias_table")
     )
     if patches is None or table is None:
         return None
     is_video = patches.ndim == 5
-    width, blocks = patches.shape[0], _count(state, rf"{body}layers\.2\.blocks\.(\d+)\.")
+    width, blocks = patches.shape[0], _count(state, rf"{_BODY}layers\.2\.blocks\.(\d+)\.")
     size = {(96, 6): "t", (96, 18): "s", (128, 18): "b", (192, 18): "l"}.get((width, blocks), f"{width}x{blocks}")
     offsets = table.shape[0] / 15 if is_video else table.shape[0]  # 15 = 2 * 8 - 1 offsets in time
     window = (round(offsets**0.5) + 1) // 2
