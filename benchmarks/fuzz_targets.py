@@ -545,7 +545,7 @@ _LIST: Iterable[Target] = (
         "truths",
         _make_truths,
         _read_truths,
-        # Of the .mat files that of version 7.3: scipy dies of damaged ones of version 5 (findings/).
+        # Of the .mat files that of version 7.3: scipy 1.17.1 may end the process on others.
         ("*.json", "*/*.json", "*/*.txt", "a2d/**/*.txt", "a2d/**/*.csv", "a2d/**/*.h5", "jhmdb/**/one_frame_3/*.mat"),
     ),
     Target("runs", _make_run, _read_run, ("run/*/*.json*", "run/*/*/*.parquet")),

@@ -149,7 +149,7 @@ def test_missing_files_folders_and_files_without_state_dict_are_named(tmp_path):
 
 
 def test_a_small_backbone_whose_configuration_is_not_there_is_refused_with_what_to_pass():
-    with pytest.raises(DataError, match=r"none of those that names and shapes tell\. Pass the folder .*config\.json"):
+    with pytest.raises(DataError, match=r"are of a backbone that .* do not tell\. Pass the folder .*config\.json"):
         referformer.identify(
             {"backbone.0.body.layer3.0.conv2.weight": torch.zeros(1), "query_embed.weight": torch.zeros(1)}, "x"
         )

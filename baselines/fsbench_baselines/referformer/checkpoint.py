@@ -83,8 +83,8 @@ def identify(state: Mapping[str, Tensor], where: str) -> ModelTraits:
     backbone = _backbone(state)
     if backbone is None and any(name.startswith(_BODY) for name in state):
         raise DataError(
-            f"{where}: its backbone is none of those that names and shapes tell. Pass the folder that 'fsbench train' "
-            "made, where config.json says what the model is."
+            f"{where}: these weights are of a backbone that their names and shapes do not tell. Pass the folder that "
+            "'fsbench train' made, where config.json says what the model is."
         )
     if queries is None or backbone is None:
         lacks = f"{_BODY}*" if backbone is None else "query_embed.weight and tgt_embed.weight"

@@ -53,7 +53,7 @@ def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
     """Loads a tokenizer from a folder, or by its name on the hub, such as roberta-base.
 
     Raises:
-        DataError: It is neither, or has no token to pad with.
+        DataError: It is neither, has no token to pad with, or fails on a sentence.
     """
     tokenizer = _load(source)
     known = tokenizer.get_vocab()
@@ -65,6 +65,14 @@ def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
             f"{source}: this tokenizer has no padding token, and no {_SPECIAL['pad_token']!r}. Name one "
             "as 'pad_token' in tokenizer_config.json."
         )
+    try:
+        tokenizer(["a"])  # what is damaged may be read, and fail only here
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # a panic of the parts in Rust is no Exception
+        raise DataError(
+            f"{source}: this tokenizer fails on a sentence ({' '.join(str(error).split())}). Save its files again."
+        ) from error
     return tokenizer
 
 

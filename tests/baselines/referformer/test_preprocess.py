@@ -8,6 +8,7 @@ from transformers import AutoTokenizer
 from transformers import RobertaTokenizerFast
 
 from fsbench.errors import DataError
+from fsbench_baselines.referformer import preprocess
 from fsbench_baselines.referformer.preprocess import load_tokenizer
 from fsbench_baselines.referformer.preprocess import Tokenizer
 from fsbench_baselines.referformer.vocabulary import build_tokenizer
@@ -70,6 +71,20 @@ def test_a_tokenizer_that_cannot_pad_is_refused_by_name(tmp_path):
     text = tokenizer.backend_tokenizer.to_str().replace("<pad>", "[empty]")
     (tmp_path / "tokenizer.json").write_text(text)
     with pytest.raises(DataError, match="has no padding token"):
+        load_tokenizer(str(tmp_path))
+
+
+def test_a_tokenizer_that_fails_only_on_a_sentence_is_refused_when_it_is_loaded(tmp_path, monkeypatch):
+    class Panic(BaseException):
+        """As what the tokenizer's parts in Rust raise is no Exception."""
+
+    def fail(*texts, **options):
+        raise Panic("no such token")
+
+    tokenizer = build_tokenizer(SENTENCES)
+    monkeypatch.setattr(type(tokenizer), "__call__", fail)
+    monkeypatch.setattr(preprocess, "_load", lambda source: tokenizer)
+    with pytest.raises(DataError, match=r"fails on a sentence \(no such token\)"):
         load_tokenizer(str(tmp_path))
 
 
