@@ -77,11 +77,12 @@ def write_set(root: Path, size: tuple[int, int], frames: int, sentences: int) ->
         (root / path).write_text(json.dumps({"videos": content}))
 
 
-def run(python: str, arguments: list[str]) -> Cost:
-    """Runs a command of fsbench; returns what its process took."""
+def run(python: str, arguments: list[str], folder: Path) -> Cost:
+    """Runs a command of fsbench in a folder; returns what its process took. In a checkout it would run that."""
     environment = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")}
     with tempfile.TemporaryFile() as output:
-        child = subprocess.Popen([python, "-m", "fsbench", *arguments], env=environment, stdout=output, stderr=output)
+        command = [python, "-m", "fsbench", *arguments]
+        child = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
@@ -113,13 +114,14 @@ def main() -> None:
             write_set(root / "mini-ref-davis", (arguments.height, arguments.width), frames, arguments.sentences)
             where = ["--data-root", folder, "--splits", str(root / "splits")]
             options = ["build-splits", "mini-ref-davis", "--data-root", folder, "--out", str(root / "splits")]
-            run(arguments.against or sys.executable, [*options, "--draws", "1"])
+            python = arguments.against and str(Path(arguments.against).absolute())  # a link, which must stay one
+            run(python or sys.executable, [*options, "--draws", "1"], root)
             for method in arguments.methods:
                 command = ["evaluate", "--method", method, "--dataset", "mini-ref-davis", *where, *passed]
-                ours = run(sys.executable, [*command, "--out", str(root / method / "ours")])
+                ours = run(sys.executable, [*command, "--out", str(root / method / "ours")], root)
                 line = f"{frames:5d} frames  {method:18s} {ours.seconds:7.1f} s CPU  {ours.peak_bytes / 1e6:6.0f} MB"
-                if arguments.against:
-                    theirs = run(arguments.against, [*command, "--out", str(root / method / "theirs")])
+                if python:
+                    theirs = run(python, [*command, "--out", str(root / method / "theirs")], root)
                     line += f"   against {theirs.seconds:7.1f} s, {theirs.peak_bytes / 1e6:6.0f} MB"
                     line += f"   {theirs.seconds / ours.seconds:5.2f} x"
                     if rows(root / method / "ours") != rows(root / method / "theirs"):

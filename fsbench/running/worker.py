@@ -44,7 +44,7 @@ from fsbench.scores.rows import score_table
 
 __all__ = ["UnitResult", "Worker", "WorkerSetup"]
 
-_KEPT_BYTES = 256 << 20  # of a query's frames, and of its label maps, for later draws; more are read anew
+_KEPT_BYTES = 128 << 20  # of a query's frames, and of its label maps, for later draws; more are read anew
 _END = object()
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kibibytes on Linux
 
