@@ -123,7 +123,13 @@ class Worker:
         self._measure = Measure(setup.protocol)
         with guarded(setup.method.who):
             self._method = setup.method.create(setup.options)
-            self._method.prepare(setup.fold)
+            try:
+                self._method.prepare(setup.fold)
+            except FsbenchError:
+                raise
+            except Exception as error:
+                error.add_note(f"in method {setup.method.info.name!r}, prepare of fold {setup.fold.index}")
+                raise
         self._hardware = describe_hardware()
         self._adapted: dict[str, Any] = {}  # Any: what the method's `adapt` returns
         self._class_name = ""

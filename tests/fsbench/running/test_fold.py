@@ -409,6 +409,10 @@ class Broken(Reddish):
         super().__init__()
         self.how = how
 
+    def prepare(self, fold):
+        if self.how == "prepare":
+            raise ZeroDivisionError("of its own making")
+
     def segment(self, adapted, clip, expressions):
         masks = super().segment(adapted, clip, expressions)
         if self.how == "raise":
@@ -423,11 +427,12 @@ def test_what_is_no_mask_is_an_error_that_names_the_method(source, tmp_path, how
         evaluate(source, tmp_path / "run", method=target, options={"how": how})
 
 
-def test_an_error_in_a_method_comes_through_with_a_note(source, tmp_path):
+@pytest.mark.parametrize(("how", "where"), [("raise", "support set"), ("prepare", "prepare of fold")])
+def test_an_error_in_a_method_comes_through_with_a_note(source, tmp_path, how, where):
     target = "tests.fsbench.running.test_fold:Broken"
     with pytest.raises(ZeroDivisionError) as caught:
-        evaluate(source, tmp_path / "run", method=target, options={"how": "raise"})
-    assert "in method 'broken'" in caught.value.__notes__[0]
+        evaluate(source, tmp_path / "run", method=target, options={"how": how})
+    assert f"in method 'broken', {where}" in caught.value.__notes__[0]
 
 
 def test_a_run_in_which_everything_fails_has_no_result(source, tmp_path):
