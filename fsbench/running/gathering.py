@@ -88,7 +88,7 @@ class Gathered:
             episode_ids: Of all sentences of the unit.
 
         Raises:
-            PluginError: A metric is of a whole set, which episodes are not.
+            PluginError: See `Measure.require_episodes`.
         """
         own = [episode_ids[sentence] for sentence in self._sentences]
         frames = self._unit.frames

@@ -60,7 +60,7 @@ _IDENTITY = "identity.json"
 _NO_FOLD = 0
 _NO_SUPPORT = SupportTask("none", ())
 _MOST_MASKS = 1024
-"""Of a unit, all in memory at once: 40 sentences about 100 frames of 480 x 854 are several units."""
+"""Of a unit, which is what is done anew where it was stopped: 40 sentences about 100 frames are several units."""
 
 
 class _Asked(NamedTuple):
