@@ -2,6 +2,7 @@
 
 from abc import ABC
 from abc import abstractmethod
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ __all__ = [
     "Records",
     "Video",
     "by_number",
+    "names_nothing",
     "read_bytes",
 ]
 
@@ -84,6 +86,17 @@ class Expression(NamedTuple):
 
 Records = tuple[list[Video], list[ObjectTrack], list[Expression]]
 """All records of a dataset, in order."""
+
+
+def names_nothing(shown: Mapping[str, Mapping[int, Sequence[str]]], video_id: str, object_ids: Iterable[int]) -> bool:
+    """Tells whether a sentence names nothing that its video shows in any frame.
+
+    Args:
+        shown: By video and object id, the frames in which an object is annotated.
+        video_id: The video.
+        object_ids: What the sentence names.
+    """
+    return not any(shown.get(video_id, {}).get(object_id) for object_id in object_ids)
 
 
 class OfRecords(ABC):

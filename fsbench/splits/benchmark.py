@@ -11,6 +11,7 @@ from fsbench.datasets.catalogue import resolve_dataset
 from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import MinimalDataset
+from fsbench.datasets.records import names_nothing
 from fsbench.errors import ManifestError
 from fsbench.methods.contract import Fold
 from fsbench.splits.attributes import attribute_rows
@@ -86,10 +87,7 @@ class Benchmark:
     def has_target_free(self) -> bool:
         """Whether there are sentences that name nothing, or nothing that their video shows in any frame."""
         shown = self.manifest.annotated()
-        return any(
-            not any(shown.get(row["video_id"], {}).get(object_id) for object_id in row["object_ids"])
-            for row in self.manifest.rows("episodes")
-        )
+        return any(names_nothing(shown, row["video_id"], row["object_ids"]) for row in self.manifest.rows("episodes"))
 
     def fold(self, index: int) -> Fold:
         """Returns what a method may know of a fold. Raises ManifestError if the manifest has no such fold."""

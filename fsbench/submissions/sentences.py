@@ -10,6 +10,7 @@ from fsbench.datasets.folder import FolderDataset
 from fsbench.datasets.reading import Annotated
 from fsbench.datasets.reading import LabelCheck
 from fsbench.datasets.records import Dataset
+from fsbench.datasets.records import names_nothing
 from fsbench.submissions.reference import only_draw
 from fsbench.submissions.reference import SequenceKey
 from fsbench.submissions.reference import signed_subset
@@ -88,7 +89,7 @@ class SentenceReference:
         for track in dataset.objects():
             self._annotated.setdefault(track.video_id, {})[track.object_id] = track.frames
         self.has_target_free = any(
-            not any(self._annotated.get(video, {}).get(object_id) for object_id in objects)
+            names_nothing(self._annotated, video, objects)
             for video, of_sentences in self._objects_of.items()
             for objects in of_sentences.values()
         )
