@@ -1,6 +1,5 @@
 """What `fsbench list` prints of what can be named; `fsbench.splits.contents` has what a manifest holds."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 from typing import Literal
@@ -103,9 +102,9 @@ def _attribute_records() -> list[dict[str, Any]]:  # Any: JSON
 
 def _given(value: float | None) -> float | str | None:
     """Returns what a metric gives, for JSON: null where it does not apply."""
-    if value is None:
-        return "varies"
-    return None if math.isnan(value) else value
+    from fsbench.metrics import or_none  # numpy, which methods are listed without
+
+    return "varies" if value is None else or_none(value)
 
 
 def listing(what: Kind, width: int | None = None) -> str:

@@ -1,6 +1,5 @@
 """From entries to tables: what is compared with what, in which order, and which value is best. Nothing is rounded."""
 
-import math
 import re
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -11,10 +10,10 @@ from itertools import product
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.intervals import Ends
 from fsbench.leaderboard.intervals import mean_interval
+from fsbench.metrics import or_none
 from fsbench.protocol import reported_names
 from fsbench.scores.metrics import Column
 from fsbench.scores.metrics import columns_of
-from fsbench.scores.results import Score
 from fsbench.scores.results import Summary
 from fsbench.scores.statistics import spread
 from fsbench.scores.statistics import tie_ranks
@@ -199,7 +198,7 @@ def _mean(entry: Entry, folds: tuple[int, ...]) -> Summary | None:
 def _column(entries: Sequence[Entry], group: int | None, metric: str, folds: tuple[int, ...]) -> list[Cell]:
     """Returns the cells of a column, with the two best values marked."""
     summaries = [_summary(entry, group, folds) for entry in entries]
-    values = [_value(summary.mean, metric) if summary else None for summary in summaries]
+    values = [or_none(summary.mean[metric]) if summary else None for summary in summaries]
     is_whole = [not any(fold.failed for fold in entry.folds if group in (None, fold.fold)) for entry in entries]
     known = {value for value, whole in zip(values, is_whole, strict=True) if whole and value is not None}
     is_falling = columns_of(entries[0].protocol)[metric].is_better == "higher"
@@ -221,10 +220,6 @@ def _summary(entry: Entry, group: int | None, folds: tuple[int, ...]) -> Summary
         return _mean(entry, folds)
     # The only fold is shown even with failures, when there is no mean: nothing else would show it.
     return next((fold.score for fold in entry.folds if group in (None, fold.fold)), None)
-
-
-def _value(score: Score, metric: str) -> float | None:
-    return None if math.isnan(score[metric]) else score[metric]
 
 
 def _draws(entry: Entry) -> int:

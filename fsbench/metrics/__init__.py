@@ -20,6 +20,7 @@ from fsbench.metrics.region import jaccard
 from fsbench.metrics.region import region_similarity
 from fsbench.metrics.summary import decay
 from fsbench.metrics.summary import mean
+from fsbench.metrics.summary import or_none
 from fsbench.metrics.summary import recall
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "label_counts",
     "labels_present",
     "mean",
+    "or_none",
     "outline_labels",
     "outline_pairs",
     "outline_rle",

@@ -3,10 +3,12 @@
 A nan marks a frame without a score. As in DAVIS, the mean and the decay leave it out, while recall counts it as a miss.
 """
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["decay", "mean", "recall"]
+__all__ = ["decay", "mean", "or_none", "recall"]
 
 Values = npt.NDArray[np.float64]
 
@@ -28,6 +30,11 @@ def mean(values: Values) -> float:
     if unknown.all():
         return float("nan")
     return float(np.nanmean(values) if unknown.any() else np.mean(values))  # the same sums, in a third of the time
+
+
+def or_none(value: float) -> float | None:
+    """Returns a value as JSON has it: None, there null, for nan, which does not apply."""
+    return None if math.isnan(value) else value
 
 
 def recall(values: Values, threshold: float = 0.5) -> float:

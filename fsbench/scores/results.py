@@ -21,6 +21,7 @@ from pydantic import SerializerFunctionWrapHandler
 from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Weights
 from fsbench.metrics import mean
+from fsbench.metrics import or_none
 from fsbench.protocol import mean_of_metrics
 from fsbench.protocol import reported_names
 from fsbench.records import Record
@@ -50,11 +51,7 @@ def _one_nan(value: float) -> float:
     return math.nan if math.isnan(value) else value  # the same object, so that records of equal values are equal
 
 
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-_Value = Annotated[float, BeforeValidator(_or_nan), AfterValidator(_one_nan), PlainSerializer(_or_none)]
+_Value = Annotated[float, BeforeValidator(_or_nan), AfterValidator(_one_nan), PlainSerializer(or_none)]
 
 
 class Score(RootModel[dict[str, _Value]]):

@@ -13,6 +13,7 @@ from fsbench.errors import DataError
 from fsbench.errors import SubmissionError
 from fsbench.metrics import decay
 from fsbench.metrics import mean
+from fsbench.metrics import or_none
 from fsbench.metrics import recall
 from fsbench.metrics.table import Metric
 from fsbench.protocol import mean_of_metrics
@@ -189,7 +190,7 @@ def _row(scores: ObjectScores, kind: str, measure: Measure, uint8_decay: bool) -
         found = [mean(values)]
         if metric.scope == "frame" and measure.protocol.has_decay:
             found += [recall(values), decay(values, uint8_bins=uint8_decay)]
-        row |= zip(_summaries(metric, measure.protocol), map(_or_none, found), strict=True)
+        row |= zip(_summaries(metric, measure.protocol), map(or_none, found), strict=True)
     return row
 
 
@@ -216,7 +217,7 @@ def _means(
             by = next((level for level in ("video", "kind") if level in protocol.folder_chain), None)
             means |= {name: _mean_of_rows(rows, name, by) for name in names}
     headline = mean_of_metrics(protocol.headline, {m.label: means[m.mean_label] for m in measure.metrics})
-    return {name: _or_none(value) for name, value in {protocol.headline: headline, **means}.items()}
+    return {name: or_none(value) for name, value in {protocol.headline: headline, **means}.items()}
 
 
 def _kinds(
@@ -240,11 +241,6 @@ def _mean_of_rows(rows: Sequence[Mapping[str, Any]], name: str, by: str | None) 
         return mean(values)
     groups = [row.get(by, "") for row in rows]
     return mean(np.array([mean(values[[g == group for g in groups]]) for group in dict.fromkeys(groups)]))
-
-
-def _or_none(value: float) -> float | None:
-    """Returns what stands in JSON for a value: of one that does not apply, null."""
-    return None if np.isnan(value) else value
 
 
 def _notes(submission: Submission, reference: Reference, scored: Scored, protocol: Protocol) -> list[str]:

@@ -14,6 +14,7 @@ from fsbench.masks.layers import union_of
 from fsbench.masks.rle import encode_masks
 from fsbench.masks.rle import Rle
 from fsbench.metrics import mean
+from fsbench.metrics import or_none
 from fsbench.protocol import mean_of_metrics
 from fsbench.scores.metrics import Column
 from fsbench.scores.metrics import columns_of
@@ -80,7 +81,7 @@ class Answer:
         """The mean headline over the frames; None where it does not apply."""
         means = {name: mean(values) for name, values in self.scores.items()}
         value: float = mean_of_metrics(list(self.about)[-1], means)
-        return None if np.isnan(value) else value
+        return or_none(value)
 
     def caption(self, t: int) -> str:
         """Returns the scores of a frame, in words."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from fsbench.leaderboard.breakdown import Breakdown
 from fsbench.leaderboard.site.boards import Board
-from fsbench.leaderboard.site.values import known
 from fsbench.leaderboard.slices import Slice
+from fsbench.metrics import or_none
 
 __all__ = ["attribute_data"]
 
@@ -45,7 +45,7 @@ def _row(found: Breakdown, row: Mapping[str, Slice], names: Sequence[str]) -> _J
     return {
         "episodes": [0 if each is None else each.episodes for each in there],
         "scores": {
-            name: [None if each is None else known(each.score[name] * part) for each in there]
+            name: [None if each is None else or_none(each.score[name] * part) for each in there]
             for name, part in parts.items()
         },
     }

@@ -18,6 +18,7 @@ from fsbench.leaderboard.site.episodes import code
 from fsbench.leaderboard.site.episodes import middle_frame
 from fsbench.leaderboard.site.values import metric_choices
 from fsbench.leaderboard.site.values import rounded
+from fsbench.metrics import or_none
 from fsbench.scores.metrics import Column
 from fsbench.viewing.views import EpisodeView
 
@@ -77,15 +78,11 @@ def _differences(one: Entry, other: Entry, about: Mapping[str, Column]) -> _Json
         records |= {"low": found.interval.low, "high": found.interval.high}
     return {
         name: {
-            key: _number(score[name], 1 if key == "p" else about[name].scale / 100) for key, score in records.items()
+            key: or_none(score[name] * (1 if key == "p" else about[name].scale / 100)) for key, score in records.items()
         }
         for name in found.mean.names
         if not math.isnan(found.mean[name])
     }
-
-
-def _number(value: float, part: float) -> float | None:
-    return None if math.isnan(value) else value * part
 
 
 def _seen(board: Board, view: EpisodeView) -> _Json:

@@ -14,13 +14,13 @@ from fsbench.leaderboard.site.attributes import attribute_data
 from fsbench.leaderboard.site.boards import Board
 from fsbench.leaderboard.site.environment import LinkedAssets
 from fsbench.leaderboard.site.environment import render_page
-from fsbench.leaderboard.site.values import known
 from fsbench.leaderboard.site.values import metric_choices
 from fsbench.leaderboard.site.values import others
 from fsbench.leaderboard.site.values import scale_top
 from fsbench.leaderboard.site.values import seconds
 from fsbench.leaderboard.tables import Row
 from fsbench.leaderboard.tables import Table
+from fsbench.metrics import or_none
 
 __all__ = ["method_page_text"]
 
@@ -95,7 +95,7 @@ def _lines(row: Row, table: Table) -> list[_Json]:
         {
             "name": name,
             "is_mean": is_mean,
-            "headline": known(score.mean.headline),
+            "headline": or_none(score.mean.headline),
             "others": others(score.mean, table),
             "interval": ends,
             "sd": score.sd_draws.headline if score.sd_draws else None,
@@ -111,7 +111,7 @@ def _classes(entry: Entry, table: Table) -> list[_Json]:
         {
             "name": c.name,
             "fold": fold.fold,
-            "headline": known(c.score.mean.headline),
+            "headline": or_none(c.score.mean.headline),
             "others": others(c.score.mean, table),
             "interval": class_interval(entry, c.name),
         }

@@ -7,12 +7,12 @@ from typing import NamedTuple
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.intervals import Ends
 from fsbench.leaderboard.tables import Table
+from fsbench.metrics import or_none
 from fsbench.scores.metrics import Column
 from fsbench.scores.results import Score
 
 __all__ = [
     "Number",
-    "known",
     "metric_choices",
     "number",
     "others",
@@ -52,14 +52,9 @@ def rounded(values: Iterable[float], column: Column | None = None) -> list[float
     return [None if value != value else round(float(value) * part, 4) for value in values]
 
 
-def known(value: float) -> float | None:
-    """Returns a value as templates take it: None for NaN."""
-    return None if value != value else value
-
-
 def others(score: Score, table: Table) -> list[float | None]:
     """Returns the values of a score but the headline, as parts of what a page shows for a share of 1."""
-    return [known(score[name] * table.about[name].scale / 100) for name in table.names[:-1]]
+    return [or_none(score[name] * table.about[name].scale / 100) for name in table.names[:-1]]
 
 
 def metric_choices(table: Table) -> list[Column]:
