@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OPTIONAL",
+    "Asked",
     "Clip",
     "Convertible",
     "Fold",
@@ -40,6 +41,7 @@ __all__ = [
     "Method",
     "MethodInfo",
     "Pins",
+    "RecallsMasks",
     "ShipsCheckpoint",
     "Shot",
     "Support",
@@ -155,6 +157,23 @@ class Support:
     shots: tuple[Shot, ...]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Whose masks are asked for, by the ids that dataset and manifest have.
+
+    Attributes:
+        draw: Number of the support draw.
+        video_id: The video.
+        frames: Names of its T frames.
+        expression_ids: Of the N sentences, in their order.
+    """
+
+    draw: int
+    video_id: str
+    frames: tuple[str, ...]
+    expression_ids: tuple[str, ...]
+
+
 class Clip:
     """A query video, without any ground truth.
 
@@ -168,7 +187,10 @@ class Clip:
     Attributes:
         frames: uint8 [T, H, W, 3], RGB.
         output_size: (height, width) at which the protocol wants the masks.
+        asked: Whose masks are asked for; None but for a method that says that it recalls masks (see `RecallsMasks`).
     """
+
+    asked: Asked | None = None
 
     # 512 MiB keep CMA under 2.5 GB at ten frames of 360 x 640; with more to spare, later sentences and draws cost less.
     def __init__(
@@ -217,9 +239,9 @@ class Method(Protocol):
     docstring says of an option under `Args:` is shown by `fsbench describe`.
 
     More is found if it is there, under the names of the protocols below: of the factory `IgnoresSupport`, `HasNeeds`,
-    `KnowsMissing`, `WorksInParts`, `ShipsCheckpoint`, `KnowsWeights` and `Pins`, of the method `Trainable`,
-    `Convertible` and `HasParameters`. A method with the option `checkpoint` that states no needs counts as one that
-    needs weights. A name that is nearly one of these is an error.
+    `KnowsMissing`, `WorksInParts`, `RecallsMasks`, `ShipsCheckpoint`, `KnowsWeights` and `Pins`, of the method
+    `Trainable`, `Convertible` and `HasParameters`. A method that states no needs counts as one that needs its options
+    without a default, and weights if it has the option `checkpoint`. A name that is nearly one of these is an error.
     """
 
     info: MethodInfo
@@ -282,6 +304,16 @@ class WorksInParts(Protocol):
 
 
 @runtime_checkable
+class RecallsMasks(Protocol):
+    """A factory whose method, if this is true, makes no masks but has them, and is told by ids which are asked for.
+
+    `clip.asked` is then there, in `segment`. No other method is told: what it segments must follow from what it sees.
+    """
+
+    recalls_masks: bool
+
+
+@runtime_checkable
 class ShipsCheckpoint(Protocol):
     """A factory whose method brings weights along."""
 
@@ -334,6 +366,7 @@ OPTIONAL: Mapping[str, bool] = {
     "needs": False,
     "missing": True,
     "works_in_parts": False,
+    "recalls_masks": False,
     "shipped_checkpoint": True,
     "pin": True,
     "describe_checkpoint": True,

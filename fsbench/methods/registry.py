@@ -26,6 +26,7 @@ from fsbench.methods.contract import KnowsWeights
 from fsbench.methods.contract import Method
 from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Pins
+from fsbench.methods.contract import RecallsMasks
 from fsbench.methods.contract import ShipsCheckpoint
 from fsbench.methods.contract import Trainable
 from fsbench.methods.contract import Weights
@@ -132,27 +133,38 @@ class MethodFactory:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What the method cannot do without: the factory's `needs`, or weights if it takes a checkpoint."""
+        """What the method cannot do without: the factory's `needs`, or weights and options without a default."""
         if isinstance(self.factory, HasNeeds):
             return tuple(self.factory.needs)
-        return (WEIGHTS,) if "checkpoint" in self.options else ()
+        return ((WEIGHTS,) if "checkpoint" in self.options else ()) + self._must_be_given
 
     @property
     def works_in_parts(self) -> bool:
         """Whether the method needs no video as a whole, as the factory says; see the contract."""
         return isinstance(self.factory, WorksInParts) and bool(self.factory.works_in_parts)
 
+    @property
+    def recalls_masks(self) -> bool:
+        """Whether the method has masks that were made elsewhere, as the factory says; see the contract."""
+        return isinstance(self.factory, RecallsMasks) and bool(self.factory.recalls_masks)
+
     def missing(self, dataset: str) -> list[str]:
         """Returns what of `needs` is not there, so that the method cannot run on a dataset with no option given.
 
         The factory's `missing(dataset)` knows; without one, weights are missing that the method does not bring along,
-        and all else that it needs is taken to be there.
+        and options without a default; all else that it needs is taken to be there.
         """
         if isinstance(self.factory, KnowsMissing):
             return list(self.factory.missing(dataset))
         # Folds count from 1, but the one of a cross-domain set is 0.
         is_shipped = any(self.shipped_checkpoint(dataset, fold) for fold in (0, 1))
-        return [] if is_shipped or "checkpoint" not in self.options else [WEIGHTS]
+        weights = [] if is_shipped or "checkpoint" not in self.options else [WEIGHTS]
+        return [*weights, *self._must_be_given]
+
+    @property
+    def _must_be_given(self) -> tuple[str, ...]:
+        named = (name for name, option in self.options.items() if option.is_required and name != "checkpoint")
+        return tuple(f"--option {name}=VALUE" for name in named)
 
     def resolve(self, options: Mapping[str, Any]) -> dict[str, Any]:  # Any: whatever the factory's annotations say
         """Returns all options of the method: those given, converted to the annotated type, and the defaults.

@@ -70,6 +70,7 @@ class Unit(NamedTuple):
         class_name: The class.
         video_id: The video.
         frames: Names of all its frames.
+        expression_ids: Of the N sentences.
         sentences: N sentences.
         object_ids: For each sentence, the objects that it names.
         draws: The support sets, each with N episode ids.
@@ -80,6 +81,7 @@ class Unit(NamedTuple):
     class_name: str
     video_id: str
     frames: tuple[str, ...]
+    expression_ids: tuple[str, ...]
     sentences: tuple[str, ...]
     object_ids: tuple[tuple[int, ...], ...]
     draws: tuple[DrawTask, ...]
@@ -155,6 +157,7 @@ def plan_units(
                 names[class_id],
                 video_id,
                 frames_of[video_id],
+                tuple(asked),
                 tuple(texts.of(video_id, expression_id) for expression_id in asked),
                 tuple(asked.values()),
                 tuple(DrawTask(draw_of[s], supports[s], tuple(ids[e] for e in asked)) for s, ids in by_support.items()),

@@ -236,9 +236,10 @@ def _units(asked: Sequence[_Asked]) -> Iterator[Unit]:
         step = max(1, _MOST_MASKS // len(video.frames))
         for begin in range(0, len(said), step):
             part = said[begin : begin + step]
-            task = DrawTask(0, _NO_SUPPORT, tuple(each.expression_id for each in part))
+            ids = tuple(each.expression_id for each in part)
             texts = tuple(each.text for each in part)
-            yield Unit(number, "", video.video_id, video.frames, texts, ((),) * len(part), (task,), {})
+            draws = (DrawTask(0, _NO_SUPPORT, ids),)
+            yield Unit(number, "", video.video_id, video.frames, ids, texts, ((),) * len(part), draws, {})
             number += 1
 
 

@@ -23,6 +23,7 @@ from fsbench.errors import FsbenchError
 from fsbench.masks.layers import union_of
 from fsbench.masks.predictions import prediction_table
 from fsbench.memo import Memo
+from fsbench.methods.contract import Asked
 from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Fold
 from fsbench.methods.contract import HasParameters
@@ -231,7 +232,10 @@ class Worker:
         who = f"Method {self._setup.method.info.name!r}, video {unit.video_id!r}:"
         shape = (len(group), len(unit.frames), *clip.output_size)
         gathered = Gathered(unit, group, clip.output_size, query.labels, self._measure)
-        adapted, sentences = self._adapted[draw.support.support_id], unit.sentences[group.start : group.stop]
+        adapted, chosen = self._adapted[draw.support.support_id], slice(group.start, group.stop)
+        sentences = unit.sentences[chosen]
+        if self._setup.method.recalls_masks:
+            clip.asked = Asked(draw.draw, unit.video_id, unit.frames, unit.expression_ids[chosen])
         with self._in_method(unit, draw, query):
             result = self._method.segment(adapted, clip, sentences)
         if not isinstance(result, Iterator):

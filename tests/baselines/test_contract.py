@@ -44,7 +44,8 @@ def registered() -> list[str]:
     return [line.partition("=")[0].strip() for line in lines if line.strip()]
 
 
-METHODS = registered()
+RECALLING = ("masks",)  # which have their masks already, and see nothing; tests/baselines/test_recalled.py is theirs
+METHODS = [name for name in registered() if name not in RECALLING]
 WHOLE = ("grounded-sam2", "sam3")  # which hold a video whole
 IGNORING = ("empty", "full-frame", "clipseg", "grounded-sam2", "sam3", "referformer")
 
@@ -154,6 +155,10 @@ def test_a_method_that_says_that_it_ignores_the_support_gives_the_same_masks_wit
 
 def test_no_other_method_says_so():
     assert {name for name in METHODS if find_method(name).ignores_support} == set(IGNORING)
+
+
+def test_no_method_but_those_that_recall_masks_is_told_whose_are_asked_for():
+    assert {name for name in registered() if find_method(name).recalls_masks} == set(RECALLING)
 
 
 def test_masks_have_shape_and_type_of_the_contract(name, make):
@@ -291,7 +296,7 @@ def test_no_ground_truth_of_a_query_can_be_reached_from_what_a_method_gets(tmp_p
     annotated = {1: names, 2: names[1:]}
     shots = (ShotTask("dog-0", (1,), "the left dog", names[:2], annotated),)
     draws = tuple(DrawTask(d, SupportTask(f"f0/dog/d{d}", shots), (f"f0/dog/d{d}/dog-1/1",)) for d in range(2))
-    unit = Unit(0, "dog", "dog-1", names, ("the right dog",), ((2,),), draws, annotated)
+    unit = Unit(0, "dog", "dog-1", names, ("1",), ("the right dog",), ((2,),), draws, annotated)
     Watched.given.clear()
     factory = MethodFactory(f"{__name__}:{method}", "")
     Worker(WorkerSetup(dataset, FOLD, factory, {}, named_protocol("standard"))).run(unit)
@@ -329,7 +334,7 @@ def test_frames_reach_torch_without_a_warning_and_what_is_done_to_them_reaches_n
     annotated = {1: names, 2: names[1:]}
     shots = (ShotTask("dog-0", (1,), "the left dog", names[:2], annotated),)
     draws = tuple(DrawTask(d, SupportTask(f"f0/dog/d{d}", shots), (f"episode {d}",)) for d in range(3))
-    unit = Unit(0, "dog", "dog-1", names, ("the right dog",), ((2,),), draws, annotated)
+    unit = Unit(0, "dog", "dog-1", names, ("1",), ("the right dog",), ((2,),), draws, annotated)
     protocol = named_protocol("standard")
     factory = MethodFactory(f"{__name__}:Torchy", "")
     Torchy.seen.clear()
@@ -342,7 +347,7 @@ def test_frames_reach_torch_without_a_warning_and_what_is_done_to_them_reaches_n
 
 
 def test_every_registered_method_has_a_card():
-    for name in METHODS:
+    for name in registered():
         package = "cma" if find_method(name).target.startswith("fsbench_cma") else "baselines"
         card = "floors" if find_method(name).target.startswith("fsbench_baselines.floors:") else name
         text = (ROOT / package / "cards" / f"{card}.md").read_text(encoding="utf-8")

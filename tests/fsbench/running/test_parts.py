@@ -10,7 +10,7 @@ from fsbench.running.runs import part_path
 from fsbench.scores.rows import score_schema
 
 SCHEMA = score_schema(["J", "F"])
-UNIT = Unit(3, "dog", "v", (), (), (), (), {})
+UNIT = Unit(3, "dog", "v", (), (), (), (), (), {})
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"a": {}}', b'{"1": "text"}', b'{"1": {"e": 2}}', b"\xff"])

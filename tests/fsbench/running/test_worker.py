@@ -30,6 +30,7 @@ FRAMES = 4
 NAMES = tuple(f"{5 * t:05d}" for t in range(FRAMES))
 ANNOTATED = {1: NAMES, 2: NAMES[1:]}
 SENTENCES = ("the left dog", "the right dog", "both of them dog")
+IDS = ("0", "1", "2")
 OBJECTS = ((1,), (2,), (1, 2))
 DIVISIONS = [steps for n in range(1, 5) for steps in itertools.product(range(1, 5), repeat=n) if sum(steps) == FRAMES]
 
@@ -46,7 +47,7 @@ def unit(draws=2):
         DrawTask(d, SupportTask(f"f0/dog/d{d}", shots), tuple(f"f0/dog/d{d}/dog-1/{n}" for n in range(3)))
         for d in range(draws)
     ]
-    return Unit(0, "dog", "dog-1", NAMES, SENTENCES, OBJECTS, tuple(tasks), ANNOTATED)
+    return Unit(0, "dog", "dog-1", NAMES, IDS, SENTENCES, OBJECTS, tuple(tasks), ANNOTATED)
 
 
 def run(dataset, method, *, draws=2, protocol="standard", **setup):
@@ -276,7 +277,7 @@ def test_memory_does_not_grow_with_the_video(monkeypatch):
         names = tuple(f"{PATCH_FRAMES[t % 4]}-{t:03d}" for t in range(length))
         shots = (ShotTask("red-0", (1,), "it", names[:1], {1: names}),)
         draws = tuple(DrawTask(d, SupportTask(f"f0/red/d{d}", shots), ("a", "b")) for d in range(2))
-        work = Unit(0, "red", "red-1", names, ("it", "that"), ((1,), (1,)), draws, {1: names})
+        work = Unit(0, "red", "red-1", names, ("0", "1"), ("it", "that"), ((1,), (1,)), draws, {1: names})
         setup = WorkerSetup(
             Large(), Fold("large", 0, ("red",), ()), find_method("support-copy"), {}, named_protocol("standard")
         )
