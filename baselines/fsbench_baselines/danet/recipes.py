@@ -16,7 +16,6 @@ _RELEASED = Recipe(
     epochs=101,
     episodes_per_class=100,
     batch=4,
-    shuffle=True,
     query_frames=5,
     support_frames=1,
     support_videos=5,

@@ -9,7 +9,13 @@ from fsbench_baselines.training.recipe import SMALL_BACKBONE
 __all__ = ["CORRECTED", "RECIPES", "RELEASED", "SHAPES", "SHAPES_META", "SHAPES_META_RELEASED"]
 
 CORRECTED = Recipe(name="corrected")
-RELEASED = replace(CORRECTED, name="released", swapped_clamp=True, left_out=("support_qkv", "query_qkv", "conv_q"))
+RELEASED = replace(
+    CORRECTED,
+    name="released",
+    shuffle=False,
+    swapped_clamp=True,
+    left_out=("support_qkv", "query_qkv", "conv_q"),
+)
 
 SHAPES = replace(
     SMALL,
@@ -58,7 +64,8 @@ SHAPES_META = replace(
 
 SHAPES_META_RELEASED = replace(SHAPES_META, name="shapes-meta-released", left_out=RELEASED.left_out)
 RECIPES = {recipe.name: recipe for recipe in (RELEASED, CORRECTED, SHAPES, SHAPES_META, SHAPES_META_RELEASED)}
-"""`released` is what the released code does: it leaves the affinity's projections at their initial values, and clamps
-boxes on the wrong axes. `corrected` mends these two. `shapes` trains a small model on the embedded dataset from random
-weights; `shapes-meta` goes on from such a ReferFormer, and `shapes-meta-released` does so but for the affinity's
-projections, which keep their random values."""
+"""`released` is what the released code does, with its three slips: the affinity's projections keep their initial values
+(`left_out`), boxes are clamped on the wrong axes (`swapped_clamp`), and an epoch goes class by class, for its random
+sampler is never used (`shuffle`; train_ytvos.py, lines 97 to 99). `corrected` mends these three; each is a field of its
+own. `shapes` trains a small model on the embedded dataset from random weights; `shapes-meta` goes on from such a
+ReferFormer, and `shapes-meta-released` does so but for the affinity's projections, which keep their random values."""

@@ -43,7 +43,8 @@ class Recipe:
         epochs: How often the classes are gone through.
         episodes_per_class: Episodes of each base class in an epoch.
         batch: Episodes per process and step.
-        shuffle: Take an epoch's episodes in random order, not class by class.
+        shuffle: Take an epoch's episodes in random order. The released code goes class by class: its random sampler is
+            never given to the loader.
         query_frames, support_frames: Frames of a clip.
         frame_choice: "window" or "spread"; see `fsbench.training.EpisodeSampler`.
         support_videos: Support clips of an episode.
@@ -71,7 +72,7 @@ class Recipe:
     epochs: int = 24
     episodes_per_class: int = 100
     batch: int = 1
-    shuffle: bool = False
+    shuffle: bool = True
     query_frames: int = 5
     support_frames: int = 5
     frame_choice: FrameChoice = "window"
@@ -155,7 +156,6 @@ SMALL = Recipe(
     name="small",
     episodes_per_class=80,
     batch=8,
-    shuffle=True,
     query_frames=2,
     support_frames=1,
     frame_choice="spread",

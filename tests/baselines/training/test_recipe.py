@@ -28,8 +28,15 @@ def test_the_released_recipe_has_the_numbers_of_the_released_training() -> None:
     assert (recipe.augmentation, recipe.swapped_clamp, recipe.model) == (RELEASED_AUGMENTATION, True, {})
 
 
-def test_the_corrected_recipe_mends_two_slips_and_nothing_else() -> None:
-    assert RECIPES["corrected"] == replace(RECIPES["released"], name="corrected", left_out=(), swapped_clamp=False)
+def test_the_corrected_recipe_mends_three_slips_and_nothing_else() -> None:
+    mended = {"left_out": (), "swapped_clamp": False, "shuffle": True}
+    assert RECIPES["corrected"] == replace(RECIPES["released"], name="corrected", **mended)
+
+
+def test_each_slip_of_the_released_training_can_be_mended_by_itself() -> None:
+    released, corrected = RECIPES["released"], RECIPES["corrected"]
+    for key, text in {"left_out": "[]", "swapped_clamp": "false", "shuffle": "true"}.items():
+        assert load_recipe("released", {key: text}) == replace(released, **{key: getattr(corrected, key)})
 
 
 def test_the_model_of_each_recipe_can_be_configured() -> None:
