@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fsbench.running.runs import Run
     from fsbench.splits.benchmark import Benchmark
     from fsbench.splits.build import BuildOptions
+    from fsbench.splits.controls import Control
     from fsbench.submissions.forms.arrays import Arrays
     from fsbench.submissions.problems import Findings
     from fsbench.submissions.reference import Truth
@@ -170,6 +171,7 @@ def evaluate(
     variant: str = "",
     limit: int | None = None,
     classes: Sequence[str] = (),
+    control: Control | None = None,
     out: str | Path | None = None,
     workers: int = 1,
     engine: str = "local",
@@ -182,7 +184,8 @@ def evaluate(
     """Runs a method over the episodes of a benchmark and scores it, or goes on where an earlier call stopped.
 
     A run with more draws than the one in its folder adds them to it. A run of some videos or classes (`limit`,
-    `classes`) is for a look, and never an entry of the leaderboard.
+    `classes`) is for a look, and one with other supports (`control`) is to be held against the plain one; neither is
+    ever an entry of the leaderboard.
 
     Args:
         method: A registered name, `module:attr`, `FILE.py:Class`, a class, or an instance.
@@ -199,8 +202,10 @@ def evaluate(
         variant: A name for this way of running the method, to tell its runs apart.
         limit: Query videos to take of each fold, the first ones, each with all its sentences and draws; None for all.
         classes: Names of the classes to take; folds that have none of them are left out. Empty for all.
-        out: Folder of the run; None for `runs/<dataset>/<method>`, followed by `.<variant>`, `.class-<names>` and
-            `.limit-<n>` where there are such.
+        control: "other-class": each class has the support sets of the next class of its fold; "empty-support": its own,
+            with empty masks. What a method loses by it is what it has from the support. None for the plain run.
+        out: Folder of the run; None for `runs/<dataset>/<method>`, followed by `.<variant>`, `.control-<name>`,
+            `.class-<names>` and `.limit-<n>` where there are such.
         workers: Processes.
         engine: "local", or "ray".
         keep_going: Record episodes that fail, and go on.
@@ -240,6 +245,7 @@ def evaluate(
         variant=variant,
         limit=limit,
         classes=classes,
+        control=control,
         out=None if out is None else Path(out),
     )
     carried_out = RunOptions(

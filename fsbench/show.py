@@ -132,9 +132,8 @@ def _answer(run: Path, episode_id: str, manifest: Manifest) -> Answer:
             scores = pq.read_table(folder / "scores" / part.name, filters=wanted).to_pylist()
             labels = map(label_of, reported_metrics(identity.protocol))
             by_metric = {name: np.array([row[name] for row in scores], np.float64) for name in labels}
-            title = f"{identity.method.name} ({identity.variant})" if identity.variant else identity.method.name
             masks = tuple(valid_code(row["height"], row["width"], row["counts"]) for row in rows)
-            return Answer(title, by_metric, identity.protocol, masks)
+            return Answer(identity.title, by_metric, identity.protocol, masks)
     raise RunError(f"{run}: holds no masks of episode {episode_id!r}. Is fold {fold} evaluated there, with that draw?")
 
 

@@ -19,6 +19,7 @@ from fsbench.cli.options import method_option
 from fsbench.cli.options import protocol_option
 from fsbench.cli.options import splits_option
 from fsbench.cli.options import tolerance_option
+from fsbench.splits.controls import CONTROLS
 
 __all__ = ["evaluate", "predict"]
 
@@ -34,6 +35,12 @@ FINISHED_WITH_FAILURES = 5
 @making_options("Weights; {fold} in the path stands for the fold.  [default: those that the method ships]")
 @click.option("--variant", default="", help="A name for this way of running the method, to tell its runs apart.")
 @draws_option
+@click.option(
+    "--control",
+    type=click.Choice(CONTROLS),
+    help="Give each class the support sets of the next class of its fold, or its own with empty masks: what is lost by "
+    "it is what the method has from the support. Never an entry.",
+)
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
@@ -87,6 +94,7 @@ def evaluate(
       fsbench evaluate --method colour-prototype --dataset mini-ref-davis --data-root ~/data --workers 4
       fsbench evaluate --method my_package.my_module:MyMethod --fold 2 --option temperature=0.1
       fsbench evaluate --method mine --fold 1,2 --draws 0 --limit 3
+      fsbench evaluate --method mine --control other-class
       fsbench evaluate --method cma --checkpoint 'trainings/mini-ref-shapes/cma/seed-0/fold-{fold}/model'
     """
     from fsbench import api

@@ -175,7 +175,7 @@ def as_entry(side: Run | Entry | str | Path, splits: Path | None = None) -> Entr
     if not isinstance(side, Run) and Path(side).is_file():
         return read_entry(Path(side).parent.parent, Path(side))
     folders = list(side.results) if isinstance(side, Run) else find_runs(Path(side))
-    found = entries_from_runs(folders, partial(manifest_folds, splits=splits))
+    found = entries_from_runs(folders, partial(manifest_folds, splits=splits), with_controls=True)
     if len(found) != 1:
         several = f"runs of {', '.join(entry.title for entry in found)}" if found else "no finished run of whole folds"
         raise RunError(f"{side}: holds {several}. Name the folder of one method's runs, or an entry's .json.")

@@ -38,6 +38,7 @@ from fsbench.scores.results import ClassResult
 from fsbench.scores.results import DrawResult
 from fsbench.scores.results import Intervals
 from fsbench.scores.results import mean_score
+from fsbench.scores.results import method_title
 from fsbench.scores.results import require_names
 from fsbench.scores.results import Result
 from fsbench.scores.results import RunIdentity
@@ -46,6 +47,7 @@ from fsbench.scores.results import summarise
 from fsbench.scores.results import Summary
 from fsbench.scores.statistics import CHAIN
 from fsbench.scores.statistics import intervals
+from fsbench.splits.controls import Control
 from fsbench.streams import named_stream
 
 __all__ = [
@@ -113,6 +115,7 @@ class Entry(Record):
         trained_classes: Classes that the weights have seen, as declared by whoever submitted the entry.
         links: To code, weights or a paper.
         details: What lies beside the entry. It is no part of the JSON.
+        control: Of a run that is held against others and never written: what stood in for the support sets.
         seconds_per_frame, peak_memory_bytes, hardware, parameters: See `Cost`.
     """
 
@@ -141,6 +144,7 @@ class Entry(Record):
     hardware: tuple[str, ...] = ()
     parameters: int | None = None
     details: Details | None = Field(default=None, exclude=True, repr=False)
+    control: Control | None = Field(default=None, exclude=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -160,8 +164,8 @@ class Entry(Record):
 
     @property
     def title(self) -> str:
-        """The method's name, and the variant's if it has one."""
-        return f"{self.method.name} ({self.variant})" if self.variant else self.method.name
+        """The method's name, with the variant and the control if there are such."""
+        return method_title(self.method.name, self.variant, self.control)
 
     @property
     def known_details(self) -> Details:

@@ -49,10 +49,11 @@ def entries_from_runs(
     trained_classes: Sequence[str] = (),
     links: Sequence[str] = (),
     described: Sequence[DatasetSpec] = (),
+    with_controls: bool = False,
 ) -> list[Entry]:
     """Makes entries of finished runs. Runs that differ in more than the fold are never joined.
 
-    A run of some videos or classes alone is passed over, with a warning.
+    A run of some videos or classes alone, or of a control, is passed over, with a warning.
 
     Args:
         found: The runs' folders, or a folder that holds them at any depth.
@@ -60,6 +61,7 @@ def entries_from_runs(
             as all.
         trained_classes, links: See `Entry`; the same for all.
         described: Datasets that no package registers; of one that is not known at all, no mask is shown.
+        with_controls: Take controls, too, to hold them against other runs.
 
     Returns:
         The entries, sorted by dataset, protocol and method.
@@ -72,6 +74,9 @@ def entries_from_runs(
         result = read_result(run)
         if result.identity.part:
             logger.warning("%s: a run of %s, which is never an entry.", run, result.identity.part)
+            continue
+        if result.identity.control and not with_controls:
+            logger.warning("%s: a control (%s), which is never an entry.", run, result.identity.control)
             continue
         key = json.dumps(result.identity.model_dump(mode="json", exclude=set(PER_FOLD)), sort_keys=True)
         group = groups.setdefault(key, {})

@@ -41,8 +41,10 @@ def entry_path(folder: Path, entry: Entry) -> Path:
         `<folder>/<dataset>/<method>[.<variant>][.<protocol>].json`; the protocol `standard` is left out.
 
     Raises:
-        RunError: A name is no file name, so that the path might lie elsewhere.
+        RunError: A name is no file name, so that the path might lie elsewhere; or the entry is of a control.
     """
+    if entry.control is not None:
+        raise RunError(f"{entry.title}: a control is never an entry. Submit the plain run.")
     protocol = entry.protocol.split("|", 1)[0]
     parts = {"method": entry.method.name, "variant": entry.variant, "protocol": protocol}
     for what, name in {"dataset": entry.dataset, **parts}.items():

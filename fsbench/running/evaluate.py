@@ -21,6 +21,7 @@ from fsbench.running.identity import FoldRun
 from fsbench.running.runs import Run
 from fsbench.splits.benchmark import Benchmark
 from fsbench.splits.contents import chosen_classes
+from fsbench.splits.controls import Control
 
 __all__ = ["Request", "evaluate_method"]
 
@@ -45,8 +46,9 @@ class Request:
             and draws; None for all. Such a run is never an entry.
         classes: Names of the classes to take; folds that have none of them are left out. Empty for all. Such a run is
             never an entry.
+        control: What stands in for the support sets; None for nothing. Such a run is never an entry.
         out: Folder of the run; None for `runs/<dataset>/<method>`, followed by what sets the run apart:
-            `.<variant>`, `.class-<names>`, `.limit-<n>`.
+            `.<variant>`, `.control-<name>`, `.class-<names>`, `.limit-<n>`.
     """
 
     method: str | type | Method
@@ -61,6 +63,7 @@ class Request:
     variant: str = ""
     limit: int | None = None
     classes: Sequence[str] = ()
+    control: Control | None = None
     out: Path | None = None
 
 
@@ -91,7 +94,16 @@ def evaluate_method(request: Request, run: RunOptions) -> Run:
     with open_engine(run.engine, run.workers) as run_units:
         for fold in folds:
             task = FoldRun(
-                benchmark, fold, draws, method, options[fold], protocol, request.variant, request.limit, classes[fold]
+                benchmark,
+                fold,
+                draws,
+                method,
+                options[fold],
+                protocol,
+                request.variant,
+                request.limit,
+                classes[fold],
+                request.control,
             )
             results[out / f"fold-{fold}"] = evaluate_fold(task, out / f"fold-{fold}", run, run_units)
     return Run(results)
@@ -100,7 +112,9 @@ def evaluate_method(request: Request, run: RunOptions) -> Run:
 def _default_folder(method: str, request: Request) -> Path:
     classes = re.sub(r"[^\w-]", "_", "-".join(["class", *sorted(request.classes)])) if request.classes else ""
     limit = f"limit-{request.limit}" if request.limit is not None else ""
-    name = ".".join(part for part in (path_part(method, "method", RunError), request.variant, classes, limit) if part)
+    control = f"control-{request.control}" if request.control is not None else ""
+    parts = (path_part(method, "method", RunError), request.variant, control, classes, limit)
+    name = ".".join(part for part in parts if part)
     dataset = path_part(request.benchmark.name, "dataset", RunError)
     return Path("runs") / dataset / path_part(name, "folder of the run", RunError)
 

@@ -104,7 +104,9 @@ def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUn
         memo_limit=run.memo_mib << 20,
         mask_limit=run.mask_mib << 20,
     )
-    units = plan_units(task.benchmark, task.fold, task.draws, limit=task.limit, classes=task.classes)
+    units = plan_units(
+        task.benchmark, task.fold, task.draws, limit=task.limit, classes=task.classes, control=task.control
+    )
     with locked(folder):
         _claim(folder, identity, run.restart)
         failures = read_failures(folder)

@@ -20,6 +20,7 @@ from fsbench.packages import installed_versions
 from fsbench.protocol import Protocol
 from fsbench.scores.results import RunIdentity
 from fsbench.splits.benchmark import Benchmark
+from fsbench.splits.controls import Control
 
 __all__ = ["FoldRun", "chosen_options", "differences", "extends", "method_identity"]
 
@@ -56,6 +57,7 @@ class FoldRun:
         variant: The user's name for this way of running the method; empty for the usual one.
         limit: Query videos of the plan to take, the first ones; None for all.
         classes: Names of the classes to take, sorted; None for all.
+        control: What stands in for the support sets; None for nothing.
     """
 
     benchmark: Benchmark
@@ -67,6 +69,7 @@ class FoldRun:
     variant: str = ""
     limit: int | None = None
     classes: tuple[str, ...] | None = None
+    control: Control | None = None
 
     def identity(self) -> RunIdentity:
         """Returns who the run is. Raises DataError if the checkpoint cannot be read."""
@@ -81,6 +84,7 @@ class FoldRun:
             variant=self.variant,
             limit=self.limit,
             classes=self.classes,
+            control=self.control,
             **method_identity(self.method, self.options),
         )
 

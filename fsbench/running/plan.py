@@ -12,6 +12,8 @@ from fsbench.datasets.records import Dataset
 from fsbench.errors import ManifestError
 from fsbench.splits.benchmark import Benchmark
 from fsbench.splits.contents import chosen_classes
+from fsbench.splits.controls import Control
+from fsbench.splits.controls import stand_ins
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.sentences import Sentences
 
@@ -110,6 +112,7 @@ def plan_units(
     *,
     limit: int | None = None,
     classes: Iterable[str] | None = None,
+    control: Control | None = None,
 ) -> list[Unit]:
     """Cuts the episodes of a fold into units, in the order class, video.
 
@@ -122,10 +125,11 @@ def plan_units(
         draws: The support draws.
         limit: Videos to take at most, the first ones of these classes; None for all.
         classes: Names of the classes to take; None for all.
+        control: What stands in for the support sets; None for nothing.
 
     Raises:
-        ManifestError: A class has no such draw, there is no such class, nothing is left to do, or the dataset lacks a
-            video or sentence or spells one otherwise.
+        ManifestError: A class has no such draw, there is no such class, or no other for the control, nothing is left to
+            do, or the dataset lacks a video or sentence or spells one otherwise.
     """
     manifest, texts = benchmark.manifest, benchmark.sentences
     names = manifest.class_names
@@ -133,7 +137,10 @@ def plan_units(
     support_rows = [r for r in manifest.rows("supports") if r["fold"] == fold and r["draw"] in wanted]
     _check_draws(manifest, fold, wanted, support_rows)
     annotated = manifest.annotated()
-    supports = {row["support_id"]: _support_task(row, texts, annotated) for row in support_rows}
+    given: Mapping[str, _Row] = {row["support_id"]: row for row in support_rows}
+    if control is not None:
+        given = stand_ins(support_rows, control, manifest.path)
+    supports = {support_id: _support_task(row, texts, annotated) for support_id, row in given.items()}
     draw_of = {row["support_id"]: row["draw"] for row in support_rows}
     frames_of = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
     queries: dict[tuple[int, str], list[_Row]] = {}

@@ -51,6 +51,8 @@ def results_text(results: Mapping[Path, Result], timing: Mapping[Path, Sequence[
     if identity.part:
         parts = dict.fromkeys(result.identity.part for result in results.values())
         head.append(f"only {'; '.join(parts)}: for a look, and never an entry")
+    if identity.control:
+        head.append(f"control {identity.control}: the support sets are not the episodes' own; never an entry")
     foot = ["", "Per cent; +- is the standard deviation over support draws.", *_cost_text(timing), "Files:"]
     foot += [f"  {folder}" for folder in results]
     return "\n".join([*head, "", columns(table), *foot])

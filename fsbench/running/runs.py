@@ -60,9 +60,8 @@ class Run:
 
     @property
     def title(self) -> str:
-        """The method's name, and the variant's if it has one."""
-        identity = next(iter(self.results.values())).identity
-        return f"{identity.method.name} ({identity.variant})" if identity.variant else identity.method.name
+        """The method's name, with the variant and the control if there are such."""
+        return next(iter(self.results.values())).identity.title
 
     @property
     def mean(self) -> Score:

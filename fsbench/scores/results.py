@@ -25,6 +25,7 @@ from fsbench.metrics import or_none
 from fsbench.protocol import mean_of_metrics
 from fsbench.protocol import reported_names
 from fsbench.records import Record
+from fsbench.splits.controls import Control
 
 __all__ = [
     "ClassResult",
@@ -36,6 +37,7 @@ __all__ = [
     "Score",
     "Summary",
     "mean_score",
+    "method_title",
     "require_names",
     "summarise",
 ]
@@ -155,6 +157,12 @@ class ClassResult(Record):
     score: Summary
 
 
+def method_title(name: str, variant: str, control: Control | None) -> str:
+    """Returns a method's name, and in brackets what sets a way of running it apart: "cma (seed-1, other-class)"."""
+    apart = ", ".join(filter(None, (variant, control)))
+    return f"{name} ({apart})" if apart else name
+
+
 class RunIdentity(Record):
     """What makes two runs the same run. Parts of another identity are never mixed in.
 
@@ -167,6 +175,7 @@ class RunIdentity(Record):
         variant: The user's name for this way of running the method; empty for the usual one.
         limit: Query videos that were taken, the first of the plan; None, and not in the JSON, for all.
         classes: Names of the classes that were taken, sorted; None, and not in the JSON, for all.
+        control: What stood in for the support sets; None, and not in the JSON, for nothing.
         options: All its options, the defaults included; of a path its name. A checkpoint on disk is not among them.
         files: SHA-256 of what options name that is a file or folder, but for the checkpoint, by option.
         checkpoint_sha256: Of the file, or of the files in the folder, that the option `checkpoint` names.
@@ -188,6 +197,7 @@ class RunIdentity(Record):
     variant: str = ""
     limit: int | None = None
     classes: tuple[str, ...] | None = None
+    control: Control | None = None
     options: dict[str, Any]  # Any: JSON scalars
     files: dict[str, str] = Field(default_factory=dict)
     checkpoint_sha256: str | None
@@ -196,6 +206,11 @@ class RunIdentity(Record):
     distribution: str
     packages: dict[str, str]
     commit: str | None
+
+    @property
+    def title(self) -> str:
+        """The method's name, with the variant and the control if there are such."""
+        return method_title(self.method.name, self.variant, self.control)
 
     @property
     def part(self) -> str:
@@ -207,7 +222,8 @@ class RunIdentity(Record):
     @model_serializer(mode="wrap")
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:  # Any: JSON
         # So a run of before these fields were there keeps its bytes.
-        unused = [name for name in ("limit", "classes", "weights", "source_sha256") if getattr(self, name) is None]
+        optional = ("limit", "classes", "control", "weights", "source_sha256")
+        unused = [name for name in optional if getattr(self, name) is None]
         unused += [] if self.files else ["files"]
         return {name: value for name, value in handler(self).items() if name not in unused}
 

@@ -53,6 +53,20 @@ def test_a_look_at_some_videos_is_never_an_entry(fsbench, data, tmp_path):
     assert "no finished run of whole folds" in fsbench("compare", *sides, code=2).stderr
 
 
+def test_a_control_is_labelled_and_never_an_entry(fsbench, data):
+    fsbench("build-splits", "mini-ref-davis", "--draws", 2)
+    evaluate = ("evaluate", "--method", "support-copy", "--dataset", "mini-ref-davis")
+    control = fsbench(*evaluate, "--control", "empty-support").stdout
+    assert "control empty-support: the support sets are not the episodes' own; never an entry" in control
+    assert "runs/mini-ref-davis/support-copy.control-empty-support/fold-0" in control
+    refused = fsbench("submit", "runs", code=2).stderr
+    assert "control-empty-support/fold-0: a control (empty-support), which is never an entry." in refused
+    assert "control" not in fsbench(*evaluate).stdout
+    sides = ("runs/mini-ref-davis/support-copy", "runs/mini-ref-davis/support-copy.control-empty-support")
+    assert "support-copy (empty-support)" in fsbench("compare", *sides).stdout
+    assert "is not one of" in fsbench(*evaluate, "--control", "none", code=2).stderr
+
+
 STRANGER = """
 import numpy as np
 from fsbench.methods import MethodInfo
