@@ -95,6 +95,7 @@ def record(entry: Entry, now: int) -> _Json:
                         "paper": entry.method.paper,
                         "licence": entry.method.licence,
                         "trained_on": entry.training,
+                        "tuned_on": ", ".join(entry.method.tuned_on),
                         "links": " ".join(entry.links),
                         "options": json.dumps(entry.options, sort_keys=True) if entry.options else None,
                     }

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -24,7 +25,6 @@ from fsbench.leaderboard.names import name_problems
 from fsbench.leaderboard.names import text_problems
 from fsbench.leaderboard.seen import seen_classes
 from fsbench.leaderboard.seen import training_text
-from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Weights
 from fsbench.protocol import declared_protocol
 from fsbench.protocol import reported_names
@@ -35,6 +35,7 @@ from fsbench.running.cost import UnitTiming
 from fsbench.running.identity import differences
 from fsbench.scores.metrics import unbounded
 from fsbench.scores.results import ClassResult
+from fsbench.scores.results import DeclaredMethod
 from fsbench.scores.results import DrawResult
 from fsbench.scores.results import Intervals
 from fsbench.scores.results import mean_score
@@ -126,7 +127,7 @@ class Entry(Record):
     manifest_version: str
     manifest_digest: str
     protocol: str
-    method: MethodInfo
+    method: DeclaredMethod
     variant: str
     options: dict[str, Any]  # Any: JSON scalars
     distribution: str
@@ -196,16 +197,35 @@ class Entry(Record):
         return found
 
     @property
+    def tuned_novel(self) -> tuple[str, ...]:
+        """Novel classes of the entry's folds that the method was tuned on, in order."""
+        names = [each.name for fold in self.folds for each in fold.classes]
+        tuned = self.method.tuned_on
+        return tuple(names if self.dataset in tuned else seen_classes(names, tuned, None))
+
+    @property
     def clean_mean(self) -> Score | None:
         """The mean over folds of the mean over those classes that the weights have not seen.
 
         None if it is no other than `mean`, or if of a fold nothing is left.
         """
-        if not self.seen_novel or self.mean is None:
+        return self.mean_without(self.seen_novel)
+
+    def mean_without(self, names: Collection[str]) -> Score | None:
+        """Averages over the classes that are not among these, then over the folds.
+
+        Returns:
+            The mean; None if there is no mean of all, or none of these classes in it, or if of a fold nothing is left.
+        """
+        if not names or self.mean is None:
             return None
-        seen = self.seen_novel
-        clean = [[c.score.mean for c in fold.classes if c.name not in seen] for fold in self.folds]
-        return mean_score([mean_score(scores) for scores in clean]) if all(clean) else None
+        left = [[each.score.mean for each in fold.classes if each.name not in names] for fold in self.folds]
+        return mean_score([mean_score(scores) for scores in left]) if all(left) else None
+
+    def mean_within(self, names: Collection[str]) -> Score | None:
+        """Averages over the classes that are among these, then over the folds that have any; None if none has."""
+        found = [[each.score.mean for each in fold.classes if each.name in names] for fold in self.folds]
+        return mean_score([mean_score(scores) for scores in found if scores]) if any(found) else None
 
     @model_validator(mode="after")
     def _check(self) -> "Entry":

@@ -252,6 +252,11 @@ def _notes(entry: Entry, most_draws: int, seeds: Sequence[float]) -> list[str]:
         names = ", ".join(f"{each}: {where}" if where else each for each, where in seen.items())
         clean = f"it scores {100 * entry.clean_mean.headline:.1f} {name}" if entry.clean_mean else "nothing is left"
         notes.append(f"Its weights have seen classes under test ({names}); on the others {clean}.")
+    if (tuned := entry.tuned_novel) and (inside := entry.mean_within(tuned)):
+        outside = entry.mean_without(tuned)
+        clean = f"{100 * outside.headline:.1f} on the others" if outside else "none are left"
+        on_these = f"on these it scores {100 * inside.headline:.1f} {name}, {clean}"
+        notes.append(f"It was tuned on classes under test ({', '.join(tuned)}): {on_these}.")
     if (deviation := spread(seeds)) is not None:
         mean = 100 * sum(seeds) / len(seeds)
         notes.append(f"Over {len(seeds)} training seeds: {mean:.1f} {name}, standard deviation {100 * deviation:.1f}.")

@@ -66,6 +66,8 @@ class MethodInfo:
         licence: Licence of code and weights.
         trained_on: Everything that its weights have seen, as the authors declare it: corpora, classes. Empty for a
             method that was trained on nothing; None, which says nothing, is shown as "not declared".
+        tuned_on: Classes on which its parts, options or recipe were chosen, or a dataset for all of its classes; scores
+            on these are shown apart.
     """
 
     name: str
@@ -74,6 +76,7 @@ class MethodInfo:
     paper: str = ""
     licence: str = ""
     trained_on: tuple[str, ...] | None = None
+    tuned_on: tuple[str, ...] = ()
 
     @property
     def training(self) -> str:

@@ -30,7 +30,6 @@ from fsbench.files import write_whole
 from fsbench.masks.predictions import of_sentences
 from fsbench.methods.contract import Fold
 from fsbench.methods.contract import Method
-from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Weights
 from fsbench.methods.registry import find_method
 from fsbench.progress import track
@@ -51,6 +50,7 @@ from fsbench.running.plan import Unit
 from fsbench.running.runs import part_path
 from fsbench.running.worker import UnitResult
 from fsbench.running.worker import WorkerSetup
+from fsbench.scores.results import DeclaredMethod
 
 __all__ = ["PredictionIdentity", "PredictionRequest", "Predictions", "predict"]
 
@@ -86,7 +86,7 @@ class PredictionIdentity(Record):
     dataset: str
     sources: dict[str, str]
     questions: str
-    method: MethodInfo
+    method: DeclaredMethod
     options: dict[str, Any]  # Any: JSON scalars
     files: dict[str, str]
     checkpoint_sha256: str | None

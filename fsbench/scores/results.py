@@ -17,6 +17,7 @@ from pydantic import model_validator
 from pydantic import PlainSerializer
 from pydantic import RootModel
 from pydantic import SerializerFunctionWrapHandler
+from pydantic import WrapSerializer
 
 from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Weights
@@ -29,6 +30,7 @@ from fsbench.splits.controls import Control
 
 __all__ = [
     "ClassResult",
+    "DeclaredMethod",
     "DrawResult",
     "Interval",
     "Intervals",
@@ -54,6 +56,15 @@ def _one_nan(value: float) -> float:
 
 
 _Value = Annotated[float, BeforeValidator(_or_nan), AfterValidator(_one_nan), PlainSerializer(or_none)]
+
+
+def _without_untuned(info: MethodInfo, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:  # Any: JSON
+    # So a record of before the field was there keeps its bytes.
+    return {name: value for name, value in handler(info).items() if name != "tuned_on" or value}
+
+
+DeclaredMethod = Annotated[MethodInfo, WrapSerializer(_without_untuned)]
+"""What a method says of itself, as records have it."""
 
 
 class Score(RootModel[dict[str, _Value]]):
@@ -193,7 +204,7 @@ class RunIdentity(Record):
     manifest_version: str
     manifest_digest: str
     protocol: str
-    method: MethodInfo
+    method: DeclaredMethod
     variant: str = ""
     limit: int | None = None
     classes: tuple[str, ...] | None = None

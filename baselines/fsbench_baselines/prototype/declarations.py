@@ -58,6 +58,7 @@ PROTOTYPE = _PrototypeDeclaration(
         "Prototypes of frozen ImageNet features, then GrabCut; words choose among candidates.",
         licence="Apache-2.0 (code, EfficientNet-Lite0), MIT (package of all-MiniLM-L6-v2)",
         trained_on=("ImageNet-1k (features)", "a billion pairs of sentences (all-MiniLM-L6-v2)"),
+        tuned_on=("dog", "car", "camel", "cow"),  # of DAVIS
     ),
     PrototypeOptions,
     "fsbench_baselines.prototype.method:Prototype",

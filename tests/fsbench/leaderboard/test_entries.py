@@ -168,13 +168,48 @@ def test_usual_names_are_names(name):
     assert entry(SCORES, name=name).method.name == name
 
 
-def test_a_method_that_has_seen_novel_classes_is_found_out_and_scored_on_the_others():
-    def scored(name, value):
-        return ClassResult(name=name, score=summarise([Score({"J": value, "F": value, "J&F": value})] * 2))
+def two_folds(**declared):
+    """Results of a method that declares this: mouse 0.9, cat 0.5 and ant 0.3 in one fold, dog 0.2 in the other."""
+    classes = {1: {"mouse": 0.9, "cat": 0.5, "ant": 0.3}, 2: {"dog": 0.2}}
+    info = replace(INFO, **declared)
+    return [
+        result(fold, method=info).model_copy(update={"classes": tuple(map(scored, scores, scores.values()))})
+        for fold, scores in classes.items()
+    ]
 
-    first, second = (result(fold, method=replace(INFO, trained_on=())) for fold in (1, 2))
-    first = first.model_copy(update={"classes": (scored("mouse", 0.9), scored("cat", 0.5), scored("ant", 0.3))})
-    second = second.model_copy(update={"classes": (scored("dog", 0.2),)})
+
+def scored(name, value):
+    return ClassResult(name=name, score=summarise([Score({"J": value, "F": value, "J&F": value})] * 2))
+
+
+@pytest.mark.parametrize(
+    ("tuned_on", "found", "within", "without"),
+    [
+        ((), (), None, None),
+        (("zebra",), (), None, None),
+        (("cat", "Mouse"), ("mouse", "cat"), 0.7, (0.3 + 0.2) / 2),
+        (("mouse", "dog"), ("mouse", "dog"), (0.9 + 0.2) / 2, None),  # of fold 2 nothing is left
+        (("shapes",), ("mouse", "cat", "ant", "dog"), ((0.9 + 0.5 + 0.3) / 3 + 0.2) / 2, None),  # the whole dataset
+    ],
+)
+def test_classes_that_a_method_was_tuned_on_are_scored_apart_from_the_others(tuned_on, found, within, without):
+    made = entry_from_results(two_folds(trained_on=(), tuned_on=tuned_on), (1, 2))
+    assert made.tuned_novel == found
+    for mean, wanted in ((made.mean_within(found), within), (made.mean_without(found), without)):
+        assert (mean and mean["J"]) == (wanted and pytest.approx(wanted))
+    assert made.clean_mean is None, "its weights have seen nothing"
+
+
+def test_what_a_method_was_tuned_on_is_written_if_there_is_anything(tmp_path):
+    bare, tuned = (entry(SCORES, method=replace(INFO, tuned_on=names)) for names in ((), ("dog",)))
+    assert "tuned_on" not in write_entry(tmp_path / "bare", bare).read_text()
+    assert json.loads(write_entry(tmp_path / "tuned", tuned).read_text())["method"]["tuned_on"] == ["dog"]
+    assert read_entries(tmp_path / "tuned") == [tuned]
+    assert "tuned_on" not in identity(1).model_dump_json()
+
+
+def test_a_method_that_has_seen_novel_classes_is_found_out_and_scored_on_the_others():
+    first, second = two_folds(trained_on=())
     clean = entry_from_results([first, second], (1, 2), trained_classes=["zebra"])
     assert clean.seen_novel == {}
     assert clean.clean_mean is None

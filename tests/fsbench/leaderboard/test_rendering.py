@@ -147,6 +147,19 @@ def test_training_seeds_and_novel_classes_that_were_seen_are_said_in_footnotes()
     assert by_name["good (seed-1)"] == []
 
 
+@pytest.mark.parametrize(("tuned_on", "others"), [(("c1-0",), True), (("shapes",), False)])
+def test_a_footnote_has_the_scores_on_classes_that_a_method_was_tuned_on_apart_from_the_others(tuned_on, others):
+    (usual,) = detailed({"good": 0.1})
+    tuned = usual.model_copy(update={"method": replace(usual.method, tuned_on=tuned_on)})
+    (table,) = leaderboard_tables([tuned])
+    (note,) = table.notes
+    names = tuned.tuned_novel
+    assert note.startswith(f"It was tuned on classes under test ({', '.join(names)}): on these it scores ")
+    within = f"{100 * tuned.mean_within(names).headline:.1f} J&F, "
+    rest = f"{100 * tuned.mean_without(names).headline:.1f} on the others" if others else "none are left"
+    assert note.endswith(f"{within}{rest}.")
+
+
 @pytest.mark.parametrize("format", ["md", "csv", "latex"])
 def test_an_empty_leaderboard_can_be_rendered(format):
     assert render([], format).endswith("\n")
