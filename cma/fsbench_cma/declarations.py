@@ -9,7 +9,7 @@ from fsbench_baselines.declaration import Declaration
 from fsbench_baselines.declaration import OwnForm
 from fsbench_baselines.referformer.declarations import ReferFormerOptions
 
-__all__ = ["CMA", "CMA_ADD", "CMA_SELF", "CMAOptions"]
+__all__ = ["CMA", "CMA_ADD", "CMA_OBJECT", "CMA_SELF", "CMAOptions", "ObjectOptions"]
 
 _PAPER = (
     "Li et al., Learning Cross-Modal Affinity for Referring Video Object Segmentation Targeting Limited Samples, "
@@ -19,7 +19,9 @@ _PAPER = (
 
 @dataclass(frozen=True, kw_only=True)
 class CMAOptions(ReferFormerOptions):
-    """Options of CMA and its ablations. The last three are deviations from the released behaviour (`ModelConfig`).
+    """Options of CMA and its variants. The last three are deviations from the released behaviour (`ModelConfig`).
+
+    They hold in training, too, where the recipe's `model` does not say otherwise.
 
     Attributes:
         dab: Whether released weights have DAB queries; None for the variant's own training script.
@@ -34,6 +36,19 @@ class CMAOptions(ReferFormerOptions):
     mask_support: Literal["zero", "exclude"] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ObjectOptions(CMAOptions):
+    """Options of the variant that looks at the object alone.
+
+    Attributes:
+        support_frames: Which support frames are looked at; None for what the checkpoint says.
+        mask_support: What of the support is outside the object; None for what the checkpoint says.
+    """
+
+    support_frames: Literal["middle", "all"] | None = "all"
+    mask_support: Literal["zero", "exclude"] | None = "exclude"
+
+
 class _Shipping(OwnForm):
     """A method for which this package has weights, for some folds."""
 
@@ -43,13 +58,19 @@ class _Shipping(OwnForm):
         return folder if folder.is_dir() else None
 
 
-def _declare(name: str, summary: str, code: str) -> Declaration:
+def _declare(name: str, summary: str, code: str, options: type[CMAOptions] = CMAOptions) -> Declaration:
     licence = "Apache-2.0 (this code); weights have their authors' terms"
     info = MethodInfo(name, "1", summary, paper=_PAPER, licence=licence)
-    return _Shipping(info, CMAOptions, f"fsbench_cma.method:{code}", works_in_parts=True)
+    return _Shipping(info, options, f"fsbench_cma.method:{code}", works_in_parts=True)
 
 
 CMA = _declare("cma", "CMA (Li et al.): cross affinity between support and query.", "CMAMethod")
+CMA_OBJECT = _declare(
+    "cma-object",
+    "CMA, wired otherwise: the query looks at the object alone, in all support frames.",
+    "ObjectMethod",
+    ObjectOptions,
+)
 CMA_SELF = _declare(
     "cma-self", "CMA's ablation: the query looks at itself, the support's object is set beside it.", "SelfMethod"
 )

@@ -28,7 +28,7 @@ from fsbench_cma.model import CMA
 from fsbench_cma.model import SupportFeatures
 from fsbench_cma.task import build_task
 
-__all__ = ["AddMethod", "CMAMethod", "SelfMethod"]
+__all__ = ["AddMethod", "CMAMethod", "ObjectMethod", "SelfMethod"]
 
 
 class CMAMethod(FamilyMethod[CMA]):
@@ -69,7 +69,7 @@ class CMAMethod(FamilyMethod[CMA]):
 
     def build_task(self, recipe: Recipe, start: Start) -> FamilyTask:
         """Returns how the model learns."""
-        return build_task(recipe, start, affinity=self.affinity, dab=self.dab)
+        return build_task(recipe, start, affinity=self.affinity, wiring={"dab": self.dab, **self.deviations})
 
     @torch.inference_mode()
     def adapt(self, support: Support) -> SupportFeatures:
@@ -97,6 +97,12 @@ class CMAMethod(FamilyMethod[CMA]):
         same = shot.frames.shape[1:3] == (height, width)
         frames = shot.frames if same else np.stack([cv2.resize(frame, (width, height)) for frame in shot.frames])
         return normalised_frames(frames, self.short_side)
+
+
+class ObjectMethod(CMAMethod):
+    """CMA that looks at the object alone, in every frame of the support: other defaults of two options."""
+
+    info = declarations.CMA_OBJECT.info
 
 
 class SelfMethod(CMAMethod):

@@ -1,8 +1,10 @@
 """What the training of a CMA adds to that of a ReferFormer: the support, and where the weights come from."""
 
 import logging
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 from typing import Literal
 
 import torch
@@ -50,20 +52,26 @@ class SupportCollate:
         return replace(batch, support=SupportBatch(frames, frame_padding, ids[count:], padding[count:], masks))
 
 
-def build_task(recipe: Recipe, start: Start, *, affinity: Literal["cross", "self", "add"], dab: bool) -> FamilyTask:
+def build_task(
+    recipe: Recipe,
+    start: Start,
+    *,
+    affinity: Literal["cross", "self", "add"],
+    wiring: Mapping[str, Any],  # Any: see `ModelConfig`
+) -> FamilyTask:
     """Returns the task of training a CMA.
 
     Args:
         recipe: How; its entry `model` may change what follows.
         start: Weights to start from are those of a ReferFormer.
         affinity: The variant.
-        dab: Whether the decoder has DAB queries.
+        wiring: Entries of the model's configuration that hold where the recipe's `model` has none.
     Raises:
         DataError: There are weights to start from, but they cannot be read or do not fit the recipe's model.
         RunError: The recipe describes no model.
     """
     tokenizer, settings = settle(recipe, start)
-    settings |= {"dab": recipe.model.get("dab", dab), "affinity": affinity}
+    settings |= {name: recipe.model.get(name, value) for name, value in wiring.items()} | {"affinity": affinity}
     model = new_model(CMA, settings, start.seed)
     if start.init is not None:
         taken = initialise_from_referformer(model, start.init)

@@ -32,7 +32,9 @@ def _finetune(folder: Path) -> dict[str, Any]:
 
 def _cma(affinity: str) -> Callable[[Path], dict[str, Any]]:
     def write(folder: Path) -> dict[str, Any]:
-        build_cma(_SMALL, Start(sentences=SENTENCES), affinity=affinity, dab=affinity == "cross").save(folder)
+        build_cma(_SMALL, Start(sentences=SENTENCES), affinity=affinity, wiring={"dab": affinity == "cross"}).save(
+            folder
+        )
         return {"checkpoint": folder, "device": "cpu", "chunk": 2}
 
     return write
@@ -59,6 +61,7 @@ def _write_grounded(folder: Path) -> None:
 SAMPLES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "cma": _cma("cross"),
     "cma-add": _cma("add"),
+    "cma-object": _cma("cross"),
     "cma-self": _cma("self"),
     "clipseg": _hub(tiny_models.write_clipseg, side=32),
     "clipseg-support": _hub(tiny_models.write_clipseg, side=32),

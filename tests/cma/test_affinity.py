@@ -47,13 +47,13 @@ def rows(maps):
     return maps.movedim(1, -1).flatten(0, 2)
 
 
-def cross_by_hand(parts, query, foreground):
-    """Of one clip, with the support frames given."""
+def cross_by_hand(parts, query, foreground, keep=slice(None)):
+    """Of one clip, with the support frames given, and which of their positions answer."""
     own, other = parts.query_qkv, parts.support_qkv
     middle = query[query.shape[0] // 2][None]
     tokens = rows(own.query(query))
     tokens = parts.layer_norm(tokens + attend_by_hand(tokens, rows(own.Key(middle)), rows(own.Value(middle))))
-    found = attend_by_hand(tokens, rows(other.Key(foreground)), rows(other.Value(foreground)))
+    found = attend_by_hand(tokens, rows(other.Key(foreground))[keep], rows(other.Value(foreground))[keep])
     maps = parts.layer_norm(tokens + found).unflatten(0, (query.shape[0], *query.shape[-2:])).movedim(-1, 1)
     return torch.cat([maps, parts.conv_q(query)], dim=1)
 
@@ -88,16 +88,41 @@ def test_excluded_positions_do_not_answer(parts, inputs):
     foreground = foreground_by_hand(query[0], support[0], masks[0])
     keep = foreground_by_hand(query[0], torch.ones_like(support[0]), masks[0])[:, 0].flatten() > 0
     assert 0 < keep.sum() < keep.numel()
-    own, other = parts.query_qkv, parts.support_qkv
-    tokens = rows(own.query(query[0]))
-    tokens = parts.layer_norm(
-        tokens + attend_by_hand(tokens, rows(own.Key(query[0, 1:2])), rows(own.Value(query[0, 1:2])))
-    )
-    found = attend_by_hand(tokens, rows(other.Key(foreground))[keep], rows(other.Value(foreground))[keep])
-    torch.testing.assert_close(rows(got[0, :, :128]), parts.layer_norm(tokens + found), atol=1e-5, rtol=0)
+    torch.testing.assert_close(got[0], cross_by_hand(parts, query[0], foreground, keep), atol=1e-5, rtol=0)
 
     zeroed = CrossAffinity(support_frames="all").eval()(parts, query, support, masks)
     assert (got - zeroed).abs().max() > 1e-3
+
+
+def test_excluded_positions_learn_nothing_and_all_else_learns_as_written_out(parts, inputs):
+    query, support, masks = inputs
+    masks = torch.zeros_like(masks)
+    masks[:, 1:3, 8:20, :20] = 1
+    wanted = torch.randn(2, 3, 256, 5, 7, generator=torch.Generator().manual_seed(2))
+    weights = list(nn.ModuleList(parts).parameters())
+
+    def gradients(clip, result, support):
+        (result * wanted[clip]).sum().backward()
+        found = [support.grad, *(weight.grad for weight in weights)]
+        for weight in weights:
+            weight.grad = None
+        return found
+
+    affinity = CrossAffinity(support_frames="all", mask_support="exclude").train()
+    affinity.dropout.p = 0.0
+    for clip in range(2):
+        one, other = (support[clip].clone().requires_grad_() for _ in range(2))
+        got = affinity(parts, query[clip][None], one[None], masks[clip][None])[0]
+        foreground = foreground_by_hand(query[clip], other, masks[clip])
+        keep = foreground_by_hand(query[clip], torch.ones_like(support[clip]), masks[clip])[:, 0].flatten() > 0
+        expected = cross_by_hand(parts, query[clip], foreground, keep)
+        found = gradients(clip, got, one)
+        for ours, by_hand in zip(found, gradients(clip, expected, other), strict=True):
+            assert (ours is None) == (by_hand is None)  # support_qkv.query is of no use
+            if ours is not None:
+                torch.testing.assert_close(ours, by_hand, atol=1e-4, rtol=1e-3)
+        assert found[0][1].any()
+        assert not found[0][[0, 3]].any()  # frames without the object
 
 
 def test_excluding_an_empty_mask_falls_back_to_all_positions(parts, inputs):

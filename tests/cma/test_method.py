@@ -163,6 +163,19 @@ def test_deviations_are_options(files, method):
         assert not torch.allclose(one, two, atol=1e-4)
 
 
+def test_the_object_variant_is_cma_with_two_options(files, method):
+    options = {"checkpoint": files / "small", "short_side": 48, "tokenizer": str(files / "tokenizer"), "device": "cpu"}
+    variant = declarations.CMA_OBJECT(**options)
+    variant.prepare(FOLD)
+    released = declarations.CMA_OBJECT(**options, support_frames="middle", mask_support="zero")
+    released.prepare(FOLD)
+    with torch.inference_mode():
+        found = [logits(each, each.adapt(support()), clip()) for each in (variant, released)]
+        same = make(files, mask_support="exclude", support_frames="all")
+        assert torch.equal(found[0], logits(same, same.adapt(support()), clip()))
+        assert torch.equal(found[1], logits(method, method.adapt(support()), clip()))
+
+
 def test_bfloat16_comes_close(files, method):
     half = make(files, dtype="bfloat16")
     with torch.inference_mode():
@@ -172,7 +185,7 @@ def test_bfloat16_comes_close(files, method):
 
 
 def test_without_weights_or_tokenizer_the_error_says_what_to_get(files, monkeypatch):
-    for name in ("cma", "cma-self", "cma-add", "referformer"):
+    for name in ("cma", "cma-object", "cma-self", "cma-add", "referformer"):
         with pytest.raises(PluginError, match="--checkpoint"):
             find_method(name).create({}).prepare(FOLD)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

@@ -14,6 +14,7 @@ from fsbench_baselines.referformer.losses import Criterion
 from fsbench_baselines.referformer.task import build_task as build_referformer_task
 from fsbench_baselines.referformer.task import Start
 from fsbench_baselines.training.optimisation import freeze
+from fsbench_cma import declarations
 from fsbench_cma.checkpoint import load_checkpoint
 from fsbench_cma.task import build_task
 from tests.baselines.referformer.training_samples import clip
@@ -24,11 +25,13 @@ from tests.baselines.referformer.training_samples import SENTENCES
 from tests.tiny import write_dataset
 
 VARIANTS = ["cross", "self", "add"]
+OBJECT = declarations.CMA_OBJECT().deviations
 
 
-def make(affinity="cross", *, start=None, **changes):
+def make(affinity="cross", *, start=None, wiring=None, **changes):
     settings = recipe(**changes)
-    task = build_task(settings, start or Start(sentences=SENTENCES), affinity=affinity, dab=False)
+    wiring = {"dab": False, **(wiring or {})}
+    task = build_task(settings, start or Start(sentences=SENTENCES), affinity=affinity, wiring=wiring)
     freeze(task.model, settings)
     task.set_modes()
     return task
@@ -62,9 +65,9 @@ def test_supports_are_padded_with_their_masks_and_all_sentences_to_one_length():
     assert support.token_ids[0].tolist() == [0, *[support.token_ids[0, i].item() for i in (1, 2, 3)], 2]
 
 
-@pytest.mark.parametrize("affinity", VARIANTS)
-def test_each_clip_of_a_batch_learns_from_its_own_support(affinity):
-    task = make(affinity)
+@pytest.mark.parametrize(("affinity", "wiring"), [*((name, {}) for name in VARIANTS), ("cross", OBJECT)])
+def test_each_clip_of_a_batch_learns_from_its_own_support(affinity, wiring):
+    task = make(affinity, wiring=wiring)
     episodes = [
         episode(clip((48, 64), hidden=(1,)), clip(seed=5, frames=3, sentence="a big cat")),
         episode(clip((60, 50), seed=2), clip((40, 64), seed=6, frames=3, sentence=SENTENCES[2])),
@@ -80,6 +83,19 @@ def test_each_clip_of_a_batch_learns_from_its_own_support(affinity):
         ).support,
     )
     assert not torch.isclose(losses_of(task, swapped)["total"], losses_of(task, batch)["total"], rtol=1e-4)
+
+
+@pytest.mark.parametrize(("wiring", "seen"), [({}, {1}), (OBJECT, {0, 1, 2})])
+def test_training_shows_the_affinity_the_support_frames_that_it_is_wired_to(wiring, seen):
+    task = make(wiring=wiring)
+    batch = task.collate([episode()])
+    before, changed = losses_of(task, batch)["total"], set()
+    for frame in range(3):
+        frames = batch.support.frames.clone()
+        frames[:, frame] += 0.5
+        after = losses_of(task, replace(batch, support=replace(batch.support, frames=frames)))["total"]
+        changed |= set() if torch.equal(after, before) else {frame}
+    assert changed == seen
 
 
 def test_the_class_cost_counts_all_frames_as_released():
@@ -160,9 +176,18 @@ def test_other_initial_weights_are_errors(parent, tmp_path):
 
 def test_dab_is_the_variants_unless_the_recipe_says_otherwise():
     start = Start(sentences=SENTENCES)
-    assert build_task(recipe(), start, affinity="cross", dab=True).model.config.dab
+    assert build_task(recipe(), start, affinity="cross", wiring={"dab": True}).model.config.dab
     settings = recipe(model={**MODEL, "dab": False})
-    assert not build_task(settings, start, affinity="cross", dab=True).model.config.dab
+    assert not build_task(settings, start, affinity="cross", wiring={"dab": True}).model.config.dab
+
+
+def test_the_wiring_is_the_methods_unless_the_recipe_says_otherwise():
+    start = Start(sentences=SENTENCES)
+    config = build_task(recipe(), start, affinity="cross", wiring=OBJECT).model.config
+    assert (config.support_frames, config.mask_support) == ("all", "exclude")
+    settings = recipe(model={**MODEL, "mask_support": "zero"})
+    config = build_task(settings, start, affinity="cross", wiring=OBJECT).model.config
+    assert (config.support_frames, config.mask_support) == ("all", "zero")
 
 
 @pytest.mark.parametrize("affinity", VARIANTS)

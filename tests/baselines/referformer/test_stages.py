@@ -107,7 +107,7 @@ def test_what_was_learnt_of_names_is_where_the_training_starts(place, tmp_path):
     assert any((state[f"backbone.0.body.{name}"] != tensor).any() for name, tensor in backbone.items())
 
 
-@pytest.mark.parametrize("method", ["cma", "cma-self", "cma-add", "referformer"])
+@pytest.mark.parametrize("method", ["cma", "cma-object", "cma-self", "cma-add", "referformer"])
 def test_a_second_training_goes_on_from_the_first(place, tmp_path, method):
     init = place / "start" / "model"
     out = tmp_path / "out"
@@ -116,6 +116,22 @@ def test_a_second_training_goes_on_from_the_first(place, tmp_path, method):
     assert not (out / "backbone").exists()
     assert read_checkpoint(checkpoint, ModelConfig)[0].short_side == 64
     assert evaluate(place, method, checkpoint, tmp_path / "run").episodes > 0
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "wiring"),
+    [
+        ("cma", {}, ("middle", "zero")),
+        ("cma", {"mask_support": "exclude"}, ("middle", "exclude")),
+        ("cma-object", {}, ("all", "exclude")),
+        ("cma-object", {"support_frames": "middle"}, ("middle", "exclude")),
+    ],
+)
+def test_the_affinity_is_trained_in_the_wiring_of_method_and_options(place, tmp_path, method, options, wiring):
+    init = place / "start" / "model"
+    out = train(place, method, tmp_path / "out", recipe="shapes-meta", init=init, overrides=TINY, options=options)
+    config = read_checkpoint(out, ModelConfig)[0]
+    assert (config.support_frames, config.mask_support) == wiring
 
 
 def test_the_released_recipe_leaves_the_projections_of_the_affinity_as_they_were(place, tmp_path):
