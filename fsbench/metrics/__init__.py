@@ -20,6 +20,7 @@ from fsbench.metrics.region import jaccard
 from fsbench.metrics.region import region_similarity
 from fsbench.metrics.summary import decay
 from fsbench.metrics.summary import mean
+from fsbench.metrics.summary import means_of_runs
 from fsbench.metrics.summary import or_none
 from fsbench.metrics.summary import recall
 
@@ -36,6 +37,7 @@ __all__ = [
     "label_counts",
     "labels_present",
     "mean",
+    "means_of_runs",
     "or_none",
     "outline_labels",
     "outline_pairs",

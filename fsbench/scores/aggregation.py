@@ -1,12 +1,15 @@
 """From score rows to means, by the chain of averages that a protocol declares."""
 
+from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
-from fsbench.metrics import mean
+from fsbench.metrics import means_of_runs
 from fsbench.protocol import Protocol
 from fsbench.scores.metrics import count_columns
 from fsbench.scores.metrics import count_name
@@ -19,10 +22,27 @@ from fsbench.scores.results import summarise
 from fsbench.scores.results import Summary
 from fsbench.splits.manifest import Manifest
 
-__all__ = ["KEYS", "FoldScores", "aggregate", "fold_scores", "keyed_scores", "scores_by", "values_of"]
+if TYPE_CHECKING:
+    import pandas as pd  # which masks from outside are scored without
+
+__all__ = ["KEYS", "Columns", "FoldScores", "aggregate", "fold_scores", "keyed_scores", "scores_by", "values_of"]
 
 KEYS = ("fold", "draw", "class", "video", "expression", "frame")
 """The columns that say where a score row belongs, from the outside in."""
+
+Columns = Mapping[str, npt.NDArray[Any]]  # Any: numbers or texts
+"""A table by the names of its columns, [N] each; texts are objects."""
+
+_OF_EPISODES = {
+    "fold": "fold",
+    "draw": "draw",
+    "class": "class_id",
+    "video": "video_id",
+    "expression": "expression_id",
+}
+"""What `KEYS` are called in the manifest's table."""
+
+_Places = npt.NDArray[np.intp]
 
 
 class FoldScores(NamedTuple):
@@ -39,7 +59,7 @@ class FoldScores(NamedTuple):
     classes: tuple[ClassResult, ...]
 
 
-def fold_scores(rows: pd.DataFrame, manifest: Manifest, protocol: Protocol) -> dict[int, FoldScores]:
+def fold_scores(rows: "Columns | pd.DataFrame", manifest: Manifest, protocol: Protocol) -> dict[int, FoldScores]:
     """Averages the score rows of episodes.
 
     Args:
@@ -51,22 +71,25 @@ def fold_scores(rows: pd.DataFrame, manifest: Manifest, protocol: Protocol) -> d
     Returns:
         The scores by fold.
     """
-    episodes = manifest.tables["episodes"].drop(["support_id", "object_ids"]).to_pandas()
-    keyed = rows.merge(episodes, on="episode_id", validate="many_to_one")
-    keyed["class"] = keyed["class_id"].map(manifest.class_names)
-    keyed = keyed.rename(columns={"video_id": "video", "expression_id": "expression"})[
-        [*KEYS, *values_of(rows.drop(columns="episode_id")), *count_columns(protocol.metrics)]
-    ]
-    return keyed_scores(keyed, protocol.chain or (), list(manifest.class_names.values()), protocol)
+    columns = _as_columns(rows)
+    episodes = manifest.tables["episodes"]
+    row_of = {episode_id: row for row, episode_id in enumerate(episodes["episode_id"].to_pylist())}
+    places = np.array([row_of[episode_id] for episode_id in columns.pop("episode_id").tolist()], np.intp)
+    about = {key: episodes[name].to_pylist() for key, name in _OF_EPISODES.items()}  # to_numpy would import pandas
+    names = manifest.class_names
+    about["class"] = [names[class_id] for class_id in about["class"]]
+    sorts = {key: int if key in ("fold", "draw") else object for key in about}
+    keyed = columns | {key: np.array(values, sorts[key])[places] for key, values in about.items()}
+    return keyed_scores(keyed, protocol.chain or (), list(names.values()), protocol)
 
 
-def values_of(table: pd.DataFrame) -> list[str]:
+def values_of(table: "Columns | pd.DataFrame") -> list[str]:
     """Returns the columns of a table that are metrics: those that are neither of `KEYS` nor counts."""
-    return [str(column) for column in table.columns if column not in KEYS and not is_count(column)]
+    return [name for name in map(str, table) if name not in KEYS and not is_count(name)]
 
 
 def keyed_scores(
-    keyed: pd.DataFrame, chain: Sequence[str], class_names: Sequence[str], protocol: Protocol
+    keyed: "Columns | pd.DataFrame", chain: Sequence[str], class_names: Sequence[str], protocol: Protocol
 ) -> dict[int, FoldScores]:
     """Averages rows that say themselves where they belong.
 
@@ -99,7 +122,7 @@ def keyed_scores(
     return results
 
 
-def aggregate(rows: pd.DataFrame, chain: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
+def aggregate(rows: "Columns | pd.DataFrame", chain: Sequence[str], keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     """Averages score rows over one level after the other.
 
     Args:
@@ -110,37 +133,59 @@ def aggregate(rows: pd.DataFrame, chain: Sequence[str], keys: Sequence[str]) -> 
         keys: Columns to keep: some of `KEYS`, and others that are no metrics.
 
     Returns:
-        Columns `keys` and metrics, a row for each combination of keys, sorted by them.
+        `Columns` of keys and metrics, a row for each combination of keys, sorted by them.
     """
-    rows = rows.sort_values([column for column in KEYS if column in rows], ignore_index=True)
-    values = [name for name in values_of(rows) if name not in keys]
-    rows = rows[[*keys, *reversed(chain), *values]]
+    columns = _as_columns(rows)
+    sorts = {name: _sort(columns[name]) for name in dict.fromkeys([*keys, *chain, *KEYS]) if name in columns}
+    values = {name: columns[name] for name in values_of(columns) if name not in keys}
+    order = np.lexsort([sorts[name] for name in reversed(KEYS) if name in sorts])
+    levels = [*keys, *reversed(chain)]
     for level in chain:
-        rows = _mean_over(rows, level, values)
-    return rows
+        levels.remove(level)
+        order = order[np.lexsort([sorts[name][order] for name in (level, *reversed(levels))])]
+        starts = _starts([sorts[name][order] for name in levels])
+        values = {name: means_of_runs(column[order], starts) for name, column in values.items()}
+        firsts = order[starts]
+        sorts = {name: sorts[name][firsts] for name in levels}
+        columns = {name: columns[name][firsts] for name in levels}
+        order = np.arange(len(starts))
+    return {name: columns[name][order] for name in keys} | {name: column[order] for name, column in values.items()}
 
 
-def _mean_over(rows: pd.DataFrame, level: str, values: Sequence[str]) -> pd.DataFrame:
-    keys = [column for column in rows.columns if column not in (level, *values)]
-    if not keys:
-        return pd.DataFrame({name: [mean(rows[name].to_numpy())] for name in values})
-    rows = rows.sort_values([*keys, level], kind="stable", ignore_index=True)
-    starts = np.flatnonzero((rows[keys] != rows[keys].shift()).any(axis=1).to_numpy())
-    means = {name: list(map(mean, np.split(rows[name].to_numpy(), starts[1:]))) for name in values}
-    return rows.loc[starts, keys].reset_index(drop=True).assign(**means)
+def _as_columns(rows: "Columns | pd.DataFrame") -> dict[str, npt.NDArray[Any]]:
+    return {str(name): np.asarray(values) for name, values in rows.items()}
+
+
+def _sort(column: npt.NDArray[Any]) -> _Places:
+    """Returns the number of each value of a column among those that it has, in order, [N]."""
+    values = column.tolist()
+    number = {value: place for place, value in enumerate(sorted(set(values)))}
+    return np.array([number[value] for value in values], np.intp)
+
+
+def _starts(sorts: Sequence[_Places]) -> _Places:
+    """Returns where each run of rows begins that are the same in all of some columns, [N] each; 0 of no columns."""
+    is_new = [np.diff(column) != 0 for column in sorts]
+    return np.concatenate([[0], np.flatnonzero(np.any(is_new, axis=0)) + 1] if is_new else [[0]]).astype(np.intp)
 
 
 def scores_by(
-    rows: pd.DataFrame, chain: Sequence[str], keys: Sequence[str], protocol: Protocol
+    rows: "Columns | pd.DataFrame", chain: Sequence[str], keys: Sequence[str], protocol: Protocol
 ) -> dict[tuple[int | str, ...], Score]:
     """Returns `aggregate`, and metrics of sums, as a score for each combination of keys."""
-    means = aggregate(rows, chain, keys)
+    columns = _as_columns(rows)
+    means = aggregate(columns, chain, keys)
     if found := metrics_of_sums(protocol.metrics):
-        sums = rows.groupby(list(keys), as_index=False)[list(count_columns(protocol.metrics))].sum()
-        means = means.drop(columns=[metric.label for metric in found]).merge(sums, on=list(keys), validate="one_to_one")
+        sorts = [_sort(columns[name]) for name in keys]
+        order = np.lexsort(sorts[::-1])
+        starts = _starts([column[order] for column in sorts])
+        sums = {name: np.add.reduceat(columns[name][order], starts) for name in count_columns(protocol.metrics)}
         for metric in found:
-            counts = (means[count_name(need)].to_numpy()[:, None] for need in metric.needs)
-            means[metric.label] = [float(metric.function(*each)[0]) for each in zip(*counts, strict=True)]
-    values = means.drop(columns=list(keys)).to_dict("records")
-    named = zip(means[list(keys)].itertuples(index=False, name=None), values, strict=True)
-    return {key: Score.of({str(name): value for name, value in row.items()}, protocol.names) for key, row in named}
+            counts = (sums[count_name(need)][:, None] for need in metric.needs)
+            means[metric.label] = np.array([metric.function(*each)[0] for each in zip(*counts, strict=True)], float)
+    named = zip(*(means.pop(name).tolist() for name in keys), strict=True)
+    rows_of = zip(*(column.tolist() for column in means.values()), strict=True)
+    return {
+        key: Score.of(dict(zip(means, values, strict=True)), protocol.names)
+        for key, values in zip(named, rows_of, strict=True)
+    }

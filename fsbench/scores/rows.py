@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fsbench.errors import RunError
 from fsbench.masks.layers import union_of
@@ -112,7 +111,7 @@ def table_problem(
         if (table[name].to_numpy() < 0).any():
             return f"{name} of a row is below 0"
     try:
-        for episode_id in pc.unique(table["episode_id"]).to_pylist():
+        for episode_id in table["episode_id"].unique().to_pylist():
             parse_episode_id(episode_id)
     except RunError as error:
         return str(error).rstrip(".")

@@ -1,16 +1,12 @@
 """Ids of episodes and support sets: written and parsed here alone."""
 
 import re
-from collections.abc import Iterable
-from dataclasses import asdict
 from dataclasses import dataclass
 from functools import lru_cache
 
-import pandas as pd
-
 from fsbench.errors import RunError
 
-__all__ = ["EpisodeKey", "episode_columns", "format_episode_id", "format_support_id", "parse_episode_id"]
+__all__ = ["EpisodeKey", "format_episode_id", "format_support_id", "parse_episode_id"]
 
 _EPISODE = re.compile(r"f([0-9]{1,6})/(.+)/d([0-9]{1,6})/([^/]+)/([^/]+)")
 
@@ -52,10 +48,3 @@ def parse_episode_id(episode_id: str) -> EpisodeKey:
         raise RunError(f"{episode_id!r} is no episode id like 'f2/mouse/d0/<video>/<expression>'.")
     fold, class_name, draw, video_id, expression_id = found.groups()
     return EpisodeKey(int(fold), class_name, int(draw), video_id, expression_id)
-
-
-def episode_columns(episode_ids: Iterable[str]) -> pd.DataFrame:
-    """Returns what episode ids say, one row each: columns fold, class, draw, video, expression."""
-    keys = {episode_id: asdict(parse_episode_id(episode_id)) for episode_id in dict.fromkeys(episode_ids)}
-    rows = pd.DataFrame([keys[episode_id] for episode_id in episode_ids])
-    return rows.rename(columns={"class_name": "class", "video_id": "video", "expression_id": "expression"})

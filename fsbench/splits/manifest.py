@@ -273,7 +273,8 @@ def read_table(folder: Path, name: str) -> pa.Table:
     """Reads one table. Raises ManifestError if it cannot be read, has other columns, or a value is missing."""
     path = folder / f"{name}.parquet"
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:  # as one file: the reader of folders tells partitions from the path
+            table = file.read(use_threads=False)
         table.validate(full=True)  # the reader takes bytes that are no text for text
     except (OSError, pa.ArrowException) as error:
         raise ManifestError(f"{path}: cannot be read ({error}). Build the split again.") from error
@@ -289,8 +290,9 @@ def _has_null(values: pa.Array) -> bool:
     """Tells whether a value is null, or one inside it."""
     if values.null_count:
         return True
-    if pa.types.is_list(values.type):
-        return _has_null(values.flatten())
+    if pa.types.is_list(values.type):  # flatten would import pyarrow.compute
+        first, last = values.offsets[0].as_py(), values.offsets[-1].as_py()
+        return _has_null(values.values.slice(first, last - first))
     return pa.types.is_struct(values.type) and any(map(_has_null, values.flatten()))
 
 

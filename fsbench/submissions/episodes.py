@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
+import numpy as np
+import numpy.typing as npt
 
 from fsbench.errors import RunError
 from fsbench.protocol import Protocol
@@ -142,16 +143,16 @@ def episode_means(objects: Sequence[ObjectScores], reference: EpisodeReference, 
     measure.require_episodes()
     protocol = measure.protocol
     frames_of = {task.video: task.frames[protocol.counted(len(task.frames))] for task in reference.tasks}
-    columns: dict[str, list[Any]] = {name: [] for name in score_schema(protocol.metrics).names}
+    parts: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in score_schema(protocol.metrics).names}
     for scores in objects:
-        names = frames_of[scores.key.video]
+        names = np.array(frames_of[scores.key.video], object)
         values = measure.columns(scores.scores, len(names))
         for episode_id in reference.episode_of[scores.key]:
-            columns["episode_id"] += [episode_id] * len(names)
-            columns["frame"] += names
-            for name, column in values.items():
-                columns[name] += column.tolist()
-    by_fold = fold_scores(pd.DataFrame(columns), reference.manifest, protocol)
+            episode = {"episode_id": np.full(len(names), episode_id, object), "frame": names, **values}
+            for name, column in episode.items():
+                parts[name].append(column)
+    columns = {name: np.concatenate(arrays) for name, arrays in parts.items()}
+    by_fold = fold_scores(columns, reference.manifest, protocol)
     folds = {}
     for fold, result in by_fold.items():
         spread = result.score.sd_draws

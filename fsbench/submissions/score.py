@@ -123,7 +123,7 @@ def _open(
 ) -> tuple[Submission, Reference]:
     """Opens both sides. What each is known to hold says where in a folder or zip its masks lie."""
     if isinstance(truth, EpisodeTruth):
-        from fsbench.submissions.episodes import open_reference  # pandas, pyarrow: a folder of truth does without
+        from fsbench.submissions.episodes import open_reference  # pyarrow: a folder of truth does without
 
         frames = {row["video_id"]: row["frames"] for row in truth.benchmark.manifest.rows("videos")}
         known = Known(frames, levels=2, frames=frames, min_score=min_score)
@@ -224,13 +224,10 @@ def _kinds(
     objects: Sequence[ObjectScores], rows: Sequence[Mapping[str, Any]], measure: Measure
 ) -> dict[str, dict[str, float | None]]:
     """Returns the means of each kind of sentence; none where nothing is said of kinds."""
-    found: dict[str, list[int]] = {}
-    for place, row in enumerate(rows):
-        if row.get("kind"):
-            found.setdefault(row["kind"], []).append(place)
     return {
         kind: _means([objects[i] for i in places], [rows[i] for i in places], measure)
-        for kind, places in sorted(found.items())
+        for kind, places in sorted(_places(rows, "kind").items())
+        if kind
     }
 
 
@@ -239,8 +236,15 @@ def _mean_of_rows(rows: Sequence[Mapping[str, Any]], name: str, by: str | None) 
     values = np.array([row[name] for row in rows], np.float64)
     if by is None:
         return mean(values)
-    groups = [row.get(by, "") for row in rows]
-    return mean(np.array([mean(values[[g == group for g in groups]]) for group in dict.fromkeys(groups)]))
+    return mean(np.array([mean(values[places]) for places in _places(rows, by).values()]))
+
+
+def _places(rows: Sequence[Mapping[str, Any]], by: str) -> dict[str, list[int]]:
+    """Returns where the rows of each value are, which is empty for a row without one; in the order of rows."""
+    places: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row.get(by, ""), []).append(place)
+    return places
 
 
 def _notes(submission: Submission, reference: Reference, scored: Scored, protocol: Protocol) -> list[str]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fsbench.metrics import decay
 from fsbench.metrics import mean
+from fsbench.metrics import means_of_runs
 from fsbench.metrics import recall
 
 REFERENCE = json.loads((Path(__file__).parents[2] / "data" / "metrics_reference.json").read_text(encoding="utf-8"))
@@ -26,6 +27,20 @@ def same(found, stored):
 def test_the_mean_is_that_of_nanmean_to_the_bit_whatever_the_steps_in_memory(length, step, seed):
     values = np.random.default_rng(seed).random((length, step))[:, 0]
     assert mean(values) == float(np.nanmean(values)) == mean(values.copy())
+
+
+@given(
+    st.lists(st.integers(1, 20) | st.integers(1, 3000), min_size=1, max_size=12),
+    st.sampled_from([0.0, 0.2, 0.9]),
+    st.integers(0, 2**32 - 1),
+)
+def test_means_of_runs_are_the_mean_of_each_to_the_bit(lengths, unknown, seed):
+    random = np.random.default_rng(seed)
+    values = random.normal(size=sum(lengths))
+    values[random.random(len(values)) < unknown] = np.nan
+    starts = np.cumsum([0, *lengths[:-1]])
+    parts = np.split(values, starts[1:])
+    assert means_of_runs(values, starts).tobytes() == np.array(list(map(mean, parts))).tobytes()
 
 
 @pytest.mark.parametrize("case", REFERENCE["series"], ids=lambda case: case["name"])

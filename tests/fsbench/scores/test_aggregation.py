@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from fsbench.protocol import Protocol
+from fsbench.scores.aggregation import aggregate
 from fsbench.scores.aggregation import keyed_scores
 from fsbench.scores.results import Score
 
@@ -45,6 +46,20 @@ def test_means_skip_what_does_not_apply_at_every_level():
     of_class = {each.name: each.score.mean for each in scores.classes}
     assert np.isnan(of_class["b"]["A"])
     assert of_class["a"]["A"] == pytest.approx(nested_mean(table[table["class"] == "a"], CHAIN[2::-1], "A"), abs=1e-12)
+
+
+def test_rows_count_in_no_order_and_as_a_data_frame_or_as_columns():
+    table = rows()
+    columns = {name: table[::-1][name].to_numpy() for name in table}
+    assert keyed_scores(columns, CHAIN, list("abc"), PROTOCOL) == keyed_scores(table, CHAIN, list("abc"), PROTOCOL)
+
+
+def test_means_come_in_the_order_of_their_keys_which_keep_their_sorts():
+    table = rows().assign(fold=10)
+    table = pd.concat([table, table.assign(fold=9)])
+    means = pd.DataFrame(aggregate(table, CHAIN[:3], ("fold", "class")))
+    expected = table.groupby(["fold", "class"], as_index=False).size()[["fold", "class"]]
+    assert means[["fold", "class"]].equals(expected)
 
 
 @pytest.mark.parametrize("chain", [CHAIN, ("frame", "class")])

@@ -1,5 +1,7 @@
 import csv
 import json
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -244,6 +246,36 @@ def test_workers_and_zip_change_nothing(tmp_path_factory, seed, protocol):
 
 def manifest_target(place, **changes):
     return EpisodeTruth(open_benchmark("mini-ref-davis", place, place / "splits"), **changes)
+
+
+def test_a_manifest_is_scored_without_what_takes_much_memory_to_import(source, tmp_path):  # noqa: F811
+    benchmark = manifest_target(source).benchmark
+    asked = benchmark.manifest.rows("episodes")[0]
+    frames = next(r["frames"] for r in benchmark.manifest.rows("videos") if r["video_id"] == asked["video_id"])
+    masks = [np.zeros_like(benchmark.dataset.label_map(asked["video_id"], frame)) for frame in frames]
+    write_masks(tmp_path / "masks", {f"{asked['video_id']}/{asked['expression_id']}": masks})
+    code = (
+        "import sys\n"
+        "from fsbench.cli import main\n"
+        "main(sys.argv[1:], standalone_mode=False)\n"
+        "heavy = {'pandas', 'pyarrow.compute', 'pyarrow.dataset', 'scipy', 'torch'}\n"
+        "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()"
+    )
+    against = ["--dataset", "mini-ref-davis", "--data-root", source, "--splits", source / "splits"]
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        "score",
+        tmp_path / "masks",
+        *against,
+        "--missing",
+        "empty",
+        "--extra",
+        "ignore",
+    ]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize("protocol", ["standard", "released"])
