@@ -163,6 +163,7 @@ def evaluate(
     *,
     folds: Sequence[int] = (),
     draws: Sequence[int] | None = None,
+    refine: str = "",
     options: Mapping[str, Any] | None = None,  # Any: whatever the method's options are
     checkpoint: str | Path | None = None,
     device: str = "auto",
@@ -192,7 +193,10 @@ def evaluate(
         benchmark: From `open_benchmark` or `build_splits`.
         folds: Empty for all.
         draws: Support draws; None for all.
-        options: Of the method; not for an instance, which has its own.
+        refine: A registered tracker, which propagates the mask of each sentence's surest frame to the others; empty for
+            none. Where the method does not say how sure it is, that frame is the one whose mask has most in common with
+            those beside it. The run is of a method called METHOD+TRACKER.
+        options: Of the method, and of a tracker as `refine_<name>`; not for an instance, which has its own.
         checkpoint: Weights; "{fold}" in the path stands for the fold. None for those that the method brings along.
         device: For methods that use one: auto, cpu, cuda, mps.
         protocol: How masks are scored and averaged. `standard` also reports N_acc and T_acc where the data has
@@ -237,6 +241,7 @@ def evaluate(
         benchmark=benchmark,
         folds=folds,
         draws=draws,
+        refine=refine,
         options=dict(options or {}),
         checkpoint=None if checkpoint is None else Path(checkpoint),
         device=device,

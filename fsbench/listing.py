@@ -7,6 +7,7 @@ from typing import Literal
 from fsbench.datasets.catalogue import DATASETS
 from fsbench.datasets.catalogue import fallback_spec
 from fsbench.errors import PluginError
+from fsbench.methods.refining import registered_trackers
 from fsbench.methods.registry import MethodFactory
 from fsbench.methods.registry import registered_methods
 from fsbench.protocol import PROTOCOLS
@@ -16,10 +17,11 @@ from fsbench.text import columns
 
 __all__ = ["Kind", "listing", "method_records", "records"]
 
-Kind = Literal["methods", "datasets", "protocols", "metrics", "attributes"]
+Kind = Literal["methods", "trackers", "datasets", "protocols", "metrics", "attributes"]
 
 _HEADS = {
     "methods": ("method", "version", "what it is", "needs"),
+    "trackers": ("tracker", "version", "what it is", "needs"),
     "datasets": ("dataset", "what it is", "shows", "from"),
     "protocols": ("protocol", "what it is", "signature"),
     "metrics": (
@@ -39,7 +41,7 @@ _HEADS = {
 
 
 def records(what: Kind) -> list[dict[str, Any]]:  # Any: JSON
-    """Returns the methods, datasets, protocols, metrics or attributes that can be named, as JSON has them."""
+    """Returns the methods, trackers, datasets, protocols, metrics or attributes that can be named, as JSON has them."""
     if what == "datasets":
         return [
             {"name": spec.name, "summary": spec.title, "shows": spec.shows, "from": source(DATASETS.points[spec.name])}
@@ -49,13 +51,17 @@ def records(what: Kind) -> list[dict[str, Any]]:  # Any: JSON
         return [{"name": p.name, "summary": p.about, "signature": p.signature} for p in PROTOCOLS.usable()]
     if what == "attributes":
         return _attribute_records()
-    return method_records() if what == "methods" else _metric_records()
+    return method_records(what) if what in ("methods", "trackers") else _metric_records()
 
 
-def method_records() -> list[dict[str, Any]]:  # Any: JSON
-    """Returns every registered method: who it is, what it needs, and what of that is missing on the embedded set."""
+def method_records(what: Literal["methods", "trackers"] = "methods") -> list[dict[str, Any]]:  # Any: JSON
+    """Returns every registered method or tracker: who it is, what it needs, and what of that is missing here.
+
+    What a method needs may depend on the dataset; the embedded set counts.
+    """
     dataset = fallback_spec().name
-    return [_method_record(name, method, dataset) for name, method in registered_methods().items()]
+    made = registered_methods() if what == "methods" else registered_trackers()
+    return [_method_record(name, method, dataset) for name, method in made.items()]
 
 
 def _method_record(name: str, method: MethodFactory, dataset: str) -> dict[str, Any]:  # Any: JSON
@@ -108,15 +114,15 @@ def _given(value: float | None) -> float | str | None:
 
 
 def listing(what: Kind, width: int | None = None) -> str:
-    """Returns a table of the methods, datasets, protocols, metrics or attributes.
+    """Returns a table of the methods, trackers, datasets, protocols, metrics or attributes.
 
     Args:
         what: Which.
         width: Columns of the terminal; None for as many as it takes.
     """
-    if what == "methods":
+    if what in ("methods", "trackers"):
         head = (*_HEADS[what], f"runs now on {fallback_spec().name}")
-        return columns([head, *map(_method_row, method_records())], width)
+        return columns([head, *map(_method_row, records(what))], width)
     return columns([_HEADS[what], *(tuple(map(_shown, record.values())) for record in records(what))], width)
 
 

@@ -27,7 +27,7 @@ __all__ = ["describe", "list_"]
 def list_() -> None:
     """List what can be named.
 
-    Methods, datasets, protocols, metrics, attributes of sentences; and the classes and episodes of a dataset.
+    Methods, trackers, datasets, protocols, metrics, attributes of sentences; and the classes and episodes of a dataset.
     """
 
 
@@ -36,6 +36,13 @@ def list_() -> None:
 def methods(as_json: bool) -> None:
     """List the methods, what each needs, and whether it can run now; see also 'fsbench describe METHOD'."""
     _print_named("methods", as_json)
+
+
+@list_.command()
+@json_option
+def trackers(as_json: bool) -> None:
+    """List the trackers that 'fsbench evaluate --refine' takes, and what each needs."""
+    _print_named("trackers", as_json)
 
 
 @list_.command()

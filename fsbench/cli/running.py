@@ -33,6 +33,12 @@ FINISHED_WITH_FAILURES = 5
 @data_root_option
 @splits_option(default="splits/ here, then the manifests that fsbench ships")
 @making_options("Weights; {fold} in the path stands for the fold.  [default: those that the method ships]")
+@click.option(
+    "--refine",
+    default="",
+    metavar="TRACKER",
+    help="Propagate each sentence's surest mask by a tracker: 'fsbench list trackers'. Its options are refine_NAME.",
+)
 @click.option("--variant", default="", help="A name for this way of running the method, to tell its runs apart.")
 @draws_option
 @click.option(
@@ -94,6 +100,7 @@ def evaluate(
       fsbench evaluate --method colour-prototype --dataset mini-ref-davis --data-root ~/data --workers 4
       fsbench evaluate --method my_package.my_module:MyMethod --fold 2 --option temperature=0.1
       fsbench evaluate --method mine --fold 1,2 --draws 0 --limit 3
+      fsbench evaluate --method colour-prototype --refine flow --option refine_preset=fast
       fsbench evaluate --method mine --control other-class
       fsbench evaluate --method cma --checkpoint 'trainings/mini-ref-shapes/cma/seed-0/fold-{fold}/model'
     """

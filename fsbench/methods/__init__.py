@@ -2,6 +2,7 @@
 
 from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Fold
+from fsbench.methods.contract import Judged
 from fsbench.methods.contract import Method
 from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Shot
@@ -9,4 +10,4 @@ from fsbench.methods.contract import Support
 from fsbench.methods.frames import Frames
 from fsbench.methods.outcome import whole_masks
 
-__all__ = ["Clip", "Fold", "Frames", "Method", "MethodInfo", "Shot", "Support", "whole_masks"]
+__all__ = ["Clip", "Fold", "Frames", "Judged", "Method", "MethodInfo", "Shot", "Support", "whole_masks"]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from typing import NamedTuple
 from typing import Protocol
 from typing import runtime_checkable
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ __all__ = [
     "HasNeeds",
     "HasParameters",
     "IgnoresSupport",
+    "Judged",
     "KnowsMissing",
     "KnowsWeights",
     "Method",
@@ -210,7 +212,7 @@ class Clip:
         """Returns a clip with frames of its own and this one's memo, for one support set."""
         own = self.frames if isinstance(self.frames, Frames) else self.frames.copy()
         clip = Clip(own, self.output_size)
-        clip._memo = self._memo
+        clip.asked, clip._memo = self.asked, self._memo
         return clip
 
     def anew(self) -> "Clip":
@@ -228,6 +230,19 @@ class Clip:
         whose arrays would take what is kept over the limit is not kept, and so computed at each call.
         """
         return self._memo(key, compute)
+
+
+class Judged(NamedTuple):
+    """Masks of which a method says how sure it is of each; what `segment` may return or yield in their place.
+
+    Attributes:
+        masks: bool [N, T, H, W], or a part of it, as without.
+        sureness: float [N, T], finite; more is surer, by any measure that frames of a sentence have in common. A
+            tracker that propagates masks (`--refine`) starts from the surest.
+    """
+
+    masks: Any
+    sureness: npt.NDArray[np.floating]
 
 
 @runtime_checkable
@@ -267,6 +282,7 @@ class Method(Protocol):
             bool [N, T, H, W] with (H, W) = `clip.output_size`: an array, or a tensor of torch on any device. Or an
             iterator, as a generator is one, of such parts of it, [N, t, H, W] each, in the order of the frames: each is
             encoded, scored and released before the next is asked for, and must not be changed once it is yielded.
+            Either may come as `Judged`.
         """
 
 

@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fsbench.errors import PluginError
+from fsbench.methods.contract import Judged
 
-__all__ = ["as_masks", "as_parts", "whole_masks"]
+__all__ = ["as_masks", "as_parts", "judged_parts", "whole_masks"]
 
 _Masks = npt.NDArray[np.bool_]
+_Sureness = npt.NDArray[np.floating]
 
 
 def as_masks(result: Any, shape: tuple[int, int, int, int], who: str) -> _Masks:  # Any: to be checked
@@ -39,22 +41,31 @@ def as_masks(result: Any, shape: tuple[int, int, int, int], who: str) -> _Masks:
 
 
 def as_parts(yielded: Iterable[Any], shape: tuple[int, int, int, int], who: str) -> Iterator[_Masks]:  # Any: as above
-    """Yields the masks in the parts that a method's `segment` yields, each as it comes.
+    """Yields the masks in the parts that a method's `segment` yields, each as it comes; see `judged_parts`."""
+    for masks, _ in judged_parts(yielded, shape, who):
+        yield masks
+        del masks  # it need not lie beside the next
+
+
+def judged_parts(result: Any, shape: tuple[int, int, int, int], who: str) -> Iterator[tuple[_Masks, _Sureness | None]]:
+    """Yields the masks that a method's `segment` returns or yields in parts, each as it comes, and how sure it is.
 
     Args:
-        yielded: Bool arrays or tensors, as in `as_masks`, that have `shape` together, one after the other along T.
+        result: Bool masks as in `as_masks`, or an iterator of such that have `shape` together, one after the other
+            along T.
         shape: As in `as_masks`.
         who: Likewise.
 
     Yields:
-        bool [N, t, H, W].
+        bool [N, t, H, W], and float [N, t] of what came as `Judged`, else None.
 
     Raises:
         PluginError: A part is something else, or they are of more or fewer frames than the video.
     """
     sentences, frames, *size = shape
     seen = 0
-    for part in yielded:
+    for part in result if isinstance(result, Iterator) else [result]:
+        sureness = _sureness(part, who)
         masks = _array(part)
         if masks is None or masks.dtype != np.bool_ or masks.shape != (sentences, *masks.shape[1:2], *size):
             raise PluginError(
@@ -64,7 +75,7 @@ def as_parts(yielded: Iterable[Any], shape: tuple[int, int, int, int], who: str)
         seen += masks.shape[1]
         if seen > frames:
             raise PluginError(f"{who} yielded masks of more than the video's {frames} frames: {seen} so far.")
-        yield masks
+        yield masks, sureness
         del part, masks  # they need not lie beside the next
     if seen < frames:
         raise PluginError(f"{who} yielded masks of {seen} frames, expected the video's {frames}.")
@@ -87,10 +98,29 @@ def whole_masks(result: Any) -> _Masks:  # Any: what `segment` returned
 
 def _array(result: Any) -> npt.NDArray[Any] | None:
     """Returns an array or a tensor as an array; None for anything else, and for a tensor of no type of numpy's."""
+    if isinstance(result, Judged):
+        result = result.masks
     torch: Any = sys.modules.get("torch")  # who returns a tensor has imported it
     if torch is not None and isinstance(result, torch.Tensor):
         return np.asarray(result.detach().cpu().numpy()) if result.dtype == torch.bool else None
     return result if isinstance(result, np.ndarray) else None
+
+
+def _sureness(part: Any, who: str) -> _Sureness | None:
+    """Returns how sure a method is of the masks of a part, float [N, t]; None where it does not say."""
+    if not isinstance(part, Judged):
+        return None
+    masks, sureness = _array(part), np.asarray(part.sureness)
+    if (
+        sureness.dtype.kind != "f"
+        or not np.isfinite(sureness).all()
+        or masks is None
+        or masks.shape[:2] != sureness.shape
+    ):
+        raise PluginError(
+            f"{who} says how sure it is by {_told(sureness)}, expected a finite float for each sentence and frame."
+        )
+    return sureness
 
 
 def _told(result: Any) -> str:

@@ -46,7 +46,7 @@ from fsbench.registry import source
 if TYPE_CHECKING:
     from fsbench.training.job import TrainingJob
 
-__all__ = ["GROUP", "WEIGHTS", "MethodFactory", "find_method", "registered_methods"]
+__all__ = ["GROUP", "WEIGHTS", "MethodFactory", "find_method", "registered", "registered_methods"]
 
 GROUP = "fsbench.methods"
 WEIGHTS = "weights: --checkpoint"  # what a method needs that takes a checkpoint and states no needs of its own
@@ -218,21 +218,23 @@ class MethodFactory:
         Raises:
             PluginError: Options are wrong, a device is not there, the constructor fails, or what it makes is no method.
         """
-        if self.is_made:
-            method: Any = self.factory
-        else:
-            given = self.resolve(options)
-            if isinstance(given.get("device"), str):
-                given["device"] = real_device(given["device"])
-            try:
-                method = self.factory(**given)
-            except FsbenchError:
-                raise
-            except (Exception, SystemExit) as error:  # a method's constructor may do whatever it likes
-                raise PluginError(f"{self.who} cannot be made: {failure(error)}.") from error
-        check_method(method, self.who)
-        made: Method = method
+        made: Method = self.make(options)
+        check_method(made, self.who)
         return made
+
+    def make(self, options: Mapping[str, Any]) -> Any:  # Any: see `resolve`; whatever the factory makes
+        """Makes what the factory makes, unchecked; see `create`."""
+        if self.is_made:
+            return self.factory
+        given = self.resolve(options)
+        if isinstance(given.get("device"), str):
+            given["device"] = real_device(given["device"])
+        try:
+            return self.factory(**given)
+        except FsbenchError:
+            raise
+        except (Exception, SystemExit) as error:  # a method's constructor may do whatever it likes
+            raise PluginError(f"{self.who} cannot be made: {failure(error)}.") from error
 
     def shipped_checkpoint(self, dataset: str, fold: int) -> Path | None:
         """Returns the weights that the method brings along for a fold of a dataset; None if it brings none."""
@@ -291,13 +293,18 @@ def registered_methods(found: Iterable[EntryPoint] | None = None) -> dict[str, M
     Raises:
         PluginError: Two packages register one name.
     """
+    return registered(GROUP, found)
+
+
+def registered(group: str, found: Iterable[EntryPoint] | None = None) -> dict[str, MethodFactory]:
+    """Returns what is registered under a group and made as methods are; see `registered_methods`."""
     methods: dict[str, MethodFactory] = {}
-    for point in sorted(entry_points(group=GROUP) if found is None else found):
+    for point in sorted(entry_points(group=group) if found is None else found):
         method = MethodFactory(point.value, source(point), point.name)
         other = methods.setdefault(point.name, method)
         if other != method:
             raise PluginError(
-                f"Method {point.name!r} is registered twice: by {other.distribution} ({other.target}) and by "
+                f"{group}: {point.name!r} is registered twice: by {other.distribution} ({other.target}) and by "
                 f"{method.distribution} ({point.value}). Uninstall one, or name the one that you mean as module:attr."
             )
     return methods

@@ -10,6 +10,7 @@ from pathlib import Path
 from fsbench.errors import RunError
 from fsbench.files import path_part
 from fsbench.methods.contract import Method
+from fsbench.methods.refining import refined
 from fsbench.methods.registry import find_method
 from fsbench.protocol import named_protocol
 from fsbench.protocol import Protocol
@@ -35,6 +36,7 @@ class Request:
         benchmark: Episodes and data.
         folds: Empty for all.
         draws: None for all.
+        refine: Name of a tracker that propagates the method's masks; empty for none.
         options: Options of the method, as text.
         checkpoint: Weights; given to the method as its option `checkpoint`. "{fold}" in the path stands for the fold.
             None for those that the method brings along for dataset and fold, if it does.
@@ -55,6 +57,7 @@ class Request:
     benchmark: Benchmark
     folds: Sequence[int] = ()
     draws: Sequence[int] | None = None
+    refine: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     checkpoint: Path | None = None
     device: str = "auto"
@@ -79,6 +82,7 @@ def evaluate_method(request: Request, run: RunOptions) -> Run:
     protocol = named_protocol(request.protocol) if isinstance(request.protocol, str) else request.protocol
     protocol = protocol.with_tolerance(request.tolerance).on(has_target_free=request.benchmark.has_target_free)
     method = find_method(request.method)
+    method = refined(method, request.refine) if request.refine else method
     if request.variant and not re.fullmatch(r"[\w-]+", request.variant):
         raise RunError(f"The variant {request.variant!r} becomes part of file names: use letters, digits, - and _.")
     benchmark = request.benchmark

@@ -35,11 +35,7 @@ def made(bench, place):
 
 
 def tables(run):
-    return {
-        path.relative_to(run): path.read_bytes()
-        for kind in ("predictions", "scores")
-        for path in run.rglob(f"{kind}/part*")
-    }
+    return {path.relative_to(run): path.read_bytes() for path in run.rglob("part-*")}
 
 
 @pytest.mark.parametrize("form", ["run", "folder", "masks.zip"])
