@@ -272,6 +272,7 @@ def predict(
     data_root: str | Path = "data",
     *,
     part: Part | None = None,
+    refine: str = "",
     options: Mapping[str, Any] | None = None,  # Any: whatever the method's options are
     checkpoint: str | Path | None = None,
     device: str = "auto",
@@ -296,7 +297,7 @@ def predict(
         data_root: Where datasets are, or the folder of the data itself.
         part: "valid", "test" or "all" of the official lists of Ref-YouTube-VOS, or the folder of this name of MeViS;
             None for the part whose truth is there, where there is one.
-        options, checkpoint, device: Of the method, as in `evaluate`.
+        refine, options, checkpoint, device: Of the method, as in `evaluate`.
         videos: Ids of the videos to answer; None for all.
         limit: Videos to answer at most, the first ones; the same call without it goes on. None for all.
         workers, engine, memo_mib, mask_mib, progress: As in `evaluate`.
@@ -322,6 +323,7 @@ def predict(
     request = PredictionRequest(
         method=method,
         dataset=resolve_asked(dataset, Path(data_root), part, progress=progress),
+        refine=refine,
         options=dict(options or {}),
         checkpoint=None if checkpoint is None else Path(checkpoint),
         device=device,

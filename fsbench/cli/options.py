@@ -175,6 +175,13 @@ def making_options(about_checkpoint: str) -> Callable[[Command], Command]:
         backbone_option,
         click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), help="The same as --option dtype=NAME."),
         click.option(
+            "--refine",
+            default="",
+            metavar="TRACKER",
+            help="Propagate each sentence's surest mask by a tracker, see 'fsbench list trackers'; its options are "
+            "--option refine_NAME=VALUE.",
+        ),
+        click.option(
             "--max-frames",
             type=click.IntRange(min=1),
             help="Frames that a method may hold at once, where memory is short; the same as --option max_frames=N.",

@@ -33,12 +33,6 @@ FINISHED_WITH_FAILURES = 5
 @data_root_option
 @splits_option(default="splits/ here, then the manifests that fsbench ships")
 @making_options("Weights; {fold} in the path stands for the fold.  [default: those that the method ships]")
-@click.option(
-    "--refine",
-    default="",
-    metavar="TRACKER",
-    help="Propagate each sentence's surest mask by a tracker: 'fsbench list trackers'. Its options are refine_NAME.",
-)
 @click.option("--variant", default="", help="A name for this way of running the method, to tell its runs apart.")
 @draws_option
 @click.option(

@@ -111,6 +111,7 @@ class _RefinedFactory(MethodFactory):
             "; ".join(filter(None, (own.paper, other.paper))),
             "; ".join(dict.fromkeys(filter(None, (own.licence, other.licence)))),
             None if seen is None else tuple(dict.fromkeys(seen)),
+            tuple(dict.fromkeys(own.tuned_on + other.tuned_on)),
         )
 
     @cached_property

@@ -31,6 +31,7 @@ from fsbench.masks.predictions import of_sentences
 from fsbench.methods.contract import Fold
 from fsbench.methods.contract import Method
 from fsbench.methods.contract import Weights
+from fsbench.methods.refining import refined
 from fsbench.methods.registry import find_method
 from fsbench.progress import track
 from fsbench.protocol import STANDARD
@@ -104,6 +105,7 @@ class PredictionRequest:
     Attributes:
         method: What `find_method` takes; one that ignores the support.
         dataset: Videos and sentences.
+        refine: Name of a tracker that propagates the method's masks; empty for none.
         options: Options of the method, as text.
         checkpoint: Given to the method as its option `checkpoint`; None for one that it brings along, if it does.
         device: Given to the method as its option `device`, if it has one.
@@ -113,6 +115,7 @@ class PredictionRequest:
 
     method: str | type | Method
     dataset: Dataset
+    refine: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     checkpoint: Path | None = None
     device: str = "auto"
@@ -165,6 +168,7 @@ def predict(request: PredictionRequest, out: Path, run: RunOptions) -> Predictio
         DataError: The dataset asks nothing, or a picture cannot be read.
     """
     method, dataset = find_method(request.method), request.dataset
+    method = refined(method, request.refine) if request.refine else method
     if not method.ignores_support:
         raise PluginError(
             f"Method {method.info.name!r} needs a support set, and sentences alone have none: 'fsbench evaluate' gives "

@@ -20,6 +20,7 @@ from fsbench.methods.refining import refined
 from fsbench.methods.registry import find_method
 from fsbench.methods.registry import MethodFactory
 from fsbench.splits.benchmark import open_benchmark
+from fsbench.submissions.forms import open_submission
 from tests.tiny import write_benchmark
 
 FOLD = Fold("any", 0, ("dog",), ())
@@ -42,7 +43,7 @@ class Steps:
 class Stripe:
     """Finds a column in each frame: where it is right, the frame's number; it may say how sure it is."""
 
-    info = MethodInfo("stripe", "2", "a column.", licence="MIT", trained_on=("stripes",))
+    info = MethodInfo("stripe", "2", "a column.", licence="MIT", trained_on=("stripes",), tuned_on=("dog",))
 
     def __init__(self, columns: str = "0123", sure: str = "") -> None:
         self.columns, self.sure = columns, sure
@@ -134,7 +135,7 @@ def test_the_surest_frame_equals_a_literal_search(rows, data):
 def test_name_options_and_training_are_those_of_both():
     factory = refined(find_method(Stripe), "steps")
     assert factory.info == MethodInfo(
-        "stripe+steps", "2+3", "a column. Refined: one column a frame.", "", "MIT", ("stripes", "steps")
+        "stripe+steps", "2+3", "a column. Refined: one column a frame.", "", "MIT", ("stripes", "steps"), ("dog",)
     )
     assert list(factory.options) == ["device", "columns", "sure", "refine_step", "refine_dtype"]
     assert factory.resolve({"refine_step": "2", "columns": "1"}) == {
@@ -199,3 +200,12 @@ def test_a_refined_run_is_a_method_s_of_its_own_and_the_same_with_any_number_of_
     # What propagates its own masks again starts from the same frame, and comes to the same.
     again = fsbench.evaluate("masks", bench, options={"folder": str(tmp_path / "plain")}, refine="flow", out="again")
     assert again.to_frame()["J"].to_list() == run.to_frame()["J"].to_list()
+
+
+def test_sentences_are_answered_with_refined_masks(bench, tmp_path):
+    found = fsbench.predict("full-frame", tmp_path, "mini-ref-davis", bench.dataset.root.parent, refine="flow", limit=1)
+    assert found.identity.method.name == "full-frame+flow"
+    with open_submission(tmp_path) as masks:
+        shares = {key.frame: masks.labels(key).mean() for key in masks.keys()}  # noqa: SIM118 - no mapping
+    assert max(shares.values()) == 1
+    assert min(shares.values()) < 1, "flow leads out of the frame"
