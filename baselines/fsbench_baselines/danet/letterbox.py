@@ -48,7 +48,9 @@ class Letterbox:
     def masks(self, masks: npt.NDArray[np.bool_]) -> Tensor:
         """Places masks, bool [T, H, W]; returns float32 in {0, 1} [T, h, w].
 
-        As released a pixel counts where all that it is interpolated from is on the object, so that masks lose a rim.
+        A pixel counts where all that it is interpolated from is on the object, so that masks lose a rim. So it is
+        released (libs/dataset/transform.py, for training and for tests): masks are resized as floats, then cut down to
+        whole numbers, where a resize of whole numbers would round at one half.
         """
         # The tolerance is for the rounding of the weights, which need not sum to 1.
         return torch.from_numpy(self._placed(masks) > 1 - 1e-4).float()

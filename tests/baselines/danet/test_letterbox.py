@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -49,15 +50,34 @@ def test_frames_of_the_canvas_stay_as_they_are():
     assert torch.equal(box.restored(box.masks(masks), (12, 16)), torch.from_numpy(masks).float())
 
 
-def test_resized_masks_lose_the_pixels_of_their_rim():
-    mask = np.zeros((1, 40, 60), bool)
-    mask[:, 8:32, 10:50] = True
-    # Of 3 pixels in 2, those at the rim mix 4 : 1 across it, or 3 : 1.
-    placed = Letterbox.of((40, 60), (27, 40)).masks(mask)
-    whole = np.argwhere(placed[0].numpy())
-    assert set(placed.unique().tolist()) == {0.0, 1.0}
-    assert (whole.min(0) >= (8 * 2 / 3 - 0.5, 10 * 2 / 3 - 0.5)).all()
-    assert placed.sum() < 24 * 40 * (2 / 3) ** 2
+def wholly_on(mask, size):
+    """Returns bool [*size]: whether every pixel that a bilinear resize takes a part of is on the object."""
+    sides = []
+    for new, old in zip(size, mask.shape, strict=True):
+        place = ((2 * np.arange(new) + 1) * old - new) / (2 * new)  # exact enough: a whole number comes out as one
+        sides.append((np.floor(place).clip(0, old - 1).astype(int), np.ceil(place).clip(0, old - 1).astype(int)))
+    (top, bottom), (left, right) = sides
+    return mask[np.ix_(top, left)] & mask[np.ix_(top, right)] & mask[np.ix_(bottom, left)] & mask[np.ix_(bottom, right)]
+
+
+# libs/dataset/transform.py of scutpaul/DANet (f0bc57d), for training and for tests: masks become floats (ToFloat) before
+# they are resized, bilinearly, since the name of another interpolation stands where the output goes (Rescale), and are
+# cut down to whole numbers after it (ToTensor). A resize of whole numbers would round at one half.
+@pytest.mark.parametrize("canvas", [(27, 40), (61, 97), (241, 425)])
+def test_support_masks_keep_the_pixels_that_are_wholly_on_the_object_as_in_the_released_transform(canvas):
+    rng = np.random.default_rng(0)
+    masks = rng.random((3, 10, 15)).repeat(4, axis=1).repeat(4, axis=2) > 0.4
+    box = Letterbox.of(masks.shape[1:], canvas)
+    placed = box.masks(masks)
+    inside = placed[:, box.top : box.top + box.height, box.left : box.left + box.width].numpy()
+    size = (box.height, box.width)
+    assert set(np.unique(inside)) == {0.0, 1.0}
+    assert np.mean(inside != [wholly_on(mask, size) for mask in masks]) < 1e-4, "less than that of a pixel's weight"
+    cut_down = [cv2.resize(mask.astype(np.float32), size[::-1]).astype(np.uint8) for mask in masks]
+    assert np.mean(inside != cut_down) < 1e-3, "weights that do not sum to 1 alone make a difference"
+    rounded = np.stack([cv2.resize(mask.astype(np.uint8), size[::-1]) for mask in masks])
+    assert (inside <= rounded).all()
+    assert inside.sum() < 0.97 * rounded.sum()
 
 
 @pytest.mark.parametrize("frame", [(48, 90), (90, 48), (64, 64)])
