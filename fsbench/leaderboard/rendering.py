@@ -21,6 +21,7 @@ from fsbench.leaderboard.tables import Cell
 from fsbench.leaderboard.tables import leaderboard_tables
 from fsbench.leaderboard.tables import Row
 from fsbench.leaderboard.tables import Table
+from fsbench.methods.contract import MethodInfo
 from fsbench.protocol import NAMES
 
 __all__ = [
@@ -247,20 +248,24 @@ def _latex_cell(cell: Cell, scale: int) -> str:
 
 
 def _methods(entries: Sequence[Entry]) -> str:
-    """Returns a Markdown table of the methods, each version once."""
-    infos = sorted(
-        {entry.method for entry in entries}, key=lambda info: (dataclasses.astuple(info)[:-1], info.training)
-    )
+    """Returns a Markdown table of the methods, each version once; what they were tuned on stands below their scores."""
+    by_info: dict[MethodInfo, list[Entry]] = {}
+    for entry in entries:
+        by_info.setdefault(dataclasses.replace(entry.method, tuned_on=()), []).append(entry)
     head = ["Method", "Version", "Summary", "Paper", "Licence", "Trained on", "Seconds per frame"]
     rows = [
         [
             *(md_text(text) or MISSING for text in (info.name, info.version, info.summary, info.paper, info.licence)),
-            md_text("; ".join(dict.fromkeys(entry.training for entry in entries if entry.method == info))),
-            _seconds([e.seconds_per_frame for e in entries if e.method == info and e.seconds_per_frame is not None]),
+            md_text("; ".join(dict.fromkeys(entry.training for entry in of_method))),
+            _seconds([entry.seconds_per_frame for entry in of_method if entry.seconds_per_frame is not None]),
         ]
-        for info in infos
+        for info, of_method in sorted(by_info.items(), key=lambda item: _order(item[0]))
     ]
     return "\n".join(md_table(head, rows, align="---")) + "\n"
+
+
+def _order(info: MethodInfo) -> tuple[str, ...]:
+    return info.name, info.version, info.summary, info.paper, info.licence, info.training
 
 
 def _seconds(values: Sequence[float]) -> str:

@@ -60,9 +60,9 @@ def wholly_on(mask, size):
     return mask[np.ix_(top, left)] & mask[np.ix_(top, right)] & mask[np.ix_(bottom, left)] & mask[np.ix_(bottom, right)]
 
 
-# libs/dataset/transform.py of scutpaul/DANet (f0bc57d), for training and for tests: masks become floats (ToFloat) before
-# they are resized, bilinearly, since the name of another interpolation stands where the output goes (Rescale), and are
-# cut down to whole numbers after it (ToTensor). A resize of whole numbers would round at one half.
+# libs/dataset/transform.py of scutpaul/DANet (f0bc57d), for training and for tests: masks become floats (ToFloat), are
+# resized, bilinearly, since the name of another interpolation stands where the output goes (Rescale), and are then cut
+# down to whole numbers (ToTensor). A resize of whole numbers would round at one half.
 @pytest.mark.parametrize("canvas", [(27, 40), (61, 97), (241, 425)])
 def test_support_masks_keep_the_pixels_that_are_wholly_on_the_object_as_in_the_released_transform(canvas):
     rng = np.random.default_rng(0)

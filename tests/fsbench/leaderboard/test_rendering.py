@@ -49,6 +49,12 @@ def test_the_readme_shows_the_range_of_seconds_per_frame():
     assert [line.split(" | ")[-1] for line in lines] == ["0.123–0.5 |", "2 |", "– |"]
 
 
+def test_the_table_of_methods_has_what_they_say_of_themselves_once_whatever_they_were_tuned_on():
+    infos = [replace(INFO, trained_on=seen, tuned_on=tuned) for seen, tuned in ((None, ()), ((), ()), ((), ("dog",)))]
+    lines = readme([entry(SCORES, method=info) for info in infos]).splitlines()
+    assert [line.split(" | ")[5] for line in lines if "Copies" in line] == ["not declared", "nothing"]
+
+
 def test_csv_values_parse_back_exactly():
     entries = [*board(), named('a,"b"\n')]
     rows = list(csv.DictReader(io.StringIO(render(entries, "csv"))))
