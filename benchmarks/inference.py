@@ -67,7 +67,7 @@ PARTS = {
     "affinity": ("fuse_support",),
     "encoder": ("transformer.encoder.forward",),
     "decoder": ("transformer.decoder.forward",),
-    "pixel decoder": ("see_finest", "read_finest", "mask_features"),
+    "pixel decoder": ("adapt_finest", "attend_finest", "see_finest", "read_finest", "adapt", "attend", "mask_features"),
     "mask head": ("segment",),
 }
 Masks = list[np.ndarray]

@@ -7,7 +7,7 @@ from typing import Literal
 from fsbench.methods import MethodInfo
 from fsbench_baselines.declaration import Declaration
 from fsbench_baselines.declaration import OwnForm
-from fsbench_baselines.referformer.declarations import ReferFormerOptions
+from fsbench_baselines.referformer.declarations import LookingOptions
 
 __all__ = ["CMA", "CMA_ADD", "CMA_OBJECT", "CMA_SELF", "CMAOptions", "ObjectOptions"]
 
@@ -18,7 +18,7 @@ _PAPER = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class CMAOptions(ReferFormerOptions):
+class CMAOptions(LookingOptions):
     """Options of CMA and its variants. The last three are deviations from the released behaviour (`ModelConfig`).
 
     They hold in training, too, where the recipe's `model` does not say otherwise.

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from fsbench.errors import DataError
 from fsbench.methods import Shot
@@ -39,6 +40,7 @@ class CMAMethod(FamilyMethod[CMA]):
 
     info = declarations.CMA.info
     affinity: Literal["cross", "self", "add"] = "cross"
+    joins_frames = True  # the middle frame of a chunk speaks for it
 
     def __init__(self, options: CMAOptions) -> None:
         """Notes the options; `prepare` loads the weights."""
@@ -90,6 +92,17 @@ class CMAMethod(FamilyMethod[CMA]):
     def join(self, levels: tuple[Tensor, ...], adapted: Any) -> tuple[Tensor, ...]:  # Any: SupportFeatures
         """Puts the support into the fused levels."""
         return self.model.fuse_support(levels, adapted)
+
+    def enlarge(self, logits: Tensor, seen_size: tuple[int, int], size: tuple[int, int]) -> Tensor:
+        """Returns masks, bool [t, H, W], as the released test script makes them.
+
+        Bilinear to the size of the frames that the model sees, sigmoid, and for files again bilinear to the native
+        size; at 0.5.
+        """
+        masks = functional.interpolate(logits, seen_size, mode="bilinear", align_corners=False).sigmoid()
+        if size == seen_size:
+            return masks[:, 0] > 0.5
+        return functional.interpolate(masks, size, mode="bilinear", align_corners=False)[:, 0] >= 0.5
 
     def _frames(self, shot: Shot, first: Shot) -> Tensor:
         """Returns a shot's frames, [K, 3, h, w], at the size of the first shot's."""

@@ -76,7 +76,7 @@ class CMA(FamilyModel):
         """Encodes of the support all that does not depend on the query, for the frames that the affinity looks at."""
         text = self.encode_text(support.token_ids, support.token_padding)
         wanted = self.affinity.frames(support.frames.shape[1])
-        if self.config.backbone.startswith("video_"):  # these look at all frames to encode one
+        if self.body.sees_clips:
             maps = tuple(level[:, wanted] for level in self.run_backbone(support.frames))
         else:
             maps = self.run_backbone(support.frames[:, wanted])

@@ -23,7 +23,7 @@ def _plain(folder: Path) -> dict[str, Any]:
 
 def _referformer(folder: Path) -> dict[str, Any]:
     build_task(_SMALL, Start(sentences=SENTENCES)).save(folder)
-    return {"checkpoint": folder, "device": "cpu", "chunk": 2}
+    return {"checkpoint": folder, "device": "cpu", "max_frames": 2}
 
 
 def _finetune(folder: Path) -> dict[str, Any]:

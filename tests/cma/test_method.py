@@ -95,10 +95,14 @@ def support(shots=1, frames=3):
 
 
 def logits(method, adapted, query, sentence="the left dog"):
-    """The chosen query's scores and box-independent states: finer than masks, which random weights make flat."""
-    text = method.encode_sentence(sentence)
-    (chunk,) = method._chunks(query)
-    return method._decode(adapted, query, chunk, sentence, text).states[-1]
+    """The queries' last states: finer than masks, which random weights make flat."""
+    seen = []
+    decode = method.model.decode
+    method.model.decode = lambda *args: seen.append(decode(*args)) or seen[-1]
+    whole_masks(method.segment(adapted, query, [sentence]))
+    del method.model.decode
+    (decoded,) = seen
+    return decoded.states[-1]
 
 
 def test_masks_have_the_wanted_size_and_are_the_same_each_time(method):

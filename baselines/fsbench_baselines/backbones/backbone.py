@@ -13,7 +13,9 @@ class Backbone(nn.Module):
     Attributes:
         channels: C of each map.
         strides: Of each map, in pixels.
+        sees_clips: Whether the maps of a frame depend on the other frames of its clip.
     """
 
     channels: tuple[int, ...]
     strides = STRIDES
+    sees_clips = False

@@ -15,6 +15,8 @@ __all__ = ["VideoSwin"]
 class VideoSwin(Backbone):
     """Video Swin with windows of 8 frames and 7x7 patches; its outputs have no norm."""
 
+    sees_clips = True
+
     def __init__(self, dim: int, depths: tuple[int, ...], heads: tuple[int, ...], drop_path: float) -> None:
         super().__init__()
         self.channels = tuple(dim * 2**level for level in range(len(depths)))

@@ -8,7 +8,14 @@ from fsbench.methods import MethodInfo
 from fsbench_baselines.declaration import Dtype
 from fsbench_baselines.declaration import OwnForm
 
-__all__ = ["REFERFORMER", "REFERFORMER_FINETUNE", "FamilyOptions", "FinetuneOptions", "ReferFormerOptions"]
+__all__ = [
+    "REFERFORMER",
+    "REFERFORMER_FINETUNE",
+    "FamilyOptions",
+    "FinetuneOptions",
+    "LookingOptions",
+    "ReferFormerOptions",
+]
 
 _PAPER = "Wu et al., Language as Queries for Referring Video Object Segmentation, CVPR 2022"
 _LICENCE = "Apache-2.0 (this code); weights have their authors' terms"
@@ -24,12 +31,12 @@ class FamilyOptions:
         tokenizer: Folder or hub name of the tokenizer; a folder of ours may hold its own.
         text_config: JSON of a RobertaConfig other than roberta-base, for released weights.
         device: auto, cpu, cuda or mps.
-        chunk: Frames that go through the model at once; results depend on it, as in the released code.
-        query_choice: Choose the object query anew in each chunk (released) or once for the video, whose features then
-            lie in memory whole.
+        chunk: Frames that the model sees as one clip, on which results depend; None for all of the video's.
+        query_choice: Choose the object query anew in each chunk, or once for the video.
         short_side: Shorter side of the frames that the model sees, in pixels; None for what the checkpoint says, 360
             for released weights.
-        max_frames: Bound on `chunk`, for where memory is short.
+        max_frames: Bound on `chunk`, for where memory is short; without a chunk, on the frames that a ReferFormer
+            encodes at once (None for 10), which changes nothing else.
     """
 
     checkpoint: Path | None = None
@@ -37,14 +44,14 @@ class FamilyOptions:
     tokenizer: str = "roberta-base"
     text_config: Path | None = None
     device: str = "auto"
-    chunk: int = 10
+    chunk: int | None = 10
     query_choice: Literal["chunk", "video"] = "chunk"
     short_side: int | None = None
     max_frames: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReferFormerOptions(FamilyOptions):
+class LookingOptions(FamilyOptions):
     """Options of a method that only looks.
 
     Attributes:
@@ -54,6 +61,14 @@ class ReferFormerOptions(FamilyOptions):
 
     dtype: Dtype = "float32"
     compile: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferFormerOptions(LookingOptions):
+    """Options of the method that runs as ReferFormer's own inference: all frames at once, and one query."""
+
+    chunk: int | None = None
+    query_choice: Literal["chunk", "video"] = "video"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +91,7 @@ class FinetuneOptions(FamilyOptions):
 REFERFORMER = OwnForm(
     MethodInfo(
         name="referformer",
-        version="1",
+        version="2",
         summary="ReferFormer (Wu et al.), zero-shot: the support is ignored.",
         paper=_PAPER,
         licence=_LICENCE,

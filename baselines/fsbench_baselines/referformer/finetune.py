@@ -22,8 +22,8 @@ from fsbench.training.clips import object_boxes
 from fsbench_baselines.pixels import resized_frames
 from fsbench_baselines.referformer.declarations import FamilyOptions
 from fsbench_baselines.referformer.declarations import FinetuneOptions
+from fsbench_baselines.referformer.declarations import LookingOptions
 from fsbench_baselines.referformer.declarations import REFERFORMER_FINETUNE
-from fsbench_baselines.referformer.declarations import ReferFormerOptions
 from fsbench_baselines.referformer.losses import Criterion
 from fsbench_baselines.referformer.method import ReferFormerMethod
 from fsbench_baselines.referformer.recipes import CORRECTED
@@ -49,7 +49,7 @@ class FinetuneMethod(ReferFormerMethod):
     def __init__(self, options: FinetuneOptions) -> None:
         """Notes the options; `prepare` loads the weights."""
         family = {entry.name: getattr(options, entry.name) for entry in fields(FamilyOptions)}
-        super().__init__(ReferFormerOptions(**family))
+        super().__init__(LookingOptions(**family))
         prefixes = tuple(prefix.strip() for prefix in options.frozen.split(",") if prefix.strip())
         self.recipe = replace(CORRECTED, name="finetune", lr=options.lr, rates={}, frozen=prefixes, frozen_eval=True)
         self.steps = options.steps
@@ -97,12 +97,13 @@ class FinetuneMethod(ReferFormerMethod):
     def _clips(self, shot: Shot) -> Iterator[TrainingClip]:
         """Yields a shot's chunks on which the object is seen, at the size that the model sees."""
         frames = resized_frames(shot.frames, self.short_side)
-        size = frames.shape[2], frames.shape[1]
-        masks = np.stack([cv2.resize(m.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) for m in shot.masks])
-        for start in range(0, len(frames), self.chunk):
-            part = masks[start : start + self.chunk].astype(np.bool_)
+        shape = frames.shape[2], frames.shape[1]
+        masks = np.stack([cv2.resize(m.astype(np.uint8), shape, interpolation=cv2.INTER_NEAREST) for m in shot.masks])
+        size = self.chunk or len(frames)
+        for start in range(0, len(frames), size):
+            part = masks[start : start + size].astype(np.bool_)
             if part.any():
-                pixels = frames[start : start + self.chunk]
+                pixels = frames[start : start + size]
                 present = np.asarray(part.any((1, 2)))
                 yield TrainingClip(pixels, part, object_boxes(part), present, shot.sentence, class_id=0)
 

@@ -1,10 +1,12 @@
 """ReferFormer as a method of the harness, and what every method of the family does in the same way."""
 
 import shutil
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
+from functools import lru_cache
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,11 +35,12 @@ from fsbench_baselines.devices import pick_device
 from fsbench_baselines.pixels import normalised_frames
 from fsbench_baselines.referformer.checkpoint import load_checkpoint
 from fsbench_baselines.referformer.checkpoint import load_released
+from fsbench_baselines.referformer.declarations import LookingOptions
 from fsbench_baselines.referformer.declarations import REFERFORMER
-from fsbench_baselines.referformer.declarations import ReferFormerOptions
 from fsbench_baselines.referformer.model import Features
 from fsbench_baselines.referformer.model import Model
 from fsbench_baselines.referformer.model import ReferFormer
+from fsbench_baselines.referformer.pixel_decoder import Adapted
 from fsbench_baselines.referformer.preprocess import Tokenizer
 from fsbench_baselines.referformer.stages import train_family
 from fsbench_baselines.referformer.task import build_task
@@ -51,30 +54,61 @@ from fsbench_baselines.training.recipe import Recipe
 __all__ = ["FamilyMethod", "ReferFormerMethod"]
 
 
-@dataclass(frozen=True)
-class _Chunk:
-    """A few frames of a clip: what of them depends on neither sentence nor support.
+_FRAMES = 10  # of a long chunk, that go through backbone and encoder at once
 
-    `seen` is all that is still needed of the finest map, which the features are without (no channels).
+# The frames that the model sees as one clip, in parts that go through backbone and encoder one after the other.
+_Chunk = Sequence[range]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known of a part of a chunk without sentence, support and other frames.
+
+    `finest` is all that is still needed of the finest map, which the features are without (no channels).
     """
 
-    start: int
     features: Features
-    seen: Tensor
+    finest: Adapted
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One sentence about one clip, after one support set; `know` tells what is known of a part of the clip."""
+
+    adapted: Any  # Any: what `adapt` returns
+    clip: Clip
+    know: Callable[[range], _Known]
+    sentence: str
+    text: Text
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What the model makes of a part of a chunk before frames look at each other.
+
+    `adapted` is all that is still needed of the encoded maps, which `decoded` is without.
+    """
+
+    decoded: Decoded
+    adapted: tuple[Adapted, ...]
 
 
 class FamilyMethod(Generic[Model]):
     """A model of the ReferFormer family over clips: chunks of frames, one query chosen, its masks at the wanted size.
 
     What depends on the frames alone is computed once per clip, what depends on the sentence too once per sentence, and
-    the support once per support set. Of the masks only the chosen query's are made.
+    the support once per support set, as far as `Clip.memo` has room. Of the masks only the chosen query's are made.
+
+    A chunk that is the whole video goes through in parts, if the model lets frames look at each other in no other place
+    than `attend`: what they show each other there is small.
     """
 
     info: MethodInfo
     model: Model
     short_side: int  # of the frames that the model sees
+    joins_frames = False  # whether what `join` puts into a frame depends on the other frames of its chunk
 
-    def __init__(self, options: ReferFormerOptions) -> None:
+    def __init__(self, options: LookingOptions) -> None:
         """Notes the options; `prepare` loads the weights."""
         self.checkpoint = options.checkpoint
         self.backbone = options.backbone
@@ -82,7 +116,8 @@ class FamilyMethod(Generic[Model]):
         self.text_config = options.text_config
         self.device = pick_device(options.device)
         self.dtype = DTYPES[options.dtype]
-        self.chunk = min(options.chunk, options.max_frames or options.chunk)
+        self.chunk = options.chunk and min(options.chunk, options.max_frames or options.chunk)
+        self.encoded_at_once = options.max_frames or _FRAMES
         self.query_choice = options.query_choice
         self._wanted_side = options.short_side
         self.compile = options.compile
@@ -154,83 +189,118 @@ class FamilyMethod(Generic[Model]):
 
     @torch.inference_mode()
     def segment(self, adapted: Any, clip: Clip, expressions: Sequence[str]) -> Iterator[npt.NDArray[np.bool_]]:
-        """Yields bool [N, t, H, W], of as many frames as one query is chosen for: a chunk, or the video.
+        """Yields bool [N, t, H, W], of the frames that are encoded at once.
 
         Each sentence goes by itself, so that results do not depend on its company.
         """
         texts = [clip.memo(("text", each), partial(self.encode_sentence, each)) for each in expressions]
-        is_whole = self.query_choice == "video"
-        for chunks in [list(self._chunks(clip))] if is_whole else ([chunk] for chunk in self._chunks(clip)):
-            num_frames = sum(chunk.features.finest.shape[1] for chunk in chunks)
-            masks = np.empty((len(expressions), num_frames, *clip.output_size), np.bool_)
-            for own, sentence, text in zip(masks, expressions, texts, strict=True):
-                self._segment_one(adapted, clip, chunks, sentence, text, own)
-            yield masks
-            del masks  # it need not lie beside the next
+        chunks = self._chunks(len(clip.frames))
+        for chosen_for in [chunks] if self.query_choice == "video" else [[chunk] for chunk in chunks]:
+            know = lru_cache(maxsize=1)(partial(self._know, clip))  # a chunk of one part serves all sentences
+            finest = [clip.memo(("attended", c[0]), partial(self._attend_finest, know, c)) for c in chosen_for]
+            logits = [
+                self._segment_one(_Asked(adapted, clip, know, sentence, text), chosen_for, finest)
+                for sentence, text in zip(expressions, texts, strict=True)
+            ]
+            for number, part in enumerate(part for chunk in chosen_for for part in chunk):
+                masks = np.empty((len(expressions), len(part), *clip.output_size), np.bool_)
+                for own, found in zip(masks, logits, strict=True):
+                    own[:] = self.enlarge(found[number].float(), self._seen_size(clip), clip.output_size).cpu().numpy()
+                yield masks
+                del masks  # it need not lie beside the next
+
+    def _chunks(self, num_frames: int) -> list[_Chunk]:
+        """Returns the numbers of the frames of each part of each chunk."""
+        size = self.chunk or num_frames
+        is_whole = self.chunk is not None or self.joins_frames or self.model.body.sees_clips
+        step = size if is_whole else self.encoded_at_once
+        starts = range(0, num_frames, size)
+        chunks = [range(start, min(start + size, num_frames)) for start in starts]
+        return [[chunk[start : start + step] for start in range(0, len(chunk), step)] for chunk in chunks]
 
     def _segment_one(
-        self,
-        adapted: Any,
-        clip: Clip,
-        chunks: Sequence[_Chunk],
-        sentence: str,
-        text: Text,
-        out: npt.NDArray[np.bool_],
-    ) -> None:
-        """Puts a sentence's masks in some chunks, for which one query is chosen, into bool [t, H, W]."""
-        decoded = [self._decode(adapted, clip, chunk, sentence, text) for chunk in chunks]
-        chosen = torch.cat([self._scores(each) for each in decoded]).mean(0).argmax()
-        for chunk, each in zip(chunks, decoded, strict=True):
-            start = chunk.start - chunks[0].start
-            masks = self._masks(clip, chunk, each, sentence, text, chosen)
-            out[start : start + len(masks)] = masks
+        self, asked: _Asked, chunks: Sequence[_Chunk], finest: Sequence[tuple[Tensor, ...]]
+    ) -> list[Tensor]:
+        """Returns mask logits in chunks for which one query is chosen: of each part [t, 1, h, w].
+
+        `finest` has of each chunk what `_attend_finest` returns.
+        """
+        kept = asked.clip.anew()
+
+        @lru_cache(maxsize=1)  # a chunk of one part is looked at once, whatever is kept
+        def look(part: range) -> _Look:
+            return kept.memo(part, lambda: self._look(asked, part))
+
+        scores, coarser = [], []
+        for chunk in chunks:
+            glances = []
+            for part in chunk:
+                scores.append(self.model.score(look(part).decoded)[..., 0].float().sigmoid())  # [t, Q]
+                glances.append([each.glance for each in look(part).adapted])
+            coarser.append(self.model.attend(glances))
+        chosen = torch.cat(scores).mean(0).argmax()
+        return [
+            self._logits(asked, part, look(part), attended, chosen)
+            for chunk, *both in zip(chunks, finest, coarser, strict=True)
+            for part, *attended in zip(chunk, *both, strict=True)
+        ]
 
     def encode_sentence(self, sentence: str) -> Text:
         """Returns an encoded sentence, B = 1."""
         ids, padding = self.tokens([sentence])
         return self.model.encode_text(ids.to(self.device), padding.to(self.device))
 
-    def _chunks(self, clip: Clip) -> Iterator[_Chunk]:
-        for start in range(0, len(clip.frames), self.chunk):
-            yield clip.memo(("chunk", start), partial(self._encode_chunk, clip, start))
+    def _know(self, clip: Clip, part: range) -> _Known:
+        return clip.memo(("known", part), partial(self._encode, clip, part))
 
-    def _encode_chunk(self, clip: Clip, start: int) -> _Chunk:
-        frames = normalised_frames(clip.frames[start : start + self.chunk], self.short_side)
+    def _encode(self, clip: Clip, part: range) -> _Known:
+        frames = normalised_frames(clip.frames[part.start : part.stop], self.short_side)
         frames = frames[None].to(self.device, self.dtype)
         features = self.model.encode_frames(frames, torch.zeros_like(frames[:, :, 0], dtype=torch.bool))
-        seen = self.model.see_finest(features)
-        return _Chunk(start, replace(features, finest=features.finest[:, :, :0].clone()), seen)
+        finest = self.model.adapt_finest(features)
+        return _Known(replace(features, finest=features.finest[:, :, :0].clone()), finest)
 
-    def _decode(self, adapted: Any, clip: Clip, chunk: _Chunk, sentence: str, text: Text) -> Decoded:
-        key = ("fused", chunk.start, sentence)
-        fused = clip.memo(key, lambda: self.model.fuse_text(chunk.features.levels, text))
-        return self.model.decode(self.join(fused, adapted), chunk.features, text)
+    def _attend_finest(self, know: Callable[[range], _Known], chunk: _Chunk) -> tuple[Tensor, ...]:
+        """Returns what each part's frames see in all frames of the chunk, in the stage of stride 4."""
+        return self.model.attend_finest([know(part).finest.glance for part in chunk])
 
-    def _scores(self, decoded: Decoded) -> Tensor:
-        """Returns how sure each query of each frame is, [T, Q]."""
-        return self.model.score(decoded)[..., 0].float().sigmoid()
+    def _look(self, asked: _Asked, part: range) -> _Look:
+        features = asked.know(part).features
+        key = ("fused", part, asked.sentence)
+        fused = asked.clip.memo(key, lambda: self.model.fuse_text(features.levels, asked.text))
+        decoded = self.model.decode(self.join(fused, asked.adapted), features, asked.text)
+        return _Look(replace(decoded, memory=()), self.model.adapt(decoded, features))
 
-    def _masks(
-        self, clip: Clip, chunk: _Chunk, decoded: Decoded, sentence: str, text: Text, chosen: Tensor
-    ) -> npt.NDArray[np.bool_]:
-        """Returns the chosen query's masks, bool [t, H, W] at the clip's output size.
+    def _logits(
+        self, asked: _Asked, part: range, look: _Look, attended: tuple[Tensor, tuple[Tensor, ...]], chosen: Tensor
+    ) -> Tensor:
+        """Returns the chosen query's mask logits of a part, [t, 1, h, w].
 
-        As the released test script makes them: bilinear to the network's size, sigmoid, and for files again bilinear
-        to the native size; at 0.5.
+        `attended` is what its frames see in all frames of the chunk, in the stage of stride 4 and in the others.
         """
-        height, width = clip.frames.shape[1:3]
-        size = short_side_size(height, width, self.short_side)
-        sizes = torch.tensor([size], device=self.device)
-        finest = clip.memo(
-            ("finest", chunk.start, sentence), lambda: self.model.read_finest(chunk.seen, chunk.features, text)
+        known, (in_finest, in_others) = asked.know(part), attended
+        finest = asked.clip.memo(
+            ("finest", part, asked.sentence),
+            lambda: self.model.read_finest(self.model.see_finest(known.finest, in_finest), known.features, asked.text),
         )
-        maps = self.model.mask_features(decoded, chunk.features, text, finest=finest)
-        logits = self.model.segment(decoded, maps, sizes, chosen=chosen[None])[0].float()
-        masks = functional.interpolate(logits, size, mode="bilinear", align_corners=False).sigmoid()
-        if clip.output_size != size:
-            masks = functional.interpolate(masks, clip.output_size, mode="bilinear", align_corners=False)
-            return (masks[:, 0] >= 0.5).cpu().numpy()
-        return (masks[:, 0] > 0.5).cpu().numpy()
+        maps = self.model.mask_features(finest, look.adapted, in_others, known.features, asked.text)
+        sizes = torch.tensor([self._seen_size(asked.clip)], device=self.device)
+        return self.model.segment(look.decoded, maps, sizes, chosen=chosen[None])[0]
+
+    def _seen_size(self, clip: Clip) -> tuple[int, int]:
+        """Returns height and width of the frames that the model sees."""
+        height, width = clip.frames.shape[1:3]
+        return short_side_size(height, width, self.short_side)
+
+    def enlarge(self, logits: Tensor, seen_size: tuple[int, int], size: tuple[int, int]) -> Tensor:
+        """Returns masks, bool [t, H, W], as ReferFormer's own inference makes them: bilinear, sigmoid, above 0.5.
+
+        Args:
+            logits: [t, 1, h, w].
+            seen_size: Of the frames that the model sees.
+            size: H, W of the masks.
+        """
+        return functional.interpolate(logits, size, mode="bilinear", align_corners=False)[:, 0].sigmoid() > 0.5
 
 
 class ReferFormerMethod(FamilyMethod[ReferFormer]):

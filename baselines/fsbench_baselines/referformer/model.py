@@ -27,6 +27,8 @@ from fsbench_baselines.referformer.heads import box_heads
 from fsbench_baselines.referformer.heads import class_heads
 from fsbench_baselines.referformer.heads import projections
 from fsbench_baselines.referformer.mask_head import MaskHead
+from fsbench_baselines.referformer.pixel_decoder import Adapted
+from fsbench_baselines.referformer.pixel_decoder import Glance
 from fsbench_baselines.referformer.pixel_decoder import PixelDecoder
 from fsbench_baselines.referformer.positions import map_positions
 from fsbench_baselines.referformer.positions import word_positions
@@ -211,7 +213,10 @@ class FamilyModel(nn.Module):
             sizes: [B, 2], unpadded height and width.
             with_aux: also for the decoder layers before the last; by default in training only.
         """
-        maps = self.mask_features(decoded, features, text)
+        finest, coarser = self.adapt_finest(features), self.adapt(decoded, features)
+        seen = self.see_finest(finest, *self.attend_finest([finest.glance]))
+        (attended,) = self.attend([[each.glance for each in coarser]])
+        maps = self.mask_features(self.read_finest(seen, features, text), coarser, attended, features, text)
         if not (self.training if with_aux is None else with_aux):
             return self._predict_layer(-1, decoded, maps, sizes, projected=False)
         maps = self.pixel_decoder.mask_features(maps.flatten(0, 1)).unflatten(0, maps.shape[:2])  # once for all layers
@@ -235,34 +240,58 @@ class FamilyModel(nn.Module):
         logits: Tensor = self.class_embed[layer](decoded.states[layer])
         return logits
 
-    def see_finest(self, features: Features) -> Tensor:
+    def adapt_finest(self, features: Features) -> Adapted:
+        """Returns what goes into the stride-4 stage; it depends neither on the sentence nor on other frames."""
+        return self.pixel_decoder.adapt(1, features.finest, features.paddings[0], features.positions[0])
+
+    def adapt(self, decoded: Decoded, features: Features) -> tuple[Adapted, ...]:
+        """Returns what goes into the stages of strides 8, 16 and 32; no frame depends on another."""
+        frames = features.finest.shape[:2]
+        return tuple(
+            self.pixel_decoder.adapt(
+                stage,
+                decoded.memory[stage - 2].unflatten(0, frames),
+                features.paddings[stage - 1],
+                features.positions[stage - 1],
+            )
+            for stage in range(2, _FPN_STAGES + 1)
+        )
+
+    def attend_finest(self, glances: Sequence[Glance]) -> tuple[Tensor, ...]:
+        """Lets the frames of a clip look at each other in the stride-4 stage; see `attend`."""
+        return self.pixel_decoder.attend(1, glances)
+
+    def attend(self, glances: Sequence[Sequence[Glance]]) -> list[tuple[Tensor, ...]]:
+        """Lets frames look at each other, as they do here, in `attend_finest` and in a backbone that sees clips alone.
+
+        Args:
+            glances: of each part of the clip, in the order of its frames, those of the stages of strides 8, 16 and 32.
+        Returns:
+            For each part what its frames see in all frames, [B, A, D] for each stage.
+        """
+        stages = enumerate(zip(*glances, strict=True), start=2)
+        return list(zip(*(self.pixel_decoder.attend(stage, each) for stage, each in stages), strict=True))
+
+    def see_finest(self, finest: Adapted, attended: Tensor) -> Tensor:
         """Returns the part of the stride-4 stage that does not depend on the sentence: [B, T, D, h, w]."""
-        return self.pixel_decoder.see(1, features.finest, features.paddings[0], features.positions[0])
+        return self.pixel_decoder.see(1, finest, attended)
 
     def read_finest(self, seen: Tensor, features: Features, text: Text) -> Tensor:
         """Returns what of the stride-4 stage does not depend on the support, from `see_finest`'s: [B, T, D, h, w]."""
         return self.pixel_decoder.read(1, seen, features.positions[0], text)
 
     def mask_features(
-        self, decoded: Decoded, features: Features, text: Text, *, finest: Tensor | None = None
+        self, finest: Tensor, adapted: Sequence[Adapted], attended: Sequence[Tensor], features: Features, text: Text
     ) -> Tensor:
         """Returns what the masks are made from, [B, T, D, h, w] of stride 4; `segment` takes it.
 
         Args:
-            decoded: what `decode` returns.
+            finest: what `read_finest` returns.
+            adapted: what `adapt` returns.
+            attended: what `attend` returns for these frames.
             features, text: of the same clips.
-            finest: what `read_finest` returns, if it was kept.
         """
-        frames = features.finest.shape[:2]
-        if finest is None:
-            finest = self.read_finest(self.see_finest(features), features, text)
-        maps: Tensor = self.pixel_decoder(
-            finest,
-            [level.unflatten(0, frames) for level in decoded.memory[: _FPN_STAGES - 1]],
-            features.paddings[:_FPN_STAGES],
-            features.positions[:_FPN_STAGES],
-            text,
-        )
+        maps: Tensor = self.pixel_decoder(finest, adapted, attended, features.positions[:_FPN_STAGES], text)
         return maps
 
     def segment(

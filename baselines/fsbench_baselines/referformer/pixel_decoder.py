@@ -6,6 +6,8 @@ Axes: B clips, T frames, D channels, h w positions on a map, S words.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import fields
 from typing import cast
 
 import torch
@@ -21,10 +23,37 @@ from fsbench_baselines.referformer.fusion import to_tokens
 from fsbench_baselines.referformer.text import Text
 from fsbench_baselines.referformer.transformer import feed_forward
 
-__all__ = ["PixelDecoder", "VisionLanguageBlock"]
+__all__ = ["Adapted", "Glance", "PixelDecoder", "VisionLanguageBlock"]
 
 _SHRINK = (8, 4, 2, 1)  # of the maps in the self-attention over frames, stride 4 first
 _CHUNK = 16384  # tokens of a clip that read the words together; bounds the memory, changes no result
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What the frames of a clip show each other in a stage: a token for each position of their shrunk maps.
+
+    Attributes:
+        values, keys: [B, A, D], frame after frame.
+        padding: bool [B, A], True on padding.
+    """
+
+    values: Tensor
+    keys: Tensor
+    padding: Tensor
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What goes into a stage.
+
+    Attributes:
+        maps: [B, T, D, h, w].
+        glance: of these maps, and small beside them.
+    """
+
+    maps: Tensor
+    glance: Glance
 
 
 class NormedConv(nn.Conv2d):
@@ -43,9 +72,10 @@ class NormedConv(nn.Conv2d):
 
 
 class VisionLanguageBlock(nn.Module):
-    """All frames of a clip attend to each other on shrunk maps (`see`), then each position reads the words (`read`).
+    """All frames of a clip attend to each other on shrunk maps, then each position reads the words.
 
-    Only `read` depends on the sentence.
+    Frames meet in `attend` alone, which takes what `glance` returns of each; `see` puts its result into the maps. So a
+    long clip can go through a few frames at a time. Of the four only `read` depends on the sentence.
     """
 
     def __init__(self, config: ModelConfig, shrink: int) -> None:
@@ -63,24 +93,36 @@ class VisionLanguageBlock(nn.Module):
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
 
-    def see(self, maps: Tensor, padding: Tensor, positions: Tensor) -> Tensor:
-        """Has the frames of a clip attend to each other.
+    def glance(self, maps: Tensor, padding: Tensor, positions: Tensor) -> Glance:
+        """Returns what frames show each other.
 
         Args:
             maps, positions: [B, T, D, h, w].
             padding: bool [B, T, h, w], True on padding.
-        Returns:
-            [B, T, D, h, w].
         """
-        height, width = maps.shape[-2:]
-        size = (max(height // self.shrink, 1), max(width // self.shrink, 1))
+        size = self._shrunk(maps)
         values = to_tokens(_resize(maps, size))
         keys = values + to_tokens(_resize(positions, size))
-        hidden = functional.interpolate(padding.float(), size=size).bool().flatten(1)
-        attended, _ = self.self_attn(keys, keys, values, key_padding_mask=hidden, need_weights=False)
-        attended = _resize(to_maps(attended, size), (height, width), mode="bilinear")
-        tokens = self.norm1(to_tokens(maps) + self.dropout1(to_tokens(attended)))
-        return to_maps(tokens, (height, width))
+        return Glance(values, keys, functional.interpolate(padding.float(), size=size).bool().flatten(1))
+
+    def attend(self, glance: Glance) -> Tensor:
+        """Returns what the frames of a clip see in each other, [B, A, D]."""
+        attended: Tensor = self.self_attn(
+            glance.keys, glance.keys, glance.values, key_padding_mask=glance.padding, need_weights=False
+        )[0]
+        return attended
+
+    def see(self, maps: Tensor, attended: Tensor) -> Tensor:
+        """Puts what frames see in each other, [B, A, D], into their maps; these and the result are [B, T, D, h, w]."""
+        size = (maps.shape[-2], maps.shape[-1])
+        seen = _resize(to_maps(attended, self._shrunk(maps)), size, mode="bilinear")
+        tokens = self.norm1(to_tokens(maps) + self.dropout1(to_tokens(seen)))
+        return to_maps(tokens, size)
+
+    def _shrunk(self, maps: Tensor) -> tuple[int, int]:
+        """Returns height and width of the shrunk maps."""
+        height, width = maps.shape[-2:]
+        return max(height // self.shrink, 1), max(width // self.shrink, 1)
 
     def read(self, maps: Tensor, positions: Tensor, text: Text) -> Tensor:
         """Attends to the words, and feeds forward; maps and positions are [B, T, D, h, w], and so is the result."""
@@ -115,19 +157,28 @@ class PixelDecoder(nn.Module):
         nn.init.kaiming_uniform_(self.mask_features.weight, a=1)
         nn.init.zeros_(cast("Tensor", self.mask_features.bias))
 
-    def see(self, stage: int, maps: Tensor, padding: Tensor, positions: Tensor) -> Tensor:
-        """Returns the part of a stage that does not depend on the sentence.
+    def adapt(self, stage: int, maps: Tensor, padding: Tensor, positions: Tensor) -> Adapted:
+        """Returns what goes into a stage; no frame depends on another.
 
         Args:
             stage: 1 to 4.
             maps: [B, T, C, h, w]; the backbone's map for stage 1, encoded maps for the others.
             padding: bool [B, T, h, w], True on padding.
             positions: [B, T, D, h, w].
-        Returns:
-            [B, T, D, h, w].
         """
         adapted = _per_frame(self.get_submodule(f"adapter_{stage}"), maps)
-        return self._block(stage).see(adapted, padding, positions)
+        return Adapted(adapted, self._block(stage).glance(adapted, padding, positions))
+
+    def attend(self, stage: int, glances: Sequence[Glance]) -> tuple[Tensor, ...]:
+        """Returns what the frames of a clip see in each other, [B, A_i, D] for each part i of the clip."""
+        together = Glance(*(torch.cat([getattr(each, f.name) for each in glances], dim=1) for f in fields(Glance)))
+        sizes = [each.values.shape[1] for each in glances]
+        parts: tuple[Tensor, ...] = self._block(stage).attend(together).split(sizes, dim=1)
+        return parts
+
+    def see(self, stage: int, adapted: Adapted, attended: Tensor) -> Tensor:
+        """Returns the part of a stage that does not depend on the sentence: [B, T, D, h, w]."""
+        return self._block(stage).see(adapted.maps, attended)
 
     def read(self, stage: int, seen: Tensor, positions: Tensor, text: Text) -> Tensor:
         """Returns what a stage has `seen`, after it has read the words; both and positions are [B, T, D, h, w]."""
@@ -139,17 +190,17 @@ class PixelDecoder(nn.Module):
     def forward(
         self,
         finest: Tensor,
-        memory: Sequence[Tensor],
-        paddings: Sequence[Tensor],
+        adapted: Sequence[Adapted],
+        attended: Sequence[Tensor],
         positions: Sequence[Tensor],
         text: Text,
     ) -> Tensor:
         """Returns what the mask features of every frame are made from; the mask head applies `mask_features` itself.
 
         Args:
-            finest: [B, T, D, h, w], what `see` and then `read` return for stage 1; it does not depend on the memory.
-            memory: encoded maps [B, T, D, h_l, w_l] of strides 8, 16, 32.
-            paddings: bool [B, T, h_l, w_l] of strides 4, 8, 16, 32.
+            finest: [B, T, D, h, w], what `see` and then `read` return for stage 1; it does not depend on the others.
+            adapted: what `adapt` returns for stages 2 to 4.
+            attended: what `attend` returns for them, of these frames.
             positions: [B, T, D, h_l, w_l] of strides 4, 8, 16, 32.
             text: the words to read.
         Returns:
@@ -157,9 +208,8 @@ class PixelDecoder(nn.Module):
         """
         coarser: Tensor | None = None
         for stage in (4, 3, 2):
-            position = positions[stage - 1]
-            seen = self.see(stage, memory[stage - 2], paddings[stage - 1], position)
-            coarser = self._join(stage, self.read(stage, seen, position, text), coarser)
+            seen = self.see(stage, adapted[stage - 2], attended[stage - 2])
+            coarser = self._join(stage, self.read(stage, seen, positions[stage - 1], text), coarser)
         return self._join(1, finest, coarser)
 
     def _join(self, stage: int, maps: Tensor, coarser: Tensor | None) -> Tensor:

@@ -186,8 +186,11 @@ def test_masks_of_the_chosen_query_and_a_kept_finest_stage_are_equal(small: Refe
     text = small.encode_text(batch.token_ids, batch.token_padding)
     features = small.encode_frames(batch.frames, batch.padding)
     decoded = small.decode(small.fuse_text(features.levels, text), features, text)
-    finest = small.read_finest(small.see_finest(features), features, text)
-    mask_features = small.mask_features(decoded, features, text, finest=finest)
+    finest, coarser = small.adapt_finest(features), small.adapt(decoded, features)
+    (attended,) = small.attend_finest([finest.glance])
+    seen = small.read_finest(small.see_finest(finest, attended), features, text)
+    (in_others,) = small.attend([[each.glance for each in coarser]])
+    mask_features = small.mask_features(seen, coarser, in_others, features, text)
     chosen = small.segment(decoded, mask_features, batch.sizes, chosen=torch.tensor([3, 1]))
     masks = small(batch).masks
     torch.testing.assert_close(chosen[:, :, 0], torch.stack([masks[0, :, 3], masks[1, :, 1]]), rtol=0, atol=1e-5)

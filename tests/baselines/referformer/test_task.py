@@ -261,7 +261,7 @@ def test_a_checkpoint_is_evaluated_by_the_harness(tmp_path, monkeypatch):
     arguments += ["--draws", "0", "--out", "run", "--device", "cpu", "--option", "short_side=32"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, (result.output, result.exception)
-    assert "referformer 1 on mini-ref-davis" in result.stdout
+    assert "referformer 2 on mini-ref-davis" in result.stdout
 
 
 def test_a_recipe_that_does_not_fit_the_initial_weights_or_any_model_is_an_error(tmp_path):
