@@ -63,6 +63,7 @@ def cases(base: Path) -> dict[str, Case]:
     return {
         "evaluate": Case(evaluate),
         "evaluate, 2 workers": Case((*evaluate, "--workers", "2")),
+        "evaluate, shard": Case((*evaluate, "--shard", "1/2")),
         "build-splits": Case((*build, "--data-root", f"{base}/data", "--out", "{out}/splits")),
         "generation": Case((*build, "--data-root", "{out}/data", "--out", "{out}/splits")),
         "submit": Case(("submit", f"{base}/run", "--entries", "{out}/entries")),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fsbench.api import build_splits
     from fsbench.api import compare
     from fsbench.api import evaluate
+    from fsbench.api import gather
     from fsbench.api import list_methods
     from fsbench.api import load_result
     from fsbench.api import open_benchmark
@@ -38,6 +39,7 @@ __all__ = [
     "compare",
     "contour_accuracy",
     "evaluate",
+    "gather",
     "list_methods",
     "load_result",
     "open_benchmark",
@@ -55,6 +57,7 @@ __getattr__, __dir__ = lazy_names(
             "build_splits",
             "compare",
             "evaluate",
+            "gather",
             "list_methods",
             "load_result",
             "open_benchmark",

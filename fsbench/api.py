@@ -8,6 +8,7 @@ and as a data frame by `to_frame`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
@@ -173,6 +174,7 @@ def evaluate(
     limit: int | None = None,
     classes: Sequence[str] = (),
     control: Control | None = None,
+    shard: tuple[int, int] | None = None,
     out: str | Path | None = None,
     workers: int = 1,
     engine: str = "local",
@@ -208,6 +210,8 @@ def evaluate(
         classes: Names of the classes to take; folds that have none of them are left out. Empty for all.
         control: "other-class": each class has the support sets of the next class of its fold; "empty-support": its own,
             with empty masks. What a method loses by it is what it has from the support. None for the plain run.
+        shard: (i, n): take the i-th of n parts of each fold's videos, i from 1, into a folder of its own, whose name
+            ends in `.shard-<i>-of-<n>`; `gather` joins them. None for all.
         out: Folder of the run; None for `runs/<dataset>/<method>`, followed by `.<variant>`, `.control-<name>`,
             `.class-<names>` and `.limit-<n>` where there are such.
         workers: Processes.
@@ -251,6 +255,7 @@ def evaluate(
         limit=limit,
         classes=classes,
         control=control,
+        shard=shard,
         out=None if out is None else Path(out),
     )
     carried_out = RunOptions(
@@ -263,6 +268,37 @@ def evaluate(
         progress=progress,
     )
     return evaluate_method(request, carried_out)
+
+
+def gather(
+    out: str | Path, shards: Iterable[str | Path] = (), *, splits: str | Path | None = None, restart: bool = False
+) -> Run:
+    """Joins the shards of a run (`evaluate(shard=(i, n))`) to the run that one call would have made, to the byte.
+
+    Args:
+        out: Folder of the run.
+        shards: Their folders; empty for those beside it, `<out>.shard-<i>-of-<n>`.
+        splits: A manifest, or a folder of splits, where the run's is; None as in `open_benchmark`.
+        restart: Discard what the folder holds of another run.
+
+    Returns:
+        The run.
+
+    Raises:
+        FsbenchError: A shard is missing, unfinished, there twice, or of another run; or the manifest is not there.
+    """
+    from fsbench.running.shards import gather
+    from fsbench.running.shards import shard_folders
+    from fsbench.splits.manifest import require_digest
+
+    where = None if splits is None else Path(splits)
+    folders = [Path(each) for each in shards] or shard_folders(Path(out))
+    return gather(
+        folders,
+        Path(out),
+        lambda run: require_digest(run.dataset, run.manifest_digest, where),
+        restart=restart,
+    )
 
 
 def predict(

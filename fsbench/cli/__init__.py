@@ -25,6 +25,7 @@ from fsbench.cli.listing import list_
 from fsbench.cli.looking import show
 from fsbench.cli.preparing import prepare
 from fsbench.cli.running import evaluate
+from fsbench.cli.running import gather
 from fsbench.cli.running import predict
 from fsbench.cli.scoring import score
 from fsbench.cli.scoring import validate
@@ -119,6 +120,7 @@ for command in (
     describe,
     evaluate,
     export,
+    gather,
     leaderboard,
     list_,
     new,

@@ -37,6 +37,7 @@ __all__ = [
     "method_options",
     "protocol_option",
     "scoring_protocol_option",
+    "shard_option",
     "splits_option",
     "terminal_width",
     "tolerance_option",
@@ -259,6 +260,23 @@ def _protocol_option(default: str | None, about: str) -> Callable[[Command], Com
     return click.option(
         "--protocol", default=default, show_default=shown, shell_complete=_complete_protocols, help=about
     )
+
+
+def shard_option(command: Command) -> Command:
+    """Adds `--shard`, as (number, count); None where it is not given."""
+    return click.option(
+        "--shard",
+        metavar="I/N",
+        callback=lambda context, option, text: None if text is None else _shard(text),
+        help="Take the I-th of N parts of the videos, in a folder of its own (OUT.shard-I-of-N): see 'fsbench gather'.",
+    )(command)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    first, sign, last = text.partition("/")
+    if not (sign and all(end.isascii() and end.isdecimal() and len(end) <= _DIGITS for end in (first, last))):
+        raise click.BadParameter(f"{text!r} is not of the form I/N, such as 3/16.", param_hint="--shard")
+    return int(first), int(last)
 
 
 def tolerance_option(command: Command) -> Command:

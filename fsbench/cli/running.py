@@ -17,11 +17,12 @@ from fsbench.cli.options import keyed
 from fsbench.cli.options import making_options
 from fsbench.cli.options import method_option
 from fsbench.cli.options import protocol_option
+from fsbench.cli.options import shard_option
 from fsbench.cli.options import splits_option
 from fsbench.cli.options import tolerance_option
 from fsbench.splits.controls import CONTROLS
 
-__all__ = ["evaluate", "predict"]
+__all__ = ["evaluate", "gather", "predict"]
 
 FINISHED_WITH_FAILURES = 5
 
@@ -54,6 +55,7 @@ FINISHED_WITH_FAILURES = 5
     metavar="NAME",
     help="Take this class alone; may be repeated. Folds without it are left out. Never an entry.",
 )
+@shard_option
 @protocol_option
 @tolerance_option
 @carrying_options
@@ -96,6 +98,7 @@ def evaluate(
       fsbench evaluate --method mine --fold 1,2 --draws 0 --limit 3
       fsbench evaluate --method colour-prototype --refine flow --option refine_preset=fast
       fsbench evaluate --method mine --control other-class
+      fsbench evaluate --method mine --shard 3/16       # then, when all 16 are done: fsbench gather
       fsbench evaluate --method cma --checkpoint 'trainings/mini-ref-shapes/cma/seed-0/fold-{fold}/model'
     """
     from fsbench import api
@@ -118,11 +121,36 @@ def evaluate(
         **run,
     )
     click.echo(result.to_json() if as_json else result)
+    if run["shard"] is not None:
+        click.echo("One shard of several: 'fsbench gather' joins them when all are done.", err=True)
     click.echo(f"Done in {duration(time.monotonic() - started)}.", err=True)
     if failures := result.failures:
         first = next(iter(failures.values()))
         click.echo(f"{len(failures)} episodes failed and are not in these scores; the first: {first}", err=True)
         click.get_current_context().exit(FINISHED_WITH_FAILURES)
+
+
+@click.command()
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("shards", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@splits_option()
+@click.option("--restart", is_flag=True, help="Discard what OUT holds of another run.")
+@json_option
+def gather(out: Path, as_json: bool, **found: Any) -> None:  # Any: the options of `fsbench.gather`
+    """Join the shards of a run (evaluate --shard) to the run that one call would have made.
+
+    OUT is the folder of the run; SHARDS are the folders OUT.shard-I-of-N beside it unless others are named. Shards that
+    are missing, unfinished, there twice or of different runs are an error; nothing is changed in them.
+
+    \b
+    Example:
+      for i in 1 2 3 4; do fsbench evaluate --method mine --shard $i/4; done
+      fsbench gather runs/mini-ref-youtube-vos/mine
+    """
+    from fsbench import api
+
+    run = api.gather(out, **found)
+    click.echo(run.to_json() if as_json else run)
 
 
 @click.command()

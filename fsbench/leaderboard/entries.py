@@ -66,7 +66,7 @@ __all__ = [
 PER_FOLD = ("fold", "checkpoint_sha256", "weights")
 """In what the runs of one entry may differ."""
 
-_NOT_IN_ENTRIES = ("schema_version", "draws", "limit", "classes", "files", "source_sha256")
+_NOT_IN_ENTRIES = ("schema_version", "draws", "limit", "classes", "shard", "files", "source_sha256")
 """What of a run's identity an entry does not show."""
 
 

@@ -20,6 +20,7 @@ from fsbench.running.fold import RunOptions
 from fsbench.running.identity import chosen_options
 from fsbench.running.identity import FoldRun
 from fsbench.running.runs import Run
+from fsbench.running.shards import shard_folder
 from fsbench.splits.benchmark import Benchmark
 from fsbench.splits.contents import chosen_classes
 from fsbench.splits.controls import Control
@@ -48,9 +49,11 @@ class Request:
             and draws; None for all. Such a run is never an entry.
         classes: Names of the classes to take; folds that have none of them are left out. Empty for all. Such a run is
             never an entry.
+        shard: (i, n): take the i-th of n parts of the videos, i from 1; see `shards.gather`. None for all.
         control: What stands in for the support sets; None for nothing. Such a run is never an entry.
         out: Folder of the run; None for `runs/<dataset>/<method>`, followed by what sets the run apart:
-            `.<variant>`, `.control-<name>`, `.class-<names>`, `.limit-<n>`.
+            `.<variant>`, `.control-<name>`, `.class-<names>`, `.limit-<n>`. A shard's is followed by
+            `.shard-<i>-of-<n>`, whoever names it.
     """
 
     method: str | type | Method
@@ -66,6 +69,7 @@ class Request:
     variant: str = ""
     limit: int | None = None
     classes: Sequence[str] = ()
+    shard: tuple[int, int] | None = None
     control: Control | None = None
     out: Path | None = None
 
@@ -88,6 +92,11 @@ def evaluate_method(request: Request, run: RunOptions) -> Run:
     benchmark = request.benchmark
     draws = benchmark.draws if request.draws is None else tuple(sorted(set(request.draws)))
     out = request.out or _default_folder(method.info.name, request)
+    if request.shard is not None:
+        number, count = request.shard
+        if not 1 <= number <= count:
+            raise RunError(f"There is no shard {number} of {count}: the first is 1, the last {count}.")
+        out = shard_folder(out, number, count)
     classes = _classes(request)
     folds = list(classes)
     options = {
@@ -108,6 +117,7 @@ def evaluate_method(request: Request, run: RunOptions) -> Run:
                 request.limit,
                 classes[fold],
                 request.control,
+                request.shard,
             )
             results[out / f"fold-{fold}"] = evaluate_fold(task, out / f"fold-{fold}", run, run_units)
     return Run(results)

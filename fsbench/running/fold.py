@@ -43,8 +43,9 @@ from fsbench.running.worker import WorkerSetup
 from fsbench.scores.aggregation import fold_scores
 from fsbench.scores.results import Result
 from fsbench.scores.results import RunIdentity
+from fsbench.splits.manifest import Manifest
 
-__all__ = ["RunOptions", "evaluate_fold"]
+__all__ = ["RunOptions", "claim", "conclude", "evaluate_fold"]
 
 logger = logging.getLogger(__name__)
 
@@ -105,10 +106,16 @@ def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUn
         mask_limit=run.mask_mib << 20,
     )
     units = plan_units(
-        task.benchmark, task.fold, task.draws, limit=task.limit, classes=task.classes, control=task.control
+        task.benchmark,
+        task.fold,
+        task.draws,
+        limit=task.limit,
+        classes=task.classes,
+        control=task.control,
+        shard=task.shard,
     )
     with locked(folder):
-        _claim(folder, identity, run.restart)
+        claim(folder, identity, restart=run.restart)
         failures = read_failures(folder)
         todo = {unit.number: left for unit in units if (left := remaining(folder, unit, task.protocol.metrics))}
         by_number = {unit.number: unit for unit in units}
@@ -120,12 +127,11 @@ def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUn
         title = f"{folder.parent.name}/{folder.name}"
         for found in track(results, title, len(units), unit="video", done=len(units) - len(todo), show=run.progress):
             keep(folder, by_number[found.number], todo[found.number], found, task.protocol.metrics, failures)
-        result = _result(folder, task, identity, units, failures)
-        write_whole(folder / "result.json", _json(result))
-    return result
+        asked = {unit.number: {key: unit.frames for draw in unit.draws for key in draw.episode_ids} for unit in units}
+        return conclude(folder, identity, task.protocol, task.benchmark.manifest, asked, failures)
 
 
-def _claim(folder: Path, identity: RunIdentity, restart: bool) -> None:
+def claim(folder: Path, identity: RunIdentity, *, restart: bool) -> None:
     """Makes the folder this run's, or raises RunError if it is another's."""
     path = folder / "run.json"
     if restart or (path.is_file() and not any(folder.glob("scores/part-*.parquet"))):  # nothing finished is no run yet
@@ -186,22 +192,42 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def _result(
+def conclude(
     folder: Path,
-    task: FoldRun,
     identity: RunIdentity,
-    units: Sequence[Unit],
+    protocol: Protocol,
+    manifest: Manifest,
+    asked: Mapping[int, Mapping[str, Sequence[str]]],
     failures: Mapping[int, Mapping[str, str]],
 ) -> Result:
-    paths = [part_path(folder, "scores", unit.number) for unit in units]
-    scores = pa.concat_tables([read_scores(path, task.protocol.metrics) for path in paths])
+    """Writes and returns the result of a run all of whose parts are there.
+
+    Args:
+        folder: The run's folder.
+        identity: Whose it is.
+        protocol: How it was scored; its chain, frames, metrics and headline count.
+        manifest: The episodes.
+        asked: Names of the frames of each episode, by the number of the unit and the episode.
+        failures: Messages, likewise.
+
+    Raises:
+        RunError: A part is missing or damaged, has other rows than are asked for, or every episode failed.
+    """
+    paths = [part_path(folder, "scores", number) for number in asked]
+    scores = pa.concat_tables([read_scores(path, protocol.metrics) for path in paths])
     failed = {key: message for messages in failures.values() for key, message in messages.items()}
-    _check_complete(folder, scores, units, failed, task.protocol)
+    counted = {
+        key: len(frames[protocol.counted(len(frames))])
+        for episodes in asked.values()
+        for key, frames in episodes.items()
+        if key not in failed
+    }
+    _check_complete(folder, scores, counted)
     if not scores.num_rows:
         first = next(iter(failed.values()))
         raise RunError(f"{folder}: every episode failed, the first with: {first}")
-    totals = fold_scores(scores.to_pandas(), task.benchmark.manifest, task.protocol)[identity.fold]
-    return Result(
+    totals = fold_scores(scores.to_pandas(), manifest, protocol)[identity.fold]
+    result = Result(
         identity=identity,
         score=totals.score,
         draws=totals.draws,
@@ -210,19 +236,12 @@ def _result(
         frames=scores.num_rows,
         failures=dict(sorted(failed.items())),
     )
+    write_whole(folder / "result.json", _json(result))
+    return result
 
 
-def _check_complete(
-    folder: Path, scores: pa.Table, units: Sequence[Unit], failed: Mapping[str, str], protocol: Protocol
-) -> None:
+def _check_complete(folder: Path, scores: pa.Table, counted: Mapping[str, int]) -> None:
     """Every episode that did not fail has a row for each frame that counts, once."""
-    counted = {
-        episode_id: len(unit.frames[protocol.counted(len(unit.frames))])
-        for unit in units
-        for draw in unit.draws
-        for episode_id in draw.episode_ids
-        if episode_id not in failed
-    }
     found = {row["values"]: row["counts"] for row in pc.value_counts(scores["episode_id"]).to_pylist()}
     if found != counted:
         wrong = sorted(key for key in counted.keys() | found.keys() if counted.get(key) != found.get(key))

@@ -58,6 +58,7 @@ class FoldRun:
         limit: Query videos of the plan to take, the first ones; None for all.
         classes: Names of the classes to take, sorted; None for all.
         control: What stands in for the support sets; None for nothing.
+        shard: (i, n): the i-th of n parts of the videos, i from 1; None for all of them.
     """
 
     benchmark: Benchmark
@@ -70,6 +71,7 @@ class FoldRun:
     limit: int | None = None
     classes: tuple[str, ...] | None = None
     control: Control | None = None
+    shard: tuple[int, int] | None = None
 
     def identity(self) -> RunIdentity:
         """Returns who the run is. Raises DataError if the checkpoint cannot be read."""
@@ -83,6 +85,7 @@ class FoldRun:
             protocol=self.protocol.signature,
             variant=self.variant,
             limit=self.limit,
+            shard=self.shard,
             classes=self.classes,
             control=self.control,
             **method_identity(self.method, self.options),

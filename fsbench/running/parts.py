@@ -31,7 +31,17 @@ from fsbench.running.runs import read_predictions
 from fsbench.running.runs import read_scores
 from fsbench.running.worker import UnitResult
 
-__all__ = ["done_draws", "keep", "made_on", "noted_pixels", "read_failures", "read_pixels", "remaining", "write_part"]
+__all__ = [
+    "done_draws",
+    "keep",
+    "made_on",
+    "noted_pixels",
+    "read_failures",
+    "read_pixels",
+    "remaining",
+    "write_failures",
+    "write_part",
+]
 
 _PIXELS = b"fsbench.pixels"  # in the metadata of a part of scores
 
@@ -88,7 +98,7 @@ def keep(
     """
     if result.failures:
         failures[result.number] = dict(result.failures)
-        _write_failures(folder, failures)
+        write_failures(folder, failures)
     before = done_draws(unit, asked)
     pixels = {**(read_pixels(folder, unit) if before else {}), **result.pixels}
     for kind, table in (("predictions", result.predictions), ("scores", result.scores)):
@@ -110,7 +120,7 @@ def keep(
     with named_errors(folder / "timing.jsonl"), (folder / "timing.jsonl").open("a") as stream:
         stream.write(timing.model_dump_json() + "\n")
     if not result.failures and failures.pop(result.number, {}):
-        _write_failures(folder, failures)
+        write_failures(folder, failures)
 
 
 def read_pixels(folder: Path, unit: Unit) -> dict[str, str]:
@@ -158,7 +168,8 @@ def _joined(present: pa.Table, new: pa.Table, unit: Unit, kept: Iterable[str]) -
     return table.take(pc.sort_indices(pc.index_in(table["episode_id"], order)))
 
 
-def _write_failures(folder: Path, failures: Mapping[int, Mapping[str, str]]) -> None:
+def write_failures(folder: Path, failures: Mapping[int, Mapping[str, str]]) -> None:
+    """Writes the messages of the units that failed, by number and episode."""
     write_whole(folder / "failures.json", json.dumps(failures, indent=1, sort_keys=True) + "\n")
 
 

@@ -17,7 +17,7 @@ from fsbench.splits.controls import stand_ins
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.sentences import Sentences
 
-__all__ = ["DrawTask", "ShotTask", "SupportTask", "Unit", "plan_units"]
+__all__ = ["DrawTask", "Query", "ShotTask", "SupportTask", "Unit", "plan_units", "queries"]
 
 
 class ShotTask(NamedTuple):
@@ -105,6 +105,52 @@ class Unit(NamedTuple):
 _Row = Mapping[str, Any]  # Any: column values
 
 
+class Query(NamedTuple):
+    """What a manifest asks about a video.
+
+    Attributes:
+        number: Its place among all videos that any draw of the fold queries, in the order class, video.
+        class_id, video_id: The class and the video.
+        episodes: Rows of the manifest's table, of the draws that are asked for.
+    """
+
+    number: int
+    class_id: int
+    video_id: str
+    episodes: list[_Row]
+
+
+def queries(
+    manifest: Manifest,
+    fold: int,
+    draws: Sequence[int],
+    *,
+    limit: int | None = None,
+    classes: Iterable[str] | None = None,
+    shard: tuple[int, int] | None = None,
+) -> list[Query]:
+    """Returns what a manifest asks in a fold; see `plan_units`."""
+    asked: dict[tuple[int, str], list[_Row]] = {}
+    for row in manifest.rows("episodes"):
+        if row["fold"] == fold:
+            asked.setdefault((row["class_id"], row["video_id"]), []).append(row)
+    chosen = chosen_classes(manifest, (fold,), classes or ())
+    places = [(number, *key) for number, key in enumerate(sorted(asked)) if key[0] in chosen][:limit]
+    if shard is not None:
+        if shard[0] > len(places):
+            raise ManifestError(
+                f"{manifest.path}: shard {shard[0]} of {shard[1]} has nothing to do in fold {fold}, of which "
+                f"{len(places)} videos are asked for. Make no more shards than that."
+            )
+        places = places[shard[0] - 1 :: shard[1]]
+    wanted = set(draws)
+    found = [Query(*place, [row for row in asked[place[1:]] if row["draw"] in wanted]) for place in places]
+    found = [query for query in found if query.episodes]
+    if not found:
+        raise ManifestError(f"{manifest.path}: fold {fold} has no episode of what is asked for. Ask for more videos.")
+    return found
+
+
 def plan_units(
     benchmark: Benchmark,
     fold: int,
@@ -113,6 +159,7 @@ def plan_units(
     limit: int | None = None,
     classes: Iterable[str] | None = None,
     control: Control | None = None,
+    shard: tuple[int, int] | None = None,
 ) -> list[Unit]:
     """Cuts the episodes of a fold into units, in the order class, video.
 
@@ -126,6 +173,7 @@ def plan_units(
         limit: Videos to take at most, the first ones of these classes; None for all.
         classes: Names of the classes to take; None for all.
         control: What stands in for the support sets; None for nothing.
+        shard: (i, n): of these videos the i-th, i from 1, and every n-th after it; None for all.
 
     Raises:
         ManifestError: A class has no such draw, there is no such class, or no other for the control, nothing is left to
@@ -143,17 +191,8 @@ def plan_units(
     supports = {support_id: _support_task(row, texts, annotated) for support_id, row in given.items()}
     draw_of = {row["support_id"]: row["draw"] for row in support_rows}
     frames_of = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
-    queries: dict[tuple[int, str], list[_Row]] = {}
-    for row in manifest.rows("episodes"):
-        if row["fold"] == fold:
-            queries.setdefault((row["class_id"], row["video_id"]), []).append(row)
-    chosen = chosen_classes(manifest, (fold,), classes or ())
-    places = [(number, *key) for number, key in enumerate(sorted(queries)) if key[0] in chosen]
     units = []
-    for number, class_id, video_id in places[:limit]:
-        rows = [row for row in queries[class_id, video_id] if row["support_id"] in supports]
-        if not rows:
-            continue
+    for number, class_id, video_id, rows in queries(manifest, fold, draws, limit=limit, classes=classes, shard=shard):
         asked = {row["expression_id"]: tuple(row["object_ids"]) for row in rows}
         by_support: dict[str, dict[str, str]] = {}
         for asking in sorted(rows, key=lambda row: row["draw"]):
@@ -171,8 +210,6 @@ def plan_units(
                 annotated[video_id],
             )
         )
-    if not units:
-        raise ManifestError(f"{manifest.path}: fold {fold} has no episode of what is asked for. Ask for more videos.")
     return units
 
 

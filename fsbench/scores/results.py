@@ -187,6 +187,7 @@ class RunIdentity(Record):
         limit: Query videos that were taken, the first of the plan; None, and not in the JSON, for all.
         classes: Names of the classes that were taken, sorted; None, and not in the JSON, for all.
         control: What stood in for the support sets; None, and not in the JSON, for nothing.
+        shard: (i, n): the i-th of n parts of the videos, i from 1; None, and not in the JSON, for all of them.
         options: All its options, the defaults included; of a path its name. A checkpoint on disk is not among them.
         files: SHA-256 of what options name that is a file or folder, but for the checkpoint, by option.
         checkpoint_sha256: Of the file, or of the files in the folder, that the option `checkpoint` names.
@@ -209,6 +210,7 @@ class RunIdentity(Record):
     limit: int | None = None
     classes: tuple[str, ...] | None = None
     control: Control | None = None
+    shard: tuple[int, int] | None = None
     options: dict[str, Any]  # Any: JSON scalars
     files: dict[str, str] = Field(default_factory=dict)
     checkpoint_sha256: str | None
@@ -228,12 +230,13 @@ class RunIdentity(Record):
         """Which part of the fold was run, for people; empty for all of it."""
         of = f"class {', '.join(self.classes)}" if self.classes is not None else ""
         first = f"the first {self.limit} videos" if self.limit is not None else ""
-        return f"{first} of {of}" if first and of else first or of
+        shard = f"shard {self.shard[0]} of {self.shard[1]}" if self.shard is not None else ""
+        return " of ".join(filter(None, (shard, first, of)))
 
     @model_serializer(mode="wrap")
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:  # Any: JSON
         # So a run of before these fields were there keeps its bytes.
-        optional = ("limit", "classes", "control", "weights", "source_sha256")
+        optional = ("limit", "classes", "control", "shard", "weights", "source_sha256")
         unused = [name for name in optional if getattr(self, name) is None]
         unused += [] if self.files else ["files"]
         return {name: value for name, value in handler(self).items() if name not in unused}

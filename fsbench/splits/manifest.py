@@ -344,6 +344,17 @@ def manifest_of_digest(dataset: str, digest: str, splits: Path | None = None) ->
     return None
 
 
+def require_digest(dataset: str, digest: str, splits: Path | None = None) -> Manifest:
+    """Returns what `manifest_of_digest` does. Raises ManifestError if there is none."""
+    manifest = manifest_of_digest(dataset, digest, splits)
+    if manifest is None:
+        places = " and ".join(map(str, _places(splits)))
+        raise ManifestError(
+            f"{places}: no manifest of {dataset!r} has the run's digest {digest[:12]}. Name its folder with --splits."
+        )
+    return manifest
+
+
 def _places(splits: Path | None) -> list[Path]:
     """Returns the folders of splits that are looked into, one after the other."""
     return [Path("splits"), *_shipped()] if splits is None else [splits]
