@@ -5,7 +5,6 @@ away. Such a file is locked as long as its process lives, so nobody takes what a
 """
 
 import errno
-import fcntl
 import hashlib
 import os
 import re
@@ -25,6 +24,7 @@ from fsbench.errors import FsbenchError
 from fsbench.errors import RunError
 
 __all__ = [
+    "NOT_BLOCKING",
     "clear_leftovers",
     "content_digest",
     "for_fold",
@@ -38,6 +38,9 @@ __all__ = [
     "write_files",
     "write_whole",
 ]
+
+NOT_BLOCKING = getattr(os, "O_NONBLOCK", 0)
+"""For `os.open`: a pipe that stands where a file was does not wait for somebody who writes. Not every system has it."""
 
 _LONGEST_PART = 200  # bytes; file systems take 255, and endings come behind
 _LEFTOVER = re.compile(r"\..*\.fsbench-[a-z0-9_]{8}\.tmp", re.DOTALL)
@@ -53,7 +56,7 @@ def open_regular(path: Path) -> Iterator[IO[bytes]]:
         OSError: It is not there or may not be read, or it is something else than a file, such as a pipe: reading that
             waits for somebody who writes.
     """
-    with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as stream:
+    with open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | NOT_BLOCKING)) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", str(path))
         yield stream
@@ -188,11 +191,11 @@ def _clear(path: Path) -> None:
         return
     if not path.is_dir():
         with path.open("r+b") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(stream, wait=False)
             path.unlink()
         return
     with (path / _OWNER).open("ab") as stream:  # made where its process had no time to
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(stream, wait=False)
         _remove(path, stream)
 
 
@@ -226,8 +229,17 @@ def _claimed_file(folder: Path, name: str) -> tuple[IO[bytes], Path]:
 def _holds(stream: IO[bytes], path: Path) -> bool:
     """Locks a file; returns False if another process took it for a leftover before that."""
     with suppress(OSError):  # a file system without locks, where nobody clears
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        _lock(stream, wait=True)
     return path.exists()
+
+
+def _lock(stream: IO[bytes], *, wait: bool) -> None:
+    """Locks a file until it is closed. Raises OSError if it cannot be, or another process has it and none waits."""
+    try:
+        import fcntl
+    except ImportError as error:  # not a Unix
+        raise OSError(errno.ENOTSUP, "this system locks no files so") from error
+    fcntl.flock(stream, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextmanager

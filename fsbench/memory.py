@@ -3,8 +3,9 @@
 import ctypes
 import sys
 
-__all__ = ["keep_freed_memory"]
+__all__ = ["keep_freed_memory", "peak_bytes"]
 
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kibibytes on Linux
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 
 
@@ -22,3 +23,10 @@ def keep_freed_memory(size: int) -> None:
     if mallopt is not None:
         mallopt(_TRIM_THRESHOLD, size)
         mallopt(_MMAP_THRESHOLD, min(size, 32 << 20))  # the most that there can be
+
+
+def peak_bytes() -> int:
+    """Returns this process's largest resident memory so far."""
+    import resource  # which Unix alone has, and only runs ask
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT

@@ -1,7 +1,5 @@
 """Doing one unit: load, adapt, segment, encode, score. Nothing here writes a file."""
 
-import resource
-import sys
 import time
 from collections.abc import Generator
 from collections.abc import Iterator
@@ -23,6 +21,7 @@ from fsbench.errors import FsbenchError
 from fsbench.masks.layers import union_of
 from fsbench.masks.predictions import prediction_table
 from fsbench.memo import Memo
+from fsbench.memory import peak_bytes
 from fsbench.methods.contract import Asked
 from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Fold
@@ -47,7 +46,6 @@ __all__ = ["UnitResult", "Worker", "WorkerSetup"]
 
 _KEPT_BYTES = 128 << 20  # of a query's frames, and of its label maps, for later draws; more are read anew
 _END = object()
-_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kibibytes on Linux
 
 
 @dataclass(frozen=True)
@@ -156,7 +154,6 @@ class Worker:
                 predictions.append(masks)
                 scores.append(rows)
         frames = len(unit.frames) * len(unit.sentences) * len(done)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT
         parameters = self._method.num_parameters if isinstance(self._method, HasParameters) else None
         return UnitResult(
             unit.number,
@@ -166,7 +163,7 @@ class Worker:
             failures,
             self._seconds,
             frames,
-            peak,
+            peak_bytes(),
             self._hardware,
             parameters,
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fsbench.errors import SubmissionError
+from fsbench.files import NOT_BLOCKING
 from fsbench.submissions.forms.contract import Found
 from fsbench.submissions.forms.contract import Known
 from fsbench.submissions.forms.contract import MaskKey
@@ -46,7 +47,7 @@ class FolderSubmission(Submission):
         """Returns the bytes of a file. Raises as Submission.read does."""
         try:
             # Not blocking: what was a file when it was listed may now be a pipe.
-            file = os.open(f"{self._root}/{self._places[key]}", os.O_RDONLY | os.O_NONBLOCK)
+            file = os.open(f"{self._root}/{self._places[key]}", os.O_RDONLY | getattr(os, "O_BINARY", 0) | NOT_BLOCKING)
             try:
                 content = _read_whole(file)
             finally:
