@@ -45,10 +45,11 @@ MINI_REF_YOUTUBE_VOS = DatasetSpec(
     version="v2",
     published_videos=1668,
     published_note=(
-        "The published folds hold 405/411/422/430 videos. The rule is inferred from these counts; they follow "
-        "from it exactly if bird counted 50 videos, and bird has 35 of one category alone. Where the other 15 "
-        "come from, and which 50 the authors kept of the other categories above 50, is not known. With the "
-        "authors' list of videos (--videos FILE) or release every video of it is used."
+        "No counts of folds are published. A comment in the authors' early code (29eed24: 345/351/362/370, less 60 "
+        "supports each) lets one infer 405/411/422/430, and from these the rule; they follow from it exactly if bird "
+        "counted 50 videos, and bird has 35 of one category alone. Where the other 15 come from, and which 50 the "
+        "authors kept of the other categories above 50, is not known. With the authors' list of videos (--videos FILE) "
+        "or release every video of it is used."
     ),
 )
 
@@ -62,9 +63,10 @@ MINI_REF_SAIL_VOS = DatasetSpec(
 )
 
 _RSCM_NOTE = (
-    "Announced by its authors (RSCM, July 2026) with the layout of its folder, for sentences that may name several "
-    "objects; its classes, folds and number of videos are not published. Every video of the release whose objects have "
-    "one category is used, in the folds of its group<k>_test.json where it has them, and as one group otherwise."
+    "Its authors' README (github.com/hengliusky/RSCM-FS-RVOS, July 2026) has a link and the layout of its folder, and "
+    "says that sentences may name several objects; classes, folds and number of videos are not in it. Every video of "
+    "the release whose objects have one category is used, in the folds of its group<k>_test.json where it has them, "
+    "and as one group otherwise."
 )
 
 MINI_DAVIS = DatasetSpec(

@@ -161,8 +161,8 @@ class FamilyMethod(Generic[Model]):
         if self.checkpoint is None:
             raise PluginError(
                 f"Method {self.info.name!r} needs weights: pass --checkpoint with a released file "
-                "(github.com/hengliusky/Few_shot_RVOS or github.com/wjn922/ReferFormer say where they are) and "
-                "--backbone, or with a folder that 'fsbench convert' wrote."
+                "(github.com/wjn922/ReferFormer links ReferFormer's; of CMA none are published) and --backbone, or "
+                "with a folder that 'fsbench convert' or 'fsbench train' wrote."
             )
         torch.manual_seed(0)  # nothing is drawn in eval mode; this is for models that might
         model = self.load(self.checkpoint).eval()

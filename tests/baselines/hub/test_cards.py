@@ -1,0 +1,64 @@
+"""What cards and README say of the models' sizes, held against the published configurations."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import CLIPSegConfig
+from transformers import CLIPSegForImageSegmentation
+from transformers import GroundingDinoConfig
+from transformers import GroundingDinoForObjectDetection
+from transformers import PreTrainedModel
+from transformers import Sam2VideoConfig
+from transformers import Sam2VideoModel
+from transformers import Sam3VideoConfig
+from transformers import Sam3VideoModel
+from transformers import SegGptConfig
+from transformers import SegGptForImageSegmentation
+
+ROOT = Path(__file__).parents[3]
+
+# CIDAS/clipseg-rd64-refined, config.json, where it differs from the defaults.
+CLIPSEG = {"reduce_dim": 64, "use_complex_transposed_convolution": True, "vision_config": {"patch_size": 16}}
+# facebookresearch/sam2, sam2.1_hiera_l.yaml, in the words of transformers.
+HIERA_L = {
+    "hidden_size": 144,
+    "num_attention_heads": 2,
+    "blocks_per_stage": [2, 6, 36, 4],
+    "embed_dim_per_stage": [144, 288, 576, 1152],
+    "num_attention_heads_per_stage": [2, 4, 8, 16],
+    "window_size_per_stage": [8, 4, 16, 8],
+    "global_attention_blocks": [23, 33, 43],
+    "window_positional_embedding_background_size": [7, 7],
+    "model_type": "sam2_hiera_det_model",
+}
+SAM2 = {
+    "vision_config": {"backbone_config": HIERA_L, "backbone_channel_list": [1152, 576, 288, 144]},
+    "enable_occlusion_spatial_embedding": True,
+    "enable_temporal_pos_encoding_for_object_pointers": True,
+}
+MODELS: dict[str, tuple[tuple[Callable[[], PreTrainedModel], str], ...]] = {
+    "clipseg": ((lambda: CLIPSegForImageSegmentation(CLIPSegConfig(**CLIPSEG)), "150.7"),),
+    "seggpt": ((lambda: SegGptForImageSegmentation(SegGptConfig()), "370.7"),),
+    "grounded-sam2": (
+        (lambda: GroundingDinoForObjectDetection(GroundingDinoConfig()), "172.3"),
+        (lambda: Sam2VideoModel(Sam2VideoConfig(**SAM2)), "224.4"),
+    ),
+    "sam3": ((lambda: Sam3VideoModel(Sam3VideoConfig()), "859.9"),),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_card_and_the_readme_say_how_many_parameters_the_published_models_have(name: str) -> None:
+    card = (ROOT / "baselines" / "cards" / f"{name}.md").read_text(encoding="utf-8")
+    total = 0
+    for build, said in MODELS[name]:
+        with torch.device("meta"):
+            number = sum(parameter.numel() for parameter in build().parameters())
+        assert f"{number / 1e6:.1f}" == said
+        assert f"{said} M" in card
+        total += number
+    (row,) = re.findall(rf"^\| `{name}`.*$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert f"| {total / 1e6:.1f} M |" in row
