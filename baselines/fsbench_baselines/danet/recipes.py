@@ -35,12 +35,13 @@ _RELEASED = Recipe(
 _SHAPES = replace(
     SMALL,
     name="shapes",
-    epochs=4,
+    epochs=10,
     support_videos=3,
     target="class",
     warmup_steps=50,
     model={"backbone": "resnet_small", "key_dim": 32, "value_dim": 64, "width": 32, "size": [64, 96]},
-    pretraining=replace(SMALL_BACKBONE, epochs=6),
+    # With 6 epochs its features told no class from another, and the model learnt to segment every object.
+    pretraining=replace(SMALL_BACKBONE, epochs=40),
 )
 
 RECIPES = {recipe.name: recipe for recipe in (_RELEASED, _SHAPES)}
