@@ -1,4 +1,4 @@
-"""What the affinity to the support is worth: every variant, trained and tested on the embedded set, in one command.
+"""What the affinity to the support is worth: every variant, trained and tested on version 2 of the embedded set.
 
     python benchmarks/shapes.py --out shapes --jobs 2
 
@@ -21,14 +21,15 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
+from fsbench.datasets.catalogue import dataset_spec
 from fsbench.datasets.catalogue import open_dataset
 from fsbench.datasets.catalogue import resolve_dataset
 from fsbench.datasets.shapes import generate_shapes
 from fsbench.datasets.shapes import NUM_FOLDS
-from fsbench.datasets.shapes import ShapesConfig
-from fsbench.datasets.shipped import MINI_REF_SHAPES
+from fsbench.datasets.shapes import V2
 from fsbench.datasets.spec import ALL_VIDEOS
 from fsbench.running.runs import read_result
 from fsbench.splits.build import build_manifest
@@ -37,7 +38,7 @@ from fsbench.splits.manifest import write_manifest
 from fsbench.text import columns
 
 FOLDS = range(1, NUM_FOLDS + 1)
-HELD_OUT = ShapesConfig(seed=1, videos_per_category=6)
+HELD_OUT = replace(V2, seed=1, videos_per_category=6)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class Variant:
         return f"{self.method}.{self.label}" if self.label else self.method
 
 
-EMBEDDED = MINI_REF_SHAPES.name
+EMBEDDED = "mini-ref-shapes@v2"
+FOLDER = dataset_spec(EMBEDDED).folders[0]
 ON_EMBEDDED = ("--dataset", EMBEDDED, "--device", "cpu")  # without a GPU everybody gets the same
 VARIANTS = (
     Variant("cma"),
@@ -98,7 +100,7 @@ def main() -> None:
 
 def _render_held_out(root: Path) -> None:
     """Renders videos of another seed, with a manifest of one support draw."""
-    generate_shapes(root / EMBEDDED, HELD_OUT, progress=True)
+    generate_shapes(root / FOLDER, HELD_OUT, progress=True)
     info, rows = build_manifest(
         open_dataset(EMBEDDED, root), BuildOptions(draws=1, version="held-out", draws_from=ALL_VIDEOS)
     )
@@ -110,7 +112,14 @@ def _pretrain(out: Path, fold: int) -> None:
     _train(out, Variant("referformer", recipe="shapes"), fold, place)
     base = [part for other in FOLDS if other != fold for part in ("--fold", str(other))]
     held_out, runs = out / "held-out", out / "base-runs" / f"model-{fold}"
-    where = ("--data-root", str(held_out), "--splits", str(held_out / "splits"), "--out", str(runs))
+    where = (
+        "--data-root",
+        str(held_out),
+        "--splits",
+        str(held_out / "splits" / "mini-ref-shapes" / "held-out"),
+        "--out",
+        str(runs),
+    )
     run_fsbench(
         "evaluate", "--method", "referformer", "--checkpoint", str(place / "model"), *where, *base, *ON_EMBEDDED
     )

@@ -18,11 +18,13 @@ from itertools import product
 from pathlib import Path
 
 from shapes import EMBEDDED
+from shapes import FOLDER
 from shapes import FOLDS
 from shapes import NUM_FOLDS
 from shapes import ON_EMBEDDED
 from shapes import run_fsbench
 
+from fsbench.datasets.catalogue import dataset_spec
 from fsbench.datasets.catalogue import open_dataset
 from fsbench.datasets.spec import ALL_VIDEOS
 from fsbench.running.runs import read_result
@@ -50,7 +52,9 @@ def main() -> None:
     out = arguments.out.resolve()
     _hide_names(out / "held-out", out / "held-out-hidden")
     data = {NOVEL: out / "data", HIDDEN: out / "held-out-hidden", GIVEN: out / "held-out"}
-    own = {words: find_manifest(EMBEDDED, None if words is NOVEL else root / "splits") for words, root in data.items()}
+    name = dataset_spec(EMBEDDED).name
+    own = {words: find_manifest(name, root / "splits") for words, root in data.items() if words is not NOVEL}
+    own[NOVEL] = find_manifest(name, version=dataset_spec(EMBEDDED).manifest_version)
     other = {words: _swap_supports(folder, out / "swapped" / _slug(words)) for words, folder in own.items()}
     work = list(product(METHODS, data, ("own", "other"), FOLDS))
 
@@ -82,8 +86,8 @@ def _hide_names(root: Path, out: Path) -> None:
     if (out / "splits").exists():
         return
     shutil.rmtree(out, ignore_errors=True)
-    shutil.copytree(root / EMBEDDED, out / EMBEDDED)
-    path = out / EMBEDDED / "meta_expressions" / "train" / "meta_expressions.json"
+    shutil.copytree(root / FOLDER, out / FOLDER)
+    path = out / FOLDER / "meta_expressions" / "train" / "meta_expressions.json"
     meta = json.loads(path.read_text(encoding="utf-8"))
     for video_id, video in meta["videos"].items():
         for expression in video["expressions"].values():

@@ -16,6 +16,7 @@ from fsbench.leaderboard import render
 from fsbench.leaderboard.site import make_boards
 from fsbench.leaderboard.site import write_site
 from fsbench.methods.registry import registered_methods
+from fsbench.splits.benchmark import Benchmark
 
 __all__ = ["run_demo"]
 
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 _NEXT = """
 Everything is in {out}/: the rendered dataset, its manifest, the runs, and a site of the results.
 
-The demo takes the first of the five support draws; the entries in leaderboard/ have all five.
+The demo takes the first of the support draws; the entries in leaderboard/ have all.
 
 What to do next:
   fsbench evaluate --method colour-prototype --dataset mini-ref-davis --data-root DIR   a method on real data
@@ -49,18 +50,24 @@ def run_demo(out: Path, *, workers: int | None = None, progress: bool = False) -
     name = fallback_spec().name
     benchmark = build_splits(name, out / "data", out=out / "splits", progress=progress)
     workers = workers or os.cpu_count() or 1
-    for method in _ready_methods(name):
+    for method in _ready_methods(benchmark):
         evaluate(method, benchmark, draws=(0,), out=out / "runs" / name / method, workers=workers, progress=progress)
     entries = entries_from_runs(out / "runs", partial(manifest_folds, splits=out / "splits"))
     page = write_site(out / "site", make_boards(entries, out / "splits", out / "data"))
     return render(entries, "md") + _NEXT.format(out=out, page=page)
 
 
-def _ready_methods(dataset: str) -> Iterator[str]:
-    """Yields the methods that lack nothing on a dataset; warns of those that cannot be imported."""
+def _ready_methods(benchmark: Benchmark) -> Iterator[str]:
+    """Yields the methods that lack nothing; warns of those that cannot be imported, or bring weights for other classes.
+
+    Args:
+        benchmark: What they are to be evaluated on.
+    """
     for name, method in registered_methods().items():
         try:
-            if not method.missing(dataset):
+            if not method.missing(benchmark.name):
+                for fold in benchmark.folds:
+                    method.brought_checkpoint(benchmark.fold(fold))
                 yield name
         except PluginError as error:
             logger.warning("The demo goes on without the method %r: %s", name, error)

@@ -101,7 +101,7 @@ def open_views(dataset: str | None, data_root: Path, splits: Path | None) -> Vie
         FsbenchError: There is no such dataset or manifest.
     """
     spec = choose_spec(dataset, data_root)
-    manifest = read_manifest(find_manifest(spec.name, splits))
+    manifest = read_manifest(find_manifest(spec.name, splits, spec.manifest_version))
     pictures = find_pictures(manifest, data_root, spec)
     if pictures is None:
         raise DataError(f"{data_root}: holds no {manifest.info.dataset}. Say with --data-root where it is.")

@@ -149,7 +149,8 @@ def _manifest(dataset: str | None, data_root: Path, splits: Path | None) -> Any:
 
     if splits is not None and (splits / "manifest.json").is_file():
         return read_manifest(splits)
-    return read_manifest(find_manifest(choose_spec(dataset, data_root).name, splits))
+    spec = choose_spec(dataset, data_root)
+    return read_manifest(find_manifest(spec.name, splits, spec.manifest_version))
 
 
 def _print_records(records: Sequence[dict[str, Any]], shown: Sequence[str], as_json: bool) -> None:  # Any: JSON

@@ -1,4 +1,4 @@
-"""Silhouettes and pixels of the embedded set, in whole numbers alone, so that every machine draws the same picture.
+"""Pixels of the embedded set, in whole numbers alone, so that every machine draws the same picture.
 
 Units: objects are placed in sub-pixels (`SUB` to a pixel), angles are counted in `TURN` to a full turn (clockwise on
 the screen), silhouettes are drawn once in a square of cells whose middle is (0, 0). Sine is rounded once to 1/4096.
@@ -13,12 +13,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["COLOURS", "SILHOUETTES", "SUB", "TURN", "Piece", "draw_frames", "draw_owner", "pick", "sine"]
+from fsbench.datasets._shapes_outlines import Disc
+from fsbench.datasets._shapes_outlines import ONE
+from fsbench.datasets._shapes_outlines import parts_of
+from fsbench.datasets._shapes_outlines import pick
+from fsbench.datasets._shapes_outlines import sine
+from fsbench.datasets._shapes_outlines import TURN
+
+__all__ = ["COLOURS", "SUB", "TEXTURES", "Piece", "draw_frames", "draw_owner"]
 
 SUB = 64
-TURN = 1024
 TEXTURES = 4
-_ONE = 4096  # the fixed-point 1 of sine
 _HALF = 160  # half the side of the square of cells; silhouettes stay within 100, which leaves room for turned corners
 _SAMPLES = 4  # colour samples along the side of a pixel
 _COUNT = 1 << 13  # counts a sample beside its tone, more than all tones of a pixel come to
@@ -35,39 +40,12 @@ COLOURS = {
 }
 
 
-class Disc(NamedTuple):
-    """A disc that is added to a silhouette, or cut out of it; in cells.
-
-    Attributes:
-        row, column: The middle, from that of the square.
-        radius: Of the disc.
-        cut: Whether it is cut out.
-    """
-
-    row: int
-    column: int
-    radius: int
-    cut: bool = False
-
-
-class Polygon(NamedTuple):
-    """A polygon that is added to a silhouette, or cut out of it; in cells.
-
-    Attributes:
-        corners: (row, column) of each, from the middle of the square.
-        cut: Whether it is cut out.
-    """
-
-    corners: Sequence[tuple[int, int]]
-    cut: bool = False
-
-
 @dataclass(frozen=True)
 class Piece:
     """What the renderer needs to know of an object.
 
     Attributes:
-        silhouette: Index into `SILHOUETTES`.
+        silhouette: See `parts_of`.
         colour: Name in `COLOURS`.
         texture: 0 plain, 1 stripes, 2 checks, 3 spots.
         side: Side of the square that has the object's area, in sub-pixels.
@@ -83,58 +61,13 @@ class Piece:
     depth: int
 
 
-def pick(rng: np.random.Generator, count: int) -> int:
-    """Draws one of 0 .. count - 1 by `Generator.random` alone (see `fsbench.streams`)."""
-    return int(rng.random() * count)
-
-
-def sine(angle: int) -> int:
-    """Returns 4096 times the sine of `angle` / `TURN` of a full turn, rounded."""
-    return round(_ONE * math.sin(2 * math.pi * (angle % TURN) / TURN))
-
-
-def _wheel(*radii: int, repeat: int) -> list[tuple[int, int]]:
-    """Returns corners at equal angles around the middle, the first at the top, `radii` taken in turn."""
-    count = len(radii) * repeat
-    angles = [TURN * k // count for k in range(count)]
-    return [
-        (-radii[k % len(radii)] * sine(a + TURN // 4) // _ONE, radii[k % len(radii)] * sine(a) // _ONE)
-        for k, a in enumerate(angles)
-    ]
-
-
-def _box(top: int, left: int, bottom: int, right: int) -> Polygon:
-    return Polygon([(top, left), (top, right), (bottom, right), (bottom, left)])
-
-
-# One silhouette for each category, in the order of `shapes.CATEGORIES`; those of one fold stand in one column.
-SILHOUETTES: tuple[tuple[Disc | Polygon, ...], ...] = (
-    (Disc(0, 0, 78), Disc(0, 0, 42, cut=True)),  # ring
-    (Disc(0, 0, 78), Disc(0, 46, 56, cut=True)),  # crescent
-    (_box(-78, -26, 78, 26), _box(-26, -78, 26, 78)),  # cross
-    (Polygon([(-76, 30), (14, -64), (14, -14), (76, -30), (-14, 64), (-14, 14)]),),  # bolt
-    (Polygon([(-80, 0), (-4, 66), (-4, 26), (76, 26), (76, -26), (-4, -26), (-4, -66)]),),  # arrow
-    (Polygon(_wheel(86, 40, repeat=5)),),  # star
-    (Disc(-26, -39, 39), Disc(-26, 39, 39), Polygon([(-6, -73), (80, 0), (-6, 73), (-24, 0)])),  # heart
-    (Polygon(_wheel(82, 82, 58, 58, repeat=8)), Disc(0, 0, 22, cut=True)),  # gear
-    (_box(-70, -56, 70, -8), _box(24, -56, 70, 56)),  # L
-    (Polygon([(-68, -62), (-68, 62), (0, 14), (68, 62), (68, -62), (0, -14)]),),  # hourglass
-    (Disc(-54, 0, 29), Disc(27, -47, 29), Disc(27, 47, 29), Polygon(_wheel(64, 20, repeat=3))),  # trefoil
-    (Disc(0, 0, 74), Polygon([(0, -12), (-80, 84), (80, 84)], cut=True)),  # wedge cut out of a disc
-    (Disc(0, -50, 36), Disc(0, 50, 36), _box(-15, -50, 15, 50)),  # dumbbell
-    (Disc(24, 0, 48), Polygon([(-86, 0), (6, 45), (6, -45)])),  # drop
-    (_box(-60, -62, 60, -20), _box(-60, 20, 60, 62), _box(18, -62, 60, 62)),  # U
-    (_box(-66, -70, -20, 70), _box(-66, -24, 74, 24)),  # T
-)
-
-
 @lru_cache
 def _stencil(silhouette: int) -> NDArray[np.bool_]:
     """Draws a silhouette, bool [2 * 160, 2 * 160], its centre of mass in the middle."""
     middles = np.arange(-2 * _HALF + 1, 2 * _HALF, 2)  # of the cells, in half cells
     rows, columns = middles[:, None], middles[None, :]
     stencil = np.zeros((2 * _HALF, 2 * _HALF), bool)
-    for part in SILHOUETTES[silhouette]:
+    for part in parts_of(silhouette):
         if isinstance(part, Disc):
             inside = (rows - 2 * part.row) ** 2 + (columns - 2 * part.column) ** 2 <= 4 * part.radius**2
         else:
@@ -213,7 +146,7 @@ def _patch(piece: Piece, frame: int, height: int, width: int, samples: int) -> _
     down_cos, down_sin, right_cos, right_sin = (
         (distances * factor // piece.side).astype(np.int32) for distances in (down, right) for factor in (cos, sin)
     )
-    scale = (256 * _ONE).bit_length() - 1
+    scale = (256 * ONE).bit_length() - 1
     stencil_rows = (down_cos[:, None] - right_sin >> scale) + _HALF
     stencil_columns = (down_sin[:, None] + right_cos >> scale) + _HALF
     last = 2 * _HALF - 1
@@ -272,8 +205,8 @@ def _background(rng: np.random.Generator, height: int, width: int) -> NDArray[np
     clouds = (2 * _clouds(rng, height, width, 28) + _clouds(rng, height, width, 9)) // 3
     angle, period = pick(rng, TURN), 10 + pick(rng, 14)
     rows, columns = np.arange(height)[:, None], np.arange(width)
-    along = _waves((rows * sine(angle) + columns * sine(angle + TURN // 4)) // _ONE, period)
-    across = _waves((rows * sine(angle + TURN // 4) - columns * sine(angle)) // _ONE, period)
+    along = _waves((rows * sine(angle) + columns * sine(angle + TURN // 4)) // ONE, period)
+    across = _waves((rows * sine(angle + TURN // 4) - columns * sine(angle)) // ONE, period)
     patterns = (clouds, along, np.abs(along - across))
     level = (2 * clouds + patterns[pick(rng, len(patterns))]) // 3
     first, second = _muted(rng), _muted(rng)

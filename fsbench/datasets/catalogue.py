@@ -16,6 +16,7 @@ from fsbench.datasets.trees import find_tree
 from fsbench.datasets.trees import show_tree
 from fsbench.errors import DataError
 from fsbench.errors import PluginError
+from fsbench.errors import suggestion
 from fsbench.registry import Registry
 
 __all__ = [
@@ -40,21 +41,31 @@ def dataset_spec(name: str) -> DatasetSpec:
     """Returns what is known of a dataset.
 
     Args:
-        name: A registered name, or the path of a YAML file that describes one.
+        name: A registered name, `<name>@<version>` for an earlier version of it, or the path of a YAML file that
+            describes one.
 
     Raises:
-        DataError: The name is unknown, or the file is missing, wrong, or describes a set with a registered name.
+        DataError: Name or version is unknown, or the file is missing, wrong, or describes a set with a registered name.
         PluginError: The package that registers it cannot be used.
     """
     from fsbench.datasets.described import is_description  # takes longer than listing what can be named
     from fsbench.datasets.described import read_description
 
     if not is_description(name):
-        return DATASETS.get(name)
+        name, at, version = name.partition("@")
+        spec = DATASETS.get(name)
+        return _at_version(spec, version) if at else spec
     spec = read_description(Path(name))
     if spec.name in DATASETS.points:
         raise DataError(f"{name}: name: {spec.name!r} is the name of a registered dataset. Choose another.")
     return spec
+
+
+def _at_version(spec: DatasetSpec, version: str) -> DatasetSpec:
+    versions = {each.version: each for each in (spec, *spec.earlier)}
+    if version not in versions:
+        raise DataError(f"There is no {spec.name}@{version}. {suggestion(version, versions)}")
+    return versions[version]
 
 
 def spec_of_name(name: str, described: Iterable[DatasetSpec] = ()) -> DatasetSpec:

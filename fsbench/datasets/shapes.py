@@ -1,15 +1,22 @@
 """The embedded set `mini-ref-shapes`: videos of moving shapes, drawn on demand from a seed.
 
-Each video belongs to one of 16 made-up categories. The silhouette makes the category; colour, size, place and motion
+Each video belongs to one of many made-up categories. The silhouette makes the category; colour, size, place and motion
 are drawn independently of it, and tell the instances of a category apart. Shapes of other categories of the same fold,
 in the same colours and sizes, take part without being annotated: the made-up word of a novel category can only be
 learnt from its support.
+
+There are two versions, which differ in their categories, in who takes part and in what is said; all else is shared.
+Version 3 draws a scene in which no category stands out: as many objects of each, their looks drawn alike, and so many
+ways of telling them apart that any of them might be asked for. Which one is asked for is decided by nothing in the
+scene. Of each object of it two sentences speak: one says what fits one object of every category there, so that the word
+alone decides, and the other what fits this object alone.
 
 Everything is drawn with `Generator.random` from one named stream a video and computed in whole numbers, so that frames,
 masks and sentences are the same on every machine. (What a reader sees has gone through JPEG as well.)
 """
 
 import json
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -19,6 +26,7 @@ from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from itertools import accumulate
+from itertools import combinations
 from math import isqrt
 from pathlib import Path
 from typing import Any
@@ -27,15 +35,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fsbench.datasets._shapes_outlines import DRAWN_BY_HAND
+from fsbench.datasets._shapes_outlines import pick
+from fsbench.datasets._shapes_outlines import sine
+from fsbench.datasets._shapes_outlines import TURN
 from fsbench.datasets._shapes_render import COLOURS
 from fsbench.datasets._shapes_render import draw_frames
 from fsbench.datasets._shapes_render import draw_owner
-from fsbench.datasets._shapes_render import pick
 from fsbench.datasets._shapes_render import Piece
-from fsbench.datasets._shapes_render import sine
 from fsbench.datasets._shapes_render import SUB
 from fsbench.datasets._shapes_render import TEXTURES
-from fsbench.datasets._shapes_render import TURN
 from fsbench.errors import DataError
 from fsbench.files import named_errors
 from fsbench.files import whole_folder
@@ -45,7 +54,12 @@ from fsbench.streams import named_stream
 
 __all__ = [
     "CATEGORIES",
+    "NEEDED",
+    "NOT_NEEDED",
     "NUM_FOLDS",
+    "SHIPPED",
+    "V2",
+    "V3",
     "RenderedVideo",
     "ShapeObject",
     "ShapesConfig",
@@ -55,15 +69,42 @@ __all__ = [
     "render_video",
 ]
 
-# In the order of the silhouettes: ring, crescent, cross, bolt, arrow, star, heart, gear, L, hourglass, trefoil,
-# open mouth, dumbbell, drop, U, T. Category id i (from 1) is held out in fold (i - 1) % NUM_FOLDS + 1.
-CATEGORIES = (
-    *("dax", "wug", "toma", "blicket"),
-    *("fep", "zav", "modi", "lorp"),
-    *("tulver", "bosa", "pimwit", "koba"),
-    *("gazzer", "nool", "virdex", "chark"),
-)
+# The categories of each version, in class-id order; category id i (from 1) is held out in fold (i - 1) % NUM_FOLDS + 1.
+# Those of version 2 are: ring, crescent, cross, bolt, arrow, star, heart, gear, L, hourglass, trefoil, open mouth,
+# dumbbell, drop, U, T. The words of version 3 were drawn from syllables; no two words of both versions are one letter
+# apart, and none is in a dictionary of English (GCIDE, and Webster's second edition).
+CATEGORIES: Mapping[str, tuple[str, ...]] = {
+    "v2": (
+        *("dax", "wug", "toma", "blicket"),
+        *("fep", "zav", "modi", "lorp"),
+        *("tulver", "bosa", "pimwit", "koba"),
+        *("gazzer", "nool", "virdex", "chark"),
+    ),
+    "v3": (
+        *("nimig", "penen", "vizmu", "zomi", "vunt", "nurkelt", "blez", "frug"),
+        *("tult", "nente", "defuv", "zozmu", "glak", "folbep", "zik", "felbank"),
+        *("bupo", "fevi", "bavul", "duvav", "dupil", "vorkonk", "frunk", "mimdank"),
+        *("mifu", "vopa", "mentun", "dulask", "kemot", "dantiv", "vutut", "lentiz"),
+        *("lugisk", "kizi", "zex", "zolba", "rintirp", "rerkan", "zurko", "zilbit"),
+        *("pler", "zetult", "golbef", "krunt", "pumo", "gikux", "buzelt", "bofank"),
+        *("lirorp", "gulba", "kute", "dulbap", "gled", "pivi", "glemp", "numin"),
+        *("zilt", "bilum", "nilbeg", "vadalt", "rofo", "varp", "lespa", "bozmix"),
+        *("dilbu", "tudef", "vospur", "mumdosk", "tospo", "glirp", "vudom", "fabin"),
+        *("bekix", "bevurp", "pliz", "mipig", "kret", "pelbu", "blim", "fuspu"),
+        *("golbult", "valba", "trosk", "plob", "drit", "zuf", "mevunk", "dumen"),
+        *("mamdit", "mufarp", "bimir", "nalt", "gadav", "viboz", "bifo", "fomdu"),
+        *("kuvut", "vekiv", "respif", "lefink", "dutox", "domuk", "gomp", "nekag"),
+        *("zintiz", "rilbet", "nufeb", "givask", "ruro", "repaz", "nomdip", "tispu"),
+        *("vusk", "kebaf", "gefu", "badir", "bepal", "marink", "pugink", "vumdo"),
+        *("lutav", "mamir", "kake", "dromp", "glant", "krid", "belbar", "zurem"),
+    ),
+}
 NUM_FOLDS = 4
+
+NEEDED = "support needed"
+"""The kind of a sentence that fits an object of every category of its video but for the word of the category."""
+NOT_NEEDED = "support not needed"
+"""The kind of a sentence that fits one object of its video alone, whatever the word means."""
 
 _CONFIG_FILE = "shapes.json"
 _FRAME_STEP = 5  # frames are named 00000, 00005, ... as in YouTube-VOS
@@ -74,7 +115,7 @@ _SIZES = ("small", "medium", "large", "large")  # large ones are dropped more of
 _COLOURS = tuple(COLOURS)
 _PATHS = ("still", "steady", "stop-and-go", "bounce")
 
-# The kinds of traits a sentence may name together; kinds listed twice are drawn twice as often.
+# The kinds of traits a sentence may name together; of version 2, those listed twice are drawn twice as often.
 _NAMED_TOGETHER: tuple[tuple[str, ...], ...] = (
     *[()] * 6,
     *[("colour",)] * 4,
@@ -86,6 +127,13 @@ _NAMED_TOGETHER: tuple[tuple[str, ...], ...] = (
     *[("colour", "column"), ("colour", "row"), ("size", "column"), ("size", "row")],
     ("colour", "motion"),
 )
+_NAMED_IN_V3: tuple[tuple[str, ...], ...] = (
+    (),
+    *[("colour",), ("size",), ("column",), ("row",), ("motion",)],
+    *[("size", "colour"), ("colour", "column"), ("colour", "row"), ("size", "column"), ("size", "row")],
+    *[("column", "row"), ("colour", "motion"), ("size", "motion")],
+    *[("size", "colour", "column"), ("size", "colour", "row"), ("size", "colour", "motion")],
+)
 
 
 @dataclass(frozen=True)
@@ -93,22 +141,35 @@ class ShapesConfig:
     """What the set looks like; the same config always gives the same set.
 
     Attributes:
-        version: Part of the name of every random stream; changes when the generator does.
-        seed: Another seed gives another set of the same kind.
-        videos_per_category: Number of videos of each of the 16 categories.
+        version: "v2" or "v3". Part of the name of every random stream; changes when the generator does.
+        seed: Another seed gives other videos of the same categories: to train on, or to choose by, beside the set.
+        videos_per_category: Number of videos of each category.
         frames: Number of frames of a video, at least 2.
         height, width: Size of a frame in pixels, each at least 40 and at most twice the other; the sizes of objects
             follow.
+        num_categories: Take the first ones alone, in videos and among the shapes that take part in them; a multiple of
+            `NUM_FOLDS`, and at least four a fold. 0 for all.
     """
 
-    version: str = "v2"
+    version: str = "v3"
     seed: int = 0
-    videos_per_category: int = 60
+    videos_per_category: int = 6
     frames: int = 8
     height: int = 64
     width: int = 96
+    num_categories: int = 0
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The names of its categories, in class-id order."""
+        return CATEGORIES[self.version][: self.num_categories or None]
 
     def __post_init__(self) -> None:
+        if self.version not in CATEGORIES:
+            raise ValueError(f"{self}: there is no such version; there are {', '.join(CATEGORIES)}.")
+        most = len(CATEGORIES[self.version])
+        if self.num_categories and self.num_categories not in range(4 * NUM_FOLDS, most + 1, NUM_FOLDS):
+            raise ValueError(f"{self}: num_categories is 0 for all {most}, or a multiple of 4 from 16 on.")
         shorter, longer = sorted((self.height, self.width))
         if self.videos_per_category < 1 or self.frames < 2 or shorter < 40 or longer > 2 * shorter:
             raise ValueError(
@@ -122,7 +183,7 @@ class ShapeObject:
 
     Attributes:
         object_id: Index in the label maps, from 1; 0 for a distractor, which is not annotated.
-        category: One of `CATEGORIES`.
+        category: One of its version's `CATEGORIES`.
         piece: How it is drawn, and where it is in each frame.
         traits: What is clearly true of it: "colour" (always), "size" (small, large), "column" (left, right),
             "row" (top, bottom), "motion" (left, right, up, down, still). A missing kind means: neither clearly.
@@ -148,6 +209,7 @@ class RenderedVideo:
         label_maps: uint8 [T, H, W]; the visible pixels of each annotated object, 0 elsewhere.
         objects: The annotated objects, ids 1, 2, ..., then the distractors.
         sentences: (sentence, object_id) pairs, two for each annotated object; each fits that object alone.
+        kinds: Of what kind each sentence is: `NEEDED` or `NOT_NEEDED`; in version 2, where nobody knows, empty.
     """
 
     video_id: str
@@ -157,6 +219,28 @@ class RenderedVideo:
     label_maps: NDArray[np.uint8]
     objects: tuple[ShapeObject, ...]
     sentences: tuple[tuple[str, int], ...]
+    kinds: tuple[str, ...]
+
+
+_Said = tuple[str, int, str]  # sentence, object id, kind
+_Look = tuple[int, str, str]  # category, colour, size
+
+
+@dataclass(frozen=True)
+class _Edition:
+    """What a version has of its own.
+
+    Attributes:
+        first_silhouette: That of its first category; those of the others follow.
+        counts: What `cast` is given, each as probable as the others; the first number is that of annotated objects.
+        cast: Draws who takes part in a video of a category and looks how, the annotated ones first.
+        describe: Draws the sentences about the first so many of the objects; none at all if the scene does not do.
+    """
+
+    first_silhouette: int
+    counts: tuple[tuple[int, int], ...]
+    cast: Callable[[np.random.Generator, ShapesConfig, int, tuple[int, int]], list[_Look]]
+    describe: Callable[[np.random.Generator, Sequence[ShapeObject], int], tuple[_Said, ...]]
 
 
 def render_video(config: ShapesConfig, category_index: int, video_index: int) -> RenderedVideo:
@@ -164,16 +248,18 @@ def render_video(config: ShapesConfig, category_index: int, video_index: int) ->
 
     Args:
         config: The set that the video belongs to.
-        category_index: 0..15, index into `CATEGORIES`.
+        category_index: Index into `config.categories`.
         video_index: Number of the video within its category, from 0.
     """
-    word = CATEGORIES[category_index]
+    edition, word = _EDITIONS[config.version], config.categories[category_index]
     rng = named_stream(config.seed, "shapes", config.version, word, video_index)
-    num_annotated, num_distractors = ((1, 1), (1, 2), (2, 2), (2, 2), (2, 2), (2, 2), (2, 2), (2, 2))[pick(rng, 8)]
+    counts = edition.counts[pick(rng, len(edition.counts))]
+    num_annotated = counts[0]
     while True:  # until a scene is clear enough
-        objects = _draw_scene(rng, config, category_index, num_annotated, num_distractors)
-        sentences = _draw_sentences(rng, objects[:num_annotated], objects[num_annotated:])
-        owners = _well_visible(objects, config) if sentences else None
+        looks = edition.cast(rng, config, category_index, counts)
+        objects = _draw_objects(rng, config, looks, num_annotated)
+        said = edition.describe(rng, objects, num_annotated)
+        owners = _well_visible(objects, config) if said else None
         if owners is not None:
             break
     return RenderedVideo(
@@ -183,49 +269,85 @@ def render_video(config: ShapesConfig, category_index: int, video_index: int) ->
         frames=draw_frames(rng, [o.piece for o in objects], config.height, config.width),
         label_maps=np.where(owners <= num_annotated, owners, 0).astype(np.uint8),
         objects=tuple(replace(o, frames=_seen(owners, number)) for number, o in enumerate(objects, 1)),
-        sentences=sentences,
+        sentences=tuple((text, object_id) for text, object_id, _ in said),
+        kinds=tuple(kind for _, _, kind in said),
     )
 
 
-def render_named(config: ShapesConfig, video_id: str) -> RenderedVideo:
-    """Draws the video of a name. Raises DataError if the set has none of that name."""
+def render_named(configs: Sequence[ShapesConfig], video_id: str) -> RenderedVideo:
+    """Draws the video of a name. Raises DataError if none of the sets has one of that name."""
     word, _, number = video_id.rpartition("-")
-    if word in CATEGORIES and number.isdecimal() and int(number) < config.videos_per_category:
-        video = render_video(config, CATEGORIES.index(word), int(number))
-        if video.video_id == video_id:
-            return video
+    for config in configs:
+        if word in config.categories and number.isdecimal() and int(number) < config.videos_per_category:
+            video = render_video(config, config.categories.index(word), int(number))
+            if video.video_id == video_id:
+                return video
     raise DataError(f"The embedded set has no video {video_id!r}. Does the manifest belong to this fsbench?")
 
 
 # ---- scenes ----
 
 
-def _draw_scene(
-    rng: np.random.Generator, config: ShapesConfig, category_index: int, num_annotated: int, num_distractors: int
-) -> tuple[ShapeObject, ...]:
-    """Draws the objects of a video, the annotated ones first; in which frames they are seen is left open."""
-    count = num_annotated + num_distractors
-    peers = [c for c in range(category_index % NUM_FOLDS, len(CATEGORIES), NUM_FOLDS) if c != category_index]
+def _peers(config: ShapesConfig, category_index: int) -> list[int]:
+    """Returns the other categories of the same fold."""
+    fold = range(category_index % NUM_FOLDS, len(config.categories), NUM_FOLDS)
+    return [category for category in fold if category != category_index]
+
+
+def _cast_with_decoys(
+    rng: np.random.Generator, config: ShapesConfig, category_index: int, counts: tuple[int, int]
+) -> list[_Look]:
+    """Draws the cast of version 2, (annotated objects, distractors)."""
+    num_annotated, num_distractors = counts
+    peers = _peers(config, category_index)
     rival = peers[pick(rng, len(peers))]  # often as frequent as the category of the video: counting does not find it
     others = [rival if rng.random() < 0.5 else peers[pick(rng, len(peers))] for _ in range(num_distractors)]
     categories = [category_index] * num_annotated + others
-    colours = [_COLOURS[pick(rng, len(_COLOURS))] for _ in range(count)]
-    sizes = [_SIZES[pick(rng, len(_SIZES))] for _ in range(count)]
-    for k in range(num_annotated, count):  # most distractors are decoys: what is said of an annotated object fits them
+    colours = [_COLOURS[pick(rng, len(_COLOURS))] for _ in categories]
+    sizes = [_SIZES[pick(rng, len(_SIZES))] for _ in categories]
+    for k in range(num_annotated, len(categories)):  # most are decoys: what is said of an annotated object fits them
         model = k % num_annotated
         colours[k] = colours[model] if rng.random() < 0.85 else colours[k]
         sizes[k] = sizes[model] if rng.random() < 0.75 else sizes[k]
-    keys = rng.random(count).tolist()
+    return list(zip(categories, colours, sizes, strict=True))
+
+
+def _cast_alike(
+    rng: np.random.Generator, config: ShapesConfig, category_index: int, counts: tuple[int, int]
+) -> list[_Look]:
+    """Draws the cast of version 3, (objects of each category, categories): the same numbers and looks of each."""
+    instances, num_categories = counts
+    peers = _peers(config, category_index)
+    categories = [category_index, *(peers.pop(pick(rng, len(peers))) for _ in range(num_categories - 1))]
+
+    def drawn() -> tuple[str, str]:
+        return _COLOURS[pick(rng, len(_COLOURS))], _SIZES[pick(rng, len(_SIZES))]
+
+    looks = []
+    models = [drawn() for _ in range(instances)]
+    for category in categories:
+        for model in models:
+            own = drawn()
+            colour, size = (one if rng.random() < 0.75 else other for one, other in zip(model, own, strict=True))
+            looks.append((category, colour, size))
+    return looks
+
+
+def _draw_objects(
+    rng: np.random.Generator, config: ShapesConfig, looks: Sequence[_Look], num_annotated: int
+) -> tuple[ShapeObject, ...]:
+    """Draws the objects of a video; in which frames they are seen is left open."""
+    keys = rng.random(len(looks)).tolist()
     depths = [sorted(keys).index(key) for key in keys]
-    pieces = [_draw_piece(rng, config, *look) for look in zip(categories, colours, sizes, depths, strict=True)]
+    pieces = [_draw_piece(rng, config, *look, depth) for look, depth in zip(looks, depths, strict=True)]
     return tuple(
         ShapeObject(
             object_id=number if number <= num_annotated else 0,
-            category=CATEGORIES[piece.silhouette],
+            category=config.categories[category],
             piece=piece,
             traits=_traits(piece, config),
         )
-        for number, piece in enumerate(pieces, 1)
+        for number, (piece, (category, _, _)) in enumerate(zip(pieces, looks, strict=True), 1)
     )
 
 
@@ -264,7 +386,7 @@ def _draw_piece(
     if path == "still":
         turn = 0
     track = tuple((y, x, (angle + t * turn) % TURN) for t, (y, x) in enumerate(_draw_path(rng, config, path, side)))
-    return Piece(category, colour, texture, side, track, depth)
+    return Piece(_EDITIONS[config.version].first_silhouette + category, colour, texture, side, track, depth)
 
 
 def _draw_path(rng: np.random.Generator, config: ShapesConfig, path: str, side: int) -> list[tuple[int, int]]:
@@ -356,16 +478,14 @@ def _motion(rows: Sequence[int], columns: Sequence[int], unit: int) -> str | Non
     return None
 
 
-def _draw_sentences(
-    rng: np.random.Generator, annotated: Sequence[ShapeObject], distractors: Sequence[ShapeObject]
-) -> tuple[tuple[str, int], ...]:
-    """Draws two sentences for each object that fit it and no other of its category.
+def _describe_within_category(
+    rng: np.random.Generator, objects: Sequence[ShapeObject], num_annotated: int
+) -> tuple[_Said, ...]:
+    """Draws two sentences for each object that fit it and no other of its category, as version 2 does.
 
     Sentences that would fit a distractor but for the category are drawn more often.
-
-    Returns:
-        (sentence, object_id) pairs; none at all if there is an object without two such sentences.
     """
+    annotated, distractors = objects[:num_annotated], objects[num_annotated:]
     sentences = []
     for shape in annotated:
         others = [other.traits for other in annotated if other is not shape]
@@ -377,7 +497,7 @@ def _draw_sentences(
         first = ways[pick(rng, len(ways))]
         ways = [kinds for kinds in ways if kinds != first]
         for kinds in (first, ways[pick(rng, len(ways))]):
-            sentences.append((_phrase(rng, shape.category, {k: shape.traits[k] for k in kinds}), shape.object_id))
+            sentences.append((_phrase(rng, shape, kinds), shape.object_id, ""))
     return tuple(sentences)
 
 
@@ -388,8 +508,56 @@ def _tells_apart(kinds: Sequence[str], traits: Mapping[str, str], others: Sequen
     )
 
 
-def _phrase(rng: np.random.Generator, category: str, named: Mapping[str, str]) -> str:
-    """Words a sentence, e.g. "the small red dax", "a dax on the left"."""
+def _describe_twice(rng: np.random.Generator, objects: Sequence[ShapeObject], num_annotated: int) -> tuple[_Said, ...]:
+    """Draws two sentences for each object of version 3: one for which the support is needed, one for which it is not.
+
+    What the first ones say fits one object of each category, and which objects these are would be drawn in the same way
+    if another category were asked for; so would it be whether the scene does.
+    """
+    alone: list[list[tuple[str, ...]]] = [[] for _ in objects]
+    together: dict[tuple[int, ...], set[tuple[str, ...]]] = {}
+    names = sorted({shape.category for shape in objects})
+    for kinds in _NAMED_IN_V3:
+        for number, shape in enumerate(objects):
+            fitting = _fitting(kinds, shape, objects)
+            if fitting == (number,):
+                alone[number].append(kinds)
+            elif sorted(objects[k].category for k in fitting) == names:
+                together.setdefault(fitting, set()).add(kinds)
+    shared = [
+        groups for groups in combinations(sorted(together), num_annotated) if len(set().union(*groups)) == len(objects)
+    ]
+    if not shared or not all(alone):
+        return ()
+    groups = shared[pick(rng, len(shared))]
+    ways = [sorted(together[group]) for group in groups]
+    chosen = [each[pick(rng, len(each))] for each in ways]
+    said = []
+    for number, shape in enumerate(objects[:num_annotated]):
+        needing = next(kinds for group, kinds in zip(groups, chosen, strict=True) if number in group)
+        telling = alone[number][pick(rng, len(alone[number]))]
+        for kinds, kind in ((needing, NEEDED), (telling, NOT_NEEDED)):
+            said.append((_phrase(rng, shape, kinds), shape.object_id, kind))
+    return tuple(said)
+
+
+def _fitting(kinds: Sequence[str], shape: ShapeObject, objects: Sequence[ShapeObject]) -> tuple[int, ...]:
+    """Returns which objects have the same traits of these kinds as one of them; () unless that is clear of them all."""
+    if not all(kind in shape.traits for kind in kinds):
+        return ()
+    fitting = []
+    for number, other in enumerate(objects):
+        told = [other.traits[kind] == shape.traits[kind] for kind in kinds if kind in other.traits]
+        if all(told) and len(told) < len(kinds):
+            return ()
+        if all(told):
+            fitting.append(number)
+    return tuple(fitting)
+
+
+def _phrase(rng: np.random.Generator, shape: ShapeObject, kinds: Sequence[str]) -> str:
+    """Words a sentence that names some traits of an object, e.g. "the small red dax", "a dax on the left"."""
+    category, named = shape.category, {kind: shape.traits[kind] for kind in kinds}
     first = pick(rng, 2)
     article = "a" if rng.random() < 0.25 else "the"
     words = [article, *(named[kind] for kind in ("size", "colour") if kind in named), category]
@@ -404,6 +572,34 @@ def _phrase(rng: np.random.Generator, category: str, named: Mapping[str, str]) -
         forms = ("that stays {}", "staying {}") if stays else ("that moves {}", "moving {}")
         words.append(forms[first].format(named["motion"]))
     return " ".join(words)
+
+
+# ---- versions ----
+
+
+_EDITIONS = {
+    "v2": _Edition(
+        first_silhouette=0,
+        counts=((1, 1), (1, 2), *[(2, 2)] * 6),
+        cast=_cast_with_decoys,
+        describe=_describe_within_category,
+    ),
+    "v3": _Edition(
+        first_silhouette=DRAWN_BY_HAND,
+        counts=((1, 3), (1, 4), (2, 2), (2, 2)),
+        cast=_cast_alike,
+        describe=_describe_twice,
+    ),
+}
+
+V2 = ShapesConfig(version="v2", videos_per_category=60)
+"""The set as version 2 of its manifest has it."""
+
+V3 = ShapesConfig()
+"""The set as version 3 of its manifest has it."""
+
+SHIPPED = (V3, V2)
+"""The sets of which there are manifests; no two have a video of the same name."""
 
 
 # ---- files ----
@@ -444,14 +640,19 @@ def _is_complete(root: Path, config: ShapesConfig) -> bool:
         found = json.loads((root / _CONFIG_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         found = None
-    if found == asdict(config):
+    if found == _record(config):
         return True
     holds = f"a set generated with {found}" if found else f"something that is no generated set (no {_CONFIG_FILE})"
-    raise DataError(f"{root}: holds {holds}, not {asdict(config)}. Delete the folder, or generate into another one.")
+    raise DataError(f"{root}: holds {holds}, not {_record(config)}. Delete the folder, or generate into another one.")
+
+
+def _record(config: ShapesConfig) -> dict[str, Any]:  # Any: JSON
+    """Returns what is written down of a config; one of all categories says nothing of them, as sets always did."""
+    return {name: value for name, value in asdict(config).items() if value or name != "num_categories"}
 
 
 def _write_set(root: Path, config: ShapesConfig, workers: int, *, progress: bool) -> None:
-    videos = [(c, v) for c in range(len(CATEGORIES)) for v in range(config.videos_per_category)]
+    videos = [(c, v) for c in range(len(config.categories)) for v in range(config.videos_per_category)]
     objects: dict[str, Any] = {}
     expressions: dict[str, Any] = {}
     with ExitStack() as stack:
@@ -465,7 +666,7 @@ def _write_set(root: Path, config: ShapesConfig, workers: int, *, progress: bool
             expressions[video_id] = video_expressions
     _write_json(root / "train" / "meta.json", {"videos": objects})
     _write_json(root / "meta_expressions" / "train" / "meta_expressions.json", {"videos": expressions})
-    _write_json(root / _CONFIG_FILE, asdict(config))
+    _write_json(root / _CONFIG_FILE, _record(config))
 
 
 def _write_video(
@@ -480,7 +681,8 @@ def _write_video(
         if o.object_id
     }
     expressions = {
-        str(k): {"exp": text, "obj_id": str(object_id)} for k, (text, object_id) in enumerate(video.sentences)
+        str(k): {"exp": text, "obj_id": str(object_id), **({"type": kind} if kind else {})}
+        for k, ((text, object_id), kind) in enumerate(zip(video.sentences, video.kinds, strict=True))
     }
     return video.video_id, {"objects": objects}, {"frames": list(video.frame_names), "expressions": expressions}
 

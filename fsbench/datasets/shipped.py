@@ -1,5 +1,6 @@
 """The datasets that fsbench brings along, registered in setup.cfg as a stranger's are."""
 
+from dataclasses import replace
 from functools import partial
 
 from fsbench.datasets import mevis
@@ -159,19 +160,32 @@ REF_DAVIS17 = DatasetSpec(
     answers=AnnotatorAnswers(len(ANNOTATORS), VAL_LIST, "davis-2017-unsupervised"),
 )
 
-MINI_REF_SHAPES = DatasetSpec(
+_MINI_REF_SHAPES_V2 = DatasetSpec(
     name="mini-ref-shapes",
     title="the embedded set: rendered objects of 16 made-up categories in 4 folds",
     layout=refytvos.LAYOUT,
-    folders=("mini-ref-shapes",),
-    categories=shapes.CATEGORIES,
-    num_folds=4,
+    folders=("mini-ref-shapes-v2",),
+    categories=shapes.V2.categories,
+    num_folds=shapes.NUM_FOLDS,
     rule=BuildRule(queries=16, draws_from=ALL_VIDEOS),
     version="v2",
     licence="Apache-2.0",
     shows="pixels",
     recipe="shapes",
-    generate=shapes.generate_shapes,
-    draw=partial(shapes.render_named, shapes.ShapesConfig()),
+    generate=partial(shapes.generate_shapes, config=shapes.V2),
+    draw=partial(shapes.render_named, shapes.SHIPPED),
+    is_earlier=True,
+)
+
+MINI_REF_SHAPES = replace(
+    _MINI_REF_SHAPES_V2,
+    title="the embedded set: rendered objects of 128 made-up categories in 4 folds",
+    folders=("mini-ref-shapes",),
+    categories=shapes.V3.categories,
+    rule=BuildRule(draws=2),
+    version="v3",
+    generate=partial(shapes.generate_shapes, config=shapes.V3),
     is_fallback=True,
+    earlier=(_MINI_REF_SHAPES_V2,),
+    is_earlier=False,
 )

@@ -154,6 +154,8 @@ class DatasetSpec:
         generate: Makes it where it is asked for and not there.
         draw: Returns a video by its id, without any file; for a set that is generated.
         is_fallback: Whether it is taken where no dataset is there and none is named.
+        earlier: Earlier versions of it whose data are others, each asked for as `<name>@<version>`.
+        is_earlier: Whether it is one of these, whose manifest is the one of its version.
     """
 
     name: str
@@ -178,6 +180,13 @@ class DatasetSpec:
     generate: Generate | None = None
     draw: Callable[[str], DrawnVideo] | None = None
     is_fallback: bool = False
+    earlier: tuple["DatasetSpec", ...] = ()
+    is_earlier: bool = False
+
+    @property
+    def manifest_version(self) -> str | None:
+        """The version of its manifest; None for the newest."""
+        return self.version if self.is_earlier else None
 
 
 def spec_of(dataset: MinimalDataset) -> DatasetSpec:

@@ -66,10 +66,9 @@ class Breakdown:
     @property
     def slices(self) -> dict[str, int]:
         """How many episodes each slice has at most, in order; all of them last."""
-        counts = {
-            label: max((row[label].episodes for row in self.rows if label in row), default=0)
-            for label in (*self.attribute.slices, _ALL)
-        }
+        there = {label for row in self.rows for label in row}
+        labels = [*self.attribute.in_order(there - {_ALL}), *([_ALL] if there else [])]
+        counts = {label: max(row[label].episodes for row in self.rows if label in row) for label in labels}
         return {label: count for label, count in counts.items() if count}
 
     @property
@@ -186,7 +185,7 @@ def _caption(found: Breakdown) -> str:
 def _csv(tables: Sequence[Breakdown]) -> str:
     """Returns all tables as one, a line for each method; values are fractions at full precision, or empty."""
     there = {label for found in tables for label in found.slices}
-    labels = dict.fromkeys(label for found in tables for label in (*found.attribute.slices, _ALL) if label in there)
+    labels = [*tables[0].attribute.in_order(there - {_ALL}), _ALL] if there else []
     names = dict.fromkeys(name for found in tables for name in found.table.names)
     columns = [f"{label} {what}" for label in labels for what in ("episodes", *names)]
     stream = io.StringIO()

@@ -88,8 +88,7 @@ class Slicer:
         counts = labels.value_counts()
         return {
             label: Slice(int(counts[label]), mean_of_draws(list(means[label].values())).mean)
-            for label in attribute.slices
-            if label in means
+            for label in attribute.in_order(means)
         }
 
 

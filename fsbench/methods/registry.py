@@ -19,6 +19,7 @@ from fsbench.files import whole_folder
 from fsbench.methods.checking import check_method
 from fsbench.methods.checking import check_names
 from fsbench.methods.contract import Convertible
+from fsbench.methods.contract import Fold
 from fsbench.methods.contract import HasNeeds
 from fsbench.methods.contract import IgnoresSupport
 from fsbench.methods.contract import KnowsMissing
@@ -241,6 +242,24 @@ class MethodFactory:
         if self.is_made or not isinstance(self.factory, ShipsCheckpoint):
             return None
         return self.factory.shipped_checkpoint(dataset, fold)
+
+    def brought_checkpoint(self, fold: Fold) -> Path | None:
+        """Returns the weights that the method brings along for a fold; None if it brings none.
+
+        Raises:
+            PluginError: They are trained on classes of this dataset that are no base classes of the fold: on another
+                version of it, whose folds hold other classes.
+        """
+        found = self.shipped_checkpoint(fold.dataset, fold.index)
+        weights = None if found is None else self.describe_checkpoint(found)
+        training = None if weights is None else weights.training
+        if training is None or training.dataset != fold.dataset or set(training.classes).issubset(fold.base):
+            return found
+        version = training.manifest_version
+        raise PluginError(
+            f"{self.who} brings weights along that are trained on {fold.dataset} {version}, and the classes of these "
+            f"episodes are others. Give --checkpoint, or take the episodes of {version}."
+        )
 
     def describe_checkpoint(self, checkpoint: Path) -> Weights | None:
         """Returns what a checkpoint says of itself; None if the factory cannot tell, or it says nothing."""

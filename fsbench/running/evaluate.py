@@ -100,7 +100,7 @@ def evaluate_method(request: Request, run: RunOptions) -> Run:
     classes = _classes(request)
     folds = list(classes)
     options = {
-        fold: chosen_options(method, request.options, request.checkpoint, request.device, benchmark.name, fold)
+        fold: chosen_options(method, request.options, request.checkpoint, request.device, benchmark.fold(fold))
         for fold in folds
     }
     results = {}

@@ -15,6 +15,7 @@ from fsbench.errors import DataError
 from fsbench.files import content_digest
 from fsbench.files import for_fold
 from fsbench.files import named_path
+from fsbench.methods.contract import Fold
 from fsbench.methods.registry import MethodFactory
 from fsbench.packages import installed_versions
 from fsbench.protocol import Protocol
@@ -115,7 +116,7 @@ def method_identity(method: MethodFactory, options: Mapping[str, Any]) -> dict[s
 
 
 def chosen_options(
-    method: MethodFactory, given: Mapping[str, str], checkpoint: Path | None, device: str, dataset: str, fold: int
+    method: MethodFactory, given: Mapping[str, str], checkpoint: Path | None, device: str, fold: Fold
 ) -> dict[str, Any]:  # Any: see MethodFactory.resolve
     """Returns all options of a method for a fold, as they stand now.
 
@@ -124,18 +125,20 @@ def chosen_options(
         given: Those that the user gives, as text.
         checkpoint: Weights, "{fold}" standing for the fold; None for those that the method brings along, if it does.
         device: For a method that uses one.
-        dataset, fold: What it is to answer.
+        fold: What it is to answer.
 
     Raises:
         DataError: There is no such checkpoint.
-        PluginError: An option is unknown, missing, or of another type.
+        PluginError: An option is unknown, missing, or of another type, or the weights that the method brings along are
+            for other classes.
     """
     options = dict(given)
-    checkpoint = checkpoint or method.shipped_checkpoint(dataset, fold)
+    if checkpoint is None and "checkpoint" not in options:
+        checkpoint = method.brought_checkpoint(fold)
     if checkpoint is not None and "checkpoint" not in options:
-        path = for_fold(checkpoint, fold)
+        path = for_fold(checkpoint, fold.index)
         if not path.exists():
-            raise DataError(f"{path}: there is no checkpoint for fold {fold}. Check --checkpoint.")
+            raise DataError(f"{path}: there is no checkpoint for fold {fold.index}. Check --checkpoint.")
         options["checkpoint"] = str(path)
     if "device" in method.options:
         options.setdefault("device", device)

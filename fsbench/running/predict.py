@@ -174,7 +174,8 @@ def predict(request: PredictionRequest, out: Path, run: RunOptions) -> Predictio
             f"Method {method.info.name!r} needs a support set, and sentences alone have none: 'fsbench evaluate' gives "
             "it those of episodes. (A method that ignores the support says so by the attribute ignores_support = True.)"
         )
-    options = chosen_options(method, request.options, request.checkpoint, request.device, dataset.name, _NO_FOLD)
+    fold = Fold(dataset.name, _NO_FOLD, (), ())
+    options = chosen_options(method, request.options, request.checkpoint, request.device, fold)
     asked = _questions(dataset)
     chosen = _chosen(asked, request, dataset)
     identity = PredictionIdentity(
@@ -185,7 +186,7 @@ def predict(request: PredictionRequest, out: Path, run: RunOptions) -> Predictio
     )
     setup = WorkerSetup(
         dataset=dataset,
-        fold=Fold(dataset.name, _NO_FOLD, (), ()),
+        fold=fold,
         method=method,
         options=options,
         protocol=STANDARD,

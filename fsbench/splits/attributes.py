@@ -119,6 +119,7 @@ def attribute_rows(
                 "is_unanswerable": (each.video_id, each.expression_id) in shared,
                 "size": None,
                 "occlusion": None,
+                "kind": each.kind or None,
             }
         )
     return found

@@ -12,6 +12,7 @@ from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import Expression
 from fsbench.datasets.records import MinimalDataset
 from fsbench.datasets.records import names_nothing
+from fsbench.datasets.spec import spec_of
 from fsbench.errors import ManifestError
 from fsbench.methods.contract import Fold
 from fsbench.splits.attributes import attribute_rows
@@ -137,4 +138,7 @@ def open_benchmark(
         ManifestError: There is no manifest, or it is of another dataset.
     """
     opened = resolve_dataset(dataset, Path(data_root), progress=progress)
-    return Benchmark(opened, read_manifest(find_manifest(opened.name, None if splits is None else Path(splits))))
+    version = spec_of(opened).manifest_version
+    return Benchmark(
+        opened, read_manifest(find_manifest(opened.name, None if splits is None else Path(splits), version))
+    )

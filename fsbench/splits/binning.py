@@ -4,6 +4,7 @@ The edges of numbers are fixed, so that slices of one benchmark mean the same in
 """
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ class Attribute:
 
     Attributes:
         name: The column of a manifest's table `attributes`, where `fsbench.splits.schema.ABOUT` says what it is.
-        labels: What its slices are called, in order.
+        labels: What its slices are called, in order; empty for what each dataset has names of its own for.
         edges: Of numbers, where one slice ends and the next begins, rising, one fewer than labels; a value on an edge
             is above it. Empty for what is no number.
     """
@@ -34,10 +35,10 @@ class Attribute:
     labels: tuple[str, ...] = ("no", "yes")
     edges: tuple[float, ...] = ()
 
-    @property
-    def slices(self) -> tuple[str, ...]:
-        """What its slices are called, in order, that of what is not known last."""
-        return (*self.labels, UNKNOWN)
+    def in_order(self, slices: Iterable[str]) -> list[str]:
+        """Returns those of its slices that are there, each once: as `labels` has them or by name, the unknown last."""
+        places = {label: place for place, label in enumerate((*self.labels, UNKNOWN))}
+        return sorted(set(slices), key=lambda label: (places.get(label, -1), label))
 
     def slice_of(self, value: str | bool | float | None) -> str:
         """Returns the slice that a value of the column is in."""
@@ -62,6 +63,7 @@ ATTRIBUTES: Mapping[str, Attribute] = {
         Attribute("is_unanswerable"),
         Attribute("size", ("under 1 %", "1 to 5 %", "5 to 20 %", "20 % or more"), (0.01, 0.05, 0.2)),
         Attribute("occlusion", ("under 5 %", "5 to 25 %", "25 to 50 %", "50 % or more"), (0.05, 0.25, 0.5)),
+        Attribute("kind", ()),
     )
 }
 """All columns of the table, in its order."""

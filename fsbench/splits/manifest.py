@@ -28,6 +28,7 @@ from fsbench.records import first_problem
 from fsbench.records import Record
 from fsbench.splits.relations import Flaw
 from fsbench.splits.relations import relation_flaws
+from fsbench.splits.schema import ADDED
 from fsbench.splits.schema import EPISODE_TABLES
 from fsbench.splits.schema import make_table
 from fsbench.splits.schema import NULLABLE
@@ -278,9 +279,12 @@ def read_table(folder: Path, name: str) -> pa.Table:
         table.validate(full=True)  # the reader takes bytes that are no text for text
     except (OSError, pa.ArrowException) as error:
         raise ManifestError(f"{path}: cannot be read ({error}). Build the split again.") from error
+    for column in SCHEMAS[name]:
+        if column.name in ADDED - set(table.column_names):
+            table = table.append_column(column, pa.nulls(len(table), column.type))
     if not table.schema.equals(SCHEMAS[name]):
         raise ManifestError(f"{path}: columns {table.schema.names}, expected {SCHEMAS[name].names} of the same types.")
-    for column in set(table.schema.names) - NULLABLE:
+    for column in set(table.schema.names) - NULLABLE - ADDED:
         if any(map(_has_null, table.column(column).chunks)):
             raise ManifestError(f"{path}: a value in column {column!r} is missing. Build the split again.")
     return table
@@ -296,16 +300,17 @@ def _has_null(values: pa.Array) -> bool:
     return pa.types.is_struct(values.type) and any(map(_has_null, values.flatten()))
 
 
-def find_manifest(dataset: str, splits: Path | None = None) -> Path:
+def find_manifest(dataset: str, splits: Path | None = None, version: str | None = None) -> Path:
     """Finds the manifest of a dataset.
 
     Args:
         dataset: Name of the dataset.
         splits: A manifest's own folder, or a folder of splits; None looks into `splits/` here, then at the manifests
             that fsbench ships.
+        version: Which one; None for the newest (by name) that no other supersedes.
 
     Returns:
-        The folder of the newest version (by name) that no other supersedes.
+        The manifest's folder.
 
     Raises:
         ManifestError: There is none.
@@ -315,13 +320,17 @@ def find_manifest(dataset: str, splits: Path | None = None) -> Path:
     places = _places(splits)
     for place in places:
         versions = _versions(place / path_part(dataset, "dataset"))
-        current = [folder for folder in versions if read_info(folder).superseded_by is None]
+        if version is None:
+            current = [folder for folder in versions if read_info(folder).superseded_by is None]
+        else:
+            current = [folder for folder in versions if folder.name == version]
         if current:
             return current[-1]
+    asked = dataset if version is None else f"{dataset}@{version}"
     known = {path.parent.parent.name for place in places for path in place.glob("*/*/manifest.json")}
     raise ManifestError(
-        f"{' and '.join(map(str, places))}: no manifest of {dataset!r}. "
-        f"Build it with 'fsbench build-splits {dataset}'. {suggestion(dataset, known)}"
+        f"{' and '.join(map(str, places))}: no manifest of {asked!r}. "
+        f"Build it with 'fsbench build-splits {asked}'. {suggestion(dataset, known)}"
     )
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 __all__ = [
     "ABOUT",
+    "ADDED",
     "EPISODE_TABLES",
     "KEYS",
     "NULLABLE",
@@ -23,8 +24,8 @@ __all__ = [
     "text_digest",
 ]
 
-SCHEMA_VERSION = 2
-"""Version 1 had no attributes."""
+SCHEMA_VERSION = 3
+"""Version 1 had no attributes, version 2 no kinds."""
 
 _STRINGS = pa.list_(pa.string())
 _INTEGERS = pa.list_(pa.int32())
@@ -92,6 +93,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("is_unanswerable", pa.bool_()),
             ("size", pa.float64()),
             ("occlusion", pa.float64()),
+            ("kind", pa.string()),
         ]
     ),
 }
@@ -170,11 +172,15 @@ ABOUT: Mapping[str, str] = {
     "attributes.is_unanswerable": "Whether other objects of the video are described by the same words.",
     "attributes.size": "Share of the frame that the target takes, mean over the frames in which it is seen.",
     "attributes.occlusion": "Share of its bounding boxes that boxes of other annotated objects cover, likewise.",
+    "attributes.kind": "Of what kind the dataset says that it is, where it says anything.",
 }
 """What a row of each table is, and what its columns, `<table>.<column>`, say, for those who read them elsewhere."""
 
 NULLABLE = frozenset({"text", "height", "width", "size", "occlusion"})
 """Columns that may be absent: a manifest made without text or frames has the digests of one made with them."""
+
+ADDED = frozenset({"kind"})
+"""Columns that tables of an earlier version lack. Without a value they count as absent, as there."""
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -198,7 +204,7 @@ def table_digest(name: str, rows: Iterable[Mapping[str, Any]]) -> str:  # Any: c
     """
     digest = hashlib.sha256()
     for row in sorted(rows, key=itemgetter(*KEYS[name])):
-        canonical = row if NULLABLE.isdisjoint(row) else {k: v for k, v in row.items() if k not in NULLABLE}
+        canonical = {k: v for k, v in row.items() if k not in NULLABLE and not (k in ADDED and v is None)}
         digest.update(_CANONICAL.encode(canonical).encode("utf-8") + b"\n")
     return digest.hexdigest()
 

@@ -5,8 +5,7 @@ import json
 import pytest
 
 from fsbench.datasets.shapes import _write_video
-from fsbench.datasets.shapes import CATEGORIES
-from fsbench.datasets.shapes import ShapesConfig
+from fsbench.datasets.shapes import V2
 from fsbench.files import content_digest
 from fsbench.leaderboard import read_entries
 from fsbench.running.evaluate import evaluate_method
@@ -38,8 +37,8 @@ def write_videos(root, manifest):
     objects, expressions = {}, {}
     for video_id in sorted(chosen):
         word, _, number = video_id.rpartition("-")
-        place = (CATEGORIES.index(word), int(number))
-        written, objects[video_id], expressions[video_id] = _write_video(root / "train", ShapesConfig(), *place)
+        place = (V2.categories.index(word), int(number))
+        written, objects[video_id], expressions[video_id] = _write_video(root / "train", V2, *place)
         assert written == video_id
     (root / "meta_expressions" / "train").mkdir(parents=True)
     (root / "train" / "meta.json").write_text(json.dumps({"videos": objects}))

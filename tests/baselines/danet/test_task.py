@@ -123,7 +123,9 @@ def test_a_recipe_that_describes_no_danet_is_an_error():
 def place(tmp_path_factory):
     """A small set of shapes, its manifest, and a DANet that took two steps on it."""
     base = tmp_path_factory.mktemp("place")
-    generate_shapes(base / "mini-ref-shapes", ShapesConfig(videos_per_category=2, frames=3, height=48, width=64))
+    generate_shapes(
+        base / "mini-ref-shapes", ShapesConfig(videos_per_category=2, frames=3, height=48, width=64, num_categories=16)
+    )
     dataset = open_dataset("mini-ref-shapes", base)
     info, rows = build_manifest(dataset, BuildOptions(draws=1, frames=1))
     write_manifest(base / "splits", info, rows)

@@ -35,7 +35,9 @@ STAGE = """{name: tiny, epochs: 1, episodes_per_class: 1, batch: 6, query_frames
 def place(tmp_path_factory):
     """A small set of shapes, its manifest, and a ReferFormer that took two steps on it."""
     base = tmp_path_factory.mktemp("place")
-    generate_shapes(base / "mini-ref-shapes", ShapesConfig(videos_per_category=2, frames=3, height=48, width=64))
+    generate_shapes(
+        base / "mini-ref-shapes", ShapesConfig(videos_per_category=2, frames=3, height=48, width=64, num_categories=16)
+    )
     dataset = open_dataset("mini-ref-shapes", base)
     info, rows = build_manifest(dataset, BuildOptions(draws=1, frames=1))
     write_manifest(base / "splits", info, rows)

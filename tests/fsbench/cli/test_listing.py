@@ -27,10 +27,17 @@ def test_classes_and_episodes_need_no_data(fsbench):
     classes = fsbench("list", "classes", "--dataset", "mini-ref-shapes", "--fold", "1,2").stdout.splitlines()
     assert classes[0].split() == ["fold", "class", "videos", "queried", "episodes"]
     assert {line.split()[0] for line in classes[2:]} == {"1", "2"}
-    (dax,) = [line for line in classes if " dax " in line]
-    episodes = fsbench("list", "episodes", "--dataset", "mini-ref-shapes", "--class", "dax").stdout.splitlines()[2:]
-    assert len(episodes) == int(dax.split()[-1])
-    assert all(line.startswith("f1/dax/d") for line in episodes)
+    (first,) = [line for line in classes if " nimig " in line]
+    episodes = fsbench("list", "episodes", "--dataset", "mini-ref-shapes", "--class", "nimig").stdout.splitlines()[2:]
+    assert len(episodes) == int(first.split()[-1])
+    assert all(line.startswith("f1/nimig/d") for line in episodes)
+
+
+def test_an_earlier_version_is_named_with_its_set(fsbench):
+    earlier = ("list", "episodes", "--dataset", "mini-ref-shapes@v2", "--class", "dax")
+    assert all(line.startswith("f1/dax/d") for line in fsbench(*earlier).stdout.splitlines()[2:])
+    wrong = fsbench("list", "episodes", "--dataset", "mini-ref-shapes@v1", code=3)
+    assert "no mini-ref-shapes@v1. Did you mean" in wrong.stderr
 
 
 def test_a_manifest_of_one_s_own_is_listed_as_json(fsbench, data):

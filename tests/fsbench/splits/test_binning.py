@@ -37,7 +37,15 @@ def test_a_value_on_an_edge_is_in_the_upper_slice_and_one_below_it_in_the_lower(
 def test_values_are_in_the_slice_whose_name_says_so(name, values):
     attribute = ATTRIBUTES[name]
     assert {value: attribute.slice_of(value) for value in values} == values
-    assert set(values.values()) <= set(attribute.slices)
+    assert set(values.values()) <= {*attribute.labels, UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("name", "slices"),
+    [("words", ["up to 4", "11 or more", UNKNOWN]), ("kind", ["a kind", "the other", UNKNOWN]), ("kind", [])],
+)
+def test_slices_come_in_the_order_of_their_labels_or_names_and_the_unknown_last(name, slices):
+    assert ATTRIBUTES[name].in_order(reversed(slices * 2)) == slices
 
 
 def test_an_unknown_attribute_is_answered_with_the_near_ones():

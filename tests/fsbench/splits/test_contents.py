@@ -54,6 +54,6 @@ def test_what_is_not_there_is_named_with_what_is(manifest):
         class_records(manifest, (3,))
     with pytest.raises(ManifestError, match=r"no class 'dot'.*Did you mean 'dog'"):
         episode_records(manifest, classes=["dot"])
-    shapes = read_manifest(find_manifest("mini-ref-shapes"))
+    shapes = read_manifest(find_manifest("mini-ref-shapes", version="v2"))
     with pytest.raises(ManifestError, match=r"'dax'.*It is a class of fold 1"):
         chosen_classes(shapes, (2,), ("dax",))

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from fsbench.datasets import Expression
 from fsbench.datasets import ObjectTrack
 from fsbench.datasets import open_dataset
 from fsbench.datasets import Video
-from fsbench.datasets.shapes import CATEGORIES
+from fsbench.datasets.catalogue import dataset_spec
+from fsbench.datasets.shapes import NEEDED
+from fsbench.datasets.shapes import NOT_NEEDED
 from fsbench.datasets.shapes import render_video
-from fsbench.datasets.shapes import ShapesConfig
-from fsbench.datasets.shipped import MINI_REF_SHAPES
+from fsbench.datasets.shapes import SHIPPED
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
 from fsbench.splits.build import build_manifest
@@ -47,9 +49,6 @@ BUILD = """
 import sys
 from pathlib import Path
 from fsbench.datasets import open_dataset
-from fsbench.datasets.shapes import CATEGORIES
-from fsbench.datasets.shapes import render_video
-from fsbench.datasets.shapes import ShapesConfig
 from fsbench.splits.build import BuildOptions, build_manifest
 print(build_manifest(open_dataset(sys.argv[1], Path(sys.argv[2])), BuildOptions())[0].digest)
 """
@@ -304,7 +303,7 @@ def test_the_committed_manifests_rebuild_to_their_digests_by_their_recorded_rule
 class OnPaper(MadeDataset):
     """The records of a manifest that holds its sentences, without any pixel."""
 
-    spec = MINI_REF_SHAPES
+    spec = dataset_spec("mini-ref-shapes@v2")
 
     def __init__(self, manifest):
         super().__init__("mini-ref-shapes")
@@ -330,9 +329,26 @@ class OnPaper(MadeDataset):
         return None
 
 
+def test_the_earlier_manifest_of_the_embedded_set_is_what_it_was():
+    old = read_manifest(find_manifest("mini-ref-shapes", ROOT / "splits", "v2"))
+    assert (old.info.schema_version, old.info.superseded_by) == (1, None)
+    assert old.info.digest == "462edb8c73db65bcbffe84f8e2ded1fb4800f753dc350cda8211fcbbc2bcf6f7"
+
+
+def test_half_of_the_episodes_of_the_embedded_set_need_the_support_in_every_class_and_draw():
+    manifest = read_manifest(find_manifest("mini-ref-shapes", ROOT / "splits"))
+    kinds = {(row["video_id"], row["expression_id"]): row["kind"] for row in manifest.rows("attributes")}
+    counts = Counter(
+        (row["support_id"], kinds[row["video_id"], row["expression_id"]]) for row in manifest.rows("episodes")
+    )
+    assert len(counts) == 2 * len(manifest.rows("supports")) == 2 * 2 * 128
+    for row in manifest.rows("supports"):
+        assert counts[row["support_id"], NEEDED] == counts[row["support_id"], NOT_NEEDED]
+
+
 @pytest.mark.parametrize("way", ["by default", "by the recorded rule", "by another rule"])
-def test_the_manifest_of_the_embedded_set_is_built_again_by_its_own_rule_alone(way):
-    committed = read_manifest(find_manifest("mini-ref-shapes", ROOT / "splits"))
+def test_the_earlier_manifest_of_the_embedded_set_is_built_again_by_its_own_rule_alone(way):
+    committed = read_manifest(find_manifest("mini-ref-shapes", ROOT / "splits", "v2"))
     options = {
         "by default": BuildOptions(),
         "by the recorded rule": recorded_options(committed),
@@ -407,13 +423,15 @@ def test_the_committed_manifests_hold_no_paths():
         assert str(ROOT.parent) not in path.read_text()
 
 
-def test_the_committed_manifest_of_the_embedded_set_holds_what_is_rendered():
-    manifest = read_manifest(find_manifest("mini-ref-shapes", ROOT / "splits"))
+@pytest.mark.parametrize("config", SHIPPED, ids=lambda config: config.version)
+def test_the_committed_manifests_of_the_embedded_set_hold_what_is_rendered(config):
+    manifest = read_manifest(find_manifest("mini-ref-shapes", ROOT / "splits", config.version))
     frames = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
     texts = [(row["video_id"], row["text"], row["object_ids"]) for row in manifest.rows("expressions")]
-    assert len(frames) == len(CATEGORIES) * ShapesConfig().videos_per_category
-    for category in range(0, len(CATEGORIES), 5):
-        video = render_video(ShapesConfig(), category, 17)
+    number = config.videos_per_category
+    assert len(frames) == len(config.categories) * number
+    for category in range(0, len(config.categories), len(config.categories) // 5):
+        video = render_video(config, category, 17 % number)
         assert frames[video.video_id] == video.frame_names
         found = [(text, ids) for video_id, text, ids in texts if video_id == video.video_id]
         assert found == [(text, [object_id]) for text, object_id in video.sentences]
