@@ -1,4 +1,5 @@
 import hashlib
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 from fsbench.errors import RunError
 from fsbench.leaderboard.details import clear_details
 from fsbench.leaderboard.details import detail_paths
+from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.details import details_from_runs
 from fsbench.leaderboard.details import episodes_schema
 from fsbench.leaderboard.details import gallery_episodes
+from fsbench.leaderboard.details import gallery_schema
 from fsbench.leaderboard.details import PER_CLASS
 from fsbench.leaderboard.details import read_details
 from fsbench.leaderboard.details import write_details
@@ -102,6 +105,19 @@ def test_the_digest_tells_a_changed_score_or_mask(run):
         place = table.column_names.index(column)
         changed = table.set_column(place, table.schema.field(column), pa.array(values, table.schema.field(column).type))
         assert replace(details, **{name: changed}).digest != details.digest
+
+
+def test_the_digest_is_of_a_line_of_json_for_each_row():
+    rows = [
+        {"episode_id": 'f0/a "b", %s\\é/d0/v/0', "frame": f"{t}", "J": t / 3, "F": float("nan"), "height": size}
+        | {"width": size, "counts": counts}
+        for t, (size, counts) in enumerate([(None, None), (7, b"1:%<\\d")])
+    ]
+    gallery = pa.Table.from_pylist(rows, gallery_schema(METRICS))
+    lines = [{**row, "counts": row["counts"] and row["counts"].decode()} for row in rows]
+    text = "".join(json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n" for line in lines)
+    details = Details(episodes_schema(METRICS).empty_table(), gallery)
+    assert details.digest == hashlib.sha256(text.encode()).hexdigest()
 
 
 @pytest.mark.parametrize("name", ["episodes", "gallery"])
