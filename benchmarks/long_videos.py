@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,11 +50,13 @@ def draw(height: int, width: int, t: int) -> tuple[np.ndarray, np.ndarray]:
     return ground, labels
 
 
-def write_set(root: Path, size: tuple[int, int], frames: int, sentences: int) -> None:
-    """Writes two such videos in the layout of Ref-DAVIS, one of which is the other's support."""
+def write_set(
+    root: Path, size: tuple[int, int], frames: int, sentences: int, videos: Sequence[str] = ("one", "other")
+) -> None:
+    """Writes such videos of one class in the layout of Ref-DAVIS, of which some are the others' support."""
     names = [f"{t:05d}" for t in range(frames)]
     meta, texts = {}, {}
-    for video in ("one", "other"):
+    for video in videos:
         meta[video] = {"objects": {label: {"category": CATEGORY, "frames": names} for label in ("1", "2")}}
         said = {
             str(n): {"exp": f"the {WORDS[n % 8]} {CATEGORY} {n}", "obj_id": str(1 + n % 2)} for n in range(sentences)

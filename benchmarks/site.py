@@ -71,7 +71,7 @@ def measure(folder: Path, entries: list[Entry], count: int, pythons: dict[str, s
         pairs, rest = count * (count - 1) // 2, site.cpu - tested
         print(
             f"{count:4d} entries  {name:5s}  site {site.cpu:7.2f} s CPU {site.peak:5.0f} MB, of which pairs "
-            f"{tested:6.2f} s = {1000 * tested / pairs:5.2f} ms each, the rest {rest:5.2f} s;  table {table.cpu:5.2f} s",
+            f"{tested:6.2f} s = {1000 * tested / pairs:5.2f} ms each, the rest {rest:5.2f} s, table {table.cpu:5.2f} s",
             flush=True,
         )
 

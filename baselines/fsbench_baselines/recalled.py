@@ -13,6 +13,7 @@ import numpy.typing as npt
 from fsbench.errors import PluginError
 from fsbench.errors import SubmissionError
 from fsbench.masks.resize import at_size
+from fsbench.masks.shown import BinaryMask
 from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Fold
 from fsbench.methods.contract import MethodInfo
@@ -24,7 +25,6 @@ from fsbench.submissions.forms import Submission
 from fsbench.submissions.problems import Kind
 from fsbench.submissions.problems import Problem
 from fsbench.submissions.problems import report
-from fsbench.submissions.shown import BinaryMask
 
 __all__ = ["Masks"]
 

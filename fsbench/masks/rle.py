@@ -10,6 +10,8 @@ from pycocotools import mask as coco
 
 from fsbench.masks.labels import MAX_PIXELS
 from fsbench.metrics import are_counts
+from fsbench.metrics import outline_code
+from fsbench.metrics import outline_labels
 
 __all__ = ["Rle", "decode_masks", "encode_masks", "run_lengths", "valid_code"]
 
@@ -29,8 +31,7 @@ class Rle(NamedTuple):
 
 def encode_masks(masks: npt.NDArray[np.bool_]) -> list[bytes]:
     """Encodes masks, bool [T, H, W], as T COCO run-length codes."""
-    codes = coco.encode(np.asfortranarray(masks.transpose(1, 2, 0), dtype=np.uint8))
-    return [code["counts"] for code in codes]
+    return [outline_code(outline_labels(mask.view(np.uint8), range(1, 256))) for mask in masks]
 
 
 def decode_masks(codes: Sequence[bytes], height: int, width: int) -> npt.NDArray[np.bool_]:

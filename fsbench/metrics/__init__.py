@@ -8,6 +8,7 @@ from fsbench.metrics.counts import boundary_map
 from fsbench.metrics.counts import clip_counts
 from fsbench.metrics.counts import label_counts
 from fsbench.metrics.counts import labels_present
+from fsbench.metrics.counts import outline_code
 from fsbench.metrics.counts import outline_labels
 from fsbench.metrics.counts import outline_pairs
 from fsbench.metrics.counts import outline_rle
@@ -39,6 +40,7 @@ __all__ = [
     "mean",
     "means_of_runs",
     "or_none",
+    "outline_code",
     "outline_labels",
     "outline_pairs",
     "outline_rle",

@@ -933,6 +933,120 @@ outline_pairs(PyObject *Py_UNUSED(module), PyObject *args)
     return result;
 }
 
+/* Does something for each pixel of a mask's window, or of the empty row below it, that is not like that above. */
+#define FOR_EACH_CHANGE(mask, row, column, body)                                                                      \
+    for (int32_t row = 0; row <= (mask)->rows; row++)                                                                 \
+        for (int32_t word_ = 0; word_ < (mask)->words; word_++) {                                                     \
+            const uint64_t *at_ = (mask)->pixels + (size_t)row * (size_t)(mask)->words + word_;                       \
+            for (uint64_t left_ = *at_ ^ (row ? at_[-(mask)->words] : 0); left_; left_ &= left_ - 1) {                \
+                int32_t column = 64 * word_ + lowest_bit(left_);                                                      \
+                body;                                                                                                 \
+            }                                                                                                         \
+        }
+
+typedef struct {
+    uint8_t *text;
+    size_t size, number;
+    int64_t before[2]; /* the lengths two before and one before */
+} Code;
+
+/* Adds a length as `read_counts` reads it. */
+static void
+add_length(Code *code, int64_t length)
+{
+    int64_t rest = code->number++ > 2 ? length - code->before[0] : length;
+    int has_more;
+    do {
+        uint8_t digit = rest & 0x1f;
+        rest >>= 5;
+        has_more = rest != (digit & 0x10 ? -1 : 0);
+        code->text[code->size++] = (uint8_t)((digit | (has_more ? 0x20 : 0)) + 48);
+    } while (has_more);
+    code->before[0] = code->before[1];
+    code->before[1] = length;
+}
+
+/* Writes a mask as COCO's compressed counts. */
+static Problem
+write_counts(const Mask *mask, Frame frame, Code *code)
+{
+    int64_t pixels = (int64_t)frame.rows * frame.columns, done = 0;
+    int32_t columns = mask->area ? 64 * mask->words : 0;
+    size_t *ends = calloc((size_t)columns + 1, sizeof(size_t)); /* of each column's changes; at first their number */
+    int32_t *changes = NULL;
+    if (ends && mask->area) {
+        FOR_EACH_CHANGE(mask, row, column, ends[column + 1]++)
+        for (int32_t column = 0; column < columns; column++)
+            ends[column + 1] += ends[column];
+    }
+    if (ends)
+        changes = malloc((ends[columns] + 1) * sizeof(int32_t));
+    if (changes)
+        code->text = malloc((ends[columns] + 2) * MAX_DIGITS);
+    if (code->text == NULL) {
+        free(ends);
+        free(changes);
+        return NO_MEMORY;
+    }
+    if (mask->area)
+        FOR_EACH_CHANGE(mask, row, column, changes[ends[column]++] = mask->first_row + row)
+    int64_t first = 0, stop = 0; /* a run that may go on in the next column */
+    size_t change = 0;
+    for (int32_t column = 0; column < columns; column++) {
+        int64_t start = (64 * (int64_t)mask->first_word + column) * frame.rows;
+        for (; change < ends[column]; change += 2) {
+            if (stop > first && start + changes[change] != stop) {
+                add_length(code, first - done);
+                add_length(code, stop - first);
+                done = stop;
+                first = stop;
+            }
+            if (stop == first)
+                first = start + changes[change];
+            stop = start + changes[change + 1];
+        }
+    }
+    if (stop > first) {
+        add_length(code, first - done);
+        add_length(code, stop - first);
+        done = stop;
+    }
+    if (done < pixels)
+        add_length(code, pixels - done);
+    free(ends);
+    free(changes);
+    return NULL;
+}
+
+PyDoc_STRVAR(outline_code_doc, "outline_code(outlines, number, /)\n--\n\n"
+                               "COCO's compressed counts of one of the outlines.");
+
+static PyObject *
+outline_code(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *capsule;
+    Py_ssize_t number;
+    if (!PyArg_ParseTuple(args, "On:outline_code", &capsule, &number))
+        return NULL;
+    const Masks *masks = PyCapsule_GetPointer(capsule, OUTLINES);
+    if (masks == NULL)
+        return NULL;
+    if (number < 0 || number >= masks->number) {
+        raise_problem("", "there is no outline of this number");
+        return NULL;
+    }
+    Code code = {0};
+    Problem problem;
+    Py_BEGIN_ALLOW_THREADS
+    problem = write_counts(&masks->masks[number], masks->frame, &code);
+    Py_END_ALLOW_THREADS
+    PyObject *result = problem ? NULL : PyBytes_FromStringAndSize((const char *)code.text, (Py_ssize_t)code.size);
+    free(code.text);
+    if (problem)
+        raise_problem("", problem);
+    return result;
+}
+
 PyDoc_STRVAR(labels_present_doc, "labels_present(labels, /)\n--\n\n"
                                  "The values that occur in a buffer of bytes, in order, as bytes.");
 
@@ -960,6 +1074,7 @@ static PyMethodDef methods[] = {
     {"outline_labels", outline_labels, METH_VARARGS, outline_labels_doc},
     {"outline_counts", outline_counts, METH_VARARGS, outline_counts_doc},
     {"outline_pairs", outline_pairs, METH_VARARGS, outline_pairs_doc},
+    {"outline_code", outline_code, METH_VARARGS, outline_code_doc},
     {"are_counts", are_counts, METH_VARARGS, are_counts_doc},
     {"labels_present", labels_present, METH_VARARGS, labels_present_doc},
     {NULL, NULL, 0, NULL},

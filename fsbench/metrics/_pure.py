@@ -211,6 +211,19 @@ def outline_pairs(pred: Outlines, truth: Outlines, pairs: bytes, radius: int, /)
     ]
 
 
+def outline_code(outlines: Outlines, number: int, /) -> bytes:
+    """Returns a mask as COCO's compressed counts. Raises ValueError if there is none of this number."""
+    if not 0 <= number < outlines.number:
+        raise ValueError("there is no outline of this number")
+    mask = np.zeros((outlines.height, outlines.width), np.bool_)
+    if number in outlines.masks:
+        pixels, top, left = outlines.masks[number][:3]
+        mask[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+    down = mask.T.ravel()
+    lengths = np.diff(np.flatnonzero(np.diff(down, prepend=False)), prepend=0, append=down.size).tolist()
+    return b"".join(_digits(n - lengths[i - 2] if i > 2 else n) for i, n in enumerate(lengths))
+
+
 def boundary_map(mask: Masks) -> Masks:
     """Marks the pixels of a mask, bool [H, W], whose forward 2x2 block is mixed; see `counts.boundary_map`."""
     boundary = np.zeros(mask.shape, dtype=np.bool_)
@@ -273,6 +286,17 @@ def _run_lengths(text: bytes, pixels: int, max_digits: int = MAX_DIGITS) -> Iter
         raise ValueError("the run lengths end within a number")
     if pixels:
         raise ValueError("the run lengths do not fill the frame")
+
+
+def _digits(number: int) -> bytes:
+    """Returns a number as `_run_lengths` reads it."""
+    digits = []
+    while True:
+        digit, number = number & 0x1F, number >> 5
+        has_more = number != (-1 if digit & 0x10 else 0)
+        digits.append((digit | (0x20 if has_more else 0)) + 48)
+        if not has_more:
+            return bytes(digits)
 
 
 def _decoded(text: bytes, height: int, width: int) -> Masks:

@@ -28,6 +28,7 @@ __all__ = [
     "clip_counts",
     "label_counts",
     "labels_present",
+    "outline_code",
     "outline_labels",
     "outline_pairs",
     "outline_rle",
@@ -56,6 +57,7 @@ class Kernel(Protocol):
         self, labels: _pure.Buffer, height: int, width: int, members: bytes | None, /
     ) -> tuple[Any, bytes]: ...
     def outline_counts(self, counts: bytes, height: int, width: int, /) -> Any: ...
+    def outline_code(self, outlines: Any, number: int, /) -> bytes: ...
     def are_counts(self, counts: bytes, height: int, width: int, digits: int, /) -> bool: ...
     def outline_pairs(self, pred: Any, truth: Any, pairs: bytes, radius: int, /) -> list[_pure.Counts]: ...
     def labels_present(self, labels: _pure.Buffer, /) -> bytes: ...
@@ -68,7 +70,7 @@ try:
 except ImportError:
     pass  # setup.py builds it where there is a compiler; the counts are the same without
 else:
-    if hasattr(_kernel, "are_counts"):  # else it is left from an older version, as after a pull without a build
+    if hasattr(_kernel, "outline_code"):  # else it is left from an older version, as after a pull without a build
         kernel = _kernel
 
 AXES = {2: "[H, W]", 3: "[T, H, W]"}
@@ -257,6 +259,15 @@ def outline_rle(counts: bytes, height: int, width: int) -> Outlines:
         ValueError: As `rle_counts`.
     """
     return Outlines(height, width, kernel.outline_counts(counts, height, width))
+
+
+def outline_code(outlines: Outlines, number: int = 0) -> bytes:
+    """Returns one of some masks as COCO's compressed counts, column by column; see `rle_counts`.
+
+    Raises:
+        ValueError: There is no mask of this number.
+    """
+    return kernel.outline_code(outlines.masks, number)
 
 
 def outline_pairs(

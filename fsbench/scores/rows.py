@@ -5,12 +5,9 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from fsbench.errors import RunError
-from fsbench.masks.layers import union_of
-from fsbench.masks.resize import at_size
 from fsbench.protocol import label_of
 from fsbench.scores.measuring import Measure
 from fsbench.scores.measuring import Seen
@@ -21,26 +18,10 @@ from fsbench.scores.metrics import is_count
 from fsbench.scores.metrics import is_share
 from fsbench.splits.ids import parse_episode_id
 
-__all__ = ["KEYS", "score_schema", "score_table", "table_problem", "truth_mask"]
+__all__ = ["KEYS", "score_schema", "score_table", "table_problem"]
 
 KEYS = ("episode_id", "frame")
 """The columns of score rows that are no metrics."""
-
-Masks = npt.NDArray[np.bool_]
-
-
-def truth_mask(layers: npt.NDArray[np.integer], object_ids: Sequence[int], size: tuple[int, int]) -> Masks:
-    """Returns the union of some objects at the size at which a protocol compares.
-
-    Args:
-        layers: integer [L, H, W], a label map in layers.
-        object_ids: Indices of the objects.
-        size: (height, width); if it is not (H, W), the mask is resized bilinearly and thresholded at 0.5.
-
-    Returns:
-        bool [height, width].
-    """
-    return at_size(union_of(layers, object_ids), size).view(np.bool_)
 
 
 def score_schema(metrics: Sequence[str], present: Iterable[str] = ()) -> pa.Schema:

@@ -18,14 +18,14 @@ from fsbench.lists import listed_at
 from fsbench.masks.labels import decode_label_map
 from fsbench.masks.labels import label_palette
 from fsbench.masks.rle import Rle
+from fsbench.masks.shown import BinaryMask
+from fsbench.masks.shown import LabelMap
+from fsbench.masks.shown import Labels
 from fsbench.protocol import Protocol as ScoringProtocol
 from fsbench.submissions.forms import Arrays
 from fsbench.submissions.forms import MaskKey
 from fsbench.submissions.forms import Submission
 from fsbench.submissions.problems import Problem
-from fsbench.submissions.shown import BinaryMask
-from fsbench.submissions.shown import LabelMap
-from fsbench.submissions.shown import Labels
 
 if TYPE_CHECKING:
     from fsbench.splits.benchmark import Benchmark  # pyarrow, which a folder of truth does without

@@ -11,13 +11,13 @@ from fsbench.datasets.reading import Annotated
 from fsbench.datasets.reading import LabelCheck
 from fsbench.datasets.records import Dataset
 from fsbench.datasets.records import names_nothing
+from fsbench.masks.shown import BinaryMask
 from fsbench.submissions.reference import only_draw
 from fsbench.submissions.reference import SequenceKey
 from fsbench.submissions.reference import signed_subset
 from fsbench.submissions.reference import TrueMask
 from fsbench.submissions.reference import Videos
 from fsbench.submissions.reference import VideoTask
-from fsbench.submissions.shown import BinaryMask
 
 __all__ = ["SentenceReference", "has_label_maps", "true_masks", "video_paths"]
 

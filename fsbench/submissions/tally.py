@@ -14,6 +14,9 @@ from fsbench.masks.labels import decode_label_map
 from fsbench.masks.labels import label_palette
 from fsbench.masks.resize import at_size
 from fsbench.masks.rle import Rle
+from fsbench.masks.shown import BinaryMask
+from fsbench.masks.shown import LabelMap
+from fsbench.masks.shown import Labels
 from fsbench.metrics import label_counts
 from fsbench.metrics import mean
 from fsbench.metrics import outline_pairs
@@ -25,9 +28,6 @@ from fsbench.scores.measuring import Seen
 from fsbench.submissions.problems import Kind
 from fsbench.submissions.reference import SequenceKey
 from fsbench.submissions.reference import TrueMask
-from fsbench.submissions.shown import BinaryMask
-from fsbench.submissions.shown import LabelMap
-from fsbench.submissions.shown import Labels
 
 __all__ = ["MOST_PROPOSALS", "VOID", "VOID_REMEDY", "ObjectScores", "Refused", "Tally"]
 

@@ -2,10 +2,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pycocotools import mask as coco
 
 from fsbench.masks.rle import decode_masks
+from fsbench.masks.rle import encode_masks
 from fsbench.masks.rle import run_lengths
 from fsbench.masks.rle import valid_code
+
+
+def test_masks_are_encoded_as_coco_does_wherever_they_lie_and_whatever_is_true_in_them():
+    masks = np.random.default_rng(0).random((6, 9, 4)) < 0.4
+    masks[0] = False
+    bytes_of_true = (masks * np.uint8(255)).view(np.bool_)
+    for some in (masks, masks[::2, ::-1, 1:], masks.transpose(2, 0, 1), bytes_of_true):
+        codes = coco.encode(np.asfortranarray((some.view(np.uint8) != 0).transpose(1, 2, 0), dtype=np.uint8))
+        assert encode_masks(some) == [code["counts"] for code in codes]
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=30).filter(sum))

@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco
 
 from fsbench.metrics import label_counts
+from fsbench.metrics import outline_code
 from fsbench.metrics import outline_labels
 from fsbench.metrics import outline_pairs
 from fsbench.metrics import outline_rle
@@ -45,6 +46,30 @@ def test_sets_of_labels_and_run_lengths_are_counted_as_their_masks_are(frames, s
     ]
     for pred, truth in itertools.product(*forms):  # also a map against run lengths
         assert outline_pairs(pred, truth, [(0, 0)], radius) == [expected]
+
+
+@given(maps, labels_of_some, st.integers(1, 9))
+def test_codes_are_those_of_coco_of_the_masks(frames, some, size):
+    for labels in (frames[0], frames[0].repeat(size, 0).repeat(size, 1)):
+        code = encoded(np.isin(labels, list(some)))
+        assert outline_code(outline_labels(labels, some)) == code
+        assert outline_code(outline_rle(code, *labels.shape)) == code
+    every = outline_labels(frames[0])
+    for label in (1, 2, 200):
+        assert outline_code(every, label) == encoded(frames[0] == label)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 70), (70, 1), (3, 64), (64, 3), (5, 129)])
+def test_codes_of_runs_that_go_on_in_the_next_column(shape):
+    empty = np.zeros(shape, np.uint8)
+    down = empty.T.reshape(-1)
+    for first, stop in itertools.combinations(
+        {0, 1, shape[0] - 1, shape[0], 2 * shape[0], down.size - 1, down.size}, 2
+    ):
+        flat = np.zeros_like(down)
+        flat[min(first, stop) : max(first, stop)] = 1
+        mask = np.ascontiguousarray(flat.reshape(shape[::-1]).T)
+        assert outline_code(outline_labels(mask, (1,))) == encoded(mask)
 
 
 @given(maps)
@@ -92,6 +117,9 @@ def test_what_does_not_fit_is_refused(kernel):
         kernel.outline_pairs(single.masks, single.masks, b"\0", 1)
     with pytest.raises(ValueError, match="radius is negative"):
         kernel.outline_pairs(single.masks, single.masks, b"\0\0", -1)
+    for outlines, number in ((single, 1), (single, -1), (every, 256)):
+        with pytest.raises(ValueError, match="no outline of this number"):
+            outline_code(outlines, number)
     for size, height, width in ((23, 4, 6), (0, 0, 6), (24, 2**62, 4)):
         with pytest.raises(ValueError, match="the frame"):
             kernel.outline_labels(bytes(size), height, width, None)
