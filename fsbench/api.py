@@ -532,25 +532,30 @@ def compare(
     other: Run | Entry | str | Path,
     *,
     by: str | None = None,
+    contrast: str | None = None,
     data_root: str | Path = "data",
     splits: str | Path | None = None,
 ) -> Compared:
     """Says whether two methods differ: over all episodes, in each fold, in each class; or by an attribute.
 
     Args:
-        one, other: Runs, entries, or paths of either. Both must be of the same episodes and protocol.
+        one, other: Runs, entries, or paths of either; see `fsbench.leaderboard.compare.as_entry`. Both must be of the
+            same episodes and protocol.
         by: An attribute of sentences and their targets (`fsbench list attributes`): a row for each of its slices takes
             the place of folds and classes. The difference of a slice averages each class over its draws first, so where
             a class lacks one it may be a trifle off the difference of the two scores.
+        contrast: Two slices of an attribute, as in `has_motion=yes,no`: by how much more `one` leads in the first than
+            in the second, in the classes that have both.
         data_root: Where datasets are, of whose sentences attributes are told where a manifest has none.
         splits: A manifest or a folder of them; None looks into `splits/` here, then at those that fsbench ships.
 
     Returns:
-        The differences with their 95 % intervals and paired p; `print` shows a table, `to_frame()` gives it.
+        The differences with their 95 % intervals and paired p; `print` shows a table, `to_frame()` gives it. What is
+        seen as a sample, and how trainings come into it, says `fsbench.scores.statistics`.
 
     Raises:
-        RunError: A path holds neither, the two were not evaluated on the same episodes by the same protocol, or there
-            is no such attribute.
+        RunError: A path holds neither, the two were not evaluated on the same episodes by the same protocol, there is
+            no such attribute or slice, or `by` and `contrast` are both given.
         ManifestError: Of slices, the manifest is not here, or has no attributes and its sentences are not here.
 
     Example:
@@ -564,11 +569,18 @@ def compare(
         >>> found[["of", "episodes"]].to_dict("records")
         [{'of': 'all', 'episodes': 44}, {'of': 'no', 'episodes': 15}, {'of': 'yes', 'episodes': 29}]
     """
+    from fsbench.errors import RunError
     from fsbench.leaderboard.compare import as_entry
     from fsbench.leaderboard.compare import compare
+    from fsbench.splits.binning import slices_of_contrast
 
     where = None if splits is None else Path(splits)
+    if by is not None and contrast is not None:
+        raise RunError("Give either 'by' or 'contrast'.")
+    asked = None if contrast is None else slices_of_contrast(contrast)
     found = compare(as_entry(one, where), as_entry(other, where), Path(data_root), where)
+    if asked is not None:
+        return found.contrast(*asked)
     return found if by is None else found.sliced(by)
 
 

@@ -71,17 +71,34 @@ def submit(
 
 
 @click.command()
-@click.argument("one", type=click.Path(exists=True, path_type=Path))
-@click.argument("other", type=click.Path(exists=True, path_type=Path))
+@click.argument("one", type=click.Path(path_type=Path))
+@click.argument("other", type=click.Path(path_type=Path))
 @by_option("A row for each slice of an attribute, in place of folds and classes")
+@click.option(
+    "--contrast",
+    metavar="ATTRIBUTE=A,B",
+    help="By how much more ONE leads in slice A of an attribute than in slice B, with its interval and p.",
+)
 @data_root_option
 @splits_option("./splits, then those that fsbench ships")
 @json_option
-def compare(one: Path, other: Path, by: str | None, data_root: Path, splits: Path | None, as_json: bool) -> None:
+def compare(
+    one: Path,
+    other: Path,
+    by: str | None,
+    contrast: str | None,
+    data_root: Path,
+    splits: Path | None,
+    as_json: bool,
+) -> None:
     """Say whether two methods differ: over all episodes, in each fold, in each class; or by an attribute.
 
     ONE and OTHER are folders of finished runs of a method, or the JSON files of entries. Both must be of the same
-    episodes and protocol.
+    episodes and protocol. Runs and entries of variants seed-1, seed-2 ... of one configuration are its trainings: a
+    folder of runs of several, and the path of an entry without .json, stand for all of them together.
+
+    Classes, with their videos and support draws, and trainings are seen as samples. Of a single training for each fold,
+    differences between trainings are in p as far as folds show them; of a single one for all folds they are not in p.
 
     Slices (--by) ask for the manifest with the digest of both. Of one from before manifests said what their sentences
     are like, the sentences are read below --data-root.
@@ -90,11 +107,13 @@ def compare(one: Path, other: Path, by: str | None, data_root: Path, splits: Pat
     Examples:
       fsbench compare runs/mini-ref-shapes/cma runs/mini-ref-shapes/cma-add
       fsbench compare leaderboard/entries/mini-ref-davis/colour-prototype.json runs/mini-ref-davis/mine
+      fsbench compare leaderboard/entries/mini-ref-shapes/cma leaderboard/entries/mini-ref-shapes/cma-add
       fsbench compare runs/mini-ref-shapes/cma runs/mini-ref-shapes/cma-add --by has_motion
+      fsbench compare runs/mini-ref-shapes/cma runs/mini-ref-shapes/cma-add --contrast has_motion=yes,no
     """
     from fsbench import api
 
-    found = api.compare(one, other, by=by, data_root=data_root, splits=splits)
+    found = api.compare(one, other, by=by, contrast=contrast, data_root=data_root, splits=splits)
     click.echo(found.to_json() if as_json else found)
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from fsbench.exports.writing import write_out
 from fsbench.leaderboard.compare import as_entry
 from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.entries import intervals_of
 from fsbench.protocol import reported_metrics
 from fsbench.scores.metrics import columns_of
 from fsbench.scores.metrics import installed_metrics
@@ -112,7 +113,7 @@ def _texts(details: dict[str, str | None]) -> dict[str, str]:
 
 
 def _results(entry: Entry) -> Iterator[_Json]:
-    known = entry.intervals
+    known = intervals_of(entry)
     if entry.mean is not None:
         yield from _values(entry, "mean", "mean over folds", entry.mean, known.mean if known else None)
     for fold in entry.folds:

@@ -1,7 +1,7 @@
 """Whether an entry follows from its episodes: every number that can be is computed anew.
 
-What follows from the scores of the episodes: the means of draws, classes and folds, their spreads, the intervals, and
-how many episodes there are; from the manifest also which they are, and how many frames were scored. Time, memory and
+What follows from the scores of the episodes: the means of draws, classes and folds, their spreads, and how many
+episodes there are; from the manifest also which they are, and how many frames were scored. Time, memory and
 what the runs say of themselves follow from nothing here; `seals` tell whether they are what was committed.
 """
 
@@ -24,7 +24,6 @@ from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.details import gallery_episodes
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import FoldEntry
-from fsbench.leaderboard.entries import intervals_of
 from fsbench.leaderboard.entries import mean_over_folds
 from fsbench.leaderboard.shelf import entry_path
 from fsbench.protocol import declared_protocol
@@ -71,18 +70,13 @@ def check_entry(entry: Entry, splits: Path | None = None) -> Checked:
     elif tuple(manifest.folds) != entry.expected_folds:
         found.problems.append(f"expected_folds are {list(entry.expected_folds)}, the manifest's {list(manifest.folds)}")
     if entry.details is None:
-        found.unchecked.append("means of draws and classes, and intervals: it has no scores of episodes")
-        if entry.intervals is not None:
-            found.problems.append("intervals are given, but no scores of episodes")
+        found.unchecked.append("means of draws and classes: it has no scores of episodes")
         return found
     found.problems += _gallery(entry.details)
     found.problems += _episodes(entry, entry.details, manifest)
     if found.problems:  # such as ids that no class has: the means of what is not there are no use
         return found
     _means(entry, entry.details, manifest, found)
-    found.problems += _differing(
-        "intervals", intervals_of(entry.protocol, entry.manifest_digest, entry.details), entry.intervals
-    )
     return found
 
 

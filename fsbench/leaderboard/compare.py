@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -17,8 +18,10 @@ import numpy as np
 import pandas as pd
 
 from fsbench.errors import RunError
+from fsbench.errors import suggestion
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import has_chain
+from fsbench.leaderboard.families import joined
 from fsbench.leaderboard.runs import entries_from_runs
 from fsbench.leaderboard.runs import manifest_folds
 from fsbench.leaderboard.shelf import read_entry
@@ -27,18 +30,40 @@ from fsbench.leaderboard.slices import Slicer
 from fsbench.protocol import reported_names
 from fsbench.running.runs import find_runs
 from fsbench.running.runs import Run
+from fsbench.scores.episodes import Sample
 from fsbench.scores.metrics import unbounded
 from fsbench.scores.results import mean_score
 from fsbench.scores.results import Score
+from fsbench.scores.statistics import contrasted
 from fsbench.scores.statistics import Difference
-from fsbench.scores.statistics import Episodes
+from fsbench.scores.statistics import LEAST_CLASSES
 from fsbench.scores.statistics import paired
 from fsbench.scores.statistics import paired_mean
+from fsbench.splits.binning import Attribute
 from fsbench.splits.binning import find_attribute
 from fsbench.streams import named_stream
 from fsbench.text import columns
 
-__all__ = ["Compared", "as_entry", "compare", "compare_means"]
+__all__ = ["OF_TRAININGS", "Compared", "as_entry", "compare", "compare_means"]
+
+
+_BETWEEN = " less "
+
+OF_TRAININGS = {
+    "none": "nothing was trained",
+    "several": "differences between trainings are in it",
+    "by fold": "of a single training for each fold: differences between trainings are in it as far as folds show them",
+    "one": "of a single training: differences between trainings are not in p",
+}
+"""In short, how differences between trainings come into p."""
+
+_ABOUT_TRAININGS = {
+    "none": "Nothing was trained: classes, their videos and draws are what is seen as a sample.",
+    "several": "Differences between trainings are in p and in all intervals.",
+    "by fold": "A single training for each fold, of one method at least: what is between folds beyond what their\n"
+    "classes make of it is in p and its interval; intervals of folds and classes hold for these trainings.",
+    "one": "A single training of one method at least: differences between trainings are not in p, nor in any interval.",
+}
 
 
 class _Row(NamedTuple):
@@ -58,13 +83,27 @@ class _Row(NamedTuple):
     found: Difference
 
 
+class _SliceOfBoth(NamedTuple):
+    """A slice of an attribute, of two methods.
+
+    Attributes:
+        row: Its line.
+        one, other: The methods' episodes that are in it.
+    """
+
+    row: _Row
+    one: Sample
+    other: Sample
+
+
 @dataclass(frozen=True)
 class Compared:
     """Two methods on the same episodes, held against each other.
 
     Attributes:
         one, other: The methods.
-        rows: The lines: over all; for each fold and each class, or for each slice of an attribute.
+        rows: The lines: over all; for each fold and each class, or for each slice of an attribute, or for the two
+            slices of a contrast and what is between them.
         by: Name of the attribute; empty for folds and classes.
         find: Says what the sentences are like when it is asked for; see `find_slicer`.
     """
@@ -82,7 +121,8 @@ class Compared:
             by: An attribute (`fsbench list attributes`), a row for each of its slices; None for what was compared.
 
         Returns:
-            Columns of, episodes, one, other, difference, low, high (of the 95 % interval), p.
+            Columns of, episodes, one, other, difference, low, high (of the 95 % interval), p (none of folds and
+            classes).
 
         Raises:
             FsbenchError: As `compare`.
@@ -100,11 +140,15 @@ class Compared:
                 "high": high,
             }
             shares = {key: None if value is None else 100 * value for key, value in values.items()}
-            rows.append({"of": row.name, "episodes": row.episodes, **shares, "p": row.found.p.headline})
+            rows.append({"of": row.name, "episodes": row.episodes, **shares, "p": _p(row.found)})
         return pd.DataFrame(rows)
 
     def to_json(self) -> str:
-        """Returns all values at full precision: {"episodes", "protocol", "methods", "by"?, "rows": [...]}."""
+        """Returns all values at full precision.
+
+        They are {"episodes", "protocol", "methods", "trainings", "by"?, "rows": [...]}; for "trainings" see
+        `fsbench.scores.variance.Trainings`.
+        """
         rows: list[dict[str, Any]] = [  # Any: JSON
             {
                 "of": row.name,
@@ -112,12 +156,14 @@ class Compared:
                 "scores": [row.one.model_dump(), row.other.model_dump()],
                 "difference": row.found.mean.model_dump(),
                 "interval": None if row.found.interval is None else row.found.interval.model_dump(),
-                "p": row.found.p.model_dump(),
+                "p": None if row.found.p is None else row.found.p.model_dump(),
+                "trainings": row.found.trainings,
             }
             for row in self.rows
         ]
         about: dict[str, Any] = {"episodes": self.rows[0].episodes, "protocol": self.one.protocol}
-        about |= {"methods": [self.one.title, self.other.title]} | ({"by": self.by} if self.by else {})
+        about |= {"methods": [self.one.title, self.other.title], "trainings": self.rows[0].found.trainings}
+        about |= {"by": self.by} if self.by else {}
         return json.dumps({**about, "rows": rows}, indent=1)
 
     def __str__(self) -> str:
@@ -130,16 +176,20 @@ class Compared:
             f"{self.one.dataset} {self.one.manifest_version}, {self.rows[0].episodes} episodes, "
             f"protocol {self.one.protocol}{f', by {self.by}' if self.by else ''}"
         )
-        foot = (
-            "Per cent. p is two-sided, of flipped signs of the classes' differences; where there are fewer than six\n"
-            "classes, of their videos', and speaks of these classes alone, while the interval is for all there might "
-            "be."
-        )
+        foot = [_about_test(self.rows[0].found, len(self.one.known_details.prepared.classes))]
+        foot += [_ABOUT_TRAININGS[self.rows[0].found.trainings], *self._about_rows()]
         if any(_ends(row.found)[0] is None for row in self.rows):
-            foot += "\nThere is no interval where a fold has a single class, or a class a single video."
-        if self.by:
-            foot += "\nA slice is averaged over the draws, folds and classes that it has; each is a test by itself."
-        return "\n".join([head, "", columns(lines), "", foot])
+            foot.append("There is no interval where a fold has a single class, or a class a single video.")
+        return "\n".join([head, "", columns(lines), "", *foot])
+
+    def _about_rows(self) -> Iterator[str]:
+        """Yields what is to be said of the lines but the first."""
+        if not self.by:
+            yield "Folds and classes are looked at, not tested: they have no p."
+        else:
+            yield "A slice is averaged over the draws, folds and classes that it has; each is a test by itself."
+        if _BETWEEN in self.rows[-1].name:
+            yield "The last line is taken in the classes that have both: by how much more the first method leads."
 
     def _repr_html_(self) -> str:
         both = f"{escape(self.one.title)}, {escape(self.other.title)}"
@@ -148,38 +198,88 @@ class Compared:
     def sliced(self, by: str) -> "Compared":
         """Returns the same comparison over all and for each slice of an attribute. Raises as `compare`."""
         attribute = find_attribute(by)
-        slicer = self.find()
-        one, other = (slicer.slices(entry, attribute) for entry in (self.one, self.other))
-        tables = _tables(self.one, self.other)
-        labels = [slicer.labels(table, attribute) for table in tables]
-        found = {
-            name: _mean_difference(self.one, *(table[of == name] for table, of in zip(tables, labels, strict=True)))
-            for name in one
-        }
-        rows = (_Row(name, one[name].episodes, one[name].score, other[name].score, found[name]) for name in one)
+        rows = tuple(each.row for each in self._slices(attribute).values())
         return replace(self, rows=(self.rows[0], *rows), by=by)
+
+    def contrast(self, by: str, here: str, there: str) -> "Compared":
+        """Returns by how much more the first method leads in one slice of an attribute than in another.
+
+        Args:
+            by: The attribute.
+            here, there: Its slices.
+
+        Returns:
+            The comparison over all, in each of the two, and of their differences.
+
+        Raises:
+            RunError: There is no such slice, it has no episodes, or no class has both.
+            FsbenchError: As `compare`.
+        """
+        found = self._slices(find_attribute(by))
+        for name in (here, there):
+            if name not in found:
+                raise RunError(f"No episode is in a slice {name!r} of {by}. {suggestion(name, found)}")
+        first, second = found[here], found[there]
+        difference = contrasted(
+            (first.one, second.one), (first.other, second.other), _draws(self.one), **_names(self.one.protocol)
+        )
+        rows = first.row, second.row
+        one, other = (_less(getattr(rows[0], side), getattr(rows[1], side)) for side in ("one", "other"))
+        last = _Row(f"{here}{_BETWEEN}{there}", rows[0].episodes + rows[1].episodes, one, other, difference)
+        return replace(self, rows=(self.rows[0], *rows, last), by=by)
+
+    def _slices(self, attribute: Attribute) -> dict[str, _SliceOfBoth]:
+        """Returns what of both methods is in each slice that has episodes."""
+        slicer = self.find()
+        scores = [slicer.slices(entry, attribute) for entry in (self.one, self.other)]
+        samples = _samples(self.one, self.other)
+        labels = [slicer.labels(each.first.keys, attribute).to_numpy() for each in samples]
+        found = {}
+        for name, of_one in scores[0].items():
+            one, other = (each.only(of == name) for each, of in zip(samples, labels, strict=True))
+            difference = paired_mean(one, other, _draws(self.one), **_names(self.one.protocol))
+            row = _Row(name, of_one.episodes, of_one.score, scores[1][name].score, difference)
+            found[name] = _SliceOfBoth(row, one, other)
+        return found
 
 
 def as_entry(side: Run | Entry | str | Path, splits: Path | None = None) -> Entry:
     """Returns one side of a comparison as an entry.
 
     Args:
-        side: A run, an entry, the JSON of an entry, or the folder of a method's finished runs.
+        side: A run, an entry, the JSON of an entry, the path of such a file without `.json`, which stands for all
+            trainings of that configuration that lie beside it, or the folder of a method's finished runs, of one
+            training or of several.
         splits: Where the manifest of runs may be; see `find_manifest`.
 
     Raises:
-        RunError: There is none, or the runs are of several methods.
+        RunError: There is none, or they are of several methods.
     """
     if isinstance(side, Entry):
         return side
     if not isinstance(side, Run) and Path(side).is_file():
-        return read_entry(Path(side).parent.parent, Path(side))
-    folders = list(side.results) if isinstance(side, Run) else find_runs(Path(side))
-    found = entries_from_runs(folders, partial(manifest_folds, splits=splits), with_controls=True)
+        return read_entry(Path(side).absolute().parent.parent, Path(side).absolute())
+    if not isinstance(side, Run) and not Path(side).is_dir():
+        found = _family(Path(side).absolute())
+    else:
+        folders = list(side.results) if isinstance(side, Run) else find_runs(Path(side))
+        found = joined(entries_from_runs(folders, partial(manifest_folds, splits=splits), with_controls=True))
     if len(found) != 1:
-        several = f"runs of {', '.join(entry.title for entry in found)}" if found else "no finished run of whole folds"
+        titles = ", ".join(entry.title for entry in found)
+        several = f"entries of {titles}" if found else "no finished run of whole folds"
         raise RunError(f"{side}: holds {several}. Name the folder of one method's runs, or an entry's .json.")
     return found[0]
+
+
+def _family(path: Path) -> list[Entry]:
+    """Returns the entry of which a path is that of the JSON without its ending, joined with its other trainings."""
+    named = path.with_name(f"{path.name}.json")
+    if not named.is_file():
+        raise RunError(f"{path}: there is no such folder of runs or entry ({named.name}).")
+    first = read_entry(path.parent.parent, named)
+    beside = (each for each in sorted(path.parent.glob("*.json")) if each != named)
+    others = (read_entry(path.parent.parent, each) for each in beside if each.name.startswith(f"{first.method.name}."))
+    return [each for each in joined([first, *others]) if first == each or first in each.trainings]
 
 
 def compare(one: Entry, other: Entry, data_root: Path = Path("data"), splits: Path | None = None) -> Compared:
@@ -193,14 +293,15 @@ def compare(one: Entry, other: Entry, data_root: Path = Path("data"), splits: Pa
         RunError: They were not evaluated on the same episodes by the same protocol, or the scores of their episodes are
             not there.
     """
-    tables = _tables(one, other)
-    found = paired(*tables, _draws(one), **_names(one.protocol))
+    samples = _samples(one, other)
+    found = paired(*samples, _draws(one), **_names(one.protocol))
     folds = [{fold.fold: fold.score.mean for fold in entry.folds} for entry in (one, other)]
     classes = [{each.name: each.score.mean for fold in entry.folds for each in fold.classes} for entry in (one, other)]
     first, second = (mean_score(list(scores.values())) for scores in folds)
-    by_fold, by_class = (tables[0][name].value_counts() for name in ("fold", "class"))
+    keys = samples[0].first.keys
+    by_fold, by_class = (keys[name].value_counts() for name in ("fold", "class"))
     rows = (
-        _Row("all", len(tables[0]), first, second, found.mean),
+        _Row("all", len(keys), first, second, found.mean),
         *(
             _Row(f"fold {fold}", int(by_fold[fold]), folds[0][fold], folds[1][fold], each)
             for fold, each in found.folds.items()
@@ -215,22 +316,16 @@ def compare(one: Entry, other: Entry, data_root: Path = Path("data"), splits: Pa
 
 def compare_means(one: Entry, other: Entry) -> Difference:
     """Returns the mean of what `compare` finds, in a part of its time. Raises RunError likewise."""
-    _require_pair(one, other)
-    return _mean_difference(one, one.known_details.prepared, other.known_details.prepared)
-
-
-def _mean_difference(entry: Entry, one: pd.DataFrame | Episodes, other: pd.DataFrame | Episodes) -> Difference:
-    """Returns the mean difference of two tables of episodes, by the protocol and the draws of an entry."""
-    return paired_mean(one, other, _draws(entry), **_names(entry.protocol))
+    return paired_mean(*_samples(one, other), _draws(one), **_names(one.protocol))
 
 
 def _names(protocol: str) -> Mapping[str, Any]:  # Any: what `paired` takes
     return {"names": reported_names(protocol), "unbounded": unbounded(protocol)}
 
 
-def _tables(one: Entry, other: Entry) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _samples(one: Entry, other: Entry) -> tuple[Sample, Sample]:
     _require_pair(one, other)
-    return one.known_details.table, other.known_details.table
+    return one.sample, other.sample
 
 
 def _require_pair(one: Entry, other: Entry) -> None:
@@ -251,12 +346,12 @@ def _draws(entry: Entry) -> np.random.Generator:
 
 def _cells(row: _Row) -> tuple[str, ...]:
     low, high = _ends(row.found)
-    p = row.found.p.headline
+    p = _p(row.found)
     return (
         *(_shown(score.headline, "{:.1f}") for score in (row.one, row.other)),
         _shown(row.found.mean.headline, "{:+.1f}"),
         "-" if low is None or high is None else f"{100 * low:+.1f} to {100 * high:+.1f}",
-        "-" if math.isnan(p) else f"{p:.4f}",
+        "-" if p is None or math.isnan(p) else f"{p:.4f}",
     )
 
 
@@ -265,6 +360,20 @@ def _ends(found: Difference) -> tuple[float, float] | tuple[None, None]:
     if found.interval is None or math.isnan(found.interval.low.headline):
         return None, None
     return found.interval.low.headline, found.interval.high.headline
+
+
+def _p(found: Difference) -> float | None:
+    return None if found.p is None else found.p.headline
+
+
+def _less(one: Score, other: Score) -> Score:
+    return Score({name: one[name] - other[name] for name in one.names})
+
+
+def _about_test(found: Difference, classes: int) -> str:
+    if found.trainings in ("several", "by fold") or classes < LEAST_CLASSES:
+        return "Per cent. p is two-sided, of Student's t with the interval's standard error."
+    return "Per cent. p is two-sided, of flipped signs of the classes' differences."
 
 
 def _shown(share: float, form: str) -> str:

@@ -22,12 +22,12 @@ from fsbench.masks.rle import valid_code
 from fsbench.metrics import mean
 from fsbench.protocol import label_of
 from fsbench.running.runs import read_parts
+from fsbench.scores.episodes import episode_table
+from fsbench.scores.episodes import Episodes
 from fsbench.scores.metrics import count_columns
 from fsbench.scores.metrics import is_count
 from fsbench.scores.rows import KEYS
 from fsbench.scores.rows import table_problem
-from fsbench.scores.statistics import episode_table
-from fsbench.scores.statistics import Episodes
 from fsbench.splits.ids import parse_episode_id
 
 __all__ = [

@@ -33,6 +33,7 @@ from fsbench.records import Record
 from fsbench.running.cost import total_cost
 from fsbench.running.cost import UnitTiming
 from fsbench.running.identity import differences
+from fsbench.scores.episodes import Sample
 from fsbench.scores.metrics import unbounded
 from fsbench.scores.results import ClassResult
 from fsbench.scores.results import DeclaredMethod
@@ -49,7 +50,6 @@ from fsbench.scores.results import Summary
 from fsbench.scores.statistics import CHAIN
 from fsbench.scores.statistics import intervals
 from fsbench.splits.controls import Control
-from fsbench.streams import named_stream
 
 __all__ = [
     "PER_FOLD",
@@ -111,18 +111,19 @@ class Entry(Record):
         expected_folds: The folds that a complete entry has, in order.
         folds: Those that were evaluated, in order.
         mean: See `mean_over_folds`.
-        intervals: Of the means; None if they are not known.
         details_sha256: Of the details beside the entry; None if there are none.
         trained_classes: Classes that the weights have seen, as declared by whoever submitted the entry.
         links: To code, weights or a paper.
         details: What lies beside the entry. It is no part of the JSON.
         control: Of a run that is held against others and never written: what stood in for the support sets.
+        trainings: The entries that this one joins, trained from several seeds; see `fsbench.leaderboard.families`. They
+            are no part of the JSON: each lies by itself.
         seconds_per_frame, peak_memory_bytes, hardware, parameters: See `Cost`.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)  # details
 
-    schema_version: Literal[4] = 4
+    schema_version: Literal[5] = 5
     dataset: str
     manifest_version: str
     manifest_digest: str
@@ -136,7 +137,6 @@ class Entry(Record):
     expected_folds: tuple[int, ...]
     folds: tuple[FoldEntry, ...] = Field(min_length=1)
     mean: Summary | None
-    intervals: Intervals | None = None
     details_sha256: str | None = None
     trained_classes: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
@@ -146,17 +146,20 @@ class Entry(Record):
     parameters: int | None = None
     details: Details | None = Field(default=None, exclude=True, repr=False)
     control: Control | None = Field(default=None, exclude=True)
+    trainings: tuple["Entry", ...] = Field(default=(), exclude=True, repr=False)
 
     @model_validator(mode="before")
     @classmethod
     def _upgrade(cls, record: Any) -> Any:  # Any: JSON
         """Version 1 had no variants and one checkpoint for all folds; version 2 nothing that has a default here.
 
-        Up to version 3 a score said JF for J&F, which `Score` mends.
+        Up to version 3 a score said JF for J&F, which `Score` mends. Up to version 4 there were intervals, of which
+        today's are others: they follow from the episodes.
         """
-        if not isinstance(record, dict) or record.get("schema_version") not in (1, 2, 3):
+        if not isinstance(record, dict) or record.get("schema_version") not in (1, 2, 3, 4):
             return record
-        version, record = record["schema_version"], {**record, "schema_version": 4}
+        version, record = record["schema_version"], {**record, "schema_version": 5}
+        record.pop("intervals", None)
         if version == 1:
             digest = record.pop("checkpoint_sha256", None)
             folds = [{**fold, "checkpoint_sha256": digest} for fold in record.get("folds", ())]
@@ -176,8 +179,19 @@ class Entry(Record):
         return self.details
 
     @property
+    def sample(self) -> Sample:
+        """The scores of its episodes, by each of its trainings. Raises RunError if it has none."""
+        trainings = self.trainings or (self,)
+        by_fold = zip(*(each.folds for each in trainings), strict=True)
+        digests = {same[0].fold: [fold.checkpoint_sha256 for fold in same] for same in by_fold}
+        weights = {fold: " ".join(found) if all(found) else None for fold, found in digests.items()}
+        return Sample(tuple(each.known_details.prepared for each in trainings), weights)
+
+    @property
     def training(self) -> str:
         """What was trained on, by what the method and its weights say."""
+        if self.trainings:
+            return "; ".join(dict.fromkeys(each.training for each in self.trainings))
         by_weights = training_text(fold.weights for fold in self.folds)
         if by_weights and not self.method.trained_on:
             return by_weights
@@ -192,7 +206,7 @@ class Entry(Record):
         """Novel classes of the entry's folds that the weights have seen, each with where; see `seen_classes`."""
         declared = (*self.trained_classes, *(self.method.trained_on or ()))
         found: dict[str, str] = {}
-        for fold in self.folds:
+        for fold in (fold for each in self.trainings or (self,) for fold in each.folds):
             found |= seen_classes([each.name for each in fold.classes], declared, fold.weights)
         return found
 
@@ -324,7 +338,6 @@ def entry_from_results(
             expected_folds=expected,
             folds=folds,
             mean=mean_over_folds(folds, expected),
-            intervals=intervals_of(identity.protocol, identity.manifest_digest, details),
             details_sha256=None if details is None else details.digest,
             trained_classes=tuple(sorted(set(trained_classes))),
             links=tuple(links),
@@ -341,12 +354,14 @@ def has_chain(protocol: str) -> bool:
     return declared_protocol(protocol).chain == CHAIN
 
 
-def intervals_of(protocol: str, manifest_digest: str, details: Details | None) -> Intervals | None:
-    """Returns the intervals of the means, for protocols that average as `fsbench.scores.statistics` does."""
-    if details is None or not has_chain(protocol):
+def intervals_of(entry: Entry) -> Intervals | None:
+    """Returns the intervals of an entry's means.
+
+    None without scores of episodes, and for a protocol that averages in another way than `fsbench.scores.statistics`.
+    """
+    if entry.details is None or not has_chain(entry.protocol):
         return None
-    draws = named_stream(0, "intervals", manifest_digest)
-    return intervals(details.table, draws, names=reported_names(protocol), unbounded=unbounded(protocol))
+    return intervals(entry.sample, reported_names(entry.protocol), unbounded(entry.protocol))
 
 
 def _fold_entry(result: Result) -> FoldEntry:

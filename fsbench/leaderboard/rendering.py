@@ -41,8 +41,9 @@ Format = Literal["md", "csv", "latex", "json"]
 
 _EMPTY = "There are no entries yet."
 _LEGEND = (
-    "Percent; ± is the standard deviation over support draws, brackets hold a 95 % interval; methods that a paired "
-    f"test cannot separate share a rank; {MISSING} is a missing value."
+    "Percent; ± is the standard deviation over support draws, brackets hold a 95 % interval. Two methods are separated "
+    "(paired test, p below 0.05 over all pairs of the table, by Holm's method) if they have no letter in common, and "
+    f"not if they have one; {MISSING} is a missing value."
 )
 
 REPORTED_LEGEND = (
@@ -82,13 +83,13 @@ def render_csv(tables: Sequence[Table]) -> str:
     """Returns all tables as one, a line for each row.
 
     Values are fractions at full precision, empty where missing or not of the row's dataset. The mean of a dataset of a
-    single fold is that fold.
+    single fold is that fold. The means of a row's trainings are separated by blanks; of a single one there are none.
     """
     folds = sorted({fold for table in tables for fold in table.groups if fold is not None})
     names = dict.fromkeys(name for table in tables for name in table.names)
     columns = [_csv_name(group, metric) for group in (*folds, None) for metric in names or NAMES]
     of_mean = dict.fromkeys(f"mean {table.names[-1]}" for table in tables) or (f"mean {NAMES[-1]}",)
-    more = [f"{name} {what}" for name in of_mean for what in ("sd", "low", "high")]
+    more = [f"{name} {what}" for name in of_mean for what in ("sd", "low", "high", "of each training")]
     head = [
         "dataset",
         "manifest_version",
@@ -110,7 +111,8 @@ def render_csv(tables: Sequence[Table]) -> str:
             low, high = row.cells[-1].interval or (None, None)
             mean = f"mean {table.names[-1]}"
             ends = {f"{mean} sd": row.cells[-1].sd, f"{mean} low": low, f"{mean} high": high}
-            writer.writerow({**known, **values, **ends})
+            trainings = {f"{mean} of each training": " ".join(map(repr, row.trainings.values()))}
+            writer.writerow({**known, **values, **ends, **trainings})
     return stream.getvalue()
 
 
@@ -120,7 +122,7 @@ def render_json(tables: Sequence[Table]) -> str:
     for table in tables:
         record = {field.name: getattr(table, field.name) for field in dataclasses.fields(table) if field.name != "rows"}
         rows = [
-            {field.name: getattr(row, field.name) for field in dataclasses.fields(row) if field.name != "entry"}
+            {f.name: getattr(row, f.name) for f in dataclasses.fields(row) if f.name not in ("entry", "intervals")}
             | {"cells": [dataclasses.asdict(cell) for cell in row.cells]}
             for row in table.rows
         ]
@@ -175,14 +177,14 @@ def _md_section(table: Table) -> str:
     parts = [
         f"## {md_text(table.title)}",
         md_text(table.subtitle),
-        "\n".join(md_table(["Rank", "Method", *names], rows, first=("--:", "---"))),
+        "\n".join(md_table(["Group", "Method", *names], rows, first=("---", "---"))),
         *notes,
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _rank(row: Row) -> str:
-    return MISSING if row.rank is None else str(row.rank)
+    return MISSING if row.rank is None else row.rank
 
 
 def _md_marks(row: Row) -> str:
@@ -207,10 +209,10 @@ def _latex_table(table: Table) -> str:
         r"\begin{table*}",
         r"\centering",
         rf"\caption{{{latex_text(table.title)}. {latex_text(table.subtitle)}. {latex_text(_LEGEND)}}}",
-        rf"\begin{{tabular}}{{rl{'r' * len(table.columns)}}}",
+        rf"\begin{{tabular}}{{ll{'r' * len(table.columns)}}}",
         r"\toprule",
         *(_latex_groups(table) if len(table.groups) > 1 else []),
-        rf"Rank & Method & {head} \\",
+        rf"Group & Method & {head} \\",
         r"\midrule",
         *(rf"{' & '.join(_latex_cells(row, _scales(table)))} \\" for row in table.rows),
         r"\bottomrule",

@@ -19,6 +19,7 @@ from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import mean_of_draws
 from fsbench.protocol import declared_protocol
 from fsbench.scores.aggregation import scores_by
+from fsbench.scores.results import mean_score
 from fsbench.scores.results import Score
 from fsbench.splits.attributes import SentenceKey
 from fsbench.splits.benchmark import attributes_of
@@ -77,6 +78,12 @@ class Slicer:
             RunError: It has no scores of episodes, or they are averaged in another way than these can be.
             ManifestError: It has scores of other sentences than the manifest.
         """
+        if entry.trainings:
+            of_each = [self.slices(each, attribute) for each in entry.trainings]
+            return {
+                label: Slice(found.episodes, mean_score([each[label].score for each in of_each]))
+                for label, found in of_each[0].items()
+            }
         table = entry.known_details.table
         labels = self.labels(table, attribute)
         protocol = declared_protocol(entry.protocol)

@@ -1,22 +1,29 @@
 """From entries to tables: what is compared with what, in which order, and which value is best. Nothing is rounded."""
 
-import re
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from itertools import product
 
 from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.entries import has_chain
+from fsbench.leaderboard.entries import intervals_of
+from fsbench.leaderboard.families import joined
 from fsbench.leaderboard.intervals import Ends
 from fsbench.leaderboard.intervals import mean_interval
 from fsbench.metrics import or_none
 from fsbench.protocol import reported_names
 from fsbench.scores.metrics import Column
 from fsbench.scores.metrics import columns_of
+from fsbench.scores.results import Intervals
 from fsbench.scores.results import Summary
+from fsbench.scores.separation import holm
+from fsbench.scores.separation import letters
+from fsbench.scores.statistics import paired_p
 from fsbench.scores.statistics import spread
-from fsbench.scores.statistics import tie_ranks
+from fsbench.scores.variance import trainings_of
 from fsbench.streams import named_stream
 
 __all__ = ["Cell", "Row", "Table", "leaderboard_tables", "one_line"]
@@ -47,22 +54,27 @@ class Row:
     Attributes:
         entry: The entry itself.
         method: The method's name, with what tells it from other entries of that name in the table.
-        rank: By the mean headline, the same for methods that a paired test cannot separate (`statistics.tie_ranks`);
-            None if the entry has no mean or no scores of episodes.
+        rank: The letters of its groups: methods of which none is separated from another by the paired test of the mean
+            headline, over all pairs together (see `fsbench.scores.separation`); None if the entry has no mean or no
+            scores of episodes.
+        trainings: The mean headline of each of the trainings that it joins, by its title; empty for a single one.
         draws: Support draws.
         episodes, failed: Episodes that were scored, and that failed, over all folds.
         cells: One for each of the table's columns.
         notes: Numbers of its footnotes, from 1.
+        intervals: Of its means; None if they are not known.
     """
 
     entry: Entry
     method: str
-    rank: int | None
+    rank: str | None
+    trainings: Mapping[str, float]
     draws: int
     episodes: int
     failed: int
     cells: tuple[Cell, ...]
     notes: tuple[int, ...]
+    intervals: Intervals | None
 
 
 @dataclass(frozen=True)
@@ -126,13 +138,13 @@ def leaderboard_tables(entries: Iterable[Entry]) -> list[Table]:
     """Sorts entries into tables.
 
     Args:
-        entries: In any order.
+        entries: In any order. Those that are trainings of one configuration become one row; see `joined`.
 
     Returns:
         A table for each dataset, manifest and protocol, sorted by these, the protocol `standard` first.
     """
     groups: dict[tuple[str, str, str], list[Entry]] = {}
-    for entry in sorted(entries, key=_order):
+    for entry in sorted(joined(entries), key=_order):
         groups.setdefault((entry.dataset, entry.protocol, entry.manifest_digest), []).append(entry)
     return [_table(group) for group in groups.values()]
 
@@ -153,22 +165,31 @@ def _table(entries: Sequence[Entry]) -> Table:
     groups: tuple[int | None, ...] = (*folds, None) if len(folds) > 1 else (None,)
     entries = sorted(entries, key=lambda entry: _standing(entry, folds))
     names = reported_names(entries[0].protocol)
-    columns = [_column(entries, group, metric, folds) for group, metric in product(groups, names)]
-    notes_of = [_notes(entry, max(map(_draws, entries)), _seeds(entry, entries)) for entry in entries]
+    intervals = [intervals_of(entry) for entry in entries]
+    columns = [_column(entries, group, metric, folds, intervals) for group, metric in product(groups, names)]
+    notes_of = [_notes(entry, max(map(_draws, entries))) for entry in entries]
     notes = list(dict.fromkeys(note for row in notes_of for note in row))
     rows = tuple(
         Row(
             entry=entry,
             method=label,
             rank=rank,
+            trainings=_trainings(entry),
             draws=_draws(entry),
             episodes=sum(fold.episodes for fold in entry.folds),
             failed=sum(fold.failed for fold in entry.folds),
             cells=tuple(cells),
             notes=tuple(notes.index(note) + 1 for note in row_notes),
+            intervals=found,
         )
-        for entry, label, rank, cells, row_notes in zip(
-            entries, _labels(entries), _ranks(entries, folds), zip(*columns, strict=True), notes_of, strict=True
+        for entry, label, rank, cells, row_notes, found in zip(
+            entries,
+            _labels(entries),
+            _ranks(entries, folds),
+            zip(*columns, strict=True),
+            notes_of,
+            intervals,
+            strict=True,
         )
     )
     first = entries[0]
@@ -195,7 +216,13 @@ def _mean(entry: Entry, folds: tuple[int, ...]) -> Summary | None:
     return entry.mean if entry.expected_folds == folds else None
 
 
-def _column(entries: Sequence[Entry], group: int | None, metric: str, folds: tuple[int, ...]) -> list[Cell]:
+def _column(
+    entries: Sequence[Entry],
+    group: int | None,
+    metric: str,
+    folds: tuple[int, ...],
+    intervals: Sequence[Intervals | None],
+) -> list[Cell]:
     """Returns the cells of a column, with the two best values marked."""
     summaries = [_summary(entry, group, folds) for entry in entries]
     values = [or_none(summary.mean[metric]) if summary else None for summary in summaries]
@@ -208,10 +235,10 @@ def _column(entries: Sequence[Entry], group: int | None, metric: str, folds: tup
         Cell(
             value=value,
             sd=summary.sd_draws.headline if has_sd and summary and summary.sd_draws else None,
-            interval=mean_interval(entry) if has_sd and summary else None,
+            interval=mean_interval(found) if has_sd and summary else None,
             place=places.get(value) if whole and value is not None else None,
         )
-        for entry, value, summary, whole in zip(entries, values, summaries, is_whole, strict=True)
+        for value, summary, whole, found in zip(values, summaries, is_whole, intervals, strict=True)
     ]
 
 
@@ -226,27 +253,33 @@ def _draws(entry: Entry) -> int:
     return max(len(fold.draws) for fold in entry.folds)
 
 
-def _ranks(entries: Sequence[Entry], folds: tuple[int, ...]) -> list[int | None]:
+def _ranks(entries: Sequence[Entry], folds: tuple[int, ...]) -> list[str | None]:
     """Returns the rank of each entry, given the best first."""
     able = [entry for entry in entries if entry.details is not None and _mean(entry, folds)]
     episodes = [entry.details.episodes["episode_id"] for entry in able if entry.details]
-    if any(each != episodes[0] for each in episodes):  # of other draws, say
+    if any(each != episodes[0] for each in episodes) or not has_chain(entries[0].protocol):  # of other draws, say
         return [None] * len(entries)
-    tables = [entry.details.prepared for entry in able if entry.details]
-    ranks = tie_ranks(tables, named_stream(0, "ranks", entries[0].manifest_digest), reported_names(entries[0].protocol))
+    samples, names = [entry.sample for entry in able], reported_names(entries[0].protocol)
+    tested = {
+        (i, j): paired_p(samples[i], samples[j], named_stream(0, "compare", entries[0].manifest_digest), names)
+        for i, j in combinations(range(len(able)), 2)
+    }
+    ranks = letters(len(able), holm(tested))
     by_entry = {id(entry): rank for entry, rank in zip(able, ranks, strict=True)}
     return [by_entry.get(id(entry)) for entry in entries]
 
 
-def _seeds(entry: Entry, entries: Sequence[Entry]) -> list[float]:
-    """Returns the mean headline of a method and of its variants `seed-K`, which were trained from other seeds."""
-    if entry.variant:
-        return []
-    family = [e for e in entries if e.method == entry.method and re.fullmatch(r"(seed-\d+)?", e.variant)]
-    return [each.mean.mean.headline for each in family if each.mean]
+def _trainings(entry: Entry) -> dict[str, float]:
+    return {each.title: each.mean.mean.headline for each in entry.trainings if each.mean}
 
 
-def _notes(entry: Entry, most_draws: int, seeds: Sequence[float]) -> list[str]:
+_OF_TRAININGS = {
+    "by fold": "Trained once for each fold: differences between trainings count as far as the folds show them.",
+    "one": "Trained once for all folds: differences between trainings are not in its interval, nor in tests of it.",
+}
+
+
+def _notes(entry: Entry, most_draws: int) -> list[str]:
     notes, name = [], reported_names(entry.protocol)[-1]
     if seen := entry.seen_novel:
         names = ", ".join(f"{each}: {where}" if where else each for each, where in seen.items())
@@ -257,9 +290,12 @@ def _notes(entry: Entry, most_draws: int, seeds: Sequence[float]) -> list[str]:
         clean = f"{100 * outside.headline:.1f} on the others" if outside else "none are left"
         on_these = f"on these it scores {100 * inside.headline:.1f} {name}, {clean}"
         notes.append(f"It was tuned on classes under test ({', '.join(tuned)}): {on_these}.")
-    if (deviation := spread(seeds)) is not None:
-        mean = 100 * sum(seeds) / len(seeds)
-        notes.append(f"Over {len(seeds)} training seeds: {mean:.1f} {name}, standard deviation {100 * deviation:.1f}.")
+    if means := list(_trainings(entry).values()):
+        each = ", ".join(f"{100 * value:.1f}" for value in means)
+        deviation = f"standard deviation {100 * (spread(means) or 0):.1f}"
+        notes.append(f"Mean of {len(means)} trainings, with {each} {name}; {deviation}.")
+    elif entry.mean and entry.details and has_chain(entry.protocol):
+        notes += [_OF_TRAININGS[how] for how in [trainings_of(entry.sample)] if how in _OF_TRAININGS]
     failed = [f"{fold.failed} in fold {fold.fold}" for fold in entry.folds if fold.failed]
     if failed:
         notes.append(f"Episodes failed ({', '.join(failed)}); the scores stand for the others.")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fsbench.errors import RunError
 from fsbench.errors import suggestion
 
-__all__ = ["ATTRIBUTES", "CLASS_WORDS", "UNKNOWN", "Attribute", "find_attribute"]
+__all__ = ["ATTRIBUTES", "CLASS_WORDS", "UNKNOWN", "Attribute", "find_attribute", "slices_of_contrast"]
 
 CLASS_WORDS = ("name", "synonym", "none")
 """What a sentence may have of its class: its name, another word for it, or neither; the first that holds."""
@@ -74,3 +74,14 @@ def find_attribute(name: str) -> Attribute:
     if name not in ATTRIBUTES:
         raise RunError(f"There is no attribute {name!r}. {suggestion(name, ATTRIBUTES)}")
     return ATTRIBUTES[name]
+
+
+def slices_of_contrast(text: str) -> tuple[str, str, str]:
+    """Returns the attribute and the two slices that `ATTRIBUTE=A,B` names. Raises RunError if it names no two."""
+    name, _, labels = text.partition("=")
+    here, _, there = (part.strip() for part in labels.partition(","))
+    attribute = find_attribute(name.strip())
+    if not here or not there or here == there:
+        example = ",".join(attribute.labels[:2]) or "A,B"
+        raise RunError(f"A contrast is of two slices, as in {attribute.name}={example}; not {text!r}.")
+    return attribute.name, here, there

@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import Any
 
 from fsbench.leaderboard.compare import compare_means
+from fsbench.leaderboard.compare import OF_TRAININGS
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import has_chain
 from fsbench.leaderboard.site.addresses import episode_page
@@ -71,18 +72,20 @@ def _have_same_episodes(one: Entry, other: Entry) -> bool:
 
 
 def _differences(one: Entry, other: Entry, about: Mapping[str, Column]) -> _Json:
-    """Returns for each value that both have the mean difference, its interval and p."""
+    """Returns for each value that both have the mean difference, its interval and p, and how trainings come into it."""
     found = compare_means(one, other)
+    assert found.p is not None, "a mean is tested"
     records = {"difference": found.mean, "p": found.p}
     if found.interval is not None:
         records |= {"low": found.interval.low, "high": found.interval.high}
-    return {
+    values = {
         name: {
             key: or_none(score[name] * (1 if key == "p" else about[name].scale / 100)) for key, score in records.items()
         }
         for name in found.mean.names
         if not math.isnan(found.mean[name])
     }
+    return {**values, "trainings": OF_TRAININGS[found.trainings]}
 
 
 def _seen(board: Board, view: EpisodeView) -> _Json:

@@ -44,7 +44,7 @@ def _board(board: Board) -> _Json:
     folds = [group for group in table.groups if group is not None]
     rows = [_row(row, folds, table) for row in table.rows]
     ends = [row["headline"].interval[1] if row["headline"].interval else row["headline"].value for row in rows]
-    classes = class_scores(row.entry for row in table.rows)
+    classes = class_scores(table.rows)
     return {
         "slug": board.slug,
         "title": table.title,
@@ -68,13 +68,15 @@ def _row(row: Row, folds: Sequence[int], table: Table) -> _Json:
     entry = row.entry
     width = len(table.names)
     *others, headline = (cell.value for cell in row.cells[-width:])
-    ends = mean_interval(entry) if folds or headline is None else fold_interval(entry, entry.folds[0].fold)
+    is_mean = folds or headline is None
+    ends = mean_interval(row.intervals) if is_mean else fold_interval(row.intervals, entry.folds[0].fold)
     scales = [table.about[name].scale / 100 for name in table.names[:-1]]
     return {
         "label": row.method,
         "rank": row.rank,
         "href": method_page(entry.title),
         "summary": entry.method.summary,
+        "trainings": list(row.trainings.values()),
         "notes": row.notes,
         "headline": number(headline, ends if headline is not None else None),
         "others": [number(v if v is None else v * part) for v, part in zip(others, scales, strict=True)],
@@ -88,22 +90,22 @@ def _row(row: Row, folds: Sequence[int], table: Table) -> _Json:
     }
 
 
-def class_scores(entries: Any) -> dict[str, list[tuple[float, float | None, float | None] | None]]:
-    """Returns by class, for each entry, the mean headline and the ends of its interval; None where it has none."""
-    by_entry = [
+def class_scores(rows: Sequence[Row]) -> dict[str, list[tuple[float, float | None, float | None] | None]]:
+    """Returns by class, for each row, the mean headline and the ends of its interval; None where it has none."""
+    by_row = [
         {
-            c.name: (c.score.mean.headline, *(class_interval(entry, c.name) or (None, None)))
-            for fold in entry.folds
+            c.name: (c.score.mean.headline, *(class_interval(row.intervals, c.name) or (None, None)))
+            for fold in row.entry.folds
             for c in fold.classes
         }
-        for entry in entries
+        for row in rows
     ]
-    names = dict.fromkeys(name for scores in by_entry for name in scores)
-    return {name: [scores.get(name) for scores in by_entry] for name in names}
+    names = dict.fromkeys(name for scores in by_row for name in scores)
+    return {name: [scores.get(name) for scores in by_row] for name in names}
 
 
 def _board_data(board: Board) -> _Json:
-    classes = class_scores(row.entry for row in board.table.rows)
+    classes = class_scores(board.table.rows)
     methods = []
     for i, label in enumerate(board.methods):
         values = [scores[i] and [v and round(v, 4) for v in scores[i] or ()] for scores in classes.values()]
@@ -115,7 +117,7 @@ def _board_data(board: Board) -> _Json:
 
 def _draws(board: Board, number: int) -> _Json:
     means = draw_means(board, number)
-    means = means[[name for name in class_scores([board.table.rows[number].entry]) if name in means]]
+    means = means[[name for name in class_scores([board.table.rows[number]]) if name in means]]
     return {
         "classes": [str(name) for name in means.columns],
         "draws": [int(draw) for draw in means.index],

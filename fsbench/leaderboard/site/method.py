@@ -64,7 +64,7 @@ def method_page_text(title: str, places: Sequence[tuple[Board, int]]) -> str:
 
 def _part(board: Board, index: int) -> _Json:
     row = board.table.rows[index]
-    lines, classes = _lines(row, board.table), _classes(row.entry, board.table)
+    lines, classes = _lines(row, board.table), _classes(row, board.table)
     ends = [line["interval"][1] if line["interval"] else line["headline"] for line in lines]
     return {
         "board_title": board.table.title,
@@ -85,12 +85,13 @@ def _part(board: Board, index: int) -> _Json:
 def _lines(row: Row, table: Table) -> list[_Json]:
     entry = row.entry
     folds = [
-        (f"Fold {f.fold}", f.score, fold_interval(entry, f.fold), f.episodes, f.failed, False) for f in entry.folds
+        (f"Fold {f.fold}", f.score, fold_interval(row.intervals, f.fold), f.episodes, f.failed, False)
+        for f in entry.folds
     ]
     if len(entry.expected_folds) == 1:
         folds = [("All classes", *folds[0][1:5], True)]
     elif entry.mean is not None:
-        folds.append(("Mean of folds", entry.mean, mean_interval(entry), row.episodes, row.failed, True))
+        folds.append(("Mean of folds", entry.mean, mean_interval(row.intervals), row.episodes, row.failed, True))
     return [
         {
             "name": name,
@@ -106,23 +107,24 @@ def _lines(row: Row, table: Table) -> list[_Json]:
     ]
 
 
-def _classes(entry: Entry, table: Table) -> list[_Json]:
+def _classes(row: Row, table: Table) -> list[_Json]:
     return [
         {
             "name": c.name,
             "fold": fold.fold,
             "headline": or_none(c.score.mean.headline),
             "others": others(c.score.mean, table),
-            "interval": class_interval(entry, c.name),
+            "interval": class_interval(row.intervals, c.name),
         }
-        for fold in entry.folds
+        for fold in row.entry.folds
         for c in fold.classes
     ]
 
 
 def _facts(entry: Entry) -> list[tuple[str, str]]:
     memory = entry.peak_memory_bytes
-    checkpoints = dict.fromkeys(f.checkpoint_sha256[:12] for f in entry.folds if f.checkpoint_sha256)
+    folds = [fold for each in entry.trainings or (entry,) for fold in each.folds]
+    checkpoints = dict.fromkeys(f.checkpoint_sha256[:12] for f in folds if f.checkpoint_sha256)
     return [
         ("Seconds per frame, sentence and draw", seconds(entry)),
         ("Peak memory of a process", "\N{EN DASH}" if memory is None else f"{memory / 2**30:.2f} GiB"),

@@ -11,6 +11,7 @@ from fsbench.exports.every_eval_ever import export_every_eval_ever
 from fsbench.exports.every_eval_ever import record
 from fsbench.leaderboard.compare import as_entry
 from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.entries import intervals_of
 from tests.conftest import ROOT
 from tests.fsbench.leaderboard.samples import entry
 from tests.fsbench.running.test_fold import evaluate
@@ -123,10 +124,11 @@ def test_their_validator_takes_the_records(tmp_path, monkeypatch):
 def test_every_value_of_an_entry_is_in_its_record():
     found = as_entry(ENTRIES / "mini-ref-shapes/cma.json")
     results = {each["evaluation_result_id"]: each for each in record(found, 0)["evaluation_results"]}
-    places = {"mean": (found.mean, found.intervals.mean)}
+    intervals = intervals_of(found)
+    places = {"mean": (found.mean, intervals.mean)}
     for fold in found.folds:
-        places[f"fold-{fold.fold}"] = fold.score, found.intervals.folds[fold.fold]
-        places |= {f"class/{c.name}": (c.score, found.intervals.classes[c.name]) for c in fold.classes}
+        places[f"fold-{fold.fold}"] = fold.score, intervals.folds[fold.fold]
+        places |= {f"class/{c.name}": (c.score, intervals.classes[c.name]) for c in fold.classes}
     assert results.keys() == {f"{place}/{name}" for place in places for name in ("J", "F", "J&F")}
     for place, (score, interval) in places.items():
         for name in ("J", "F", "J&F"):

@@ -48,12 +48,14 @@ def test_json_has_every_value_at_full_precision(files):
     assert rows["all"]["difference"]["J"] == pytest.approx(-0.3, abs=1e-12)
     first, second = rows["all"]["scores"]
     assert second["J&F"] - first["J&F"] == pytest.approx(0.3, abs=1e-12)
-    assert rows["fold 2"]["p"]["J&F"] == 2 / 2**12  # four classes are few: twelve videos are flipped
+    assert rows["all"]["p"]["J&F"] == 2 / 2**8
+    assert rows["fold 2"]["p"] is None
+    assert rows["c1-0"]["p"] is None
 
 
 def test_equal_methods_do_not_differ(files):
     rows = json.loads(run(files["good"], files["same"], "--json").output)["rows"]
-    assert {row["p"]["J&F"] for row in rows} == {1.0}
+    assert (rows[0]["p"]["J&F"], rows[0]["trainings"]) == (1.0, "none")
 
 
 @pytest.mark.parametrize("name", ["dataset", "manifest_digest", "protocol"])
@@ -146,10 +148,45 @@ def test_a_slice_of_a_single_class_has_no_interval_and_the_table_says_so(runs, m
     assert np.isnan(rare.to_frame()["low"].to_numpy(float)).tolist() == [False, False, True]
 
 
+def test_a_contrast_is_the_difference_of_two_slices_with_an_interval_and_p(runs):
+    rows = json.loads(sliced(runs, "--contrast", "has_spatial=yes,no", "--json").output)["rows"]
+    assert [row["of"] for row in rows] == ["all", "yes", "no", "yes less no"]
+    assert rows[3]["episodes"] == rows[1]["episodes"] + rows[2]["episodes"]
+    found = sliced(runs, "--contrast", "has_spatial=yes,no")
+    assert "by how much more the first method leads" in found.output
+
+
+@pytest.mark.parametrize(
+    ("contrast", "message"),
+    [
+        ("has_spatial=yes", "A contrast is of two slices, as in has_spatial=no,yes; not 'has_spatial=yes'."),
+        ("has_spatial=yes,yes", "A contrast is of two slices"),
+        ("kind=a", "as in kind=A,B"),
+        ("words=up to 4,5 to 8", "No episode is in a slice '5 to 8' of words. Did you mean 'up to 4'"),
+        ("word=a,b", "There is no attribute 'word'."),
+    ],
+)
+def test_a_contrast_of_no_two_slices_is_one_clear_line(runs, contrast, message):
+    result = sliced(runs, "--contrast", contrast)
+    assert (result.exit_code, result.output.count("\n")) == (2, 1)
+    assert message in result.output
+    assert sliced(runs, "--contrast", "has_spatial=yes,no", "--by", "words").exit_code == 2
+
+
+def test_how_trainings_come_into_p_is_said(files):
+    found = compare(*detailed({"good": 0.1, "bad": -0.2}))
+    assert "Nothing was trained" in str(found)
+    (row, *rest) = found.rows
+    for how, text in (("one", "differences between trainings are not in p"), ("by fold", "what is between folds")):
+        told = replace(found, rows=(row._replace(found=replace(row.found, trainings=how)), *rest))
+        assert text in str(told)
+    assert "they have no p" in str(found)
+
+
 def test_what_does_not_apply_is_a_dash():
     found = compare(*detailed({"good": 0.1, "bad": -0.2}))
     (row, *_), nothing = found.rows, Score(dict.fromkeys(("J", "F", "J&F"), np.nan))
-    bare = row._replace(one=nothing, found=Difference(nothing, Interval(low=nothing, high=nothing), nothing))
+    bare = row._replace(one=nothing, found=Difference(nothing, Interval(low=nothing, high=nothing), nothing, "none"))
     line = str(replace(found, rows=(bare,))).splitlines()[4]
     assert line.split() == ["all", "48", "-", "29.7", "-", "-", "-"]
 

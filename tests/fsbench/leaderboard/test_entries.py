@@ -12,6 +12,7 @@ from fsbench.errors import RunError
 from fsbench.leaderboard.details import details_from_runs
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import entry_from_results
+from fsbench.leaderboard.entries import intervals_of
 from fsbench.leaderboard.runs import entries_from_runs
 from fsbench.leaderboard.runs import manifest_folds
 from fsbench.leaderboard.shelf import entry_path
@@ -27,6 +28,7 @@ from fsbench.running.runs import find_runs
 from fsbench.scores.results import ClassResult
 from fsbench.scores.results import Score
 from fsbench.scores.results import summarise
+from fsbench.scores.statistics import intervals
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
 from fsbench.splits.manifest import write_manifest
@@ -68,9 +70,17 @@ def test_an_entry_of_schema_1_loads():
 
 def test_an_entry_of_schema_2_loads():
     (stored,) = read_entries(STORED.with_name("leaderboard_v2"))
-    assert stored.schema_version == 4
+    assert stored.schema_version == 5
     assert stored.method.name == "empty"
-    assert (stored.details, stored.intervals, stored.hardware, stored.links) == (None, None, (), ())
+    assert (stored.details, stored.hardware, stored.links) == (None, (), ())
+
+
+def test_an_entry_of_schema_4_loads_and_its_intervals_are_those_of_its_episodes():
+    folder = STORED.with_name("leaderboard_v4")
+    assert "intervals" in json.loads((folder / "mini-ref-davis/support-copy.json").read_text())
+    (stored,) = read_entries(folder)
+    assert "intervals" not in json.loads(stored.model_dump_json())
+    assert intervals_of(stored).mean == intervals(stored.details.table).mean
 
 
 def test_details_lie_beside_an_entry_and_are_read_with_it(tmp_path):
@@ -347,7 +357,7 @@ def test_results_that_make_no_entry_are_refused(results, message):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"schema_version": 5}, "schema_version"),
+        ({"schema_version": 6}, "schema_version"),
         ({"rank": 1}, "rank"),
         ({"mean": None}, "does not follow"),
         ({"mean": {"mean": {"K": 0.5}, "sd_draws": None}}, "a score has K, and the protocol reports J, F, J&F"),

@@ -75,7 +75,7 @@ def test_csv_is_one_table_with_one_head():
     assert head.startswith(
         "dataset,manifest_version,manifest_digest,protocol,method,rank,draws,episodes,failed,fold 1 J,fold 1 F"
     )
-    assert head.endswith("fold 2 J&F,mean J,mean F,mean J&F,mean J&F sd,mean J&F low,mean J&F high")
+    assert head.endswith("mean J&F,mean J&F sd,mean J&F low,mean J&F high,mean J&F of each training")
     assert len(lines) == 4
 
 
@@ -120,17 +120,17 @@ def test_json_holds_the_tables_at_full_precision():
 def test_ranks_intervals_and_ties_are_shown_in_every_form():
     entries = detailed({"good": 0.1, "same": 0.1, "bad": -0.2})
     (table,) = leaderboard_tables(entries)
-    assert [(row.method, row.rank) for row in table.rows] == [("good", 1), ("same", 1), ("bad", 3)]
+    assert [(row.method, row.rank) for row in table.rows] == [("good", "a"), ("same", "a"), ("bad", "b")]
     low, high = table.rows[0].cells[-1].interval
     assert low < table.rows[0].cells[-1].value < high
     shown = f"[{100 * low:.1f}, {100 * high:.1f}]"
     markdown, latex = render(entries, "md"), render(entries, "latex")
-    assert re.search(r"^\| 3 \| bad \|", markdown, re.MULTILINE)
-    assert re.search(r"^3 & bad &", latex, re.MULTILINE)
+    assert re.search(r"^\| b \| bad \|", markdown, re.MULTILINE)
+    assert re.search(r"^b & bad &", latex, re.MULTILINE)
     assert shown in markdown
     assert shown in latex
     (first, *_) = csv.DictReader(io.StringIO(render(entries, "csv")))
-    assert (first["rank"], float(first["mean J&F low"]), float(first["mean J&F high"])) == ("1", low, high)
+    assert (first["rank"], float(first["mean J&F low"]), float(first["mean J&F high"])) == ("a", low, high)
 
 
 def test_entries_of_other_draws_are_not_ranked_against_each_other():
@@ -139,18 +139,31 @@ def test_entries_of_other_draws_are_not_ranked_against_each_other():
     assert [row.rank for row in table.rows] == [None, None]
 
 
-def test_training_seeds_and_novel_classes_that_were_seen_are_said_in_footnotes():
+def test_trainings_of_one_configuration_are_a_row_that_has_them_inside():
+    (usual,), (other,) = detailed({"good": 0.1}), detailed({"good": 0.2}, variant="seed-1")
+    entries = [usual, other, *detailed({"bad": -0.2})]
+    (table,) = leaderboard_tables(entries)
+    assert [row.method for row in table.rows] == ["good", "bad"]
+    means = [each.mean.mean["J&F"] for each in (usual, other)]
+    assert table.rows[0].trainings == {"good": means[0], "good (seed-1)": means[1]}
+    assert table.rows[0].cells[-1].value == pytest.approx(sum(means) / 2, abs=1e-12)
+    listed = ", ".join(f"{100 * mean:.1f}" for mean in means)
+    note = f"Mean of 2 trainings, with {listed} J&F; standard deviation {10 / 2**0.5:.1f}."
+    assert table.notes == (note,)
+    assert note.replace("&", "&amp;") in render(entries, "md")
+    assert note.replace("&", r"\&") in render(entries, "latex")
+    assert json.loads(render(entries, "json"))[0]["rows"][0]["trainings"] == table.rows[0].trainings
+    (first, second) = csv.DictReader(io.StringIO(render(entries, "csv")))
+    assert [float(text) for text in first["mean J&F of each training"].split()] == means
+    assert second["mean J&F of each training"] == ""
+
+
+def test_novel_classes_that_were_seen_are_said_in_footnotes():
     (usual,) = detailed({"good": 0.1})
-    (other,) = detailed({"good": 0.2}, variant="seed-1")
     flagged = usual.model_copy(update={"trained_classes": ("c1-0",)})
-    (table,) = leaderboard_tables([flagged, other])
-    by_name = {row.method: [table.notes[number - 1] for number in row.notes] for row in table.rows}
-    seen, seeds = by_name["good"]
+    (table,) = leaderboard_tables([flagged])
     clean = f"on the others it scores {100 * flagged.clean_mean['J&F']:.1f} J&F."
-    assert seen == f"Its weights have seen classes under test (c1-0); {clean}"
-    mean = 50 * (usual.mean.mean["J&F"] + other.mean.mean["J&F"])
-    assert seeds == f"Over 2 training seeds: {mean:.1f} J&F, standard deviation {10 / 2**0.5:.1f}."
-    assert by_name["good (seed-1)"] == []
+    assert table.notes == (f"Its weights have seen classes under test (c1-0); {clean}",)
 
 
 @pytest.mark.parametrize(("tuned_on", "others"), [(("c1-0",), True), (("shapes",), False)])

@@ -16,7 +16,7 @@
       const { difference, low, high, p } = stored[metric.value];
       const ends = [sign * low, sign * high].sort((x, y) => x - y).map(FS.signed);
       cards.push(card(FS.signed(sign * difference), `mean difference, A minus B, by the protocol${low === undefined || low === null ? "" : `; 95 % interval ${ends[0]} to ${ends[1]}`}`));
-      cards.push(card(p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`, "two-sided, of flipped signs of whole classes, or of videos where classes are few"));
+      cards.push(card(p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`, `two-sided; ${stored.trainings}`));
     } else {
       const mean = differences.reduce((sum, { d }) => sum + d, 0) / (differences.length || 1);
       cards.push(card(FS.signed(mean), "mean difference over all episodes, each counted once"));
