@@ -87,7 +87,7 @@ def main() -> None:
     arguments = parser.parse_args()
     out = arguments.out.resolve()
     resolve_dataset(EMBEDDED, out / "data", progress=True)
-    _render_held_out(out / "held-out")
+    render_held_out(out / "held-out")
     with ThreadPoolExecutor(arguments.jobs) as pool:
         list(pool.map(lambda fold: _pretrain(out, fold), arguments.folds))
         print(_base_table(out, arguments.folds), flush=True)
@@ -98,7 +98,7 @@ def main() -> None:
             print(f"Entries of the runs on novel classes: fsbench submit {out / 'runs'}")
 
 
-def _render_held_out(root: Path) -> None:
+def render_held_out(root: Path) -> None:
     """Renders videos of another seed, with a manifest of one support draw."""
     generate_shapes(root / FOLDER, HELD_OUT, progress=True)
     info, rows = build_manifest(
