@@ -33,7 +33,7 @@ class Declaration:
         options: A frozen dataclass whose fields are the method's options, documented under its `Attributes:`.
         code: `module:class` of the method itself, which is made with `options`.
         ignores_support: Whether the method does without support sets.
-        works_in_parts: See the contract.
+        works_in_parts, learns_from_draws: See the contract.
     """
 
     info: MethodInfo
@@ -41,6 +41,7 @@ class Declaration:
     code: str
     ignores_support: bool = False
     works_in_parts: bool = False
+    learns_from_draws: bool = False
 
     @property
     def __signature__(self) -> Signature:

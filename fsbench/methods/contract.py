@@ -40,6 +40,7 @@ __all__ = [
     "Judged",
     "KnowsMissing",
     "KnowsWeights",
+    "LearnsFromDraws",
     "Method",
     "MethodInfo",
     "Pins",
@@ -47,6 +48,7 @@ __all__ = [
     "ShipsCheckpoint",
     "Shot",
     "Support",
+    "SupportVideo",
     "Trainable",
     "Training",
     "Weights",
@@ -156,10 +158,32 @@ class Shot:
 
 
 @dataclass(frozen=True, eq=False)
+class SupportVideo:
+    """A support video as a whole, of which more is annotated than a shot shows; see `LearnsFromDraws`.
+
+    Attributes:
+        num_frames: T.
+        sentences: Each that names objects of the class alone.
+        shot: Reads what a sentence names, by its place in `sentences`, in frames, by their places in 0..T-1.
+    """
+
+    num_frames: int
+    sentences: tuple[str, ...]
+    shot: Callable[[int, Sequence[int]], Shot]
+
+
+@dataclass(frozen=True, eq=False)
 class Support:
-    """A support set: one or more shots of one novel class, each possibly of another size."""
+    """A support set.
+
+    Attributes:
+        shots: One or more, of one novel class, each possibly of another size.
+        draw: Of a method that learns from draws, and then without shots: class by class, in the order of ids, the
+            support videos that all novel classes of the fold have in a draw.
+    """
 
     shots: tuple[Shot, ...]
+    draw: tuple[tuple[SupportVideo, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -257,9 +281,10 @@ class Method(Protocol):
     docstring says of an option under `Args:` is shown by `fsbench describe`.
 
     More is found if it is there, under the names of the protocols below: of the factory `IgnoresSupport`, `HasNeeds`,
-    `KnowsMissing`, `WorksInParts`, `RecallsMasks`, `ShipsCheckpoint`, `KnowsWeights` and `Pins`, of the method
-    `Trainable`, `Convertible` and `HasParameters`. A method that states no needs counts as one that needs its options
-    without a default, and weights if it has the option `checkpoint`. A name that is nearly one of these is an error.
+    `KnowsMissing`, `WorksInParts`, `RecallsMasks`, `LearnsFromDraws`, `ShipsCheckpoint`, `KnowsWeights` and `Pins`, of
+    the method `Trainable`, `Convertible` and `HasParameters`. A method that states no needs counts as one that needs
+    its options without a default, and weights if it has the option `checkpoint`. A name that is nearly one of these is
+    an error.
     """
 
     info: MethodInfo
@@ -333,6 +358,17 @@ class RecallsMasks(Protocol):
 
 
 @runtime_checkable
+class LearnsFromDraws(Protocol):
+    """A factory whose method, if this is true, is adapted to all novel classes of a fold at once, by whole videos.
+
+    `adapt` is called once for each draw (in each process), and what it returns serves all classes. That is more than a
+    support set tells: all frames of its videos are annotated, and other sentences name other objects in them.
+    """
+
+    learns_from_draws: bool
+
+
+@runtime_checkable
 class ShipsCheckpoint(Protocol):
     """A factory whose method brings weights along."""
 
@@ -386,6 +422,7 @@ OPTIONAL: Mapping[str, bool] = {
     "missing": True,
     "works_in_parts": False,
     "recalls_masks": False,
+    "learns_from_draws": False,
     "shipped_checkpoint": True,
     "pin": True,
     "describe_checkpoint": True,

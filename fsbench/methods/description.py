@@ -37,6 +37,7 @@ def describe(method: MethodFactory, dataset: str) -> dict[str, Any]:  # Any: JSO
         "dataset": dataset,
         "missing": method.missing(dataset),
         "works_in_parts": method.works_in_parts,
+        "learns_from_draws": method.learns_from_draws,
         "options": [_option(option) for option in method.options.values()],
     }
 
@@ -69,13 +70,19 @@ def description_text(described: Mapping[str, Any], width: int | None = None) -> 
         ("trained on", _trained(described["trained_on"])),
         ("tuned on", "; ".join(described["tuned_on"])),
         ("from", f"{described['from']} ({described['target']})" if described["from"] else described["target"]),
-        ("support", "ignored, so 'fsbench predict' takes it" if described["ignores_support"] else "needed"),
+        ("support", _support(described)),
         ("needs", "; ".join(described["needs"])),
         ("long videos", "are read and answered in parts" if described["works_in_parts"] else whole),
         (f"runs now on {described['dataset']}", runs),
     ]
     head = columns([("method", described["name"]), *((key, value or "-") for key, value in facts)], width)
     return f"{head}\n\n{_options_text(described['options'], width)}"
+
+
+def _support(described: Mapping[str, Any]) -> str:  # Any: JSON
+    if described["learns_from_draws"]:
+        return "needed: whole support videos, those of all novel classes at once"
+    return "ignored, so 'fsbench predict' takes it" if described["ignores_support"] else "needed"
 
 
 def _trained(declared: Sequence[str] | None) -> str:

@@ -24,6 +24,7 @@ from fsbench.methods.contract import HasNeeds
 from fsbench.methods.contract import IgnoresSupport
 from fsbench.methods.contract import KnowsMissing
 from fsbench.methods.contract import KnowsWeights
+from fsbench.methods.contract import LearnsFromDraws
 from fsbench.methods.contract import Method
 from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Pins
@@ -148,6 +149,11 @@ class MethodFactory:
     def recalls_masks(self) -> bool:
         """Whether the method has masks that were made elsewhere, as the factory says; see the contract."""
         return isinstance(self.factory, RecallsMasks) and bool(self.factory.recalls_masks)
+
+    @property
+    def learns_from_draws(self) -> bool:
+        """Whether the method is adapted to all classes of a draw at once, as the factory says; see the contract."""
+        return isinstance(self.factory, LearnsFromDraws) and bool(self.factory.learns_from_draws)
 
     def missing(self, dataset: str) -> list[str]:
         """Returns what of `needs` is not there, so that the method cannot run on a dataset with no option given.

@@ -105,6 +105,11 @@ def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUn
         memo_limit=run.memo_mib << 20,
         mask_limit=run.mask_mib << 20,
     )
+    if task.control is not None and task.method.learns_from_draws:
+        raise RunError(
+            f"Method {task.method.info.name!r} learns from the support videos of all classes at once, so no support "
+            "set can stand in for another: it has no control."
+        )
     units = plan_units(
         task.benchmark,
         task.fold,
@@ -113,6 +118,7 @@ def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUn
         classes=task.classes,
         control=task.control,
         shard=task.shard,
+        whole_draws=task.method.learns_from_draws,
     )
     with locked(folder):
         claim(folder, identity, restart=run.restart)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 from typing import NamedTuple
 
@@ -11,13 +12,14 @@ from fsbench.datasets.reading import pictures_fingerprint
 from fsbench.datasets.records import Dataset
 from fsbench.errors import ManifestError
 from fsbench.splits.benchmark import Benchmark
+from fsbench.splits.class_videos import videos_by_class
 from fsbench.splits.contents import chosen_classes
 from fsbench.splits.controls import Control
 from fsbench.splits.controls import stand_ins
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.sentences import Sentences
 
-__all__ = ["DrawTask", "Query", "ShotTask", "SupportTask", "Unit", "plan_units", "queries"]
+__all__ = ["DrawTask", "Query", "ShotTask", "SupportTask", "Unit", "VideoTask", "plan_units", "queries"]
 
 
 class ShotTask(NamedTuple):
@@ -38,16 +40,34 @@ class ShotTask(NamedTuple):
     annotated: Annotated
 
 
+class VideoTask(NamedTuple):
+    """A whole support video.
+
+    Attributes:
+        video_id: The video.
+        frames: Names of all its frames, in time order.
+        sentences: The sentences that name objects of its class alone, each with the ids of these objects.
+        annotated: As of a shot.
+    """
+
+    video_id: str
+    frames: tuple[str, ...]
+    sentences: tuple[tuple[str, tuple[int, ...]], ...]
+    annotated: Annotated
+
+
 class SupportTask(NamedTuple):
     """A support set to adapt to.
 
     Attributes:
         support_id: Its id.
         shots: Its videos.
+        draw: For a method that learns from draws, the whole support videos of all classes in its draw, class by class.
     """
 
     support_id: str
     shots: tuple[ShotTask, ...]
+    draw: tuple[tuple[VideoTask, ...], ...] = ()
 
 
 class DrawTask(NamedTuple):
@@ -93,8 +113,9 @@ class Unit(NamedTuple):
         """Returns fingerprints of all that the unit's scores depend on in a dataset: by video id and by support id."""
         found = {self.video_id: dataset.fingerprint(self.video_id, self.frames)}
         for task in self.draws:
-            shots = [dataset.fingerprint(shot.video_id, shot.frames) for shot in task.support.shots]
-            found[task.support.support_id] = " ".join(shots)
+            shown = [(shot.video_id, shot.frames) for shot in task.support.shots]
+            shown += [(video.video_id, video.frames) for video in chain.from_iterable(task.support.draw)]
+            found[task.support.support_id] = " ".join(dataset.fingerprint(*each) for each in shown)
         return found
 
     def pictures(self, dataset: Dataset) -> dict[str, str]:
@@ -160,6 +181,7 @@ def plan_units(
     classes: Iterable[str] | None = None,
     control: Control | None = None,
     shard: tuple[int, int] | None = None,
+    whole_draws: bool = False,
 ) -> list[Unit]:
     """Cuts the episodes of a fold into units, in the order class, video.
 
@@ -174,6 +196,7 @@ def plan_units(
         classes: Names of the classes to take; None for all.
         control: What stands in for the support sets; None for nothing.
         shard: (i, n): of these videos the i-th, i from 1, and every n-th after it; None for all.
+        whole_draws: Whether each support set comes with the whole support videos of all classes in its draw.
 
     Raises:
         ManifestError: A class has no such draw, there is no such class, or no other for the control, nothing is left to
@@ -188,8 +211,12 @@ def plan_units(
     given: Mapping[str, _Row] = {row["support_id"]: row for row in support_rows}
     if control is not None:
         given = stand_ins(support_rows, control, manifest.path)
-    supports = {support_id: _support_task(row, texts, annotated) for support_id, row in given.items()}
     draw_of = {row["support_id"]: row["draw"] for row in support_rows}
+    seen_whole = _whole_draws(benchmark, support_rows, annotated) if whole_draws else {}
+    supports = {
+        support_id: _support_task(row, texts, annotated)._replace(draw=seen_whole.get(draw_of[support_id], ()))
+        for support_id, row in given.items()
+    }
     frames_of = {row["video_id"]: tuple(row["frames"]) for row in manifest.rows("videos")}
     units = []
     for number, class_id, video_id, rows in queries(manifest, fold, draws, limit=limit, classes=classes, shard=shard):
@@ -224,6 +251,29 @@ def _check_draws(manifest: Manifest, fold: int, wanted: set[int], supports: Iter
                 f"{manifest.path}: class {row['name']!r} has no support set for draw {min(missing)}. Ask for other "
                 "--draws, or build a split with more."
             )
+
+
+def _whole_draws(
+    benchmark: Benchmark, supports: Sequence[_Row], annotated: Mapping[str, Annotated]
+) -> dict[int, tuple[tuple[VideoTask, ...], ...]]:
+    """Returns by draw the whole support videos of each class, in the order of ids."""
+    names = benchmark.manifest.class_names
+    known = videos_by_class(benchmark, {names[row["class_id"]] for row in supports})
+    tasks = {
+        video.video_id: VideoTask(
+            video.video_id,
+            video.frames,
+            tuple((expression.text, expression.object_ids) for expression in video.expressions),
+            annotated[video.video_id],
+        )
+        for videos in known.values()
+        for video in videos
+    }
+    found: dict[int, tuple[tuple[VideoTask, ...], ...]] = {}
+    for row in sorted(supports, key=lambda row: (row["draw"], row["class_id"])):
+        distinct = dict.fromkeys(shot["video_id"] for shot in row["shots"])
+        found[row["draw"]] = (*found.get(row["draw"], ()), tuple(tasks[video_id] for video_id in distinct))
+    return found
 
 
 def _support_task(row: _Row, texts: Sentences, annotated: Mapping[str, Annotated]) -> SupportTask:

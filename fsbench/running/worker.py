@@ -4,6 +4,7 @@ import time
 from collections.abc import Generator
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import closing
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from fsbench.methods.contract import Fold
 from fsbench.methods.contract import HasParameters
 from fsbench.methods.contract import Shot
 from fsbench.methods.contract import Support
+from fsbench.methods.contract import SupportVideo
 from fsbench.methods.frames import Frames
 from fsbench.methods.guard import guarded
 from fsbench.methods.outcome import as_masks
@@ -39,6 +41,7 @@ from fsbench.running.gathering import Gathered
 from fsbench.running.plan import DrawTask
 from fsbench.running.plan import SupportTask
 from fsbench.running.plan import Unit
+from fsbench.running.plan import VideoTask
 from fsbench.scores.measuring import Measure
 from fsbench.scores.rows import score_table
 
@@ -143,7 +146,7 @@ class Worker:
             Exception: Whatever the method raises, with a note that says where.
         """
         self._seconds = 0.0
-        if unit.class_name != self._class_name:
+        if unit.class_name != self._class_name and not self._setup.method.learns_from_draws:
             self._adapted.clear()
             self._class_name = unit.class_name
         done, failures = self._all_draws(unit)
@@ -229,7 +232,7 @@ class Worker:
         who = f"Method {self._setup.method.info.name!r}, video {unit.video_id!r}:"
         shape = (len(group), len(unit.frames), *clip.output_size)
         gathered = Gathered(unit, group, clip.output_size, query.labels, self._measure)
-        adapted, chosen = self._adapted[draw.support.support_id], slice(group.start, group.stop)
+        adapted, chosen = self._adapted[self._served_by(draw)], slice(group.start, group.stop)
         sentences = unit.sentences[chosen]
         if self._setup.method.recalls_masks:
             clip.asked = Asked(draw.draw, unit.video_id, unit.frames, unit.expression_ids[chosen])
@@ -261,10 +264,15 @@ class Worker:
 
     def _adapt(self, unit: Unit, draw: DrawTask, query: _Query) -> None:
         """Lets the method see a draw's support set, if it has not yet."""
-        if draw.support.support_id not in self._adapted:
+        key = self._served_by(draw)
+        if key not in self._adapted:
             support = self._load_support(draw.support)
             with self._in_method(unit, draw, query):
-                self._adapted[draw.support.support_id] = self._method.adapt(support)
+                self._adapted[key] = self._method.adapt(support)
+
+    def _served_by(self, draw: DrawTask) -> str:
+        """Returns the key of what serves a draw: its support set, or for a method that learns from draws itself."""
+        return f"draw {draw.draw}" if self._setup.method.learns_from_draws else draw.support.support_id
 
     @contextmanager
     def _in_method(self, unit: Unit, draw: DrawTask, query: _Query) -> Iterator[None]:
@@ -286,8 +294,21 @@ class Worker:
         return unit.pixels(self._dataset) if self._setup.is_scored else unit.pictures(self._dataset)
 
     def _load_support(self, task: SupportTask) -> Support:
+        if self._setup.method.learns_from_draws:
+            return Support((), tuple(tuple(self._whole(video) for video in videos) for videos in task.draw))
         shots = []
         for shot in task.shots:
             frames, label_maps = read_frames(self._dataset, shot.video_id, shot.annotated, shot.frames)
             shots.append(Shot(frames, union_of(label_maps, shot.object_ids), shot.sentence))
         return Support(tuple(shots))
+
+    def _whole(self, task: VideoTask) -> SupportVideo:
+        memo = Memo(_KEPT_BYTES)
+
+        def shot(sentence: int, places: Sequence[int]) -> Shot:
+            text, object_ids = task.sentences[sentence]
+            names = [task.frames[place] for place in places]
+            frames, label_maps = read_frames(self._dataset, task.video_id, task.annotated, names, memo)
+            return Shot(frames, union_of(label_maps, object_ids), text)
+
+        return SupportVideo(len(task.frames), tuple(text for text, _ in task.sentences), shot)

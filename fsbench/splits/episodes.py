@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from typing import NamedTuple
+from typing import TypeVar
 
 import numpy as np
 
@@ -30,6 +31,8 @@ __all__ = [
     "repeated_draws",
     "window",
 ]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,7 @@ def _draw_shot(
     return ShotRow(video.video_id, expression.object_ids, expression.expression_id, window(visible, start, num_frames))
 
 
-def window(frames: Sequence[str], index: int, length: int) -> tuple[str, ...]:
+def window(frames: Sequence[T], index: int, length: int) -> tuple[T, ...]:
     """Returns `length` consecutive frames that hold the drawn one, as the released code takes them.
 
     They are the first `length` frames if the index is below `length`, else the frame of the index and those before it;

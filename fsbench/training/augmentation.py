@@ -77,6 +77,20 @@ class Augmentation:
                 f"largest, not {self}."
             )
 
+    def scaled(self, factor: float) -> "Augmentation":
+        """Returns the same for frames of another size: every length in pixels times a factor, and at least 1."""
+
+        def times(sides: tuple[int, ...]) -> tuple[int, ...]:
+            return tuple(max(1, round(side * factor)) for side in sides)
+
+        return replace(
+            self,
+            scales=times(self.scales),
+            max_size=None if self.max_size is None else times((self.max_size,))[0],
+            crop_scales=times(self.crop_scales),
+            crop_sides=(times(self.crop_sides)[0], times(self.crop_sides)[1]),
+        )
+
 
 RELEASED_AUGMENTATION = Augmentation(
     flip=0.5,

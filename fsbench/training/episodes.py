@@ -3,7 +3,6 @@
 Axes: T frames, H, W pixels.
 """
 
-from collections.abc import Collection
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import replace
@@ -15,11 +14,12 @@ import numpy as np
 from fsbench.datasets.reading import Annotated
 from fsbench.datasets.reading import read_frames
 from fsbench.datasets.records import Dataset
-from fsbench.datasets.records import Expression
 from fsbench.errors import ManifestError
 from fsbench.masks.layers import union_of
 from fsbench.memo import Memo
 from fsbench.splits.benchmark import Benchmark
+from fsbench.splits.class_videos import ClassVideo
+from fsbench.splits.class_videos import videos_by_class
 from fsbench.splits.episodes import window
 from fsbench.streams import named_stream
 from fsbench.streams import pick
@@ -115,24 +115,6 @@ class TrainingEpisode:
         return (self.support, *self.further)
 
 
-class _Video(NamedTuple):
-    """A video of a base class.
-
-    Attributes:
-        video_id: The video.
-        frames: Names of all its frames, in time order.
-        expressions: Those that name objects of its class alone, at least one.
-        object_ids: All objects of its class, in order.
-        seen: Names of the frames in which any of them is annotated, in time order.
-    """
-
-    video_id: str
-    frames: tuple[str, ...]
-    expressions: tuple[Expression, ...]
-    object_ids: tuple[int, ...]
-    seen: tuple[str, ...]
-
-
 class _Class(NamedTuple):
     """A base class.
 
@@ -144,7 +126,7 @@ class _Class(NamedTuple):
 
     class_id: int
     name: str
-    videos: tuple[_Video, ...]
+    videos: tuple[ClassVideo, ...]
 
 
 class EpisodeSampler:
@@ -239,7 +221,7 @@ class EpisodeSampler:
             self._last_order = (epoch, np.argsort(draws, kind="stable").tolist())
         return self._last_order[1]
 
-    def _draw_clip(self, video: _Video, num_frames: int, stream: np.random.Generator) -> ClipSpec:
+    def _draw_clip(self, video: ClassVideo, num_frames: int, stream: np.random.Generator) -> ClipSpec:
         expression = pick(video.expressions, stream)
         whole_class = self._target == "class"
         frames = _draw_frames(video.seen if whole_class else video.frames, num_frames, self._frame_choice, stream)
@@ -258,7 +240,7 @@ def _draw_frames(
 
 def _base_classes(benchmark: Benchmark, fold: int) -> tuple[_Class, ...]:
     base, manifest = benchmark.fold(fold).base, benchmark.manifest
-    videos = _videos_by_class(benchmark, base)
+    videos = videos_by_class(benchmark, base)
     classes = [_Class(number, name, tuple(videos.get(name, ()))) for number, name in manifest.class_names.items()]
     classes = [row for row in classes if row.name in base]
     for row in classes:
@@ -269,33 +251,6 @@ def _base_classes(benchmark: Benchmark, fold: int) -> tuple[_Class, ...]:
                 "again with 'fsbench build-splits', which leaves out classes that can form no episode."
             )
     return tuple(classes)
-
-
-def _videos_by_class(benchmark: Benchmark, names: Collection[str]) -> dict[str, list[_Video]]:
-    """Returns by class, in order of ids, the videos that have a sentence about seen objects of the class alone."""
-    manifest, texts = benchmark.manifest, benchmark.sentences
-    wanted = {row["video_id"]: row for row in manifest.rows("videos") if manifest.class_names[row["class_id"]] in names}
-    objects = [row for row in manifest.rows("objects") if row["frames"]]
-    seen = {(row["video_id"], row["object_id"]): row["class_id"] for row in objects}
-    shown: dict[str, dict[int, Sequence[str]]] = {}
-    for row in objects:
-        if row["video_id"] in wanted and row["class_id"] == wanted[row["video_id"]]["class_id"]:
-            shown.setdefault(row["video_id"], {})[row["object_id"]] = row["frames"]
-    expressions: dict[str, list[Expression]] = {}
-    for row in manifest.rows("expressions"):
-        video_id, expression_id, object_ids = row["video_id"], row["expression_id"], tuple(row["object_ids"])
-        if video_id in wanted and {seen.get((video_id, i)) for i in object_ids} == {wanted[video_id]["class_id"]}:
-            text = texts.of(video_id, expression_id)
-            expressions.setdefault(video_id, []).append(Expression(video_id, expression_id, object_ids, text))
-    videos: dict[str, list[_Video]] = {}
-    for video_id, found in expressions.items():
-        row = wanted[video_id]
-        name = manifest.class_names[row["class_id"]]
-        frames_with_any = set().union(*shown[video_id].values())
-        frames = tuple(frame for frame in row["frames"] if frame in frames_with_any)
-        video = _Video(video_id, tuple(row["frames"]), tuple(found), tuple(sorted(shown[video_id])), frames)
-        videos.setdefault(name, []).append(video)
-    return videos
 
 
 class TrainingEpisodes:

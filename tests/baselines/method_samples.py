@@ -30,6 +30,10 @@ def _finetune(folder: Path) -> dict[str, Any]:
     return {**_referformer(folder), "steps": 2, "lr": 0.01}
 
 
+def _finetune_released(folder: Path) -> dict[str, Any]:
+    return {**_referformer(folder), "steps": 1, "epochs": 2, "lr": 0.01}
+
+
 def _cma(affinity: str) -> Callable[[Path], dict[str, Any]]:
     def write(folder: Path) -> dict[str, Any]:
         build_cma(_SMALL, Start(sentences=SENTENCES), affinity=affinity, wiring={"dab": affinity == "cross"}).save(
@@ -73,6 +77,7 @@ SAMPLES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "prototype": _plain,
     "referformer": _referformer,
     "referformer-finetune": _finetune,
+    "referformer-finetune-released": _finetune_released,
     "sam3": _hub(tiny_models.write_sam3),
     "seggpt": _hub(tiny_models.write_seggpt),
     "support-copy": _plain,

@@ -11,10 +11,12 @@ from fsbench_baselines.declaration import OwnForm
 __all__ = [
     "REFERFORMER",
     "REFERFORMER_FINETUNE",
+    "REFERFORMER_FINETUNE_RELEASED",
     "FamilyOptions",
     "FinetuneOptions",
     "LookingOptions",
     "ReferFormerOptions",
+    "ReleasedFinetuneOptions",
 ]
 
 _PAPER = "Wu et al., Language as Queries for Referring Video Object Segmentation, CVPR 2022"
@@ -88,6 +90,26 @@ class FinetuneOptions(FamilyOptions):
     seed: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReleasedFinetuneOptions(FamilyOptions):
+    """Options of the baseline of CMA's authors.
+
+    Attributes:
+        steps: Of AdamW for each class and epoch.
+        epochs: The learning rates are divided by ten before the fourth, and before the sixth.
+        lr: Learning rate at first, of all but the backbone and the text encoder, which is frozen.
+        backbone_lr: That of the backbone, of a ResNet from its second level on.
+        seed: Of the draws of frames and sentences, the augmentation, the new class heads and dropout.
+    """
+
+    chunk: int | None = 20
+    steps: int = 20
+    epochs: int = 6
+    lr: float = 1e-4
+    backbone_lr: float = 5e-5
+    seed: int = 0
+
+
 REFERFORMER = OwnForm(
     MethodInfo(
         name="referformer",
@@ -113,4 +135,18 @@ REFERFORMER_FINETUNE = OwnForm(
     FinetuneOptions,
     "fsbench_baselines.referformer.finetune:FinetuneMethod",
     works_in_parts=True,
+)
+
+REFERFORMER_FINETUNE_RELEASED = OwnForm(
+    MethodInfo(
+        name="referformer-finetune-released",
+        version="1",
+        summary="ReferFormer (Wu et al.), fine-tuned as CMA's authors do: for all classes at once, on whole videos.",
+        paper=_PAPER,
+        licence=_LICENCE,
+    ),
+    ReleasedFinetuneOptions,
+    "fsbench_baselines.referformer.finetune:ReleasedFinetuneMethod",
+    works_in_parts=True,
+    learns_from_draws=True,
 )

@@ -106,6 +106,7 @@ class FamilyMethod(Generic[Model]):
     info: MethodInfo
     model: Model
     short_side: int  # of the frames that the model sees
+    folds_norms = True  # frozen norms of the backbone, into its convolutions
     joins_frames = False  # whether what `join` puts into a frame depends on the other frames of its chunk
 
     def __init__(self, options: LookingOptions) -> None:
@@ -166,7 +167,8 @@ class FamilyMethod(Generic[Model]):
             )
         torch.manual_seed(0)  # nothing is drawn in eval mode; this is for models that might
         model = self.load(self.checkpoint).eval()
-        model.backbone = fold_batch_norm(model.backbone)
+        if self.folds_norms:
+            model.backbone = fold_batch_norm(model.backbone)
         self.model = model.to(self.device, self.dtype)
         self.short_side = self._wanted_side or model.config.short_side
         if self.compile:

@@ -39,6 +39,15 @@ EVERYTHING = Augmentation(
 )
 
 
+def test_lengths_go_with_the_size_of_frames_and_nothing_else_changes():
+    assert RELEASED_AUGMENTATION.scaled(1) == RELEASED_AUGMENTATION
+    half = EVERYTHING.scaled(0.5)
+    assert (half.scales, half.max_size, half.crop_scales, half.crop_sides) == ((4, 6, 12), 15, (4, 8, 10), (3, 7))
+    lengths = ("scales", "max_size", "crop_scales", "crop_sides")
+    assert replace(half, **{name: getattr(EVERYTHING, name) for name in lengths}) == EVERYTHING
+    assert Augmentation().scaled(0.001).crop_sides == (1, 1)
+
+
 class Script:
     """A generator whose draws are written down."""
 
