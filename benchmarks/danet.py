@@ -2,9 +2,9 @@
 
     python benchmarks/danet.py trainings/mini-ref-shapes/danet/seed-0/fold-2/model --fold 2 --out shapes
 
-Videos of the embedded set are rendered from another seed, as `benchmarks/shapes.py` does. Episodes ask for all objects
-of a class, as in training: five query frames, three support videos of one frame. Each is asked a second time with the
-support of an episode of another class of its fold. For base and for novel classes it prints
+The model is one of version 2 of the embedded set, whose videos are rendered from another seed (`benchmarks/shapes.py`).
+Episodes ask for all objects of a class, as in training: five query frames, three support videos of one frame. Each is
+asked again with the support of an episode of another class of its fold. For base and for novel classes it prints
 
 - told apart: how often the mean feature on the query's object is nearest to that on its own support's, among supports
   of all four classes of the fold (a quarter by chance; the mean over all classes is taken off before);
@@ -55,7 +55,7 @@ class Seen(NamedTuple):
 
 def draw_batches(root: Path, size: tuple[int, int]) -> dict[int, list[TrainingBatch]]:
     """Returns episodes of every class of the set, by class id."""
-    benchmark = open_benchmark(EMBEDDED, root, root / "splits")
+    benchmark = open_benchmark(EMBEDDED, root, root / "splits" / "mini-ref-shapes" / "held-out")
     frames = {"query_frames": 5, "support_frames": 1, "support_videos": 3}
     collate = Collate(size)
     found: dict[int, list[TrainingBatch]] = defaultdict(list)
