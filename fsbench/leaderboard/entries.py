@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -223,23 +222,25 @@ class Entry(Record):
 
         None if it is no other than `mean`, or if of a fold nothing is left.
         """
-        return self.mean_without(self.seen_novel)
-
-    def mean_without(self, names: Collection[str]) -> Score | None:
-        """Averages over the classes that are not among these, then over the folds.
-
-        Returns:
-            The mean; None if there is no mean of all, or none of these classes in it, or if of a fold nothing is left.
-        """
-        if not names or self.mean is None:
+        if not self.seen_novel or self.mean is None:
             return None
-        left = [[each.score.mean for each in fold.classes if each.name not in names] for fold in self.folds]
-        return mean_score([mean_score(scores) for scores in left]) if all(left) else None
+        seen = self.seen_novel
+        clean = [[c.score.mean for c in fold.classes if c.name not in seen] for fold in self.folds]
+        return mean_score([mean_score(scores) for scores in clean]) if all(clean) else None
 
-    def mean_within(self, names: Collection[str]) -> Score | None:
-        """Averages over the classes that are among these, then over the folds that have any; None if none has."""
-        found = [[each.score.mean for each in fold.classes if each.name in names] for fold in self.folds]
-        return mean_score([mean_score(scores) for scores in found if scores]) if any(found) else None
+    @property
+    def tuned_means(self) -> tuple[Score | None, Score | None]:
+        """The mean over those classes that the method was tuned on, and that over the others.
+
+        Of each fold its classes, then of the folds that have any; None if none has.
+        """
+        tuned = self.tuned_novel
+        classes = [[(each.name in tuned, each.score.mean) for each in fold.classes] for fold in self.folds]
+        means = []
+        for wanted in (True, False):
+            found = [[score for is_tuned, score in fold if is_tuned is wanted] for fold in classes]
+            means.append(mean_score([mean_score(scores) for scores in found if scores]) if any(found) else None)
+        return means[0], means[1]
 
     @model_validator(mode="after")
     def _check(self) -> "Entry":

@@ -285,11 +285,12 @@ def _notes(entry: Entry, most_draws: int) -> list[str]:
         names = ", ".join(f"{each}: {where}" if where else each for each, where in seen.items())
         clean = f"it scores {100 * entry.clean_mean.headline:.1f} {name}" if entry.clean_mean else "nothing is left"
         notes.append(f"Its weights have seen classes under test ({names}); on the others {clean}.")
-    if (tuned := entry.tuned_novel) and (inside := entry.mean_within(tuned)):
-        outside = entry.mean_without(tuned)
-        clean = f"{100 * outside.headline:.1f} on the others" if outside else "none are left"
-        on_these = f"on these it scores {100 * inside.headline:.1f} {name}, {clean}"
-        notes.append(f"It was tuned on classes under test ({', '.join(tuned)}): {on_these}.")
+    within, without = entry.tuned_means
+    if entry.mean and within:
+        tuned = ", ".join(entry.tuned_novel)
+        others = f"{100 * without.headline:.1f} on the others" if without else "there are no others"
+        on_these = f"on these it scores {100 * within.headline:.1f} {name}, {others}"
+        notes.append(f"It was tuned on classes under test ({tuned}): {on_these}.")
     if means := list(_trainings(entry).values()):
         each = ", ".join(f"{100 * value:.1f}" for value in means)
         deviation = f"standard deviation {100 * (spread(means) or 0):.1f}"

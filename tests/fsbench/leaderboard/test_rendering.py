@@ -172,11 +172,13 @@ def test_a_footnote_has_the_scores_on_classes_that_a_method_was_tuned_on_apart_f
     tuned = usual.model_copy(update={"method": replace(usual.method, tuned_on=tuned_on)})
     (table,) = leaderboard_tables([tuned])
     (note,) = table.notes
-    names = tuned.tuned_novel
-    assert note.startswith(f"It was tuned on classes under test ({', '.join(names)}): on these it scores ")
-    within = f"{100 * tuned.mean_within(names).headline:.1f} J&F, "
-    rest = f"{100 * tuned.mean_without(names).headline:.1f} on the others" if others else "none are left"
-    assert note.endswith(f"{within}{rest}.")
+    within, without = tuned.tuned_means
+    assert (without is not None) is others
+    rest = f"{100 * without.headline:.1f} on the others" if others else "there are no others"
+    on_these = f"on these it scores {100 * within.headline:.1f} J&F, {rest}"
+    assert note == f"It was tuned on classes under test ({', '.join(tuned.tuned_novel)}): {on_these}."
+    failed = tuned.model_copy(update={"mean": None})
+    assert leaderboard_tables([failed])[0].notes == (), "of an entry without a mean there are no parts"
 
 
 @pytest.mark.parametrize("format", ["md", "csv", "latex"])
