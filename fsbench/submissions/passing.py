@@ -108,7 +108,8 @@ def score_submission(
     options = replace(options, count=options.count and not scored.problems)
     void = []
     with ThreadPoolExecutor(options.workers) as pool:
-        work = pool.map(lambda task: _score_video(task, submission, reference, measure, options), reference.tasks)
+        each = map if options.workers == 1 else pool.map  # to hand a video over takes as long as to score a small one
+        work = each(lambda task: _score_video(task, submission, reference, measure, options), reference.tasks)
         for video in track(work, "score", len(reference.tasks), unit="video", show=options.progress):
             scored.objects += video.objects
             scored.problems += video.problems

@@ -74,9 +74,10 @@ def _walk(root: Path, found: Found) -> Iterator[tuple[str, os.DirEntry[str]]]:
     todo: list[tuple[str, frozenset[tuple[int, int]]]] = [("", frozenset())]
     while todo:
         folder, above = todo.pop()
+        path = root / folder
         try:
-            place = (root / folder).stat()
-            with os.scandir(root / folder) as entries:
+            place = path.stat()
+            with os.scandir(path) as entries:
                 listed = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
             found.problem("unreadable", folder or ".", f"cannot be listed ({error.strerror})")
