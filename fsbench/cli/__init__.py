@@ -16,6 +16,7 @@ import click
 import fsbench
 from fsbench.cli.boards import compare
 from fsbench.cli.boards import leaderboard
+from fsbench.cli.boards import power
 from fsbench.cli.boards import submit
 from fsbench.cli.building import build_splits
 from fsbench.cli.building import verify
@@ -124,6 +125,7 @@ for command in (
     leaderboard,
     list_,
     new,
+    power,
     predict,
     prepare,
     score,

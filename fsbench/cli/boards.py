@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fsbench.leaderboard import Entry
     from fsbench.leaderboard.reported import Reported
 
-__all__ = ["compare", "leaderboard", "submit"]
+__all__ = ["compare", "leaderboard", "power", "submit"]
 
 
 @click.command()
@@ -114,6 +114,68 @@ def compare(
     from fsbench import api
 
     found = api.compare(one, other, by=by, contrast=contrast, data_root=data_root, splits=splits)
+    click.echo(found.to_json() if as_json else found)
+
+
+@click.command()
+@click.argument("one", type=click.Path(path_type=Path))
+@click.argument("other", type=click.Path(path_type=Path))
+@click.option(
+    "--points",
+    type=click.FloatRange(min=0, min_open=True, max=100),
+    required=True,
+    help="The lead that is to be found, in points (hundredths).",
+)
+@click.option(
+    "--power",
+    "wanted",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.8,
+    show_default=True,
+    help="How probable it shall be.",
+)
+@click.option(
+    "--level",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.05,
+    show_default=True,
+    help="What p must be below; of n pairs that are tested together, 0.05 / n at first.",
+)
+@click.option("--classes", type=click.IntRange(min=1), help="Look at so many classes, over all folds.")
+@click.option("--videos", type=click.IntRange(min=1), help="Look at so many videos of each class.")
+@click.option("--draws", type=click.IntRange(min=1), help="Look at so many support draws.")
+@click.option("--trainings", type=click.IntRange(min=1), help="Look at so many trainings of each method.")
+@splits_option("./splits, then those that fsbench ships")
+@json_option
+def power(
+    one: Path,
+    other: Path,
+    points: float,
+    wanted: float,
+    level: float,
+    classes: int | None,
+    videos: int | None,
+    draws: int | None,
+    trainings: int | None,
+    splits: Path | None,
+    as_json: bool,
+) -> None:
+    """Say how many classes, videos, draws and trainings would separate two methods.
+
+    ONE and OTHER are what 'fsbench compare' takes: what their difference varies by is told from their scores. Printed
+    are the evaluation as it was, as it is asked for, and with more of one thing alone until it finds the lead; and the
+    smallest lead that it finds as it was.
+
+    \b
+    Examples:
+      fsbench power leaderboard/entries/mini-ref-shapes/cma leaderboard/entries/mini-ref-shapes/cma-add --points 1.7
+      fsbench power runs/mini-ref-shapes/cma runs/mini-ref-shapes/cma-add --points 2 --trainings 3 --classes 64
+    """
+    from fsbench.leaderboard.compare import as_entry
+    from fsbench.leaderboard.power import plan
+
+    asked = {"classes": classes, "videos": videos, "draws": draws, "trainings": trainings}
+    found = plan(as_entry(one, splits), as_entry(other, splits), points / 100, wanted, level, **asked)
     click.echo(found.to_json() if as_json else found)
 
 

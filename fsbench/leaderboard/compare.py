@@ -44,7 +44,7 @@ from fsbench.splits.binning import find_attribute
 from fsbench.streams import named_stream
 from fsbench.text import columns
 
-__all__ = ["OF_TRAININGS", "Compared", "as_entry", "compare", "compare_means"]
+__all__ = ["OF_TRAININGS", "Compared", "as_entry", "compare", "compare_means", "samples_of"]
 
 
 _BETWEEN = " less "
@@ -232,7 +232,7 @@ class Compared:
         """Returns what of both methods is in each slice that has episodes."""
         slicer = self.find()
         scores = [slicer.slices(entry, attribute) for entry in (self.one, self.other)]
-        samples = _samples(self.one, self.other)
+        samples = samples_of(self.one, self.other)
         labels = [slicer.labels(each.first.keys, attribute).to_numpy() for each in samples]
         found = {}
         for name, of_one in scores[0].items():
@@ -293,7 +293,7 @@ def compare(one: Entry, other: Entry, data_root: Path = Path("data"), splits: Pa
         RunError: They were not evaluated on the same episodes by the same protocol, or the scores of their episodes are
             not there.
     """
-    samples = _samples(one, other)
+    samples = samples_of(one, other)
     found = paired(*samples, _draws(one), **_names(one.protocol))
     folds = [{fold.fold: fold.score.mean for fold in entry.folds} for entry in (one, other)]
     classes = [{each.name: each.score.mean for fold in entry.folds for each in fold.classes} for entry in (one, other)]
@@ -316,14 +316,15 @@ def compare(one: Entry, other: Entry, data_root: Path = Path("data"), splits: Pa
 
 def compare_means(one: Entry, other: Entry) -> Difference:
     """Returns the mean of what `compare` finds, in a part of its time. Raises RunError likewise."""
-    return paired_mean(*_samples(one, other), _draws(one), **_names(one.protocol))
+    return paired_mean(*samples_of(one, other), _draws(one), **_names(one.protocol))
 
 
 def _names(protocol: str) -> Mapping[str, Any]:  # Any: what `paired` takes
     return {"names": reported_names(protocol), "unbounded": unbounded(protocol)}
 
 
-def _samples(one: Entry, other: Entry) -> tuple[Sample, Sample]:
+def samples_of(one: Entry, other: Entry) -> tuple[Sample, Sample]:
+    """Returns the episodes of two methods. Raises RunError if they were not evaluated in the same way."""
     _require_pair(one, other)
     return one.sample, other.sample
 

@@ -35,6 +35,7 @@ __all__ = [
     "pair",
     "shares",
     "single",
+    "training_variance",
     "trainings_of",
 ]
 
@@ -202,6 +203,19 @@ def mean_part(sides: Sides) -> Part:
     for means, sample in _of_several(sides):
         found.append(_between(sides, means, sample).less(_seen(sides, means)))
     return _sum(found)
+
+
+def training_variance(sides: Sides) -> float:
+    """Returns the variance of the mean over folds between trainings, of the first value, with one training a side."""
+    if sides.trainings == "by fold":
+        values = class_differences(sides)
+        known = _over_folds(sides, values).where_known()
+        return float(_of_means(_fold_means(sides, values)).less(known.variance).variance[0])
+    parts = (
+        (len(means) * _between(sides, means, of).less(_seen(sides, means)).variance[0])
+        for means, of in _of_several(sides)
+    )
+    return float(sum(parts))
 
 
 def fold_parts(sides: Sides) -> dict[int, Part]:

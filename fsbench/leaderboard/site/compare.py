@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
+from fsbench.errors import RunError
 from fsbench.leaderboard.compare import compare_means
 from fsbench.leaderboard.compare import OF_TRAININGS
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import has_chain
+from fsbench.leaderboard.power import plan
 from fsbench.leaderboard.site.addresses import episode_page
 from fsbench.leaderboard.site.addresses import picture_file
 from fsbench.leaderboard.site.attributes import attribute_data
@@ -21,6 +23,7 @@ from fsbench.leaderboard.site.values import metric_choices
 from fsbench.leaderboard.site.values import rounded
 from fsbench.metrics import or_none
 from fsbench.scores.metrics import Column
+from fsbench.scores.power import LEVERS
 from fsbench.viewing.views import EpisodeView
 
 __all__ = ["compare_page_text"]
@@ -85,7 +88,21 @@ def _differences(one: Entry, other: Entry, about: Mapping[str, Column]) -> _Json
         for name in found.mean.names
         if not math.isnan(found.mean[name])
     }
-    return {**values, "trainings": OF_TRAININGS[found.trainings]}
+    return {**values, "trainings": OF_TRAININGS[found.trainings], "power": _power(one, other, found.mean.headline)}
+
+
+def _power(one: Entry, other: Entry, lead: float) -> _Json | None:
+    """Returns the smallest lead that the evaluation finds, and how much of one thing alone would find this one.
+
+    None where it is not known: of other things than shares, and of too few classes or videos.
+    """
+    try:
+        found = plan(one, other, abs(lead))
+    except RunError:
+        return None
+    more = {lever: found.rows[f"more {lever} alone"] for lever in LEVERS if f"more {lever} alone" in found.rows}
+    needed = {lever: getattr(design, lever) for lever, design in more.items() if design is not None}
+    return {"smallest": found.smallest if math.isfinite(found.smallest) else None, "needed": needed}
 
 
 def _seen(board: Board, view: EpisodeView) -> _Json:

@@ -17,6 +17,12 @@
       const ends = [sign * low, sign * high].sort((x, y) => x - y).map(FS.signed);
       cards.push(card(FS.signed(sign * difference), `mean difference, A minus B, by the protocol${low === undefined || low === null ? "" : `; 95 % interval ${ends[0]} to ${ends[1]}`}`));
       cards.push(card(p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`, `two-sided; ${stored.trainings}`));
+      if (stored.power && metric.selectedIndex === 0) {
+        const { smallest, needed } = stored.power;
+        const ways = Object.entries(needed).map(([what, number]) => `${number} ${what}`).join(", or ");
+        const more = p < 0.05 ? "" : ways ? `; this difference would be with ${ways}` : "; for this difference more of one thing alone is not enough";
+        cards.push(card(smallest === null ? FS.percent(null) : FS.percent(smallest), `points: the smallest lead that is found here with a power of 0.8${more}`));
+      }
     } else {
       const mean = differences.reduce((sum, { d }) => sum + d, 0) / (differences.length || 1);
       cards.push(card(FS.signed(mean), "mean difference over all episodes, each counted once"));

@@ -29,7 +29,7 @@ HOSTILE = '"\'><img src=x onerror="window.pwned=1"></script><script>window.pwned
 
 @cache
 def manifest():
-    return read_manifest(find_manifest("mini-ref-shapes", ROOT / "splits"))
+    return read_manifest(ROOT / "splits/mini-ref-shapes/v2")
 
 
 @cache
@@ -40,6 +40,7 @@ def pictures():
 def slicer():
     """What the sentences of the embedded set are like, made up: every third has five words, the others three."""
     told = {"class_word": "name", "class_objects": 2, "absent_frames": 0, "size": None, "occlusion": None}
+    told["kind"] = None
     told |= dict.fromkeys(("names_other", "has_spatial", "has_motion", "has_colour", "is_unanswerable"), False)
     keys = [(row["video_id"], row["expression_id"]) for row in manifest().rows("expressions")]
     said = {key: {**told, "words": 3 if i % 3 else 5, "has_motion": i % 2 == 0} for i, key in enumerate(keys)}
