@@ -2,7 +2,7 @@
 
     python benchmarks/danet.py trainings/mini-ref-shapes/danet/seed-0/fold-2/model --fold 2 --out shapes
 
-The model is one of version 2 of the embedded set, whose videos are rendered from another seed (`benchmarks/shapes.py`).
+The model is one of version 2 of the embedded set, whose videos are rendered from another seed.
 Episodes ask for all objects of a class, as in training: five query frames, three support videos of one frame. Each is
 asked again with the support of an episode of another class of its fold. For base and for novel classes it prints
 
@@ -16,19 +16,26 @@ asked again with the support of an episode of another class of its fold. For bas
 import argparse
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from shapes import EMBEDDED
-from shapes import NUM_FOLDS
-from shapes import render_held_out
 from torch import Tensor
 from torch.nn import functional
 
+from fsbench.datasets.catalogue import dataset_spec
+from fsbench.datasets.catalogue import open_dataset
+from fsbench.datasets.shapes import generate_shapes
+from fsbench.datasets.shapes import NUM_FOLDS
+from fsbench.datasets.shapes import V2
+from fsbench.datasets.spec import ALL_VIDEOS
 from fsbench.metrics import region_similarity
 from fsbench.splits.benchmark import open_benchmark
+from fsbench.splits.build import build_manifest
+from fsbench.splits.build import BuildOptions
+from fsbench.splits.manifest import write_manifest
 from fsbench.text import columns
 from fsbench.training import Augmentation
 from fsbench.training import EpisodeSampler
@@ -39,6 +46,8 @@ from fsbench_baselines.danet.task import Collate
 from fsbench_baselines.danet.task import TrainingBatch
 
 PER_CLASS = 10
+EMBEDDED = "mini-ref-shapes@v2"
+HELD_OUT = replace(V2, seed=1, videos_per_category=6)
 
 
 class Seen(NamedTuple):
@@ -51,6 +60,15 @@ class Seen(NamedTuple):
     own: float
     other: float
     empty: float
+
+
+def render_held_out(root: Path) -> None:
+    """Renders videos of another seed, with a manifest of one support draw."""
+    generate_shapes(root / dataset_spec(EMBEDDED).folders[0], HELD_OUT, progress=True)
+    info, rows = build_manifest(
+        open_dataset(EMBEDDED, root), BuildOptions(draws=1, version="held-out", draws_from=ALL_VIDEOS)
+    )
+    write_manifest(root / "splits", info, rows)
 
 
 def draw_batches(root: Path, size: tuple[int, int]) -> dict[int, list[TrainingBatch]]:

@@ -1,80 +1,98 @@
-"""What the affinity to the support is worth: every variant, trained and tested on version 2 of the embedded set.
+"""Does a method use its support? The trainings and runs that decide it on the embedded set, in one command.
 
-    python benchmarks/shapes.py --out shapes --jobs 2
+    python -m benchmarks.shapes --out shapes --jobs 2           # goes on where it was stopped
+    python -m benchmarks.shapes --out shapes --plan             # what is left, with the CPU minutes that it will take
 
-For each fold a ReferFormer is trained on the base classes (recipe `shapes`). From its weights each variant is trained
-on for the same number of steps (recipe `shapes-meta`, or `shapes-meta-released`, which leaves the projections of the
-affinity at their random values, as the released code does), stored in half precision, and tested on the novel classes
-with all support draws; the ReferFormer among them also with steps on each support set. The ReferFormer that they start
-from is tested on base classes alone, in videos that were rendered from another seed and that nothing was trained on:
-set and recipe were chosen by that number.
+`docs/mini-ref-shapes.md` says how the results are to be read, and was written before anything was trained. All training
+is on videos that were rendered from another seed than the set's. It goes from a ReferFormer (recipe `shapes`) to each
+method (recipe `shapes-meta`, in which the name of the class is hidden), with as many steps on the same videos.
 
-Every training and every run goes on where it was stopped, so this can be called again and again until all is done; it
-then prints the table of the base classes, and how to make leaderboard entries of the runs. `--base-only` stops before
-any novel class is looked at. One process has one thread: more jobs are better than more threads.
+1. Choosing. Fold 1 is left alone, and of its base classes those of fold 2 are held out: models are trained on those of
+   folds 3 and 4, and tested on fold 2, in videos of a third seed. No novel class of fold 1 is looked at, so that its
+   results are of a recipe that follows from base classes alone; the other folds' are of one that was chosen on 32 of
+   their classes, in other videos. The recipe is that of `CHOICES` with the highest J&F where the support is needed, a
+   mean over the affinity as published and the one that looks at the object alone. It is written to `recipe.json`.
+2. Ranking. By this recipe each method of `RANKED` is trained for each fold from three seeds, which cover both
+   trainings, and tested on the novel classes. What is not ranked is trained from one seed: `cma-self`, and CMA with
+   the projections of its affinity untouched, as the released code leaves them. So are the controls, of one seed.
+3. Factors, on fold 1, from one seed: 12, 48 or 96 base shapes, a short and a long training, both affinities.
+
+Each piece is a few commands of fsbench with one thread: more jobs are better than more threads. `--base-only` stops
+after the first part.
 """
 
 import argparse
+import json
 import os
-import subprocess
-import sys
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from dataclasses import replace
 from pathlib import Path
 
-from fsbench.datasets.catalogue import dataset_spec
+from benchmarks.pieces import Piece
+from benchmarks.pieces import Work
 from fsbench.datasets.catalogue import open_dataset
 from fsbench.datasets.catalogue import resolve_dataset
 from fsbench.datasets.shapes import generate_shapes
+from fsbench.datasets.shapes import NEEDED
+from fsbench.datasets.shapes import NOT_NEEDED
 from fsbench.datasets.shapes import NUM_FOLDS
-from fsbench.datasets.shapes import V2
-from fsbench.datasets.spec import ALL_VIDEOS
-from fsbench.running.runs import read_result
+from fsbench.datasets.shapes import ShapesConfig
+from fsbench.datasets.shipped import MINI_REF_SHAPES
+from fsbench.files import write_whole
+from fsbench.leaderboard.compare import as_entry
+from fsbench.leaderboard.slices import slicer_of
+from fsbench.splits.binning import find_attribute
 from fsbench.splits.build import build_manifest
 from fsbench.splits.build import BuildOptions
+from fsbench.splits.controls import CONTROLS
+from fsbench.splits.manifest import manifest_folder
+from fsbench.splits.manifest import read_manifest
 from fsbench.splits.manifest import write_manifest
 from fsbench.text import columns
 
+EMBEDDED = MINI_REF_SHAPES.name
 FOLDS = range(1, NUM_FOLDS + 1)
-HELD_OUT = replace(V2, seed=1, videos_per_category=6)
+LEFT_ALONE, HELD_OUT = 1, 2  # folds, while the recipe is chosen
+SEEDS = range(3)
+
+PUBLISHED, OBJECT = "cma", "cma-object"
+RANKED = (PUBLISHED, "referformer", "cma-add", OBJECT)
+CONTROLLED = (PUBLISHED, "cma-add", OBJECT)
+
+SHAPES = {  # to train on, by the number of base classes that they leave a fold; all have as many videos
+    12: ShapesConfig(seed=2, num_categories=16, videos_per_category=64),
+    48: ShapesConfig(seed=2, num_categories=64, videos_per_category=16),
+    96: ShapesConfig(seed=2, videos_per_category=8),
+}
+CHOSEN_ON = ShapesConfig(seed=1)
 
 
 @dataclass(frozen=True)
-class Variant:
-    """A row of the comparison.
+class Choice:
+    """A recipe that might be the one.
 
     Attributes:
-        method: Name of the method.
-        label: The variant's name on the leaderboard; empty for the method's usual form.
-        recipe: Of the second training.
-        seed: Of the second training.
+        label: For folders and tables.
+        first, meta: What its two trainings have that `shapes` and `shapes-meta` do not, as `--set` takes it.
     """
 
-    method: str
-    label: str = ""
-    recipe: str = "shapes-meta"
-    seed: int = 0
-
-    @property
-    def name(self) -> str:
-        """The name of its folders."""
-        return f"{self.method}.{self.label}" if self.label else self.method
+    label: str
+    first: Mapping[str, str]
+    meta: Mapping[str, str]
 
 
-EMBEDDED = "mini-ref-shapes@v2"
-FOLDER = dataset_spec(EMBEDDED).folders[0]
-ON_EMBEDDED = ("--dataset", EMBEDDED, "--device", "cpu")  # without a GPU everybody gets the same
-VARIANTS = (
-    Variant("cma"),
-    Variant("cma-add"),
-    Variant("referformer"),
-    Variant("cma-self"),
-    Variant("cma", "untouched", recipe="shapes-meta-released"),
-    Variant("cma", "seed-1", seed=1),
-    Variant("cma-add", "seed-1", seed=1),
+CHOICES = (
+    Choice("usual", {}, {}),
+    Choice("name-half-hidden", {}, {"augmentation.hide_name": "0.5"}),
+    Choice("first-twice-as-long", {"naming.epochs": "12", "epochs": "14"}, {}),
 )
+LENGTHS = {"short": {"epochs": "4"}, "long": {}}
+
+EPISODES = 960  # of an epoch, with any number of classes
+_STEPS = EPISODES // 8
 
 
 def main() -> None:
@@ -82,96 +100,227 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("shapes"), help="folder for all of it")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at once, of one thread each")
+    parser.add_argument("--plan", action="store_true", help="print what is left, and do nothing")
     parser.add_argument("--base-only", action="store_true", help="train and test on base classes only")
-    parser.add_argument("--folds", type=int, nargs="+", default=list(FOLDS), help="folds to work on")
     arguments = parser.parse_args()
     out = arguments.out.resolve()
-    resolve_dataset(EMBEDDED, out / "data", progress=True)
-    render_held_out(out / "held-out")
-    with ThreadPoolExecutor(arguments.jobs) as pool:
-        list(pool.map(lambda fold: _pretrain(out, fold), arguments.folds))
-        print(_base_table(out, arguments.folds), flush=True)
+    choosing = Work(out, choosing_pieces(out))
+    if arguments.plan:
+        print(choosing.plan())
         if not arguments.base_only:
-            work = [(variant, fold) for variant in VARIANTS for fold in arguments.folds]
-            list(pool.map(lambda each: _train_and_test(out, *each), work))
-            list(pool.map(lambda fold: _fine_tune_and_test(out, fold), arguments.folds))
-            print(f"Entries of the runs on novel classes: fsbench submit {out / 'runs'}")
+            print(Work(out, deciding_pieces(out, chosen(out) or CHOICES[0])).plan())
+        return
+    render(out)
+    choosing.run(arguments.jobs)
+    print(choice_table(out), flush=True)
+    if not arguments.base_only:
+        Work(out, deciding_pieces(out, choose(out))).run(arguments.jobs)
+        print(f"Entries of the runs on novel classes: fsbench submit {out / 'runs'}")
 
 
-def render_held_out(root: Path) -> None:
-    """Renders videos of another seed, with a manifest of one support draw."""
-    generate_shapes(root / FOLDER, HELD_OUT, progress=True)
-    info, rows = build_manifest(
-        open_dataset(EMBEDDED, root), BuildOptions(draws=1, version="held-out", draws_from=ALL_VIDEOS)
-    )
-    write_manifest(root / "splits", info, rows)
+# ---- data ----
 
 
-def _pretrain(out: Path, fold: int) -> None:
-    place = out / "trainings" / "pretrained" / f"fold-{fold}"
-    _train(out, Variant("referformer", recipe="shapes"), fold, place)
-    base = [part for other in FOLDS if other != fold for part in ("--fold", str(other))]
-    held_out, runs = out / "held-out", out / "base-runs" / f"model-{fold}"
-    where = (
-        "--data-root",
-        str(held_out),
-        "--splits",
-        str(held_out / "splits" / "mini-ref-shapes" / "held-out"),
-        "--out",
-        str(runs),
-    )
-    run_fsbench(
-        "evaluate", "--method", "referformer", "--checkpoint", str(place / "model"), *where, *base, *ON_EMBEDDED
-    )
+def render(out: Path) -> None:
+    """Renders all sets, and builds the manifests that do not ship."""
+    resolve_dataset(EMBEDDED, out / "data", progress=True)
+    for number, config in SHAPES.items():
+        _render(out / "sets" / f"train-{number}", config, "train", FOLDS)
+    _render(out / "sets" / "train-96", SHAPES[96], "choose", [fold for fold in FOLDS if fold != LEFT_ALONE])
+    _render(out / "sets" / "choose", CHOSEN_ON, "choose", [HELD_OUT])
 
 
-def _train_and_test(out: Path, variant: Variant, fold: int) -> None:
-    place = out / "trainings" / variant.name / f"fold-{fold}"
-    _train(out, variant, fold, place, "--init", str(out / "trainings" / "pretrained" / f"fold-{fold}" / "model"))
-    half = _half(out, variant.name, fold)
-    run_fsbench("convert", str(place / "model"), str(half), "--method", variant.method, "--half")
-    _test(out, variant, fold, half)
+def _render(root: Path, config: ShapesConfig, version: str, folds: Iterable[int]) -> None:
+    """Renders a set, with a manifest of the classes of some folds."""
+    generate_shapes(root / EMBEDDED, config, progress=True)
+    if _manifest(root, version).exists():
+        return
+    dataset = open_dataset(EMBEDDED, root)
+    names = {name for number, name in enumerate(config.categories) if number % NUM_FOLDS + 1 in folds}
+    videos = tuple(video.video_id for video in dataset.videos() if video.video_id.rpartition("-")[0] in names)
+    write_manifest(root / "splits", *build_manifest(dataset, BuildOptions(version=version, videos=videos)))
 
 
-def _fine_tune_and_test(out: Path, fold: int) -> None:
-    _test(out, Variant("referformer-finetune"), fold, _half(out, "referformer", fold))
+def _manifest(root: Path, version: str) -> Path:
+    return manifest_folder(root / "splits", EMBEDDED, version)
 
 
-def _half(out: Path, name: str, fold: int) -> Path:
-    return out / "trainings" / name / f"fold-{fold}" / "half"
+# ---- pieces ----
 
 
-def _test(out: Path, variant: Variant, fold: int, half: Path) -> None:
-    run = ("evaluate", "--method", variant.method, "--variant", variant.label, "--checkpoint", str(half))
-    where = ("--data-root", str(out / "data"), "--out", str(out / "runs" / variant.name), "--fold", str(fold))
-    run_fsbench(*run, *where, *ON_EMBEDDED)
+@dataclass(frozen=True)
+class _Training:
+    """A second training, and the first one that it goes on from.
+
+    Attributes:
+        out: The folder of all.
+        method: What is trained.
+        choice: How.
+        fold: Whose classes are not trained on.
+        seed: Of both trainings.
+        shapes: The set that is trained on, a key of `SHAPES`.
+        version: The manifest of that set, which may leave classes out.
+        classes: How many are trained on.
+        length: A key of `LENGTHS`.
+        is_touched: Whether the projections of the affinity are trained.
+    """
+
+    out: Path
+    method: str
+    choice: Choice
+    fold: int
+    seed: int = 0
+    shapes: int = 96
+    version: str = "train"
+    classes: int = 96
+    length: str = "long"
+    is_touched: bool = True
+
+    @property
+    def variant(self) -> str:
+        """What sets it apart among the trainings of its method, but for seed and fold."""
+        if not self.is_touched:
+            return "untouched"
+        return "" if (self.shapes, self.length) == (96, "long") else f"{self.length}-on-{self.shapes}"
+
+    @property
+    def place(self) -> str:
+        """The folder of the trainings and runs of all folds, below whatever it is of."""
+        name = f"{self.method}.{self.variant}" if self.variant else self.method
+        return f"{name}/seed-{self.seed}" if self.version == "train" else f"on-base/{self.choice.label}/{name}"
+
+    @property
+    def _name(self) -> str:
+        return f"trainings/{self.place}/fold-{self.fold}"
+
+    def pieces(self) -> tuple[Piece, Piece]:
+        """Returns both trainings; the weights are stored in half precision, as they are then tested."""
+        epochs = {"naming.epochs": 6, "epochs": 7} | {key: int(value) for key, value in self.choice.first.items()}
+        per_step = 40 * 0.03 + epochs["naming.epochs"] * (0.03 + 0.002 * self.classes) + epochs["epochs"] * 0.18
+        first = f"trainings/first-on-{self.classes}/seed-{self.seed}/fold-{self.fold}"
+        if self.choice.first:
+            first = f"{first}.{self.choice.label}"
+        stages = {f"{stage}episodes_per_class": self._per_class for stage in ("", "pretraining.", "naming.")}
+        command = self._train("referformer", "shapes", {**stages, **self.choice.first}, first)
+        start = Piece(first, (command,), (), "first", _STEPS * per_step)
+
+        changes = {"episodes_per_class": self._per_class, **self.choice.meta, **LENGTHS[self.length]}
+        recipe = "shapes-meta" if self.is_touched else "shapes-meta-released"
+        train = self._train(self.method, recipe, changes, self._name, "--init", f"{self.out / first}/model")
+        half = ("convert", f"{self.out / self._name}/model", f"{self.out / self._name}/half", "--method", self.method)
+        expected = int(changes.get("epochs", 16)) * _STEPS * 0.22
+        return start, Piece(self._name, (train, (*half, "--half")), (first,), "meta", expected)
+
+    @property
+    def _per_class(self) -> str:
+        return str(EPISODES // self.classes)
+
+    def _train(self, method: str, recipe: str, changes: Mapping[str, str], place: str, *more: str) -> tuple[str, ...]:
+        root = self.out / "sets" / f"train-{self.shapes}"
+        what = ("train", "--method", method, "--recipe", recipe, "--seed", str(self.seed), "--fold", str(self.fold))
+        sets = [part for key, value in changes.items() for part in ("--set", f"{key}={value}")]
+        where = ("--dataset", EMBEDDED, "--data-root", str(root), "--splits", str(_manifest(root, self.version)))
+        return (*what, *sets, *where, "--device", "cpu", "--out", str(self.out / place), "--resume", *more)
+
+    def run(self, folder: str, control: str = "") -> Piece:
+        """Returns the run of its model over the classes of its fold.
+
+        Args:
+            folder: Of runs of the kind.
+            control: A control; empty for the plain run.
+        """
+        place = f"{folder}/{self.place}{f'.{control}' if control else ''}"
+        what = ("evaluate", "--method", self.method, "--checkpoint", f"{self.out / self._name}/half")
+        what += ("--fold", str(self.fold), "--dataset", EMBEDDED, "--device", "cpu", "--out", str(self.out / place))
+        seed = f"seed-{self.seed}" if self.seed else ""
+        what += ("--variant", "-".join(filter(None, (self.variant, seed)))) + (
+            ("--control", control) if control else ()
+        )
+        root = self.out / "data" if self.version == "train" else self.out / "sets" / "choose"
+        where = ("--data-root", str(root))
+        where += () if self.version == "train" else ("--splits", str(_manifest(root, self.version)))
+        return Piece(f"{place}/fold-{self.fold}", ((*what, *where),), (self._name,), "run", 60)
 
 
-def _train(out: Path, variant: Variant, fold: int, place: Path, *more: str) -> None:
-    what = ("train", "--method", variant.method, "--recipe", variant.recipe, "--seed", str(variant.seed))
-    where = ("--fold", str(fold), "--data-root", str(out / "data"), "--out", str(place))
-    run_fsbench(*what, *where, *ON_EMBEDDED, "--resume", *more)
+def choosing_pieces(out: Path) -> Iterator[Piece]:
+    """Yields the pieces of the first part."""
+    for training in _candidates(out):
+        yield from training.pieces()
+        yield from (training.run("runs", control) for control in ("", "other-class"))
 
 
-def run_fsbench(*arguments: str) -> None:
-    """Runs a command with one thread. Raises SystemExit if it fails, after its errors were printed."""
-    line = [sys.executable, "-m", "fsbench", *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
-    print(f"fsbench {' '.join(arguments)}: {'done' if done.returncode == 0 else done.stderr}", flush=True)
-    if done.returncode:
-        raise SystemExit(done.returncode)
+def _candidates(out: Path) -> Iterator[_Training]:
+    decisive = [(choice, method) for choice in CHOICES for method in (PUBLISHED, OBJECT)]
+    for choice, method in (*decisive, (CHOICES[0], "referformer"), (CHOICES[0], "cma-add")):
+        yield _Training(out, method, choice, HELD_OUT, version="choose", classes=64)
 
 
-def _base_table(out: Path, folds: Sequence[int]) -> str:
-    """Returns J&F on base classes of each fold's first model, a mean over the folds that are not the model's."""
-    means = []
-    for fold in folds:
-        runs = (out / "base-runs" / f"model-{fold}" / f"fold-{k}" for k in FOLDS if k != fold)
-        scores = [read_result(run).score.mean["J&F"] for run in runs]
-        means.append(100 * sum(scores) / len(scores))
-    head = ("trained on base classes, tested on them", *(f"fold {fold}" for fold in folds), "mean")
-    return columns([head, ("referformer", *(f"{mean:.1f}" for mean in means), f"{sum(means) / len(means):.1f}")])
+def deciding_pieces(out: Path, choice: Choice) -> Iterator[Piece]:
+    """Yields the pieces of the other parts: what is ranked, seed by seed, and all else after the first seed."""
+    for training, folder, controls in _decisive(out, choice):
+        yield from training.pieces()
+        yield training.run(folder)
+        yield from (training.run("controls", control) for control in controls)
+
+
+def _decisive(out: Path, choice: Choice) -> Iterator[tuple[_Training, str, Sequence[str]]]:
+    """Yields trainings, each with the folder of its run and the controls that go with it."""
+    for seed in SEEDS:
+        for method in RANKED:
+            for fold in FOLDS:
+                controls = CONTROLS if seed == 0 and method in CONTROLLED else ()
+                yield _Training(out, method, choice, fold, seed), "runs", controls
+        if seed == 0:
+            for shapes in SHAPES:
+                for method in (PUBLISHED, OBJECT):
+                    for length in LENGTHS:
+                        cell = _Training(out, method, choice, LEFT_ALONE, 0, shapes, classes=shapes, length=length)
+                        yield cell, "factors" if cell.variant else "runs", ()
+            for fold in FOLDS:
+                yield _Training(out, PUBLISHED, choice, fold, is_touched=False), "runs", ()
+                yield _Training(out, "cma-self", choice, fold), "runs", ()
+
+
+# ---- the choice ----
+
+
+def chosen(out: Path) -> Choice | None:
+    """Returns the recipe that was chosen; None if none was."""
+    path = out / "recipe.json"
+    label = json.loads(path.read_bytes())["label"] if path.exists() else None
+    return next((choice for choice in CHOICES if choice.label == label), None)
+
+
+def choose(out: Path) -> Choice:
+    """Returns the recipe, and writes it down the first time."""
+    if (found := chosen(out)) is not None:
+        return found
+    worth = {choice.label: 0.0 for choice in CHOICES}
+    for training in _candidates(out):
+        if training.method in (PUBLISHED, OBJECT):
+            worth[training.choice.label] += _by_kind(out, training)[NEEDED] / 2
+    best = max(CHOICES, key=lambda choice: worth[choice.label])
+    write_whole(out / "recipe.json", json.dumps({"label": best.label, NEEDED: worth}, indent=1) + "\n")
+    return best
+
+
+def choice_table(out: Path) -> str:
+    """Returns what the first part came to."""
+    heads = [f"{kind}{of}" for of in ("", ", another's support") for kind in (NEEDED, NOT_NEEDED)]
+    rows: list[tuple[str, ...]] = [("recipe", "method", *heads)]
+    for training in _candidates(out):
+        scores = [_by_kind(out, training, control) for control in ("", "other-class")]
+        cells = (f"{found[kind]:.1f}" for found in scores for kind in (NEEDED, NOT_NEEDED))
+        rows.append((training.choice.label, training.method, *cells))
+    return f"{columns(rows)}\n\nJ&F in per cent, on base classes that were held out. The recipe: {choose(out).label}."
+
+
+def _by_kind(out: Path, training: _Training, control: str = "") -> dict[str, float]:
+    """Returns J&F of a run of the first part in per cent, by the kind of the sentence."""
+    manifest = _manifest(out / "sets" / "choose", "choose")
+    run = out / training.run("runs", control).name
+    found = slicer_of(read_manifest(manifest), None).slices(as_entry(run, manifest), find_attribute("kind"))
+    return {name: 100 * each.score["J&F"] for name, each in found.items()}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,133 @@
+"""The study of the embedded set (`benchmarks/shapes.py`): what is trained on what, and that the choice looks away."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from benchmarks import shapes
+from benchmarks.pieces import Work
+from fsbench.datasets.shapes import NEEDED
+from fsbench.datasets.shapes import NOT_NEEDED
+from fsbench.datasets.shapes import NUM_FOLDS
+from fsbench.datasets.shapes import ShapesConfig
+from fsbench.splits.benchmark import open_benchmark
+from fsbench_baselines.referformer.recipes import RECIPES
+from fsbench_baselines.training.recipe import load_recipe
+
+OUT = Path("/out")
+CHOOSING = Work(OUT, shapes.choosing_pieces(OUT)).pieces
+DECIDING = Work(OUT, shapes.deciding_pieces(OUT, shapes.CHOICES[0])).pieces
+
+
+def option(command, name):
+    return command[command.index(f"--{name}") + 1]
+
+
+def recipe_of(command):
+    changes = [word.partition("=") for before, word in pairwise(command) if before == "--set"]
+    changed = {key: value for key, _, value in changes}
+    return load_recipe(option(command, "recipe"), changed, recipes=RECIPES, base="corrected")
+
+
+def commands(pieces, what):
+    return [command for piece in pieces for command in piece.commands if command[0] == what]
+
+
+def test_sets_of_few_and_of_many_shapes_leave_a_fold_as_many_videos():
+    for number, config in shapes.SHAPES.items():
+        base = len(config.categories) * (NUM_FOLDS - 1) // NUM_FOLDS
+        assert (base, base * config.videos_per_category) == (number, 768)
+        assert config.seed not in (0, shapes.CHOSEN_ON.seed)  # those of what is tested on
+
+
+def test_models_that_the_recipe_is_chosen_by_see_two_folds_alone(tmp_path):
+    folds = [fold for fold in shapes.FOLDS if fold != shapes.LEFT_ALONE]
+    config = ShapesConfig(seed=2, num_categories=16, videos_per_category=3)
+    shapes._render(tmp_path, config, "choose", folds)
+    benchmark = open_benchmark(shapes.EMBEDDED, tmp_path, tmp_path / "splits")
+    assert list(benchmark.folds) == folds
+    seen = benchmark.fold(shapes.HELD_OUT).base
+    assert sorted(seen) == sorted(name for k, name in enumerate(config.categories) if k % NUM_FOLDS + 1 in (3, 4))
+
+
+def test_nothing_that_the_recipe_is_chosen_by_has_to_do_with_the_fold_that_is_left_alone():
+    for command in (*commands(CHOOSING, "train"), *commands(CHOOSING, "evaluate")):
+        assert option(command, "fold") == str(shapes.HELD_OUT)
+        assert option(command, "splits").endswith("/splits/mini-ref-shapes/choose")
+        assert option(command, "data-root") != "/out/data"
+    assert {option(command, "data-root") for command in commands(CHOOSING, "evaluate")} == {"/out/sets/choose"}
+
+
+def test_every_run_is_of_the_model_that_it_needs_on_the_fold_that_this_was_not_trained_on():
+    by_name = {piece.name: piece for piece in (*CHOOSING, *DECIDING)}
+    runs = [(piece, piece.commands[0]) for piece in by_name.values() if piece.commands[0][0] == "evaluate"]
+    for piece, command in runs:
+        (needed,) = piece.needs
+        train, half = by_name[needed].commands
+        assert option(command, "checkpoint") == half[2] == f"/out/{needed}/half"
+        assert (option(train, "method"), option(train, "fold")) == (option(command, "method"), option(command, "fold"))
+        assert f"{option(command, 'out')}/fold-{option(command, 'fold')}" == f"/out/{piece.name}"
+    assert len({option(command, "out") + option(command, "fold") for _, command in runs}) == len(runs)
+
+
+def test_every_second_training_goes_on_from_the_first_of_its_fold_and_seed_on_the_same_videos():
+    by_name = {piece.name: piece for piece in (*CHOOSING, *DECIDING)}
+    for piece in by_name.values():
+        if piece.commands[0][0] == "train" and piece.needs:
+            (first,) = by_name[piece.needs[0]].commands
+            second = piece.commands[0]
+            assert option(second, "init") == f"{option(first, 'out')}/model"
+            for name in ("fold", "seed", "data-root", "splits"):
+                assert option(first, name) == option(second, name)
+
+
+def test_what_is_ranked_is_trained_alike_for_every_fold_from_every_seed():
+    trained = {}
+    for command in commands(DECIDING, "train"):
+        if option(command, "recipe") == "shapes-meta" and option(command, "data-root").endswith("train-96"):
+            key = (option(command, "fold"), option(command, "seed"))
+            trained.setdefault(option(command, "method"), {}).setdefault(key, []).append(recipe_of(command))
+    everywhere = {(str(fold), str(seed)) for fold in shapes.FOLDS for seed in shapes.SEEDS}
+    ranked = [trained[method] for method in shapes.RANKED]
+    for each in ranked:
+        assert each.keys() == everywhere
+        assert {key: recipes[0] for key, recipes in each.items()} == dict.fromkeys(everywhere, ranked[0]["1", "0"][0])
+
+
+def test_an_epoch_has_as_many_episodes_with_any_number_of_classes():
+    for pieces in (CHOOSING, DECIDING):
+        for command in commands(pieces, "train"):
+            shown = int(option(command, "data-root").rpartition("-")[2])
+            classes = 64 if option(command, "splits").endswith("choose") else shown
+            recipe = recipe_of(command)
+            stages = [stage for stage in (recipe, recipe.pretraining, recipe.naming) if stage is not None]
+            assert {stage.episodes_per_class * classes for stage in stages} == {shapes.EPISODES}
+
+
+def test_the_recipe_is_the_best_where_the_support_is_needed_and_stays(tmp_path, monkeypatch):
+    worth = {"usual": (40, 50), "name-half-hidden": (48, 44), "first-twice-as-long": (30, 60)}
+
+    def by_kind(out, training, control=""):
+        published, other = worth[training.choice.label]
+        return {NEEDED: published if training.method == "cma" else other, NOT_NEEDED: 99.0}
+
+    monkeypatch.setattr(shapes, "_by_kind", by_kind)
+    assert shapes.chosen(tmp_path) is None
+    assert shapes.choose(tmp_path).label == "name-half-hidden"
+    assert json.loads((tmp_path / "recipe.json").read_bytes())[NEEDED]["usual"] == 45
+    worth["usual"] = (90, 90)
+    assert shapes.choose(tmp_path) == shapes.chosen(tmp_path) == shapes.CHOICES[1]
+    table = shapes.choice_table(tmp_path)
+    assert table.endswith("The recipe: name-half-hidden.")
+    assert "90.0" in table
+
+
+@pytest.mark.parametrize("choice", shapes.CHOICES)
+def test_whatever_recipe_is_chosen_the_pieces_can_be_done(choice):
+    pieces = Work(OUT, shapes.deciding_pieces(OUT, choice)).pieces
+    assert {piece.name for piece in pieces if piece.name.startswith("runs/cma/")} == {
+        f"runs/cma/seed-{seed}/fold-{fold}" for seed in shapes.SEEDS for fold in shapes.FOLDS
+    }
+    assert all(recipe_of(command) for command in commands(pieces, "train"))
