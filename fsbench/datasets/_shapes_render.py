@@ -7,6 +7,7 @@ the screen), silhouettes are drawn once in a square of cells whose middle is (0,
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -61,7 +62,7 @@ class Piece:
     depth: int
 
 
-@lru_cache
+@cache
 def _stencil(silhouette: int) -> NDArray[np.bool_]:
     """Draws a silhouette, bool [2 * 160, 2 * 160], its centre of mass in the middle."""
     middles = np.arange(-2 * _HALF + 1, 2 * _HALF, 2)  # of the cells, in half cells
@@ -90,7 +91,7 @@ def _inside_polygon(
     return inside
 
 
-@lru_cache
+@cache
 def _root_area(silhouette: int) -> int:
     """Returns 256 times the side, in cells, of the square that has a silhouette's area."""
     return math.isqrt(int(_stencil(silhouette).sum()) << 16)

@@ -68,18 +68,21 @@ def _at_version(spec: DatasetSpec, version: str) -> DatasetSpec:
     return versions[version]
 
 
-def spec_of_name(name: str, described: Iterable[DatasetSpec] = ()) -> DatasetSpec:
+def spec_of_name(name: str, described: Iterable[DatasetSpec] = (), version: str = "") -> DatasetSpec:
     """Returns what is known of the dataset that a run or an entry names.
 
     Args:
         name: The name.
         described: Specs of datasets that no package registers.
+        version: That of its manifest.
 
     Returns:
-        The registered spec, or that of `described`; for a name that neither has, one that shows nothing.
+        The registered spec, of this version if it is an earlier one with data of its own, or that of `described`; for a
+        name that neither has, one that shows nothing.
     """
     if name in DATASETS.points:
-        return DATASETS.get(name)
+        spec = DATASETS.get(name)
+        return next((each for each in spec.earlier if each.version == version), spec)
     return next((spec for spec in described if spec.name == name), DatasetSpec(name))
 
 

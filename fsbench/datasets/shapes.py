@@ -517,9 +517,10 @@ def _describe_twice(rng: np.random.Generator, objects: Sequence[ShapeObject], nu
     alone: list[list[tuple[str, ...]]] = [[] for _ in objects]
     together: dict[tuple[int, ...], set[tuple[str, ...]]] = {}
     names = sorted({shape.category for shape in objects})
+    compared = _compared(objects)
     for kinds in _NAMED_IN_V3:
-        for number, shape in enumerate(objects):
-            fitting = _fitting(kinds, shape, objects)
+        for number, told in enumerate(compared):
+            fitting = _fitting(kinds, told, len(objects))
             if fitting == (number,):
                 alone[number].append(kinds)
             elif sorted(objects[k].category for k in fitting) == names:
@@ -541,18 +542,38 @@ def _describe_twice(rng: np.random.Generator, objects: Sequence[ShapeObject], nu
     return tuple(said)
 
 
-def _fitting(kinds: Sequence[str], shape: ShapeObject, objects: Sequence[ShapeObject]) -> tuple[int, ...]:
-    """Returns which objects have the same traits of these kinds as one of them; () unless that is clear of them all."""
-    if not all(kind in shape.traits for kind in kinds):
+def _compared(objects: Sequence[ShapeObject]) -> list[dict[str, tuple[int, int]]]:
+    """Returns of each object, by the kind of its traits, which objects have the same and which another, as bits."""
+    found = []
+    for shape in objects:
+        told = {}
+        for kind, trait in shape.traits.items():
+            traits = [other.traits.get(kind) for other in objects]
+            same = sum(1 << number for number, other in enumerate(traits) if other == trait)
+            another = sum(1 << number for number, other in enumerate(traits) if other not in (trait, None))
+            told[kind] = same, another
+        found.append(told)
+    return found
+
+
+def _fitting(kinds: Sequence[str], told: Mapping[str, tuple[int, int]], count: int) -> tuple[int, ...]:
+    """Returns which objects have the same traits of these kinds as one of them; () unless that is clear of them all.
+
+    Args:
+        kinds: Of traits.
+        told: See `_compared`.
+        count: Number of objects.
+    """
+    if not all(kind in told for kind in kinds):
         return ()
-    fitting = []
-    for number, other in enumerate(objects):
-        told = [other.traits[kind] == shape.traits[kind] for kind in kinds if kind in other.traits]
-        if all(told) and len(told) < len(kinds):
-            return ()
-        if all(told):
-            fitting.append(number)
-    return tuple(fitting)
+    everyone = (1 << count) - 1
+    fitting, others = everyone, 0
+    for kind in kinds:
+        fitting &= told[kind][0]
+        others |= told[kind][1]
+    if fitting | others != everyone:
+        return ()
+    return tuple(number for number in range(count) if fitting >> number & 1)
 
 
 def _phrase(rng: np.random.Generator, shape: ShapeObject, kinds: Sequence[str]) -> str:

@@ -154,7 +154,7 @@ class DatasetSpec:
         generate: Makes it where it is asked for and not there.
         draw: Returns a video by its id, without any file; for a set that is generated.
         is_fallback: Whether it is taken where no dataset is there and none is named.
-        earlier: Earlier versions of it whose data are others, each asked for as `<name>@<version>`.
+        earlier: Earlier versions of it whose data are others, the oldest first, each asked for as `<name>@<version>`.
         is_earlier: Whether it is one of these, whose manifest is the one of its version.
     """
 

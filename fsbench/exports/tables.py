@@ -76,7 +76,7 @@ def shared_manifest(folder: Path, described: Iterable[DatasetSpec] = ()) -> Shar
         ManifestError: It is no manifest, or damaged.
     """
     manifest = read_manifest(folder)
-    spec = spec_of_name(manifest.info.dataset, described)
+    spec = spec_of_name(manifest.info.dataset, described, manifest.info.version)
     tables = dict(manifest.tables)
     if spec.shows != "pixels":
         tables["expressions"] = _without_text(tables["expressions"])

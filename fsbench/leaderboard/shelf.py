@@ -12,6 +12,7 @@ from filelock import FileLock
 from filelock import Timeout
 from pydantic import ValidationError
 
+from fsbench.datasets.catalogue import spec_of_name
 from fsbench.errors import RunError
 from fsbench.files import path_part
 from fsbench.files import write_whole
@@ -38,7 +39,8 @@ def entry_path(folder: Path, entry: Entry) -> Path:
         entry: The entry.
 
     Returns:
-        `<folder>/<dataset>/<method>[.<variant>][.<protocol>].json`; the protocol `standard` is left out.
+        `<folder>/<dataset>/<method>[.<variant>][.<protocol>].json`; the protocol `standard` is left out. Of a dataset
+        with several versions of other data, those after the first have `<dataset>@<version>` for `<dataset>`.
 
     Raises:
         RunError: A name is no file name, so that the path might lie elsewhere; or the entry is of a control.
@@ -51,7 +53,13 @@ def entry_path(folder: Path, entry: Entry) -> Path:
         if name or what != "variant":
             path_part(name, what, RunError)
     stem = ".".join(name for name in parts.values() if name not in ("", "standard"))
-    return folder / entry.dataset / f"{path_part(stem, 'entry', RunError)}.json"
+    return folder / _home(entry) / f"{path_part(stem, 'entry', RunError)}.json"
+
+
+def _home(entry: Entry) -> str:
+    spec = spec_of_name(entry.dataset)
+    later = [each.version for each in (*spec.earlier, spec)][1:]
+    return f"{entry.dataset}@{entry.manifest_version}" if entry.manifest_version in later else entry.dataset
 
 
 def write_entry(folder: Path, entry: Entry, *, overwrite: bool = False) -> Path:

@@ -122,8 +122,9 @@ def find_slicer(dataset: str, digest: str, data_root: Path = Path("data"), split
 
 def slicer_of(manifest: Manifest, data_root: Path | None) -> Slicer:
     """Returns what `find_slicer` does, given the manifest; with no data root, what a dataset's own places tell."""
+    spec = spec_of_name(manifest.info.dataset, version=manifest.info.version)
     try:
-        attributes = attributes_of(manifest, lambda: open_spec(spec_of_name(manifest.info.dataset), data_root))
+        attributes = attributes_of(manifest, lambda: open_spec(spec, data_root))
     except FsbenchError as error:
         raise ManifestError(
             f"{manifest.path}: has no table of attributes, and without the sentences they cannot be told. {error}"

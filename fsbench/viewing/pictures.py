@@ -143,12 +143,12 @@ def find_pictures(manifest: Manifest, data_root: Path | None, spec: DatasetSpec 
     Args:
         manifest: The episodes.
         data_root: Where datasets are; None if none may be shown but one whose spec lets everybody see its pixels.
-        spec: What is known of the dataset; None for what is registered under its name.
+        spec: What is known of the dataset; None for what is registered under its name and version.
 
     Returns:
         Those of the dataset on disk; else, for a set that is generated, those drawn from its seed; else None.
     """
-    known = spec or spec_of_name(manifest.info.dataset)
+    known = spec or spec_of_name(manifest.info.dataset, version=manifest.info.version)
     if (data_root is not None or known.shows == "pixels") and find_root(known, data_root):
         return DatasetPictures(Benchmark(open_spec(known, data_root), manifest))
     return RenderedPictures(manifest, known.draw) if known.draw and known.shows == "pixels" else None

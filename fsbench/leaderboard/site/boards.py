@@ -165,7 +165,7 @@ def make_boards(
     for table in leaderboard_tables(entries):
         entry = table.rows[0].entry
         manifest = manifest_of_digest(entry.dataset, entry.manifest_digest, splits)
-        spec = spec_of_name(entry.dataset, described)
+        spec = spec_of_name(entry.dataset, described, entry.manifest_version)
         pictures = find_pictures(manifest, data_root, spec) if manifest is not None else None
         slicer = _slicer(table, manifest, data_root) if manifest is not None else None
         boards.append(Board(table, manifest, pictures, slicer))

@@ -79,12 +79,12 @@ def test_a_training_leaves_what_can_be_evaluated_and_read(place, tmp_path):
     assert result.episodes > 0
     assert not result.failures
     words = json.loads((place / "start" / "model" / "tokenizer" / "tokenizer.json").read_text())["model"]["vocab"]
-    assert "dax" in words
-    assert "wug" not in words  # a novel class of fold 2
+    assert "nimig" in words
+    assert "penen" not in words  # a novel class of fold 2
     weights = result.identity.weights
     assert (weights.training.fold, weights.training.seed, weights.training.init) == (2, 0, None)
-    assert "dax" in weights.training.classes
-    assert "wug" not in weights.training.classes
+    assert "nimig" in weights.training.classes
+    assert "penen" not in weights.training.classes
     assert weights.configuration["backbone"] == result.identity.options["backbone"]
 
 

@@ -65,7 +65,7 @@ WRONG = [
     (["list", "nothing"], 2, "nothing"),
     (["list", "classes", "--dataset", "mini-ref-davis", "--fold", "7"], 3, "no fold 7; its folds are 0"),
     (["list", "episodes", "--dataset", "mini-ref-davis", "--class", "birt"], 3, "Did you mean 'bird'"),
-    (["list", "episodes", "--dataset", "mini-ref-shapes", "--fold", "2", "--class", "dax"], 3, "a class of fold 1"),
+    (["list", "episodes", "--dataset", "mini-ref-shapes", "--fold", "2", "--class", "nimig"], 3, "a class of fold 1"),
     (["evaluate", "--method", "empty", "--draws", "4-0"], 2, "names none"),
     (["evaluate", "--method", "empty", "--fold", "one"], 2, "--fold"),
 ]

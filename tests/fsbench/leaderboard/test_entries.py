@@ -598,3 +598,12 @@ def test_without_timing_the_cost_is_not_known(tmp_path):
     (found,) = entries_from_runs(tmp_path, lambda _: (1, 2))
     assert found.seconds_per_frame is None
     assert found.peak_memory_bytes is None
+
+
+def test_the_entries_of_a_later_version_of_the_embedded_set_lie_beside_those_of_the_first(tmp_path):
+    made = [entry(SCORES, dataset="mini-ref-shapes", manifest_version=version) for version in ("v2", "v3", "mine")]
+    homes = [path.parent.name for path in (entry_path(tmp_path, each) for each in made)]
+    assert homes == ["mini-ref-shapes", "mini-ref-shapes@v3", "mini-ref-shapes"]
+    write_entry(tmp_path, made[0])
+    write_entry(tmp_path, made[1])
+    assert {each.manifest_version for each in read_entries(tmp_path)} == {"v2", "v3"}
