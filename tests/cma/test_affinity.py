@@ -170,12 +170,23 @@ def test_output_has_the_shape_of_the_query_for_one_frame_on_either_side(name, pa
 
 
 @pytest.mark.parametrize("affinity", [CrossAffinity(), CrossAffinity(mask_support="exclude"), SelfAffinity()])
-@torch.no_grad()
 def test_attention_never_holds_the_matrix_of_all_pairs(affinity, parts, inputs):
     query, support, masks = inputs
     frames = affinity.frames(4)
     with sdpa_kernel([SDPBackend.FLASH_ATTENTION]):  # raises where the tokens would need another
         affinity.eval()(parts, query, support[:, frames], masks[:, frames])
+
+
+@pytest.mark.parametrize("affinity", [CrossAffinity(), CrossAffinity(mask_support="exclude"), SelfAffinity()])
+def test_without_a_gradient_tokens_ask_in_parts_to_the_same_answer(affinity, parts, inputs, monkeypatch):
+    query, support, masks = inputs
+    frames = affinity.eval().frames(4)
+    together = affinity(parts, query, support[:, frames], masks[:, frames])
+    monkeypatch.setattr("fsbench_cma.affinity._CHUNK", 8)
+    monkeypatch.setattr("fsbench_cma.affinity._answers", None)
+    with torch.inference_mode():
+        in_parts = affinity(parts, query, support[:, frames], masks[:, frames])
+    torch.testing.assert_close(in_parts.clone(), together, atol=1e-5, rtol=0)
 
 
 def test_dropout_acts_in_training_only(parts, inputs):

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fsbench_baselines.backbones.backbone import Backbone
+from fsbench_baselines.linear import Conv2d
 
 __all__ = ["FrozenBatchNorm", "ResNet", "fold_batch_norm"]
 
@@ -50,22 +51,22 @@ class Bottleneck(nn.Module):
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
         outputs = EXPANSION * width
-        self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
+        self.conv1 = Conv2d(inputs, width, 1, bias=False)
         self.bn1 = FrozenBatchNorm(width)
         self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
         self.bn2 = FrozenBatchNorm(width)
-        self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
+        self.conv3 = Conv2d(width, outputs, 1, bias=False)
         self.bn3 = FrozenBatchNorm(outputs)
         self.downsample: nn.Module | None = None
         if stride > 1 or inputs != outputs:
-            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), FrozenBatchNorm(outputs))
+            self.downsample = nn.Sequential(Conv2d(inputs, outputs, 1, stride, bias=False), FrozenBatchNorm(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """Applies the block."""
         shortcut = x if self.downsample is None else self.downsample(x)
         x = functional.relu(self.bn1(self.conv1(x)), inplace=True)
         x = functional.relu(self.bn2(self.conv2(x)), inplace=True)
-        return functional.relu(self.bn3(self.conv3(x)) + shortcut, inplace=True)
+        return functional.relu(self.bn3(self.conv3(x)).add_(shortcut), inplace=True)
 
 
 class ResNet(Backbone):
@@ -101,6 +102,12 @@ class ResNet(Backbone):
         Returns:
             Four maps [N, C, h, w] at strides 4, 8, 16, 32, not negative.
         """
+        parts = frames.split(1) if _by_frames(frames) else (frames,)
+        return [torch.cat(level) for level in zip(*map(self._maps, parts), strict=True)]
+
+    def _maps(self, frames: Tensor) -> list[Tensor]:
+        # Channels last, a 1x1 convolution need not turn the maps around.
+        frames = frames.contiguous(memory_format=torch.channels_last)
         x = functional.relu(self.bn1(self.conv1(frames)), inplace=True)
         x = functional.max_pool2d(x, kernel_size=3, stride=2, padding=1)
         maps = []
@@ -135,6 +142,11 @@ def _scaled(conv: nn.Conv2d, norm: FrozenBatchNorm) -> nn.Conv2d:
     conv.weight.copy_(conv.weight.double() * scale[:, None, None, None])
     conv.bias = nn.Parameter(shift.to(conv.weight))
     return conv.requires_grad_(False)
+
+
+def _by_frames(frames: Tensor) -> bool:
+    """Says whether frames go one at a time: on a CPU, without gradients, what one needs stays in the cache."""
+    return frames.is_cpu and not torch.is_grad_enabled()
 
 
 def _stage(inputs: int, width: int, depth: int, stride: int) -> nn.Sequential:

@@ -57,7 +57,8 @@ class LookingOptions(FamilyOptions):
     """Options of a method that only looks.
 
     Attributes:
-        dtype: Of weights and activations.
+        dtype: Of weights and activations; bfloat16 changes masks a little, and is faster where a CPU or an accelerator
+            multiplies it.
         compile: Let torch compile the encoder; pays off over many videos.
     """
 

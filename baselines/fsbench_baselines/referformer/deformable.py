@@ -14,6 +14,7 @@ from torch import nn
 from torch import Tensor
 from torch.nn import functional
 
+from fsbench_baselines.linear import Linear
 from fsbench_baselines.referformer import sampling
 
 __all__ = ["DeformableAttention", "sample"]
@@ -52,10 +53,10 @@ class DeformableAttention(nn.Module):
     def __init__(self, dim: int, heads: int, levels: int, points: int) -> None:
         super().__init__()
         self.heads, self.levels, self.points = heads, levels, points
-        self.sampling_offsets = nn.Linear(dim, heads * levels * points * 2)
-        self.attention_weights = nn.Linear(dim, heads * levels * points)
-        self.value_proj = nn.Linear(dim, dim)
-        self.output_proj = nn.Linear(dim, dim)
+        self.sampling_offsets = Linear(dim, heads * levels * points * 2)
+        self.attention_weights = Linear(dim, heads * levels * points)
+        self.value_proj = Linear(dim, dim)
+        self.output_proj = Linear(dim, dim)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -109,7 +110,7 @@ class DeformableAttention(nn.Module):
 
 
 def _can_use_tables(*tensors: Tensor) -> bool:
-    """Says whether the faster core may be used: for float32 on CPU, without a gradient, and where nothing is traced."""
-    plain = all(tensor.is_cpu and tensor.dtype == torch.float32 for tensor in tensors)
+    """Says whether the faster core may be used: on CPU, without a gradient, and where nothing is traced."""
+    on_cpu = all(tensor.is_cpu for tensor in tensors)
     needs_gradient = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
-    return plain and not needs_gradient and not torch.compiler.is_compiling()
+    return on_cpu and not needs_gradient and not torch.compiler.is_compiling()

@@ -7,6 +7,7 @@ from typing import cast
 from torch import nn
 from torch import Tensor
 
+from fsbench_baselines.linear import Conv2d
 from fsbench_baselines.referformer.transformer import MLP
 
 __all__ = ["box_heads", "class_heads", "projections"]
@@ -15,8 +16,8 @@ __all__ = ["box_heads", "class_heads", "projections"]
 def projections(channels: Sequence[int], dim: int, num_levels: int) -> nn.ModuleList:
     """Returns 1x1 convolutions for the backbone's maps, 3x3 of stride 2 for the levels above; group norm on each."""
     above = [channels[-1], *[dim] * num_levels]
-    convs = [nn.Conv2d(num, dim, 1) for num in channels]
-    convs += [nn.Conv2d(num, dim, 3, stride=2, padding=1) for num in above[: num_levels - len(channels)]]
+    convs = [Conv2d(num, dim, 1) for num in channels]
+    convs += [Conv2d(num, dim, 3, stride=2, padding=1) for num in above[: num_levels - len(channels)]]
     for conv in convs:
         nn.init.xavier_uniform_(conv.weight)
         nn.init.zeros_(cast("Tensor", conv.bias))

@@ -5,9 +5,11 @@ Axes: B clips, T frames, D channels, h w positions on a map, S words.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import fields
+from functools import partial
 from typing import cast
 
 import torch
@@ -15,6 +17,8 @@ from torch import nn
 from torch import Tensor
 from torch.nn import functional
 
+from fsbench_baselines.linear import Conv2d
+from fsbench_baselines.linear import Linear
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_baselines.referformer.dropout import Dropout
 from fsbench_baselines.referformer.fusion import read_words
@@ -26,7 +30,7 @@ from fsbench_baselines.referformer.transformer import feed_forward
 __all__ = ["Adapted", "Glance", "PixelDecoder", "VisionLanguageBlock"]
 
 _SHRINK = (8, 4, 2, 1)  # of the maps in the self-attention over frames, stride 4 first
-_CHUNK = 16384  # tokens of a clip that read the words together; bounds the memory, changes no result
+_CHUNK = 16384  # tokens of a clip that are made together; bounds the memory, changes no result
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Adapted:
     glance: Glance
 
 
-class NormedConv(nn.Conv2d):
+class NormedConv(Conv2d):
     """Convolution without bias, then group norm, then ReLU if asked for."""
 
     def __init__(self, in_dim: int, out_dim: int, kernel_size: int, *, relu: bool) -> None:
@@ -84,9 +88,9 @@ class VisionLanguageBlock(nn.Module):
         self.shrink = shrink
         self.self_attn = nn.MultiheadAttention(dim, config.heads, dropout=dropout, batch_first=True)
         self.multihead_attn = nn.MultiheadAttention(dim, config.heads, dropout=dropout, batch_first=True)
-        self.linear1 = nn.Linear(dim, config.dim_feedforward)
+        self.linear1 = Linear(dim, config.dim_feedforward)
         self.dropout = Dropout(dropout)
-        self.linear2 = nn.Linear(config.dim_feedforward, dim)
+        self.linear2 = Linear(config.dim_feedforward, dim)
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(dim) for _ in range(3))
         self.dropout1, self.dropout2, self.dropout3 = (Dropout(dropout) for _ in range(3))
         for parameter in self.parameters():
@@ -114,10 +118,13 @@ class VisionLanguageBlock(nn.Module):
 
     def see(self, maps: Tensor, attended: Tensor) -> Tensor:
         """Puts what frames see in each other, [B, A, D], into their maps; these and the result are [B, T, D, h, w]."""
-        size = (maps.shape[-2], maps.shape[-1])
-        seen = _resize(to_maps(attended, self._shrunk(maps)), size, mode="bilinear")
-        tokens = self.norm1(to_tokens(maps) + self.dropout1(to_tokens(seen)))
-        return to_maps(tokens, size)
+        return _in_parts(self._see_tokens, maps, to_maps(attended, self._shrunk(maps)))
+
+    def _see_tokens(self, maps: Tensor, attended: Tensor) -> Tensor:
+        """Returns what `see` returns, as tokens [B, A, D]; what was attended to is maps, too."""
+        seen = _resize(attended, (maps.shape[-2], maps.shape[-1]), mode="bilinear")
+        tokens: Tensor = self.norm1(to_tokens(maps) + self.dropout1(to_tokens(seen)))
+        return tokens
 
     def _shrunk(self, maps: Tensor) -> tuple[int, int]:
         """Returns height and width of the shrunk maps."""
@@ -126,15 +133,12 @@ class VisionLanguageBlock(nn.Module):
 
     def read(self, maps: Tensor, positions: Tensor, text: Text) -> Tensor:
         """Attends to the words, and feeds forward; maps and positions are [B, T, D, h, w], and so is the result."""
-        height, width = maps.shape[-2:]
-        frames = max(_CHUNK // (height * width), 1)
-        parts = zip(maps.split(frames, dim=1), positions.split(frames, dim=1), strict=True)
-        tokens = [self._read_tokens(to_tokens(part), to_tokens(position), text) for part, position in parts]
-        return to_maps(torch.cat(tokens, dim=1), (height, width))
+        return _in_parts(partial(self._read_tokens, text), maps, positions)
 
-    def _read_tokens(self, tokens: Tensor, positions: Tensor, text: Text) -> Tensor:
-        """Does what `read` does, to tokens and positions [B, A, D]."""
-        read = read_words(self.multihead_attn, tokens + positions, text)
+    def _read_tokens(self, text: Text, maps: Tensor, positions: Tensor) -> Tensor:
+        """Returns what `read` returns, as tokens [B, A, D]."""
+        tokens = to_tokens(maps)
+        read = read_words(self.multihead_attn, tokens + to_tokens(positions), text)
         tokens = self.norm2(tokens + self.dropout2(read))
         out: Tensor = self.norm3(tokens + self.dropout3(feed_forward(tokens, self.linear1, self.dropout, self.linear2)))
         return out
@@ -222,18 +226,27 @@ class PixelDecoder(nn.Module):
 def _per_frame(module: nn.Module, maps: Tensor) -> Tensor:
     """Applies a module for [N, C, h, w] to maps [B, T, C, h, w].
 
-    Without gradients one frame at a time, because the scratch memory of a convolution is as large as its input.
+    Without gradients one frame at a time, because the scratch memory of a convolution is as large as its input. The
+    maps have their channels last, as tokens of them have.
     """
     frames = maps.flatten(0, 1)
     if torch.is_grad_enabled():
         together: Tensor = module(frames)
         return torch.unflatten(together, 0, maps.shape[:2])
     first: Tensor = module(frames[:1])
-    done = first.new_empty(len(frames), *first.shape[1:])
+    done = first.new_empty(len(frames), *first.shape[2:], first.shape[1]).permute(0, 3, 1, 2)
     done[:1] = first
     for number in range(1, len(frames)):
         done[number] = module(frames[number : number + 1])[0]
     return torch.unflatten(done, 0, maps.shape[:2])
+
+
+def _in_parts(make: Callable[..., Tensor], maps: Tensor, *others: Tensor) -> Tensor:
+    """Returns maps [B, T, D, h, w] of the tokens that `make` gives for a few frames of such maps and of others."""
+    size = (maps.shape[-2], maps.shape[-1])
+    frames = max(_CHUNK // (size[0] * size[1]), 1)
+    parts = zip(*(each.split(frames, dim=1) for each in (maps, *others)), strict=True)
+    return to_maps(torch.cat([make(*part) for part in parts], dim=1), size)
 
 
 def _resize(maps: Tensor, size: tuple[int, int], mode: str = "nearest") -> Tensor:

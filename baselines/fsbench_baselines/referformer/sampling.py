@@ -2,7 +2,8 @@
 
 Same result as `deformable.sample` up to rounding, on CPU in about a tenth of its time. A bilinear read is four rows of
 a table with four weights, so a query's points on all levels are one bag for `embedding_bag`. Maps get a border of
-zeros, and points outside are moved onto it, so that no read needs a test.
+zeros, and points outside are moved onto it, so that no read needs a test. Tables, positions and sums are float32, of
+whatever precision the values are.
 
 Axes: as in `deformable`: N frames, Q queries, L levels, M heads, P points, d channels of a head, A positions. R rows of
 the table.
@@ -40,12 +41,12 @@ def sample(value: Tensor, locations: Tensor, weights: Tensor, shapes: Sequence[t
     """Returns the weighted sum of values that are read between positions of maps, bilinearly, zero outside.
 
     Args:
-        value: float32 [N, A, M, d].
-        locations: float32 [N, Q, M, L, P, 2], x and y; 0 and 1 are the outer edges of a map.
-        weights: float32 [N, Q, M, L, P].
+        value: [N, A, M, d].
+        locations: [N, Q, M, L, P, 2], x and y; 0 and 1 are the outer edges of a map.
+        weights: [N, Q, M, L, P].
         shapes: height and width of each level.
     Returns:
-        [N, Q, M * d].
+        [N, Q, M * d], of the type of the values.
     """
     frames, queries, heads = locations.shape[:3]
     layout = _layout(tuple(shapes), locations.shape[4])
@@ -64,7 +65,9 @@ def sample(value: Tensor, locations: Tensor, weights: Tensor, shapes: Sequence[t
                     slice(first, first + _CHUNK),
                     slice(head, head + head_step),
                 )
-                indices, amounts = _bags(locations[part].flatten(3, 4), weights[part].flatten(3), starts, layout)
+                indices, amounts = _bags(
+                    locations[part].flatten(3, 4).float(), weights[part].flatten(3).float(), starts, layout
+                )
                 summed = functional.embedding_bag(indices, table.flatten(0, 2), mode="sum", per_sample_weights=amounts)
                 read[part] = summed.view(read[part].shape)
     return read.flatten(2)
@@ -74,8 +77,8 @@ def _bags(locations: Tensor, weights: Tensor, starts: Tensor, layout: _Layout) -
     """Returns rows to read and their weights.
 
     Args:
-        locations: [N, Q, M, L * P, 2].
-        weights: [N, Q, M, L * P].
+        locations: float32 [N, Q, M, L * P, 2].
+        weights: float32 [N, Q, M, L * P].
         starts: int32 [N, 1, M, 1], first row of each frame's and head's table.
         layout: Of each table.
     Returns:
@@ -101,13 +104,13 @@ def _on_map(fractions: Tensor, size: Tensor) -> Tensor:
 
 
 def _tables(value: Tensor, shapes: Sequence[tuple[int, int]]) -> Tensor:
-    """Returns values [N, A, M, d] as tables [N, M, R, d] by frame and head, with zeros around each level's map.
+    """Returns values [N, A, M, d] as float32 tables [N, M, R, d] by frame and head, with zeros around each level's map.
 
     A line ends with one zero, which is also the border on the left of the next line. One line of zeros is above each
     map and two are below, the second for the corners of points on the border, whose weights are zero.
     """
     frames, _, heads, dim = value.shape
-    tables = value.new_zeros(frames, heads, sum(_rows(*shape) for shape in shapes) + 2, dim)
+    tables = value.new_zeros(frames, heads, sum(_rows(*shape) for shape in shapes) + 2, dim, dtype=torch.float32)
     first = 1
     for level, (height, width) in zip(value.split([h * w for h, w in shapes], dim=1), shapes, strict=True):
         lines = tables[:, :, first : first + _rows(height, width)].unflatten(2, (height + 3, width + 1))

@@ -6,6 +6,7 @@ all levels, the levels one after the other, each row by row.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +16,7 @@ from torch import nn
 from torch import Tensor
 from torch.nn import functional
 
+from fsbench_baselines.linear import Linear
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_baselines.referformer.deformable import DeformableAttention
 from fsbench_baselines.referformer.dropout import Dropout
@@ -45,6 +47,12 @@ class Pyramid:
     positions: Tensor
     shapes: tuple[tuple[int, int], ...]
     valid_ratios: Tensor
+
+    def frames(self) -> Iterator[Pyramid]:
+        """Yields the pyramid of each frame, N = 1."""
+        for number in range(len(self.tokens)):
+            row = slice(number, number + 1)
+            yield Pyramid(self.tokens[row], self.padding[row], self.positions[row], self.shapes, self.valid_ratios[row])
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ class MLP(nn.Module):
     def __init__(self, in_dim: int, hidden_dim: int, out_dim: int, num_layers: int) -> None:
         super().__init__()
         dims = [in_dim, *[hidden_dim] * (num_layers - 1), out_dim]
-        self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(dims))
+        self.layers = nn.ModuleList(Linear(before, after) for before, after in pairwise(dims))
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns [..., out_dim] of [..., in_dim]."""
@@ -117,9 +125,9 @@ class EncoderLayer(nn.Module):
         self.self_attn = DeformableAttention(dim, config.heads, config.num_levels, config.num_points)
         self.dropout1 = Dropout(config.dropout)
         self.norm1 = nn.LayerNorm(dim)
-        self.linear1 = nn.Linear(dim, config.dim_feedforward)
+        self.linear1 = Linear(dim, config.dim_feedforward)
         self.dropout2 = Dropout(config.dropout)
-        self.linear2 = nn.Linear(config.dim_feedforward, dim)
+        self.linear2 = Linear(config.dim_feedforward, dim)
         self.dropout3 = Dropout(config.dropout)
         self.norm2 = nn.LayerNorm(dim)
 
@@ -162,9 +170,9 @@ class DecoderLayer(nn.Module):
         self.self_attn = nn.MultiheadAttention(dim, config.heads, dropout=config.dropout, batch_first=True)
         self.dropout2 = Dropout(config.dropout)
         self.norm2 = nn.LayerNorm(dim)
-        self.linear1 = nn.Linear(dim, config.dim_feedforward)
+        self.linear1 = Linear(dim, config.dim_feedforward)
         self.dropout3 = Dropout(config.dropout)
-        self.linear2 = nn.Linear(config.dim_feedforward, dim)
+        self.linear2 = Linear(config.dim_feedforward, dim)
         self.dropout4 = Dropout(config.dropout)
         self.norm3 = nn.LayerNorm(dim)
 
@@ -299,7 +307,7 @@ class Transformer(nn.Module):
             queries: where the decoder starts.
         """
         pyramid = self._flatten(maps, paddings, positions)
-        memory = self.encoder(pyramid)
+        memory = self._encode(pyramid)
         first = self._first_references(queries)
         states, references, boxes = self.decoder(queries, first, memory, pyramid)
         levels = memory.split([height * width for height, width in pyramid.shapes], dim=1)
@@ -307,6 +315,13 @@ class Transformer(nn.Module):
             part.transpose(1, 2).unflatten(-1, shape) for part, shape in zip(levels, pyramid.shapes, strict=True)
         ]
         return Decoded(tuple(encoded), states, references, boxes)
+
+    def _encode(self, pyramid: Pyramid) -> Tensor:
+        """Returns encoded tokens [N, A, D]; on a CPU, without gradients, a frame at a time stays in the cache."""
+        if torch.is_grad_enabled() or not pyramid.tokens.is_cpu:
+            encoded: Tensor = self.encoder(pyramid)
+            return encoded
+        return torch.cat([self.encoder(frame) for frame in pyramid.frames()])
 
     def _flatten(self, maps: Sequence[Tensor], paddings: Sequence[Tensor], positions: Sequence[Tensor]) -> Pyramid:
         embedded = [p.flatten(2).transpose(1, 2) + e for p, e in zip(positions, self.level_embed, strict=True)]

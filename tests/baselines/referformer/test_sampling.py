@@ -96,7 +96,15 @@ def test_tables_without_gradient_and_grid_sample_with(calls):
     assert all(parameter.grad is not None for parameter in layer.parameters())
 
 
-def test_grid_sample_for_coarse_types(calls):
+def test_coarse_values_are_read_with_full_precision(calls):
+    shapes = SHAPES[2]
+    value, locations, weights = inputs(shapes)
+    coarse = value.bfloat16()
+    read = sampling.sample(coarse, locations, weights.bfloat16(), shapes)
+    expected = deformable.sample(coarse.float(), locations, weights.bfloat16().float(), shapes)
+    torch.testing.assert_close(read.float(), expected, rtol=2**-8, atol=2e-6)
+    assert read.dtype == torch.bfloat16
+    calls.clear()
     with torch.inference_mode():
         attend(torch.bfloat16)
-    assert calls == ["deformable"]
+    assert calls == ["sampling"]
