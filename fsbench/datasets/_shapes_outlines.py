@@ -3,7 +3,8 @@
 The first ones were drawn by hand. The others come from a generator: candidate `n` is drawn from a random stream of its
 own by one of several families, and the numbers of those that were taken are written down. A candidate is taken if it is
 in one piece, neither thin nor long, and at equal area and about the same centre covers no earlier one, turned and
-mirrored as one likes, with an intersection over union above a bound (`docs/mini-ref-shapes.md`; the tests measure it).
+mirrored as one likes, with an intersection over union above a bound (`docs/mini-ref-shapes.md`; the tests measure it,
+and `benchmarks/silhouettes.py` makes the choice again).
 """
 
 import math
@@ -16,7 +17,7 @@ import numpy as np
 
 from fsbench.streams import named_stream
 
-__all__ = ["DRAWN_BY_HAND", "ONE", "TAKEN", "TURN", "Disc", "Part", "Polygon", "parts_of", "pick", "sine"]
+__all__ = ["DRAWN_BY_HAND", "ONE", "TAKEN", "TURN", "Disc", "Part", "Polygon", "candidate", "parts_of", "pick", "sine"]
 
 TURN = 1024  # angles are counted in these to a full turn, clockwise on the screen
 ONE = 4096  # the fixed-point 1 of sine

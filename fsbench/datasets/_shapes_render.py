@@ -5,6 +5,7 @@ the screen), silhouettes are drawn once in a square of cells whose middle is (0,
 """
 
 import math
+from collections.abc import Iterable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,12 +17,13 @@ from numpy.typing import NDArray
 
 from fsbench.datasets._shapes_outlines import Disc
 from fsbench.datasets._shapes_outlines import ONE
+from fsbench.datasets._shapes_outlines import Part
 from fsbench.datasets._shapes_outlines import parts_of
 from fsbench.datasets._shapes_outlines import pick
 from fsbench.datasets._shapes_outlines import sine
 from fsbench.datasets._shapes_outlines import TURN
 
-__all__ = ["COLOURS", "SUB", "TEXTURES", "Piece", "draw_frames", "draw_owner"]
+__all__ = ["COLOURS", "SUB", "TEXTURES", "Piece", "draw_frames", "draw_owner", "draw_stencil"]
 
 SUB = 64
 TEXTURES = 4
@@ -64,18 +66,22 @@ class Piece:
 
 @cache
 def _stencil(silhouette: int) -> NDArray[np.bool_]:
+    return draw_stencil(parts_of(silhouette))
+
+
+def draw_stencil(parts: Iterable[Part]) -> NDArray[np.bool_]:
     """Draws a silhouette, bool [2 * 160, 2 * 160], its centre of mass in the middle."""
     middles = np.arange(-2 * _HALF + 1, 2 * _HALF, 2)  # of the cells, in half cells
     rows, columns = middles[:, None], middles[None, :]
     stencil = np.zeros((2 * _HALF, 2 * _HALF), bool)
-    for part in parts_of(silhouette):
+    for part in parts:
         if isinstance(part, Disc):
             inside = (rows - 2 * part.row) ** 2 + (columns - 2 * part.column) ** 2 <= 4 * part.radius**2
         else:
             inside = _inside_polygon(rows, columns, part.corners)
         stencil = stencil & ~inside if part.cut else stencil | inside
     mass = np.argwhere(stencil)
-    shift = _HALF - mass.sum(axis=0) // len(mass)
+    shift = _HALF - mass.sum(axis=0) // max(len(mass), 1)
     return np.roll(stencil, tuple(shift.tolist()), axis=(0, 1))
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from fsbench.errors import PluginError
 from fsbench.methods import MethodInfo
+from fsbench.methods.contract import Fold
 from fsbench.methods.registry import find_method
 from fsbench.methods.registry import GROUP
 from fsbench.methods.registry import registered_methods
@@ -75,6 +76,16 @@ def test_a_method_needs_weights_if_it_takes_and_does_not_bring_them():
     assert [gated.missing(name) for name in ("mini-ref-shapes", "mini-ref-davis")] == [["a licence plate"], []]
 
 
+def test_weights_that_a_method_brings_are_refused_where_the_set_has_other_classes():
+    method = find_method("tests.fsbench.test_demo:Outdated")
+    weights = method.brought_checkpoint(Fold("mini-ref-shapes", 1, ("cat",), ("ape", "dog", "hat")))
+    assert weights == method.shipped_checkpoint("mini-ref-shapes", 1)
+    assert method.brought_checkpoint(Fold("mini-ref-davis", 0, ("ape",), ())) is None
+    for base in (("ape",), ("cat", "dog"), ()):
+        with pytest.raises(PluginError, match=r"trained on mini-ref-shapes v0.*Give --checkpoint, or take"):
+            method.brought_checkpoint(Fold("mini-ref-shapes", 1, ("hat",), base))
+
+
 @pytest.mark.parametrize("target", ["tests.tiny:Nothing", "tests.nothing:Reddish", "tests.tiny:write_dataset"])
 def test_what_is_no_method_is_an_error(target):
     with pytest.raises(PluginError):
@@ -101,6 +112,7 @@ def test_a_name_other_than_the_registered_one_is_an_error_that_says_both():
 
 METHOD = """
 from fsbench.methods import MethodInfo
+from fsbench.methods.contract import Fold
 from tests.tiny import Reddish
 import beside
 

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from fsbench import api
@@ -21,6 +22,7 @@ from fsbench.splits.manifest import write_manifest
 from tests.conftest import ROOT
 from tests.fsbench.datasets.made import MadeDataset
 from tests.tiny import write_benchmark
+from tests.tiny import write_dataset
 
 # A random sample of the real sentences, read before they were computed: N, S, - for the name of the class, another word
 # for it, or neither; o for another class's name, s for places and order, m for movements, c for colours.
@@ -326,3 +328,30 @@ def test_frames_and_objects_come_from_the_records():
 
     _, rows = build_manifest(Late(), BuildOptions(draws=1))
     assert {row["absent_frames"] for row in rows["attributes"]} == {1}
+
+
+def test_what_the_dataset_says_of_the_kind_of_a_sentence_is_an_attribute(tmp_path):
+    """A release that says it of some sentences alone; without any, tables and digests are what they were."""
+    root = write_dataset(tmp_path / "mini-ref-davis", {"dog": 2})
+    plain, _ = build_manifest(open_dataset("mini-ref-davis", root), BuildOptions())
+    path = root / "meta_expressions/train/meta_expressions.json"
+    content = json.loads(path.read_text())
+    content["videos"]["dog-0"]["expressions"]["0"]["type"] = "hard"
+    path.write_text(json.dumps(content))
+    info, rows = build_manifest(open_dataset("mini-ref-davis", root), BuildOptions())
+    write_manifest(tmp_path / "splits", info, rows)
+    manifest = read_manifest(tmp_path / "splits/mini-ref-davis/pack-v1")
+    kinds = {(row["video_id"], row["expression_id"]): row["kind"] for row in manifest.rows("attributes")}
+    assert {key: kind for key, kind in kinds.items() if kind is not None} == {("dog-0", "0"): "hard"}
+    assert info.digest == plain.digest
+    assert info.digests["attributes"] != plain.digests["attributes"]
+
+
+def test_a_table_from_before_there_were_kinds_is_read_with_none(tmp_path):
+    _, folder = write_benchmark(tmp_path, {"dog": 2}, draws=1)
+    path, manifest = folder / "attributes.parquet", folder / "manifest.json"
+    pq.write_table(pq.read_table(path).drop_columns("kind"), path)
+    manifest.write_text(manifest.read_text().replace('"schema_version": 3', '"schema_version": 2'))
+    old = read_manifest(folder)
+    assert old.info.schema_version == 2
+    assert {row["kind"] for row in old.rows("attributes")} == {None}
