@@ -14,7 +14,6 @@ from typing import Any
 from typing import Literal
 
 from fsbench.files import content_digest
-from fsbench.methods.contract import Method
 from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Training
 from fsbench.methods.contract import Weights
@@ -27,6 +26,8 @@ Dtype = Literal["float32", "bfloat16"]
 @dataclass(frozen=True)
 class Declaration:
     """A factory of methods: the harness reads who a method is and which options it has, and calls it to make one.
+
+    Of a tracker, it is the same.
 
     Attributes:
         info: Who the method is.
@@ -47,11 +48,10 @@ class Declaration:
     def __signature__(self) -> Signature:
         return signature(self.options)
 
-    def __call__(self, **options: Any) -> Method:  # Any: as the fields of `options` are annotated
+    def __call__(self, **options: Any) -> Any:  # Any: as the fields of `options` are annotated; a method, or a tracker
         """Makes the method."""
         module, _, name = self.code.partition(":")
-        method: Method = getattr(import_module(module), name)(self.options(**options))
-        return method
+        return getattr(import_module(module), name)(self.options(**options))
 
 
 class OwnForm(Declaration):

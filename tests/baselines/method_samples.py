@@ -78,6 +78,7 @@ SAMPLES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "referformer": _referformer,
     "referformer-finetune": _finetune,
     "referformer-finetune-released": _finetune_released,
+    "sam2-support": _hub(tiny_models.write_sam2),
     "sam3": _hub(tiny_models.write_sam3),
     "seggpt": _hub(tiny_models.write_seggpt),
     "support-copy": _plain,

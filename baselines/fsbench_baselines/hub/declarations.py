@@ -18,15 +18,21 @@ __all__ = [
     "CLIPSEG",
     "CLIPSEG_SUPPORT",
     "GROUNDED_SAM2",
+    "SAM2_SUPPORT",
+    "SAM2_TRACKER",
     "SAM3",
     "SEGGPT",
     "CLIPSegOptions",
     "GroundedSAM2Options",
     "HubOptions",
+    "SAM2Options",
     "SAM3Options",
     "SegGPTOptions",
 ]
 
+_SAM2 = "facebook/sam2.1-hiera-large"
+_SAM2_PAPER = "Ravi et al., SAM 2: Segment Anything in Images and Videos, ICLR 2025"
+_SAM2_DATA = ("SA-1B", "SA-V", "SAM 2's internal videos")
 _LICENCE = "Apache-2.0 (this code); weights: see baselines/cards/{}.md"
 
 
@@ -84,6 +90,13 @@ class SegGPTOptions(HubOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SAM2Options(HubOptions):
+    """Options of SAM 2."""
+
+    weights: str = _SAM2
+
+
+@dataclass(frozen=True, kw_only=True)
 class GroundedSAM2Options(HubOptions):
     """Options of Grounding DINO and SAM 2.
 
@@ -101,7 +114,7 @@ class GroundedSAM2Options(HubOptions):
     models: ClassVar[tuple[str, ...]] = ("", "tracker_")
 
     weights: str = "IDEA-Research/grounding-dino-tiny"
-    tracker_weights: str = "facebook/sam2.1-hiera-large"
+    tracker_weights: str = _SAM2
     tracker_revision: str = "main"
     short_side: int = 800
     max_frames: Annotated[int, Ge(2)] = 100
@@ -159,6 +172,33 @@ SEGGPT = _HubDeclaration(
     works_in_parts=True,
 )
 
+SAM2_SUPPORT = _HubDeclaration(
+    MethodInfo(
+        name="sam2-support",
+        version="1",
+        summary="SAM 2 with the support's frames and masks as memory; sentences are not read.",
+        paper=_SAM2_PAPER,
+        licence=_LICENCE.format("sam2-support"),
+        trained_on=_SAM2_DATA,
+    ),
+    SAM2Options,
+    "fsbench_baselines.hub.support_memory:SAM2Support",
+    works_in_parts=True,
+)
+
+SAM2_TRACKER = _HubDeclaration(
+    MethodInfo(
+        name="sam2",
+        version="1",
+        summary="Masks are followed by SAM 2.",
+        paper=_SAM2_PAPER,
+        licence=_LICENCE.format("sam2-support"),
+        trained_on=_SAM2_DATA,
+    ),
+    SAM2Options,
+    "fsbench_baselines.hub.tracker:SAM2Tracker",
+)
+
 GROUNDED_SAM2 = _HubDeclaration(
     MethodInfo(
         name="grounded-sam2",
@@ -166,7 +206,7 @@ GROUNDED_SAM2 = _HubDeclaration(
         summary="Grounding DINO's best box for the sentence, followed by SAM 2; zero-shot.",
         paper="Liu et al., Grounding DINO, ECCV 2024; Ravi et al., SAM 2, ICLR 2025; Ren et al., Grounded SAM, 2024",
         licence=_LICENCE.format("grounded-sam2"),
-        trained_on=("Objects365", "GoldG", "Cap4M", "SA-1B", "SA-V", "SAM 2's internal videos"),
+        trained_on=("Objects365", "GoldG", "Cap4M", *_SAM2_DATA),
     ),
     GroundedSAM2Options,
     "fsbench_baselines.hub.grounded_sam2:GroundedSAM2",

@@ -1,6 +1,5 @@
 """What the methods on hub models have in common: where weights come from, and one sentence at a time."""
 
-from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,7 +37,7 @@ class HubMethod:
         """Learns nothing."""
 
     @torch.inference_mode()
-    def segment(self, adapted: Any, clip: Clip, expressions: Sequence[str]) -> Masks | Iterator[Masks]:
+    def segment(self, adapted: Any, clip: Clip, expressions: Sequence[str]) -> Any:  # Any: see the contract
         """Returns bool [N, T, H, W]: each sentence by itself, so that results do not depend on its company."""
         return np.stack([self.find(adapted, clip, plain_sentence(sentence)) for sentence in expressions])
 

@@ -46,6 +46,7 @@ MODELS: dict[str, tuple[tuple[Callable[[], PreTrainedModel], str], ...]] = {
         (lambda: GroundingDinoForObjectDetection(GroundingDinoConfig()), "172.3"),
         (lambda: Sam2VideoModel(Sam2VideoConfig(**SAM2)), "224.4"),
     ),
+    "sam2-support": ((lambda: Sam2VideoModel(Sam2VideoConfig(**SAM2)), "224.4"),),
     "sam3": ((lambda: Sam3VideoModel(Sam3VideoConfig()), "859.9"),),
 }
 
