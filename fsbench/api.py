@@ -182,6 +182,7 @@ def evaluate(
     restart: bool = False,
     memo_mib: int = 512,
     mask_mib: int = 4096,
+    ahead: int | None = None,
     progress: bool = False,
 ) -> Run:
     """Runs a method over the episodes of a benchmark and scores it, or goes on where an earlier call stopped.
@@ -221,6 +222,9 @@ def evaluate(
         memo_mib: MiB that a method may keep of a video for later sentences and draws, in each worker.
         mask_mib: MiB of masks that a method may return at once, at a byte a pixel. One that does not work in parts
             gets the sentences of a longer video in groups.
+        ahead: Videos to read ahead while the method works, in each worker, with masks of one more scored behind it; 0
+            does one thing after the other. None is 1 on an accelerator, or with more cores than workers, and else 0.
+            Of a dataset of your own None is 0: with any other number its calls come from several threads at once.
         progress: Show a progress bar.
 
     Returns:
@@ -265,6 +269,7 @@ def evaluate(
         restart=restart,
         memo_mib=memo_mib,
         mask_mib=mask_mib,
+        ahead=ahead,
         progress=progress,
     )
     return evaluate_method(request, carried_out)
@@ -319,6 +324,7 @@ def predict(
     restart: bool = False,
     memo_mib: int = 512,
     mask_mib: int = 4096,
+    ahead: int | None = None,
     progress: bool = False,
 ) -> Predictions:
     """Lets a method that needs no support answer every sentence of a dataset, or goes on where an earlier call stopped.
@@ -336,7 +342,7 @@ def predict(
         refine, options, checkpoint, device: Of the method, as in `evaluate`.
         videos: Ids of the videos to answer; None for all.
         limit: Videos to answer at most, the first ones; the same call without it goes on. None for all.
-        workers, engine, memo_mib, mask_mib, progress: As in `evaluate`.
+        workers, engine, memo_mib, mask_mib, ahead, progress: As in `evaluate`.
         restart: Discard the masks in the folder.
 
     Returns:
@@ -367,7 +373,13 @@ def predict(
         limit=limit,
     )
     run = RunOptions(
-        workers=workers, engine=engine, restart=restart, memo_mib=memo_mib, mask_mib=mask_mib, progress=progress
+        workers=workers,
+        engine=engine,
+        restart=restart,
+        memo_mib=memo_mib,
+        mask_mib=mask_mib,
+        ahead=ahead,
+        progress=progress,
     )
     return predict(request, Path(out), run)
 

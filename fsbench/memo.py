@@ -5,6 +5,7 @@ from collections.abc import Hashable
 from collections.abc import Mapping
 from dataclasses import fields
 from dataclasses import is_dataclass
+from threading import Lock
 from typing import Any
 from typing import TypeVar
 
@@ -16,6 +17,8 @@ T = TypeVar("T")
 class Memo:
     """Keeps values by key until their arrays and tensors come to a limit; nothing that is kept is given up again.
 
+    Several threads may ask at once: what two of them compute is kept once.
+
     Attributes:
         room: Bytes that are left.
     """
@@ -23,6 +26,7 @@ class Memo:
     def __init__(self, limit: int) -> None:
         self._values: dict[Hashable, Any] = {}  # Any: whatever a caller computes
         self.room = limit
+        self._changing = Lock()
 
     def __call__(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Returns the value that is kept under a key, or else `compute()`, which is kept if there is room for it."""
@@ -31,9 +35,10 @@ class Memo:
             return kept
         value = compute()
         size = _num_bytes(value)
-        if size <= self.room:
-            self.room -= size
-            self._values[key] = value
+        with self._changing:
+            if size <= self.room and key not in self._values:
+                self.room -= size
+                self._values[key] = value
         return value
 
 

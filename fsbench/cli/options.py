@@ -210,6 +210,14 @@ def carrying_options(command: Command) -> Command:
             show_default=True,
             help="MiB of masks, a byte a pixel, above which a method that takes videos whole gets sentences in groups.",
         ),
+        click.option(
+            "--ahead",
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="Videos to read ahead while the method works, in each worker; masks of one more are scored behind it, "
+            "so memory holds up to N + 2. 0: one thing after the other.  [default: 1 on an accelerator, or with more "
+            "cores than workers; else 0]",
+        ),
     ]
     return _all_of(options)(command)
 

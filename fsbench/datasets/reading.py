@@ -5,7 +5,6 @@ is not there, and an empty answer to it as perfect. So label maps are held again
 """
 
 import hashlib
-import time
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -117,8 +116,7 @@ def indices_in(label_map: npt.NDArray[Any]) -> set[int]:  # Any: of any integers
 class FrameReader:
     """Reads frames of one video, each where it is asked for; all have the size of the first that is.
 
-    Attributes:
-        seconds: Spent in reading.
+    Once that is read, several threads may ask at once.
     """
 
     def __init__(self, dataset: Dataset, video_id: str, memo: Memo | None = None) -> None:
@@ -134,7 +132,6 @@ class FrameReader:
         self._keep = memo or Memo(0)
         self._size: tuple[int, int] | None = None
         self._seen: set[str] = set()
-        self.seconds = 0.0
 
     def __call__(self, name: str) -> npt.NDArray[np.uint8]:
         """Returns a frame by its name, uint8 [H, W, 3], RGB, as the memo keeps it.
@@ -142,11 +139,7 @@ class FrameReader:
         Raises:
             DataError: It is missing, damaged, or of another size than the first.
         """
-        started = time.perf_counter()
-        try:
-            frame = self._keep(("frame", self._video_id, name), partial(self._dataset.frame, self._video_id, name))
-        finally:
-            self.seconds += time.perf_counter() - started
+        frame = self._keep(("frame", self._video_id, name), partial(self._dataset.frame, self._video_id, name))
         self.require_size(name, "picture", frame.shape[:2])
         self._seen.add(name)
         return frame

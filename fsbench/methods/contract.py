@@ -306,7 +306,7 @@ class Method(Protocol):
         Returns:
             bool [N, T, H, W] with (H, W) = `clip.output_size`: an array, or a tensor of torch on any device. Or an
             iterator, as a generator is one, of such parts of it, [N, t, H, W] each, in the order of the frames: each is
-            encoded, scored and released before the next is asked for, and must not be changed once it is yielded.
+            encoded, scored and released, maybe while the next is made, and must not be changed once it is yielded.
             Either may come as `Judged`.
         """
 

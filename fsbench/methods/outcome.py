@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fsbench.errors import PluginError
 from fsbench.methods.contract import Judged
 
-__all__ = ["as_masks", "as_parts", "judged_parts", "whole_masks"]
+__all__ = ["as_masks", "as_parts", "is_given_away", "judged_parts", "on_host", "whole_masks"]
 
 _Masks = npt.NDArray[np.bool_]
 _Sureness = npt.NDArray[np.floating]
@@ -96,14 +96,46 @@ def whole_masks(result: Any) -> _Masks:  # Any: what `segment` returned
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
+def on_host(result: Any) -> Any:  # Any: what a method returned or yielded
+    """Returns what a method returned, a tensor of an accelerator as one in the memory of the processor."""
+    return result.detach().cpu() if _is_tensor(result) else result
+
+
+def is_given_away(result: Any) -> bool:  # Any: what `segment` returned
+    """Tells whether nobody can change masks any more but who calls this, and holds them by one name.
+
+    So it is of a tensor of an accelerator, which is copied before it is looked at, and of an array that nothing else
+    refers to. A view, or a tensor that shares the processor's memory, is taken as somebody's.
+    """
+    if _is_tensor(result):
+        return bool(result.device.type != "cpu")
+    return isinstance(result, np.ndarray) and result.base is None and sys.getrefcount(result) <= _BY_ONE_NAME
+
+
+def _references(thing: object) -> int:
+    return sys.getrefcount(thing)
+
+
+def _references_by_one_name() -> int:
+    thing = np.empty(0)
+    return _references(thing)
+
+
+_BY_ONE_NAME = _references_by_one_name()
+
+
 def _array(result: Any) -> npt.NDArray[Any] | None:
     """Returns an array or a tensor as an array; None for anything else, and for a tensor of no type of numpy's."""
     if isinstance(result, Judged):
         result = result.masks
-    torch: Any = sys.modules.get("torch")  # who returns a tensor has imported it
-    if torch is not None and isinstance(result, torch.Tensor):
-        return np.asarray(result.detach().cpu().numpy()) if result.dtype == torch.bool else None
+    if _is_tensor(result):
+        return np.asarray(result.detach().cpu().numpy()) if str(result.dtype) == "torch.bool" else None
     return result if isinstance(result, np.ndarray) else None
+
+
+def _is_tensor(result: Any) -> bool:
+    torch: Any = sys.modules.get("torch")  # who returns a tensor has imported it
+    return torch is not None and isinstance(result, torch.Tensor)
 
 
 def _sureness(part: Any, who: str) -> _Sureness | None:

@@ -1,11 +1,12 @@
 """Where units are done: in this process, in a pool of local processes, or on a Ray cluster.
 
-An engine yields results in any order; what they come to does not depend on it.
+An engine hands on results in any order; what they come to does not depend on it.
 """
 
 import pickle
 from collections import deque
 from collections.abc import Callable
+from collections.abc import Generator
 from collections.abc import Iterator
 from collections.abc import Sequence
 from concurrent.futures import as_completed
@@ -19,8 +20,9 @@ from fsbench.errors import RunError
 from fsbench.errors import suggestion
 from fsbench.files import scratch_folder
 from fsbench.processes import worker_pool
+from fsbench.running.outcomes import Keep
+from fsbench.running.outcomes import UnitResult
 from fsbench.running.plan import Unit
-from fsbench.running.worker import UnitResult
 from fsbench.running.worker import Worker
 from fsbench.running.worker import WorkerSetup
 
@@ -30,7 +32,8 @@ ENGINES = ("local", "ray")
 _TIMES_LOST = 2
 """How often a unit is given to another Ray actor after one was lost with it."""
 
-RunUnits = Callable[[WorkerSetup, Sequence[Unit]], Iterator[UnitResult]]
+RunUnits = Callable[[WorkerSetup, Sequence[Unit], Keep], Generator[None]]
+"""Does units, calls what keeps a result with that of each (one at a time, maybe in another thread), and yields then."""
 
 
 @contextmanager
@@ -58,9 +61,10 @@ def open_engine(name: str, workers: int) -> Iterator[RunUnits]:
             yield partial(_in_pool, pool, scratch)
 
 
-def _here(desk: "_Desk", setup: WorkerSetup, units: Sequence[Unit]) -> Iterator[UnitResult]:
+def _here(desk: "_Desk", setup: WorkerSetup, units: Sequence[Unit], keep: Keep) -> Generator[None]:
     desk.take(setup)
-    yield from map(desk.run, units)
+    if units:
+        yield from desk.worker.run_all(units, keep)
 
 
 class _Desk:
@@ -75,10 +79,14 @@ class _Desk:
         self._worker = None  # two models at once might not fit
         self._setup, self.source = setup, source
 
-    def run(self, unit: Unit) -> UnitResult:
+    @property
+    def worker(self) -> Worker:
         assert self._setup is not None, "a desk takes a setup first"
         self._worker = self._worker or Worker(self._setup)
-        return self._worker.run(unit)
+        return self._worker
+
+    def run(self, unit: Unit) -> UnitResult:
+        return self.worker.run(unit)
 
     def run_after(self, taken: None, unit: Unit) -> UnitResult:
         """Does a unit when a setup was taken, given what `take` returned: that it failed is then told here."""
@@ -94,12 +102,13 @@ def _run(path: Path, unit: Unit) -> UnitResult:
     return _desk.run(unit)
 
 
-def _in_pool(pool: Executor, scratch: Path, setup: WorkerSetup, units: Sequence[Unit]) -> Iterator[UnitResult]:
+def _in_pool(pool: Executor, scratch: Path, setup: WorkerSetup, units: Sequence[Unit], keep: Keep) -> Generator[None]:
     # Through a file, which each process reads once: a dataset may be large, and there may be many units.
     path = scratch / f"setup-{len(list(scratch.iterdir()))}.pickle"
     path.write_bytes(_pickled(setup))
     for future in as_completed([pool.submit(_run, path, unit) for unit in units]):
-        yield future.result()
+        keep(future.result())
+        yield
 
 
 def _pickled(setup: WorkerSetup) -> bytes:
@@ -122,7 +131,7 @@ def _ray(workers: int) -> RunUnits:
     remote: Any = ray.remote(_Desk)  # Any: ray adds calls to a class that its type does not say
     desks = [_new_desk(remote) for _ in range(workers)]
 
-    def run(setup: WorkerSetup, units: Sequence[Unit]) -> Iterator[UnitResult]:
+    def run(setup: WorkerSetup, units: Sequence[Unit], keep: Keep) -> Generator[None]:
         shared = ray.put(setup)
         taken = {desk: desk.take.remote(shared) for desk in desks}
         waiting = deque((unit, 0) for unit in units)
@@ -146,7 +155,8 @@ def _ray(workers: int) -> RunUnits:
                 desks[desks.index(desk)] = fresh = _new_desk(remote)
                 taken[fresh] = fresh.take.remote(shared)
             else:
-                yield result
+                keep(result)
+                yield
 
     return run
 

@@ -8,17 +8,22 @@ Draws are never taken away, and nothing else of an identity can change.
 """
 
 import logging
+import os
 import shutil
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel
 from pydantic import ValidationError
 
+from fsbench.datasets.folder import FolderDataset
+from fsbench.datasets.records import Dataset
 from fsbench.errors import RunError
 from fsbench.files import locked
 from fsbench.files import write_whole
@@ -29,6 +34,7 @@ from fsbench.running.engines import RunUnits
 from fsbench.running.identity import differences
 from fsbench.running.identity import extends
 from fsbench.running.identity import FoldRun
+from fsbench.running.outcomes import UnitResult
 from fsbench.running.parts import done_draws
 from fsbench.running.parts import keep
 from fsbench.running.parts import made_on
@@ -62,6 +68,8 @@ class RunOptions:
         memo_mib: MiB that a method may keep of a clip for later sentences and draws.
         mask_mib: MiB of masks that a method may return at once, at a byte a pixel. One that does not work in parts
             gets the sentences of a longer video in groups.
+        ahead: Videos to read ahead while the method works, with masks of one more scored behind it; 0 does one thing
+            after the other, and None is what `videos_ahead` says.
         progress: Show a progress bar.
     """
 
@@ -71,7 +79,24 @@ class RunOptions:
     restart: bool = False
     memo_mib: int = 512
     mask_mib: int = 4096
+    ahead: int | None = None
     progress: bool = False
+
+    def videos_ahead(self, dataset: Dataset, options: Mapping[str, Any]) -> int:
+        """Returns how many videos to read ahead, unless that is said: one where nothing is taken from the method by it.
+
+        That is on an accelerator, or where there are more cores than processes. Threads are left away for a dataset of
+        somebody's own, whose calls may have to come one at a time.
+
+        Args:
+            dataset: Has the videos.
+            options: Of the method.
+        """
+        if self.ahead is not None:
+            return self.ahead
+        is_accelerated = str(options.get("device", "cpu")) != "cpu"
+        has_cores = self.engine == "local" and (os.cpu_count() or 1) > self.workers
+        return int(isinstance(dataset, FolderDataset) and (is_accelerated or has_cores))
 
 
 def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUnits) -> Result:
@@ -104,6 +129,7 @@ def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUn
         keep_going=run.keep_going,
         memo_limit=run.memo_mib << 20,
         mask_limit=run.mask_mib << 20,
+        ahead=run.videos_ahead(task.benchmark.dataset, task.options),
     )
     if task.control is not None and task.method.learns_from_draws:
         raise RunError(
@@ -129,10 +155,14 @@ def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUn
         kept = [unit for unit in kept if unit.draws]
         _check_pixels(folder, task, [by_number[unit.number] for unit in kept], run.progress)
         _say_what_is_reused(folder, kept, len(units))
-        results = run_units(setup, list(todo.values()))
-        title = f"{folder.parent.name}/{folder.name}"
-        for found in track(results, title, len(units), unit="video", done=len(units) - len(todo), show=run.progress):
+
+        def write(found: UnitResult) -> None:
             keep(folder, by_number[found.number], todo[found.number], found, task.protocol.metrics, failures)
+
+        title, done = f"{folder.parent.name}/{folder.name}", len(units) - len(todo)
+        with closing(run_units(setup, list(todo.values()), write)) as kept_units:
+            for _ in track(kept_units, title, len(units), unit="video", done=done, show=run.progress):
+                pass
         asked = {unit.number: {key: unit.frames for draw in unit.draws for key in draw.episode_ids} for unit in units}
         return conclude(folder, identity, task.protocol, task.benchmark.manifest, asked, failures)
 

@@ -23,13 +23,13 @@ from fsbench.files import named_errors
 from fsbench.files import write_whole
 from fsbench.records import first_problem
 from fsbench.running.cost import UnitTiming
+from fsbench.running.outcomes import UnitResult
 from fsbench.running.plan import DrawTask
 from fsbench.running.plan import Unit
 from fsbench.running.runs import part_path
 from fsbench.running.runs import read_part_metadata
 from fsbench.running.runs import read_predictions
 from fsbench.running.runs import read_scores
-from fsbench.running.worker import UnitResult
 
 __all__ = [
     "done_draws",

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from dataclasses import field
 from logging import getLogger
@@ -42,6 +43,7 @@ from fsbench.running.fold import RunOptions
 from fsbench.running.identity import chosen_options
 from fsbench.running.identity import differences
 from fsbench.running.identity import method_identity
+from fsbench.running.outcomes import UnitResult
 from fsbench.running.parts import made_on
 from fsbench.running.parts import noted_pixels
 from fsbench.running.parts import write_part
@@ -49,7 +51,6 @@ from fsbench.running.plan import DrawTask
 from fsbench.running.plan import SupportTask
 from fsbench.running.plan import Unit
 from fsbench.running.runs import part_path
-from fsbench.running.worker import UnitResult
 from fsbench.running.worker import WorkerSetup
 from fsbench.scores.results import DeclaredMethod
 
@@ -193,6 +194,7 @@ def predict(request: PredictionRequest, out: Path, run: RunOptions) -> Predictio
         memo_limit=run.memo_mib << 20,
         mask_limit=run.mask_mib << 20,
         is_scored=False,
+        ahead=run.videos_ahead(dataset, options),
     )
     units = {unit.number: unit for unit in _units(asked) if unit.video_id in chosen}
     of_video = {each.video.video_id: each for each in asked}
@@ -201,11 +203,15 @@ def predict(request: PredictionRequest, out: Path, run: RunOptions) -> Predictio
         done = [unit for number, unit in units.items() if part_path(out, "predictions", number).is_file()]
         _check_pictures(out, dataset, done, show=run.progress)
         todo = units.keys() - {unit.number for unit in done}
-        results = run_units(setup, [units[number] for number in sorted(todo)])
-        for found in track(results, out.name, len(units), unit="part", done=len(done), show=run.progress):
+
+        def write(found: UnitResult) -> None:
             if not (out / _IDENTITY).is_file():
                 write_whole(out / _IDENTITY, identity.model_dump_json(indent=1) + "\n")
             _keep(out, of_video[units[found.number].video_id], found)
+
+        with closing(run_units(setup, [units[number] for number in sorted(todo)], write)) as kept:
+            for _ in track(kept, out.name, len(units), unit="part", done=len(done), show=run.progress):
+                pass
     masks = [len(each.frames or video.frames) for video, said in asked if video.video_id in chosen for each in said]
     return Predictions(out, identity, len(chosen), len(masks), sum(masks), len(asked))
 

@@ -125,7 +125,9 @@ def test_the_released_protocol_scores_at_shorter_side_360(source, tmp_path):
 
 def run_slow(place, out, method, workers):
     benchmark = open_benchmark("mini-ref-davis", place, place / "splits")
-    evaluate_method(Request(f"tests.fsbench.running.test_fold:{method}", benchmark, out=out), RunOptions(workers))
+    evaluate_method(
+        Request(f"tests.fsbench.running.test_fold:{method}", benchmark, out=out), RunOptions(workers, ahead=1)
+    )
 
 
 class Slow(Reddish):

@@ -271,7 +271,7 @@ class Large(Patches):
 
 
 def test_memory_does_not_grow_with_the_video(monkeypatch):
-    monkeypatch.setattr("fsbench.running.worker._KEPT_BYTES", 1 << 20)
+    monkeypatch.setattr("fsbench.running.opening._KEPT_BYTES", 1 << 20)
     peaks = {}
     for length in (10, 60):
         names = tuple(f"{PATCH_FRAMES[t % 4]}-{t:03d}" for t in range(length))
