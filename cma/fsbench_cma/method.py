@@ -90,8 +90,10 @@ class CMAMethod(FamilyMethod[CMA]):
         return self.model.encode_support(batch)
 
     def join(self, levels: tuple[Tensor, ...], adapted: Any) -> tuple[Tensor, ...]:  # Any: SupportFeatures
-        """Puts the support into the fused levels."""
-        return self.model.fuse_support(levels, adapted)
+        """Puts the support into the fused levels of each sentence."""
+        count = len(levels[0])
+        shown = tuple(level.expand(count, -1, -1, -1, -1) for level in adapted.levels)
+        return self.model.fuse_support(levels, SupportFeatures(shown, adapted.masks.expand(count, -1, -1, -1)))
 
     def enlarge(self, logits: Tensor, seen_size: tuple[int, int], size: tuple[int, int]) -> Tensor:
         """Returns masks, bool [t, H, W], as the released test script makes them.

@@ -166,7 +166,7 @@ def by_option(about: str) -> Callable[[Command], Command]:
 
 
 def making_options(about_checkpoint: str) -> Callable[[Command], Command]:
-    """Returns the options that say how a method is made, from `--checkpoint` to `--max-frames`; see `keyed`."""
+    """Returns the options that say how a method is made, from `--checkpoint` to `--batch-sentences`; see `keyed`."""
     options = [
         click.option("--checkpoint", type=click.Path(path_type=Path), help=about_checkpoint),
         method_options,
@@ -186,6 +186,13 @@ def making_options(about_checkpoint: str) -> Callable[[Command], Command]:
             "--max-frames",
             type=click.IntRange(min=1),
             help="Frames that a method may hold at once, where memory is short; the same as --option max_frames=N.",
+        ),
+        click.option(
+            "--batch-sentences",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Sentences of a video that go through a model at once, which an accelerator is quicker with; the same "
+            "as --option batch_sentences=N.",
         ),
     ]
     return _all_of(options)

@@ -82,6 +82,7 @@ def evaluate(
     backbone: str | None,
     dtype: str | None,
     max_frames: int | None,
+    batch_sentences: int | None,
     out: Path | None,
     as_json: bool,
     **run: Any,  # Any: the options that `fsbench.evaluate` has under the same names
@@ -111,7 +112,7 @@ def evaluate(
         api.open_benchmark(dataset, data_root, splits, progress=True),
         folds=folds,
         draws=None if draws is None else integers(draws),
-        options=keyed(options, backbone=backbone, dtype=dtype, max_frames=max_frames),
+        options=keyed(options, backbone=backbone, dtype=dtype, max_frames=max_frames, batch_sentences=batch_sentences),
         checkpoint=checkpoint,
         device=device,
         protocol=protocol,
@@ -186,6 +187,7 @@ def predict(
     backbone: str | None,
     dtype: str | None,
     max_frames: int | None,
+    batch_sentences: int | None,
     videos: Path | None,
     as_json: bool,
     **asked: Any,  # Any: the options that `fsbench.predict` has under the same names
@@ -207,6 +209,6 @@ def predict(
     from fsbench.lists import read_ids
 
     asked["videos"] = None if videos is None else read_ids(videos)
-    chosen = keyed(options, backbone=backbone, dtype=dtype, max_frames=max_frames)
+    chosen = keyed(options, backbone=backbone, dtype=dtype, max_frames=max_frames, batch_sentences=batch_sentences)
     found = api.predict(method_name, out, options=chosen, progress=True, **asked)
     click.echo(found.to_json() if as_json else found)

@@ -126,6 +126,27 @@ def test_results_do_not_depend_on_company_order_or_memo(method):
     )
 
 
+@pytest.mark.parametrize("affinity", ["cross", "self", "add"])
+def test_sentences_at_once_have_the_masks_that_each_has_by_itself(files, tmp_path, affinity, monkeypatch):
+    torch.manual_seed(2)
+    save_checkpoint(tmp_path / "weights", CMA(small_config(affinity=affinity, dab=affinity == "cross", text=TEXT)))
+    declared = {"cross": declarations.CMA, "self": declarations.CMA_SELF, "add": declarations.CMA_ADD}[affinity]
+    sentences = ["the left dog", "the right dog of them both", "dog"]
+    found = []
+    for batch in (1, 2, 3):
+        options = {"tokenizer": str(files / "tokenizer"), "short_side": 48, "chunk": 3, "device": "cpu"}
+        method = declared(checkpoint=tmp_path / "weights", batch_sentences=batch, **options)
+        method.prepare(FOLD)
+        seen, enlarge = [], method.enlarge
+        monkeypatch.setattr(
+            method, "enlarge", lambda logits, *sizes, e=enlarge, n=seen: n.append(logits) or e(logits, *sizes)
+        )
+        whole_masks(method.segment(method.adapt(support()), clip(), sentences))
+        found.append(torch.cat([part.flatten() for part in seen]))
+    assert (found[0] - found[1]).abs().max() < 1e-3 * found[0].std()
+    assert (found[0] - found[2]).abs().max() < 1e-3 * found[0].std()
+
+
 def test_the_support_reaches_the_result(method):
     with torch.inference_mode():
         one = logits(method, method.adapt(support()), clip())

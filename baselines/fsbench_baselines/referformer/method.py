@@ -5,6 +5,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import fields
 from dataclasses import replace
 from functools import lru_cache
 from functools import partial
@@ -46,6 +47,7 @@ from fsbench_baselines.referformer.stages import train_family
 from fsbench_baselines.referformer.task import build_task
 from fsbench_baselines.referformer.task import FamilyTask
 from fsbench_baselines.referformer.task import Start
+from fsbench_baselines.referformer.text import join_texts
 from fsbench_baselines.referformer.text import Text
 from fsbench_baselines.referformer.transformer import Decoded
 from fsbench_baselines.referformer.transformer import Encoder
@@ -73,13 +75,20 @@ class _Known:
 
 @dataclass(frozen=True)
 class _Asked:
-    """One sentence about one clip, after one support set; `know` tells what is known of a part of the clip."""
+    """B sentences about one clip, after one support set; `know` tells what is known of a part of the clip."""
 
     adapted: Any  # Any: what `adapt` returns
     clip: Clip
     know: Callable[[range], _Known]
-    sentence: str
+    sentences: tuple[str, ...]
     text: Text
+
+    def features(self, part: range) -> Features:
+        """Returns what is known of the frames of a part, for each sentence."""
+        known = self.know(part).features
+        return Features(
+            **{entry.name: _for_each(self.sentences, getattr(known, entry.name)) for entry in fields(known)}
+        )
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,7 @@ class FamilyMethod(Generic[Model]):
         self.query_choice = options.query_choice
         self._wanted_side = options.short_side
         self.compile = options.compile
+        self.batch_sentences = options.batch_sentences
 
     def load(self, checkpoint: Path) -> Model:
         """Returns the model with its weights."""
@@ -154,7 +164,7 @@ class FamilyMethod(Generic[Model]):
         return None if self.text_config is None else RobertaConfig.from_json_file(str(self.text_config))
 
     def join(self, levels: tuple[Tensor, ...], adapted: Any) -> tuple[Tensor, ...]:  # Any: what `adapt` returns
-        """Puts what was learnt from the support into the fused levels, [1, T, D, h_l, w_l] each."""
+        """Puts what was learnt from the support into the fused levels, [B, T, D, h_l, w_l] each."""
         return levels
 
     def prepare(self, fold: Fold) -> None:
@@ -193,16 +203,26 @@ class FamilyMethod(Generic[Model]):
     def segment(self, adapted: Any, clip: Clip, expressions: Sequence[str]) -> Iterator[npt.NDArray[np.bool_]]:
         """Yields bool [N, t, H, W], of the frames that are encoded at once.
 
-        Each sentence goes by itself, so that results do not depend on its company.
+        Each sentence goes by itself, so that results do not depend on its company; or some at once, if so asked, which
+        rounds otherwise.
         """
         texts = [clip.memo(("text", each), partial(self.encode_sentence, each)) for each in expressions]
         chunks = self._chunks(len(clip.frames))
         for chosen_for in [chunks] if self.query_choice == "video" else [[chunk] for chunk in chunks]:
             know = lru_cache(maxsize=1)(partial(self._know, clip))  # a chunk of one part serves all sentences
             finest = [clip.memo(("attended", c[0]), partial(self._attend_finest, know, c)) for c in chosen_for]
-            logits = [
-                self._segment_one(_Asked(adapted, clip, know, sentence, text), chosen_for, finest)
-                for sentence, text in zip(expressions, texts, strict=True)
+            logits = [  # of each sentence its parts
+                own
+                for start in range(0, len(texts), self.batch_sentences)
+                for some in [slice(start, start + self.batch_sentences)]
+                for own in zip(
+                    *self._segment_some(
+                        _Asked(adapted, clip, know, tuple(expressions[some]), join_texts(texts[some])),
+                        chosen_for,
+                        finest,
+                    ),
+                    strict=True,
+                )
             ]
             for number, part in enumerate(part for chunk in chosen_for for part in chunk):
                 masks = np.empty((len(expressions), len(part), *clip.output_size), np.bool_)
@@ -220,10 +240,10 @@ class FamilyMethod(Generic[Model]):
         chunks = [range(start, min(start + size, num_frames)) for start in starts]
         return [[chunk[start : start + step] for start in range(0, len(chunk), step)] for chunk in chunks]
 
-    def _segment_one(
+    def _segment_some(
         self, asked: _Asked, chunks: Sequence[_Chunk], finest: Sequence[tuple[Tensor, ...]]
     ) -> list[Tensor]:
-        """Returns mask logits in chunks for which one query is chosen: of each part [t, 1, h, w].
+        """Returns mask logits in chunks for which one query is chosen: of each part [B, t, 1, h, w].
 
         `finest` has of each chunk what `_attend_finest` returns.
         """
@@ -237,10 +257,11 @@ class FamilyMethod(Generic[Model]):
         for chunk in chunks:
             glances = []
             for part in chunk:
-                scores.append(self.model.score(look(part).decoded)[..., 0].float().sigmoid())  # [t, Q]
+                sure = self.model.score(look(part).decoded)[..., 0].float().sigmoid()
+                scores.append(sure.unflatten(0, (len(asked.sentences), -1)))  # [B, t, Q]
                 glances.append([each.glance for each in look(part).adapted])
             coarser.append(self.model.attend(glances))
-        chosen = torch.cat(scores).mean(0).argmax()
+        chosen = torch.stack([torch.cat(of_parts).mean(0).argmax() for of_parts in zip(*scores, strict=True)])
         return [
             self._logits(asked, part, look(part), attended, chosen)
             for chunk, *both in zip(chunks, finest, coarser, strict=True)
@@ -267,8 +288,8 @@ class FamilyMethod(Generic[Model]):
         return self.model.attend_finest([know(part).finest.glance for part in chunk])
 
     def _look(self, asked: _Asked, part: range) -> _Look:
-        features = asked.know(part).features
-        key = ("fused", part, asked.sentence)
+        features = asked.features(part)
+        key = ("fused", part, asked.sentences)
         fused = asked.clip.memo(key, lambda: self.model.fuse_text(features.levels, asked.text))
         decoded = self.model.decode(self.join(fused, asked.adapted), features, asked.text)
         return _Look(replace(decoded, memory=()), self.model.adapt(decoded, features))
@@ -276,18 +297,20 @@ class FamilyMethod(Generic[Model]):
     def _logits(
         self, asked: _Asked, part: range, look: _Look, attended: tuple[Tensor, tuple[Tensor, ...]], chosen: Tensor
     ) -> Tensor:
-        """Returns the chosen query's mask logits of a part, [t, 1, h, w].
+        """Returns the mask logits of the chosen queries, [B], in a part: [B, t, 1, h, w].
 
         `attended` is what its frames see in all frames of the chunk, in the stage of stride 4 and in the others.
         """
-        known, (in_finest, in_others) = asked.know(part), attended
-        finest = asked.clip.memo(
-            ("finest", part, asked.sentence),
-            lambda: self.model.read_finest(self.model.see_finest(known.finest, in_finest), known.features, asked.text),
-        )
-        maps = self.model.mask_features(finest, look.adapted, in_others, known.features, asked.text)
-        sizes = torch.tensor([self._seen_size(asked.clip)], device=self.device)
-        return self.model.segment(look.decoded, maps, sizes, chosen=chosen[None])[0]
+        (in_finest, in_others), features = attended, asked.features(part)
+
+        def read() -> Tensor:
+            seen = self.model.see_finest(asked.know(part).finest, in_finest)
+            return self.model.read_finest(_for_each(asked.sentences, seen), features, asked.text)
+
+        finest = asked.clip.memo(("finest", part, asked.sentences), read)
+        maps = self.model.mask_features(finest, look.adapted, in_others, features, asked.text)
+        sizes = torch.tensor([self._seen_size(asked.clip)] * len(asked.sentences), device=self.device)
+        return self.model.segment(look.decoded, maps, sizes, chosen=chosen)
 
     def _seen_size(self, clip: Clip) -> tuple[int, int]:
         """Returns height and width of the frames that the model sees."""
@@ -303,6 +326,13 @@ class FamilyMethod(Generic[Model]):
             size: H, W of the masks.
         """
         return functional.interpolate(logits, size, mode="bilinear", align_corners=False)[:, 0].sigmoid() > 0.5
+
+
+def _for_each(sentences: Sequence[str], tensors: Tensor | tuple[Tensor, ...]) -> Any:  # Any: as what is given
+    """Returns what there is once, [1, ...], as it is for each of B sentences, [B, ...]."""
+    if isinstance(tensors, tuple):
+        return tuple(_for_each(sentences, each) for each in tensors)
+    return tensors.expand(len(sentences), *tensors.shape[1:])
 
 
 class ReferFormerMethod(FamilyMethod[ReferFormer]):

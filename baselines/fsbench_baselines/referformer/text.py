@@ -5,6 +5,7 @@ Axes: B sentences, S tokens, D channels of the model.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from transformers import RobertaModel
 
 from fsbench_baselines.referformer.dropout import Dropout
 
-__all__ = ["FeatureResizer", "SentenceCache", "Text", "build_text_encoder"]
+__all__ = ["FeatureResizer", "SentenceCache", "Text", "build_text_encoder", "join_texts"]
 
 # roberta-base, written out: nothing is downloaded to build a model.
 _ROBERTA_BASE = {
@@ -47,6 +48,19 @@ class Text:
     padding: Tensor
     sentence: Tensor
     positions: Tensor
+
+
+def join_texts(texts: Sequence[Text]) -> Text:
+    """Returns sentences that were encoded by themselves, B = 1 each, as one batch; one is returned as it is."""
+    if len(texts) == 1:
+        return texts[0]
+
+    def joined(name: str, value: float) -> Tensor:
+        rows = [getattr(each, name)[0] for each in texts]
+        return pad_sequence(rows, batch_first=True, padding_value=value)
+
+    sentence = torch.cat([each.sentence for each in texts])
+    return Text(joined("words", 0), joined("padding", 1), sentence, joined("positions", 0))
 
 
 def build_text_encoder(config: dict[str, Any] | None) -> RobertaModel:

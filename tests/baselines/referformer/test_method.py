@@ -27,6 +27,7 @@ from tests.baselines.referformer.training_samples import SENTENCES
 FOLD = Fold("mini-ref-shapes", 1, ("dog",), ("cat",))
 FRAMES = 7
 TOLERANCE = 2e-3  # of logits whose deviation is about 20: parts of another size round otherwise
+AT_ONCE = 1e-3  # standard deviations of logits, by which sentences at once may differ
 SIZE = (50, 77)  # wanted; the model sees a shorter side of 32
 
 
@@ -89,13 +90,13 @@ def own_inference(method, frames, sentence, chunk, *, choose_once):
     return functional.interpolate(torch.cat(logits)[:, None], SIZE, mode="bilinear", align_corners=False)[:, 0]
 
 
-def method_logits(method, query, monkeypatch):
+def method_logits(method, query, monkeypatch, sentences=SENTENCES[:2]):
     """What becomes masks: enlarged logits [N, T, H, W], and the masks."""
     seen = []
     enlarge = method.enlarge
     monkeypatch.setattr(method, "enlarge", lambda logits, *sizes: seen.append(logits) or enlarge(logits, *sizes))
-    masks = whole_masks(method.segment(None, query, SENTENCES[:2]))
-    parts = [torch.cat(seen[number::2]) for number in range(2)]
+    masks = whole_masks(method.segment(None, query, sentences))
+    parts = [torch.cat(seen[number :: len(sentences)]) for number in range(len(sentences))]
     return [functional.interpolate(each, SIZE, mode="bilinear", align_corners=False)[:, 0] for each in parts], masks
 
 
@@ -120,6 +121,29 @@ def test_masks_are_those_of_its_own_inference(checkpoint, monkeypatch, options, 
         clear = expected.abs() > TOLERANCE
         assert np.array_equal(mask[clear.numpy()], (expected > 0)[clear].numpy())
         assert 0.02 < mask.mean() < 0.98, "the masks tell nothing"
+
+
+@pytest.mark.parametrize("memo_limit", [0, 512 << 20])
+@pytest.mark.parametrize("options", [{}, {"max_frames": 3}, {"chunk": 3, "query_choice": "chunk"}])
+def test_sentences_at_once_have_the_masks_that_each_has_by_itself(checkpoint, monkeypatch, options, memo_limit):
+    sentences = [*SENTENCES[:2], " ".join(SENTENCES[:2]), "dog", SENTENCES[0]]
+    alone, _ = method_logits(make(checkpoint, **options), clip(), monkeypatch, sentences)
+    spread = torch.stack(alone).std()
+    assert (alone[0] - alone[1]).std() > 0.02 * spread
+    for batch in (2, 9):
+        method, asked = make(checkpoint, batch_sentences=batch, **options), []
+        decode = method.model.decode
+        monkeypatch.setattr(
+            method.model, "decode", lambda *args, d=decode, n=asked: n.append(len(args[0][0])) or d(*args)
+        )
+        query = clip(memo_limit=memo_limit)
+        for _ in range(2):
+            found, masks = method_logits(method, query, monkeypatch, sentences)
+            for logits, expected, mask in zip(found, alone, masks, strict=True):
+                assert (logits - expected).abs().max() < AT_ONCE * spread
+                clear = expected.abs() > AT_ONCE * spread
+                assert np.array_equal(mask[clear.numpy()], (expected > 0)[clear].numpy())
+        assert set(asked) == ({1, 2} if batch == 2 else {5})
 
 
 def test_the_ways_to_run_differ(checkpoint, monkeypatch):
