@@ -85,8 +85,16 @@ Masks = list[np.ndarray]
 class PlainLoop:
     """The loop of the released test script, with nothing kept between its steps."""
 
-    def __init__(self, model: CMA, tokens: Tokenizer, short_side: int) -> None:
+    def __init__(
+        self,
+        model: CMA,
+        tokens: Tokenizer,
+        short_side: int,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         self.model, self.tokens, self.short_side = model, tokens, short_side
+        self.device, self.dtype = device, dtype
 
     @torch.inference_mode()
     def segment(self, support: Support, clip: Clip, sentences: list[str]) -> np.ndarray:
@@ -99,19 +107,23 @@ class PlainLoop:
     def _segment_chunk(self, support: Support, clip: Clip, start: int, sentence: str) -> np.ndarray:
         shot = support.shots[0]
         size = short_side_size(*clip.frames.shape[1:3], self.short_side)
-        query = QueryBatch(*self._batch(clip.frames[start : start + CHUNK], sentence), torch.tensor([size]))
-        example = SupportBatch(*self._batch(shot.frames, shot.sentence), torch.from_numpy(shot.masks)[None].float())
+        sizes = torch.tensor([size], device=self.device)
+        query = QueryBatch(*self._batch(clip.frames[start : start + CHUNK], sentence), sizes)
+        shown = torch.from_numpy(shot.masks)[None].to(self.device, self.dtype)
+        example = SupportBatch(*self._batch(shot.frames, shot.sentence), shown)
         result = self._forward(query, example)
-        chosen = result.logits[0, ..., 0].sigmoid().mean(0).argmax()
-        masks = functional.interpolate(result.masks[0], size, mode="bilinear", align_corners=False)[:, chosen].sigmoid()
+        chosen = result.logits[0, ..., 0].float().sigmoid().mean(0).argmax()
+        logits = functional.interpolate(result.masks[0].float(), size, mode="bilinear", align_corners=False)
+        masks = logits[:, chosen].sigmoid()
         if clip.output_size != size:
             masks = functional.interpolate(masks[:, None], clip.output_size, mode="bilinear", align_corners=False)[:, 0]
-            return (masks >= 0.5).numpy()
-        return (masks > 0.5).numpy()
+            return (masks >= 0.5).cpu().numpy()
+        return (masks > 0.5).cpu().numpy()
 
     def _batch(self, frames: np.ndarray, sentence: str) -> tuple[torch.Tensor, ...]:
-        pixels = normalised_frames(frames, self.short_side)[None]
-        return pixels, torch.zeros_like(pixels[:, :, 0], dtype=torch.bool), *self.tokens([sentence])
+        pixels = normalised_frames(frames, self.short_side)[None].to(self.device, self.dtype)
+        words = (each.to(self.device) for each in self.tokens([sentence]))
+        return pixels, torch.zeros_like(pixels[:, :, 0], dtype=torch.bool), *words
 
     def _forward(self, query: QueryBatch, support: SupportBatch) -> Output:
         model = self.model
@@ -169,12 +181,12 @@ def timed_parts(model: CMA) -> Iterator[Counter[str]]:
             delattr(model.get_submodule(owner), name)
 
 
-def make_checkpoint(folder: Path) -> None:
-    """Writes a model with random weights and a tokenizer of a few words."""
+def make_checkpoint(folder: Path, **settings: Any) -> None:
+    """Writes a model with random weights, of CMA's size or as settings say, and a tokenizer of a few words."""
     torch.manual_seed(0)
     vocabulary = {word: number for number, word in enumerate(["<s>", "<pad>", "</s>", "<unk>", *WORDS])}
     text = {**TEXT, "vocab_size": len(vocabulary), "max_position_embeddings": 66, "type_vocab_size": 1}
-    save_checkpoint(folder, CMA(ModelConfig(affinity="cross", dab=True, text=text)))
+    save_checkpoint(folder, CMA(ModelConfig(affinity="cross", dab=True, text=text, **settings)))
     tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>")
