@@ -54,6 +54,7 @@ class Episodes:
     keys: pd.DataFrame
     values: pd.DataFrame
     _cells: dict[tuple[str, ...], Values] = field(default_factory=dict, init=False, repr=False)
+    _means: dict[tuple[str, ...], Values] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, table: pd.DataFrame) -> "Episodes":
@@ -84,7 +85,15 @@ class Episodes:
 
     def class_means(self, names: Sequence[str]) -> Values:
         """Returns the mean of each class, over its videos, then its draws, [C, M]; NaN where nothing applies."""
-        return known_mean(known_mean(self.cells(names), axis=1), axis=1)
+        key = tuple(names)
+        if key not in self._means:
+            self._means[key] = known_mean(known_mean(self.cells(names), axis=1), axis=1)
+        return self._means[key]
+
+    @cached_property
+    def missing(self) -> npt.NDArray[np.bool_]:
+        """Where a metric does not apply, bool [N, metrics]."""
+        return np.asarray(self.values.isna())
 
     def only(self, chosen: npt.NDArray[np.bool_]) -> "Episodes":
         """Returns some of the episodes, in the same order."""
@@ -183,10 +192,10 @@ def same_episodes(*samples: Sample) -> list[Sample]:
                 f"Only episodes that both have can be compared, and all of them: {common} are common, of "
                 f"{len(first.keys)} and {len(other.keys)}. Evaluate both on the same folds and draws."
             )
-    missing = [each.values.isna() for each in (first, *others)]
-    if all(each.equals(missing[0]) for each in missing[1:]):
+    missing = [each.missing for each in (first, *others)]
+    if all(np.array_equal(each, missing[0]) for each in missing[1:]):
         return list(samples)
-    anywhere = np.logical_or.reduce([each.to_numpy() for each in missing])
+    anywhere = np.logical_or.reduce(missing)
     return [
         replace(sample, trainings=tuple(Episodes(e.keys, e.values.mask(anywhere)) for e in sample.trainings))
         for sample in samples
