@@ -224,7 +224,8 @@ def evaluate(
             gets the sentences of a longer video in groups.
         ahead: Videos to read ahead while the method works, in each worker, with masks of one more scored behind it; 0
             does one thing after the other. None is 1 on an accelerator, or with more cores than workers, and else 0.
-            Of a dataset of your own None is 0: with any other number its calls come from several threads at once.
+            Of a dataset that is no folder of pictures and label maps, as one of your own, None is 0: with any other
+            number its calls come from several threads at once.
         progress: Show a progress bar.
 
     Returns:

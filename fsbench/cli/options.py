@@ -223,7 +223,7 @@ def carrying_options(command: Command) -> Command:
             metavar="N",
             help="Videos to read ahead while the method works, in each worker; masks of one more are scored behind it, "
             "so memory holds up to N + 2. 0: one thing after the other.  [default: 1 on an accelerator, or with more "
-            "cores than workers; else 0]",
+            "cores than workers, of data in folders of pictures; else 0]",
         ),
     ]
     return _all_of(options)(command)
