@@ -47,7 +47,7 @@ def registered() -> list[str]:
 
 RECALLING = ("masks",)  # which have their masks already, and see nothing; tests/baselines/test_recalled.py is theirs
 METHODS = [name for name in registered() if name not in RECALLING]
-WHOLE = ("grounded-sam2", "sam3")  # which hold a video whole
+WHOLE = ("sam3",)  # which holds a video whole
 IGNORING = ("empty", "full-frame", "clipseg", "grounded-sam2", "sam3", "referformer")
 
 
@@ -224,9 +224,9 @@ class Reels(Frames):
         return found
 
 
-def test_all_but_those_that_the_readme_names_work_in_parts():
+def test_all_but_the_one_that_the_readme_names_work_in_parts():
     assert {name for name in METHODS if not find_method(name).works_in_parts} == set(WHOLE)
-    assert "of those that ship, `grounded-sam2` and `sam3` hold" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "of those that ship, `sam3` holds" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in WHOLE])

@@ -107,8 +107,6 @@ class GroundedSAM2Options(HubOptions):
         checkpoint: Folder with the folders `detector` and `tracker`, which goes before the hub.
         dtype: Of SAM 2's weights and activations; Grounding DINO stays in float32.
         short_side: Shorter side of the frames that Grounding DINO sees, in pixels.
-        max_frames: That SAM 2 follows at once, at least 2. A longer video is followed in pieces; each starts from the
-            last frame so far in which the object was seen, with its mask there.
     """
 
     models: ClassVar[tuple[str, ...]] = ("", "tracker_")
@@ -117,7 +115,6 @@ class GroundedSAM2Options(HubOptions):
     tracker_weights: str = _SAM2
     tracker_revision: str = "main"
     short_side: int = 800
-    max_frames: Annotated[int, Ge(2)] = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,7 +199,7 @@ SAM2_TRACKER = _HubDeclaration(
 GROUNDED_SAM2 = _HubDeclaration(
     MethodInfo(
         name="grounded-sam2",
-        version="1",
+        version="2",
         summary="Grounding DINO's best box for the sentence, followed by SAM 2; zero-shot.",
         paper="Liu et al., Grounding DINO, ECCV 2024; Ravi et al., SAM 2, ICLR 2025; Ren et al., Grounded SAM, 2024",
         licence=_LICENCE.format("grounded-sam2"),
@@ -211,12 +208,13 @@ GROUNDED_SAM2 = _HubDeclaration(
     GroundedSAM2Options,
     "fsbench_baselines.hub.grounded_sam2:GroundedSAM2",
     ignores_support=True,
+    works_in_parts=True,
 )
 
 SAM3 = _HubDeclaration(
     MethodInfo(
         name="sam3",
-        version="1",
+        version="2",
         summary="SAM 3 with the sentence as concept; zero-shot.",
         paper="Carion et al., SAM 3: Segment Anything with Concepts, 2025",
         licence="Apache-2.0 (this code); weights: SAM License, see baselines/cards/sam3.md",

@@ -8,6 +8,9 @@ depends on the frames before it alone, where in a session that holds its video i
 
 import copy
 from collections.abc import Hashable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from functools import partial
@@ -25,14 +28,18 @@ from transformers import Sam3TrackerVideoModel
 from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 from transformers.models.sam3_tracker_video.modeling_sam3_tracker_video import Sam3TrackerVideoInferenceSession
 
+from fsbench.masks.rle import decode_masks
+from fsbench.masks.rle import encode_masks
 from fsbench.methods import Clip
+from fsbench.methods import Judged
 from fsbench_baselines.hub.frames import HALF
 from fsbench_baselines.hub.frames import IMAGENET
+from fsbench_baselines.hub.frames import masks_from
 from fsbench_baselines.hub.frames import Normalisation
 from fsbench_baselines.hub.frames import normalised
 from fsbench_baselines.hub.weights import load_model
 
-__all__ = ["SAM2", "SAM3", "Family", "Found", "Memory", "Segmenter"]
+__all__ = ["SAM2", "SAM3", "Coded", "Family", "Found", "Memory", "Prompt", "Segmenter", "boxed", "follow", "judged"]
 
 _OBJECT = 0  # the one that a session holds
 _ALL = -1  # SAM 2's and SAM 3's word for as many frames as there are
@@ -64,6 +71,35 @@ class Found(NamedTuple):
 
     logits: Tensor
     score: float
+
+
+class Prompt(NamedTuple):
+    """What points at an object in a frame.
+
+    Attributes:
+        points: x, y as shares of the frame, float [n, 2].
+        labels: int [n]: 1 on the object, 0 off it, 2 and 3 the upper left and lower right corner of its box.
+    """
+
+    points: Tensor
+    labels: Tensor
+
+
+class Coded(NamedTuple):
+    """An object in a frame, small enough for those of a long video.
+
+    Attributes:
+        mask: As a run-length code, at the size that is wanted.
+        score: Logit of its being there at all.
+    """
+
+    mask: bytes
+    score: float
+
+
+def boxed(box: Tensor) -> Prompt:
+    """Returns a box, x0, y0, x1, y1 as shares of the frame, float [4], as a prompt."""
+    return Prompt(box.view(2, 2), torch.tensor([2, 3]))
 
 
 class Segmenter:
@@ -142,17 +178,11 @@ class Memory:
         self._session.add_mask_inputs(self._index, self._count, _shown(mask, side).to(self._segmenter.dtype))
         self._step(seen, is_shown=True)
 
-    def point(self, seen: Features, points: Tensor, labels: Tensor) -> Found:
-        """Points at the object in a frame, and returns what the model takes it for, which is remembered.
-
-        Args:
-            seen: The frame's features.
-            points: x, y as shares of the frame, float [n, 2].
-            labels: int [n]: 1 on the object, 0 off it, 2 and 3 the upper left and lower right corner of its box.
-        """
+    def point(self, seen: Features, prompt: Prompt) -> Found:
+        """Points at the object in a frame, and returns what the model takes it for, which is remembered."""
         inputs = {
-            "point_coords": (points * self._segmenter.side)[None, None].to(self._segmenter.dtype),
-            "point_labels": labels[None, None].to(torch.int32),
+            "point_coords": (prompt.points * self._segmenter.side)[None, None].to(self._segmenter.dtype),
+            "point_labels": prompt.labels[None, None].to(torch.int32),
         }
         self._session.add_point_inputs(self._index, self._count, inputs)
         return self._step(seen, is_shown=True)
@@ -186,6 +216,43 @@ class Memory:
                 kept.get(t, {}).pop(name, None)
         reach = max(config.max_object_pointers_in_encoder, config.num_maskmem) - 1
         outputs["non_cond_frame_outputs"].pop(t - reach, None)
+
+
+def follow(segmenter: Segmenter, clip: Clip, prompts: Mapping[int, Prompt]) -> list[Coded]:
+    """Follows an object from the first frame in which it is pointed at, back to the video's first and on to its last.
+
+    Args:
+        segmenter: What follows it.
+        clip: T frames, of which it reads one after the other.
+        prompts: By frame number. In the later of these frames the object is what they point at there.
+
+    Returns:
+        T masks; without any prompt, empty ones.
+    """
+
+    def coded(found: Found) -> Coded:
+        (code,) = encode_masks(masks_from(found.logits[None], clip.output_size, 0.0))
+        return Coded(code, found.score)
+
+    if not prompts:
+        (code,) = encode_masks(np.zeros((1, *clip.output_size), np.bool_))
+        return [Coded(code, 0.0)] * len(clip.frames)
+    start, memory = min(prompts), Memory(segmenter)
+    first = coded(memory.point(segmenter.see_in(clip, start), prompts[start]))
+    back = memory.copy()
+    before = [coded(back.find(segmenter.see_in(clip, t))) for t in range(start - 1, -1, -1)]
+    found = [*reversed(before), first]
+    for t in range(start + 1, len(clip.frames)):
+        seen = segmenter.see_in(clip, t)
+        found.append(coded(memory.point(seen, prompts[t]) if t in prompts else memory.find(seen)))
+    return found
+
+
+def judged(tracks: Sequence[Sequence[Coded]], size: tuple[int, int]) -> Iterator[Judged]:
+    """Yields the masks of N objects, T each, frame by frame: bool [N, 1, H, W] of a size, and float [N, 1]."""
+    for found in zip(*tracks, strict=True):
+        masks = decode_masks([each.mask for each in found], *size)
+        yield Judged(masks[:, np.newaxis], np.array([[each.score] for each in found]))
 
 
 def _shown(mask: npt.NDArray[np.bool_], side: int) -> Tensor:

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 from transformers import Sam3VideoModel
 from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
@@ -27,6 +29,7 @@ from fsbench_baselines.hub.weights import find_folder
 from fsbench_baselines.hub.weights import load_model
 from fsbench_baselines.hub.weights import load_tokenizer
 from fsbench_baselines.hub.weights import TOKENIZER_FILES
+from fsbench_baselines.pixels import plain_sentence
 
 __all__ = ["SAM3", "Track", "join_tracks", "noun_phrase"]
 
@@ -70,10 +73,13 @@ class SAM3(HubMethod):
         self.model = load_model(Sam3VideoModel, folder, self.device, self.dtype)
         self.tokenizer = load_tokenizer(folder)
 
-    def find(self, adapted: None, clip: Clip, sentence: str) -> npt.NDArray[np.bool_]:
-        """Returns bool [T, H, W]; computed once for all support draws."""
-        concept = noun_phrase(sentence) if self.prompt == "noun-phrase" else sentence
-        return clip.memo(("masks", concept), lambda: self._find(clip, concept))
+    @torch.inference_mode()
+    def segment(self, adapted: None, clip: Clip, expressions: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Returns bool [N, T, H, W]: each sentence by itself, and once for all support draws."""
+        concepts = [plain_sentence(sentence) for sentence in expressions]
+        if self.prompt == "noun-phrase":
+            concepts = [noun_phrase(concept) for concept in concepts]
+        return np.stack([clip.memo(("masks", concept), partial(self._find, clip, concept)) for concept in concepts])
 
     def _find(self, clip: Clip, concept: str) -> npt.NDArray[np.bool_]:
         tracks: list[Track] = []
@@ -91,7 +97,7 @@ class SAM3(HubMethod):
         """Returns what fits a concept in a piece of the frames, uint8 [T, H, W, 3], in the order of first sight."""
         tracks: dict[int, Track] = {}
         session = self._session(frames[list(piece)], concept)
-        for seen in self.model.propagate_in_video_iterator(session):
+        for seen in self.model.propagate_in_video_iterator(session, 0, len(piece) - 1):
             hidden = set(seen.suppressed_obj_ids or ()) | session.hotstart_removed_obj_ids
             for number, logits in sorted(seen.obj_id_to_mask.items()):
                 if number not in hidden and (logits > 0).any():
@@ -100,10 +106,17 @@ class SAM3(HubMethod):
         return list(tracks.values())
 
     def _session(self, frames: npt.NDArray[np.uint8], concept: str) -> Sam3VideoInferenceSession:
-        """Returns the model's state for some frames, uint8 [t, H, W, 3], and a concept, without a processor."""
-        side = self.model.config.image_size
+        """Returns the model's state for some frames, uint8 [t, H, W, 3], and a concept, without a processor.
+
+        Of fewer frames than its tracker looks back over, what it finds would depend on how many there are: the last one
+        is repeated, to be held and not visited.
+        """
+        config: Any = self.model.config  # Any: its type says that its parts may be missing
+        side = config.image_size
+        video = normalised(frames, (side, side), HALF)
+        lacking = config.tracker_config.max_object_pointers_in_encoder - len(video)
         session = Sam3VideoInferenceSession(
-            video=normalised(frames, (side, side), HALF),
+            video=torch.cat([video, video[-1:].expand(max(lacking, 0), -1, -1, -1)]),
             video_height=side,
             video_width=side,
             inference_device=self.device,
@@ -111,8 +124,7 @@ class SAM3(HubMethod):
             dtype=self.dtype,
         )
         prompt = session.add_prompt(concept)
-        config: Any = self.model.config.detector_config  # Any: its type says that it may be missing
-        limit = config.text_config.max_position_embeddings
+        limit = config.detector_config.text_config.max_position_embeddings
         options = {"padding": "max_length", "truncation": True, "max_length": limit, "return_tensors": "pt"}
         tokens = self.tokenizer([concept], **options).to(self.device)
         session.prompt_input_ids[prompt] = tokens["input_ids"]

@@ -3,9 +3,12 @@ import pytest
 import torch
 from torch.nn import functional
 
+from fsbench.masks.rle import decode_masks
 from fsbench.methods import Clip
 from fsbench_baselines.hub.declarations import SAM2_TRACKER
+from fsbench_baselines.hub.following import follow
 from fsbench_baselines.hub.following import Memory
+from fsbench_baselines.hub.following import Prompt
 from fsbench_baselines.hub.following import SAM2
 from fsbench_baselines.hub.following import SAM3
 from fsbench_baselines.hub.following import Segmenter
@@ -84,6 +87,43 @@ def test_what_is_found_does_not_depend_on_how_many_frames_come_after(segmenter):
     whole = followed(segmenter, memory.copy())
     for stop in (4, 6):
         assert torch.equal(followed(segmenter, memory.copy(), range(3, stop)), whole[: stop - 3])
+
+
+BOX = Prompt(torch.tensor([[0.1, 0.2], [0.6, 0.7]]), torch.tensor([2, 3]))
+POINT = Prompt(torch.tensor([[0.5, 0.25]]), torch.tensor([1]))
+
+
+def masks(coded):
+    return decode_masks([each.mask for each in coded], 40, 44)
+
+
+def test_what_is_pointed_at_is_followed_both_ways_as_by_the_library_s_own_session(segmenter):
+    side, family = segmenter.side, segmenter.family
+    video = normalised(FRAMES, (side, side), family.pixels)
+    expected = {}
+    for reverse in (True, False):
+        session = family.session(video=video, video_height=side, video_width=side, dtype=torch.float32)
+        box = {"point_coords": (BOX.points * side)[None, None], "point_labels": BOX.labels[None, None].int()}
+        session.add_point_inputs(session.obj_id_to_idx(1), 4, box)
+        session.obj_with_new_inputs = [1]
+        segmenter.model(inference_session=session, frame_idx=4)
+        for found in segmenter.model.propagate_in_video_iterator(session, start_frame_idx=4, reverse=reverse):
+            expected[found.frame_idx] = masks_from(found.pred_masks[:, 0], (40, 44), 0.0)[0]
+    coded = follow(segmenter, Clip(FRAMES), {4: BOX})
+    np.testing.assert_array_equal(masks(coded), [expected[t] for t in range(LENGTH)])
+    assert len({each.score for each in coded}) > 1
+
+
+def test_a_later_prompt_is_used_in_its_frame_and_from_there_on(segmenter):
+    once, twice = (follow(segmenter, Clip(FRAMES), prompts) for prompts in ({2: BOX}, {2: BOX, 5: POINT}))
+    assert once[:5] == twice[:5]
+    alone = Memory(segmenter).point(segmenter.see(FRAMES[5]), POINT)
+    np.testing.assert_array_equal(masks(twice)[5], masks_from(alone.logits[None], (40, 44), 0.0)[0])
+    assert once[6].score != twice[6].score
+
+
+def test_without_a_prompt_nothing_is_found(segmenter):
+    assert not masks(follow(segmenter, Clip(FRAMES), {})).any()
 
 
 def sizes(thing, seen):

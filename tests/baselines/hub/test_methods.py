@@ -80,4 +80,4 @@ def test_it_evaluates_end_to_end(name, models, tmp_path, monkeypatch):
     arguments += [part for key, value in options.items() for part in ("--option", f"{key}={value}")]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, (result.output, result.exception)
-    assert f"{name} 1 on mini-ref-davis" in result.stdout
+    assert f"{name} {find_method(name).info.version} on mini-ref-davis" in result.stdout

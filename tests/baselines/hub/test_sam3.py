@@ -4,6 +4,8 @@ import torch
 from fsbench_baselines.hub.sam3 import join_tracks
 from fsbench_baselines.hub.sam3 import noun_phrase
 from fsbench_baselines.hub.sam3 import Track
+from tests.baselines.hub.test_methods import make
+from tests.baselines.test_contract import pixels
 
 
 def row(start, stop):
@@ -51,3 +53,15 @@ def test_tracks_that_hardly_overlap_or_miss_the_shared_frame_stay_apart():
 )
 def test_the_noun_phrase_ends_before_what_is_said_of_it(sentence, phrase):
     assert noun_phrase(sentence) == phrase
+
+
+@torch.inference_mode()
+def test_what_is_found_in_a_frame_does_not_depend_on_how_many_come_after(models):
+    method, query = make("sam3", models), pixels(5, 32, 44, seed=1)[0]  # the tiny model looks back over four frames
+    whole = [track.maps for track in method.follow(query, range(5), "the dog")]
+    for length in (2, 3):
+        expected = [{t: logits for t, logits in maps.items() if t < length} for maps in whole]
+        found = [track.maps for track in method.follow(query, range(length), "the dog")]
+        for one, other in zip(found, filter(None, expected), strict=True):
+            assert one.keys() == other.keys()
+            assert all(torch.equal(one[t], other[t]) for t in one)

@@ -40,7 +40,7 @@ def test_the_text_keeps_to_the_width_of_the_terminal():
     assert "zero | exclude" in text
 
 
-@pytest.mark.parametrize(("name", "in_parts"), [("cma", True), ("full-frame", True), ("grounded-sam2", False)])
+@pytest.mark.parametrize(("name", "in_parts"), [("cma", True), ("full-frame", True), ("sam3", False)])
 def test_a_description_says_whether_a_long_video_must_lie_in_memory(name, in_parts):
     described = describe(find_method(name), "mini-ref-shapes")
     assert described["works_in_parts"] is in_parts
