@@ -195,6 +195,10 @@ class DrawnVideo(Protocol):
         """uint8 [T, H, W]."""
 
     @property
+    def owners(self) -> npt.NDArray[np.uint8]:
+        """uint8 [T, H, W]; as the label maps, with objects that are not annotated, whose indices are higher."""
+
+    @property
     def sentences(self) -> tuple[tuple[str, int], ...]:
         """(sentence, object_id) pairs; the place of one is its expression id."""
 

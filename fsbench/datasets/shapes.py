@@ -207,6 +207,7 @@ class RenderedVideo:
         frame_names: Names of the T frames.
         frames: uint8 RGB [T, H, W, 3].
         label_maps: uint8 [T, H, W]; the visible pixels of each annotated object, 0 elsewhere.
+        owners: uint8 [T, H, W]; the same of all objects, the distractors among them, by their number in `objects`.
         objects: The annotated objects, ids 1, 2, ..., then the distractors.
         sentences: (sentence, object_id) pairs, two for each annotated object; each fits that object alone.
         kinds: Of what kind each sentence is: `NEEDED` or `NOT_NEEDED`; in version 2, where nobody knows, empty.
@@ -217,6 +218,7 @@ class RenderedVideo:
     frame_names: tuple[str, ...]
     frames: NDArray[np.uint8]
     label_maps: NDArray[np.uint8]
+    owners: NDArray[np.uint8]
     objects: tuple[ShapeObject, ...]
     sentences: tuple[tuple[str, int], ...]
     kinds: tuple[str, ...]
@@ -268,6 +270,7 @@ def render_video(config: ShapesConfig, category_index: int, video_index: int) ->
         frame_names=tuple(f"{_FRAME_STEP * t:05d}" for t in range(config.frames)),
         frames=draw_frames(rng, [o.piece for o in objects], config.height, config.width),
         label_maps=np.where(owners <= num_annotated, owners, 0).astype(np.uint8),
+        owners=owners,
         objects=tuple(replace(o, frames=_seen(owners, number)) for number, o in enumerate(objects, 1)),
         sentences=tuple((text, object_id) for text, object_id, _ in said),
         kinds=tuple(kind for _, _, kind in said),

@@ -24,6 +24,7 @@ from fsbench.leaderboard.names import name_problems
 from fsbench.leaderboard.names import text_problems
 from fsbench.leaderboard.seen import seen_classes
 from fsbench.leaderboard.seen import training_text
+from fsbench.methods.contract import ORACLE
 from fsbench.methods.contract import Weights
 from fsbench.protocol import declared_protocol
 from fsbench.protocol import reported_names
@@ -169,6 +170,11 @@ class Entry(Record):
     def title(self) -> str:
         """The method's name, with the variant and the control if there are such."""
         return method_title(self.method.name, self.variant, self.control)
+
+    @property
+    def is_oracle(self) -> bool:
+        """Whether it was made from the truth, to say what methods can reach."""
+        return self.method.name.startswith(ORACLE)
 
     @property
     def known_details(self) -> Details:

@@ -178,6 +178,7 @@ def _md_section(table: Table) -> str:
         f"## {md_text(table.title)}",
         md_text(table.subtitle),
         "\n".join(md_table(["Group", "Method", *names], rows, first=("---", "---"))),
+        *([f"> {md_text(' '.join(table.ceilings))}"] if table.ceilings else []),
         *notes,
     ]
     return "\n\n".join(parts) + "\n"
@@ -217,6 +218,7 @@ def _latex_table(table: Table) -> str:
         *(rf"{' & '.join(_latex_cells(row, _scales(table)))} \\" for row in table.rows),
         r"\bottomrule",
         r"\end{tabular}",
+        *(rf"\par\footnotesize {latex_text(ceiling)}" for ceiling in table.ceilings),
         *(rf"\par\footnotesize {_latex_mark(n)} {latex_text(note)}" for n, note in enumerate(table.notes, start=1)),
         r"\end{table*}",
     ]

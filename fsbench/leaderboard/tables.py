@@ -1,6 +1,7 @@
 """From entries to tables: what is compared with what, in which order, and which value is best. Nothing is rounded."""
 
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,8 +56,8 @@ class Row:
         entry: The entry itself.
         method: The method's name, with what tells it from other entries of that name in the table.
         rank: The letters of its groups: methods of which none is separated from another by the paired test of the mean
-            headline, over all pairs together (see `fsbench.scores.separation`); None if the entry has no mean or no
-            scores of episodes.
+            headline, over all pairs together (see `fsbench.scores.separation`); None for an oracle, and if the entry
+            has no mean or no scores of episodes.
         trainings: The mean headline of each of the trainings that it joins, by its title; empty for a single one.
         draws: Support draws.
         episodes, failed: Episodes that were scored, and that failed, over all folds.
@@ -90,6 +91,7 @@ class Table:
             folds, which comes last. A dataset of a single fold has the mean alone.
         rows: The entries, the best mean headline first, incomplete ones last.
         notes: Footnotes.
+        ceilings: What can be reached by one kind of knowledge alone, a sentence for each oracle.
     """
 
     dataset: str
@@ -99,6 +101,7 @@ class Table:
     groups: tuple[int | None, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    ceilings: tuple[str, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -201,7 +204,24 @@ def _table(entries: Sequence[Entry]) -> Table:
         groups=groups,
         rows=rows,
         notes=tuple(notes),
+        ceilings=tuple(_ceilings(rows, names[-1])),
     )
+
+
+_CEILINGS = {
+    "oracle-sentence": "Sentences alone: one who is shown every outline, reads the sentence and knows no class has",
+    "oracle-class": "The class alone: one who finds all objects of the class and reads no sentence has",
+}
+
+
+def _ceilings(rows: Sequence[Row], name: str) -> Iterator[str]:
+    """Yields what the oracles of a table say, in their order."""
+    for row in rows:
+        value, ends = row.cells[-1].value, row.cells[-1].interval
+        if row.entry.is_oracle and value is not None:
+            about = _CEILINGS.get(row.entry.method.name, f"{row.method} has")
+            interval = "" if ends is None else f" [{100 * ends[0]:.1f}, {100 * ends[1]:.1f}]"
+            yield one_line(f"{about} {100 * value:.1f} {name}{interval}.")
 
 
 def _standing(entry: Entry, folds: tuple[int, ...]) -> tuple[float, int, str, str]:
@@ -226,7 +246,10 @@ def _column(
     """Returns the cells of a column, with the two best values marked."""
     summaries = [_summary(entry, group, folds) for entry in entries]
     values = [or_none(summary.mean[metric]) if summary else None for summary in summaries]
-    is_whole = [not any(fold.failed for fold in entry.folds if group in (None, fold.fold)) for entry in entries]
+    is_whole = [
+        not entry.is_oracle and not any(fold.failed for fold in entry.folds if group in (None, fold.fold))
+        for entry in entries
+    ]
     known = {value for value, whole in zip(values, is_whole, strict=True) if whole and value is not None}
     is_falling = columns_of(entries[0].protocol)[metric].is_better == "higher"
     places = {value: place for place, value in enumerate(sorted(known, reverse=is_falling)[:2], start=1)}
@@ -255,7 +278,7 @@ def _draws(entry: Entry) -> int:
 
 def _ranks(entries: Sequence[Entry], folds: tuple[int, ...]) -> list[str | None]:
     """Returns the rank of each entry, given the best first."""
-    able = [entry for entry in entries if entry.details is not None and _mean(entry, folds)]
+    able = [entry for entry in entries if entry.details is not None and _mean(entry, folds) and not entry.is_oracle]
     episodes = [entry.details.episodes["episode_id"] for entry in able if entry.details]
     if any(each != episodes[0] for each in episodes) or not has_chain(entries[0].protocol):  # of other draws, say
         return [None] * len(entries)

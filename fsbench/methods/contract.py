@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OPTIONAL",
+    "ORACLE",
     "Asked",
     "Clip",
     "Convertible",
@@ -44,6 +45,7 @@ __all__ = [
     "Method",
     "MethodInfo",
     "Pins",
+    "ReadsTruth",
     "RecallsMasks",
     "ShipsCheckpoint",
     "Shot",
@@ -56,6 +58,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+ORACLE = "oracle-"
+"""What the names of oracles begin with, and no others'; see `ReadsTruth`."""
 
 
 @dataclass(frozen=True)
@@ -195,12 +200,14 @@ class Asked:
         video_id: The video.
         frames: Names of its T frames.
         expression_ids: Of the N sentences, in their order.
+        dataset: A `fsbench.datasets.records.Dataset` with its truth; None but for an oracle (see `ReadsTruth`).
     """
 
     draw: int
     video_id: str
     frames: tuple[str, ...]
     expression_ids: tuple[str, ...]
+    dataset: Any = None  # Any: methods know nothing of datasets
 
 
 class Clip:
@@ -358,6 +365,17 @@ class RecallsMasks(Protocol):
 
 
 @runtime_checkable
+class ReadsTruth(Protocol):
+    """A factory whose method, if this is true, is an oracle: it answers from the truth, to say what others can reach.
+
+    `clip.asked` is then there, in `segment`, with the dataset. The name of such a method begins with `oracle-`; it has
+    no rank on a leaderboard.
+    """
+
+    reads_truth: bool
+
+
+@runtime_checkable
 class LearnsFromDraws(Protocol):
     """A factory whose method, if this is true, is adapted to all novel classes of a fold at once, by whole videos.
 
@@ -422,6 +440,7 @@ OPTIONAL: Mapping[str, bool] = {
     "missing": True,
     "works_in_parts": False,
     "recalls_masks": False,
+    "reads_truth": False,
     "learns_from_draws": False,
     "shipped_checkpoint": True,
     "pin": True,

@@ -27,7 +27,9 @@ from fsbench.methods.contract import KnowsWeights
 from fsbench.methods.contract import LearnsFromDraws
 from fsbench.methods.contract import Method
 from fsbench.methods.contract import MethodInfo
+from fsbench.methods.contract import ORACLE
 from fsbench.methods.contract import Pins
+from fsbench.methods.contract import ReadsTruth
 from fsbench.methods.contract import RecallsMasks
 from fsbench.methods.contract import ShipsCheckpoint
 from fsbench.methods.contract import Trainable
@@ -149,6 +151,14 @@ class MethodFactory:
     def recalls_masks(self) -> bool:
         """Whether the method has masks that were made elsewhere, as the factory says; see the contract."""
         return isinstance(self.factory, RecallsMasks) and bool(self.factory.recalls_masks)
+
+    @property
+    def reads_truth(self) -> bool:
+        """Whether the method is an oracle, as the factory says; PluginError if its name does not say so, or says it."""
+        says = isinstance(self.factory, ReadsTruth) and bool(self.factory.reads_truth)
+        if says != self.info.name.startswith(ORACLE):
+            raise PluginError(f"{self.who}: the name of what reads the truth begins with {ORACLE!r}, and no other's.")
+        return says
 
     @property
     def learns_from_draws(self) -> bool:

@@ -206,8 +206,9 @@ class Worker:
         draw = outcome.draw
         adapted, chosen = self._adapted[self._served_by(draw)], slice(group.start, group.stop)
         sentences = unit.sentences[chosen]
-        if self._setup.method.recalls_masks:
-            clip.asked = Asked(draw.draw, unit.video_id, unit.frames, unit.expression_ids[chosen])
+        if self._setup.method.recalls_masks or self._setup.method.reads_truth:
+            truth = self._setup.dataset if self._setup.method.reads_truth and self._setup.is_scored else None
+            clip.asked = Asked(draw.draw, unit.video_id, unit.frames, unit.expression_ids[chosen], truth)
         with self._in_method(unit, draw, query):
             result = self._method.segment(adapted, clip, sentences)
             may_change = not is_given_away(result)

@@ -46,7 +46,8 @@ def registered() -> list[str]:
 
 
 RECALLING = ("masks",)  # which have their masks already, and see nothing; tests/baselines/test_recalled.py is theirs
-METHODS = [name for name in registered() if name not in RECALLING]
+ORACLES = ("oracle-class", "oracle-sentence")  # which are given the truth; tests/baselines/test_oracles.py is theirs
+METHODS = [name for name in registered() if name not in (*RECALLING, *ORACLES)]
 WHOLE = ("sam3",)  # which holds a video whole
 IGNORING = ("empty", "full-frame", "clipseg", "grounded-sam2", "sam3", "referformer")
 
@@ -160,6 +161,7 @@ def test_no_other_method_says_so():
 
 def test_no_method_but_those_that_recall_masks_is_told_whose_are_asked_for():
     assert {name for name in registered() if find_method(name).recalls_masks} == set(RECALLING)
+    assert {name for name in registered() if find_method(name).reads_truth} == set(ORACLES)
 
 
 def test_masks_have_shape_and_type_of_the_contract(name, make):
@@ -351,7 +353,8 @@ def test_frames_reach_torch_without_a_warning_and_what_is_done_to_them_reaches_n
 def test_every_registered_method_has_a_card():
     for name in registered():
         package = "cma" if find_method(name).target.startswith("fsbench_cma") else "baselines"
-        card = "floors" if find_method(name).target.startswith("fsbench_baselines.floors:") else name
+        module = find_method(name).target.partition(":")[0].rpartition(".")[2]
+        card = module if module in ("floors", "oracles") else name
         text = (ROOT / package / "cards" / f"{card}.md").read_text(encoding="utf-8")
         assert f"`{name}`" in text, f"{card}.md does not name {name}"
         lines = text.splitlines()

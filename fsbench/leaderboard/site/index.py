@@ -55,6 +55,7 @@ def _board(board: Board) -> _Json:
         "rows": rows,
         "top": scale_top(ends),
         "notes": table.notes,
+        "ceilings": table.ceilings,
         "class_rows": [(name, [value and value[0] for value in values]) for name, values in classes.items()],
         "has_draws": any(not draw_means(board, i).empty for i in range(len(rows))),
         "attributes": [found.attribute.name for found in board.breakdowns],
