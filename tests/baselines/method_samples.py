@@ -62,6 +62,11 @@ def _write_grounded(folder: Path) -> None:
     tiny_models.write_sam2(folder / "tracker")
 
 
+def _write_dino_sam2(folder: Path) -> None:
+    tiny_models.write_dinov2(folder / "features")
+    tiny_models.write_sam2(folder / "tracker")
+
+
 SAMPLES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "cma": _cma("cross"),
     "cma-add": _cma("add"),
@@ -71,6 +76,7 @@ SAMPLES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "clipseg-support": _hub(tiny_models.write_clipseg, side=32),
     "colour-prototype": _plain,
     "danet": _danet,
+    "dino-sam2": _hub(_write_dino_sam2, short_side=32),
     "empty": _plain,
     "full-frame": _plain,
     "grounded-sam2": _hub(_write_grounded, short_side=72),

@@ -17,12 +17,14 @@ from fsbench_baselines.declaration import Dtype
 __all__ = [
     "CLIPSEG",
     "CLIPSEG_SUPPORT",
+    "DINO_SAM2",
     "GROUNDED_SAM2",
     "SAM2_SUPPORT",
     "SAM2_TRACKER",
     "SAM3",
     "SEGGPT",
     "CLIPSegOptions",
+    "DINOSAM2Options",
     "GroundedSAM2Options",
     "HubOptions",
     "SAM2Options",
@@ -94,6 +96,32 @@ class SAM2Options(HubOptions):
     """Options of SAM 2."""
 
     weights: str = _SAM2
+
+
+@dataclass(frozen=True, kw_only=True)
+class DINOSAM2Options(HubOptions):
+    """Options of DINO and SAM 2.
+
+    Attributes:
+        weights: Hub repository of a DINOv2 (with registers or without) or a DINOv3.
+        tracker_weights: Hub repository of SAM 2.
+        tracker_revision: Of it.
+        checkpoint: Folder with the folders `features` and `tracker`, which goes before the hub.
+        short_side: Shorter side of the frames that DINO sees, in pixels; rounded to whole patches.
+        prompt: What points at the object: the strongest matched patches and one off it, or the box of all.
+        points: On the object, at most.
+        frames: Whether SAM 2 is pointed at the object in the best frame and follows it, or in each by itself.
+    """
+
+    models: ClassVar[tuple[str, ...]] = ("", "tracker_")
+
+    weights: str = "facebook/dinov2-large"
+    tracker_weights: str = _SAM2
+    tracker_revision: str = "main"
+    short_side: Annotated[int, Ge(1)] = 518
+    prompt: Literal["points", "box"] = "points"
+    points: Annotated[int, Ge(1)] = 5
+    frames: Literal["best", "each"] = "best"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +222,21 @@ SAM2_TRACKER = _HubDeclaration(
     ),
     SAM2Options,
     "fsbench_baselines.hub.tracker:SAM2Tracker",
+)
+
+DINO_SAM2 = _HubDeclaration(
+    MethodInfo(
+        name="dino-sam2",
+        version="1",
+        summary="Patches that match the support's (DINOv2 or DINOv3) point at the object, SAM 2 follows; no sentences.",
+        paper="Liu et al., Matcher, ICLR 2024; Zhang et al., PerSAM, ICLR 2024; Oquab et al., DINOv2, TMLR 2024; "
+        + _SAM2_PAPER,
+        licence=_LICENCE.format("dino-sam2"),
+        trained_on=("LVD-142M", *_SAM2_DATA),
+    ),
+    DINOSAM2Options,
+    "fsbench_baselines.hub.dino_sam2:DINOSAM2",
+    works_in_parts=True,
 )
 
 GROUNDED_SAM2 = _HubDeclaration(

@@ -39,7 +39,21 @@ from fsbench_baselines.hub.frames import Normalisation
 from fsbench_baselines.hub.frames import normalised
 from fsbench_baselines.hub.weights import load_model
 
-__all__ = ["SAM2", "SAM3", "Coded", "Family", "Found", "Memory", "Prompt", "Segmenter", "boxed", "follow", "judged"]
+__all__ = [
+    "SAM2",
+    "SAM3",
+    "Coded",
+    "Family",
+    "Found",
+    "Memory",
+    "Prompt",
+    "Segmenter",
+    "boxed",
+    "coded",
+    "follow",
+    "judged",
+    "nothing",
+]
 
 _OBJECT = 0  # the one that a session holds
 _ALL = -1  # SAM 2's and SAM 3's word for as many frames as there are
@@ -229,23 +243,30 @@ def follow(segmenter: Segmenter, clip: Clip, prompts: Mapping[int, Prompt]) -> l
     Returns:
         T masks; without any prompt, empty ones.
     """
-
-    def coded(found: Found) -> Coded:
-        (code,) = encode_masks(masks_from(found.logits[None], clip.output_size, 0.0))
-        return Coded(code, found.score)
-
+    track = nothing(clip)
     if not prompts:
-        (code,) = encode_masks(np.zeros((1, *clip.output_size), np.bool_))
-        return [Coded(code, 0.0)] * len(clip.frames)
-    start, memory = min(prompts), Memory(segmenter)
-    first = coded(memory.point(segmenter.see_in(clip, start), prompts[start]))
+        return track
+    start, memory, size = min(prompts), Memory(segmenter), clip.output_size
+    track[start] = coded(memory.point(segmenter.see_in(clip, start), prompts[start]), size)
     back = memory.copy()
-    before = [coded(back.find(segmenter.see_in(clip, t))) for t in range(start - 1, -1, -1)]
-    found = [*reversed(before), first]
+    for t in range(start - 1, -1, -1):
+        track[t] = coded(back.find(segmenter.see_in(clip, t)), size)
     for t in range(start + 1, len(clip.frames)):
         seen = segmenter.see_in(clip, t)
-        found.append(coded(memory.point(seen, prompts[t]) if t in prompts else memory.find(seen)))
-    return found
+        track[t] = coded(memory.point(seen, prompts[t]) if t in prompts else memory.find(seen), size)
+    return track
+
+
+def coded(found: Found, size: tuple[int, int]) -> Coded:
+    """Returns what was found in a frame at a (height, width)."""
+    (code,) = encode_masks(masks_from(found.logits[None], size, 0.0))
+    return Coded(code, found.score)
+
+
+def nothing(clip: Clip) -> list[Coded]:
+    """Returns an empty mask for each frame of a clip."""
+    (code,) = encode_masks(np.zeros((1, *clip.output_size), np.bool_))
+    return [Coded(code, 0.0)] * len(clip.frames)
 
 
 def judged(tracks: Sequence[Sequence[Coded]], size: tuple[int, int]) -> Iterator[Judged]:

@@ -8,6 +8,8 @@ import pytest
 import torch
 from transformers import CLIPSegConfig
 from transformers import CLIPSegForImageSegmentation
+from transformers import Dinov2Config
+from transformers import Dinov2Model
 from transformers import GroundingDinoConfig
 from transformers import GroundingDinoForObjectDetection
 from transformers import PreTrainedModel
@@ -39,11 +41,17 @@ SAM2 = {
     "enable_occlusion_spatial_embedding": True,
     "enable_temporal_pos_encoding_for_object_pointers": True,
 }
+# facebook/dinov2-large, config.json, where it differs from the defaults.
+DINOV2_L = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "image_size": 518}
 MODELS: dict[str, tuple[tuple[Callable[[], PreTrainedModel], str], ...]] = {
     "clipseg": ((lambda: CLIPSegForImageSegmentation(CLIPSegConfig(**CLIPSEG)), "150.7"),),
     "seggpt": ((lambda: SegGptForImageSegmentation(SegGptConfig()), "370.7"),),
     "grounded-sam2": (
         (lambda: GroundingDinoForObjectDetection(GroundingDinoConfig()), "172.3"),
+        (lambda: Sam2VideoModel(Sam2VideoConfig(**SAM2)), "224.4"),
+    ),
+    "dino-sam2": (
+        (lambda: Dinov2Model(Dinov2Config(**DINOV2_L)), "304.4"),
         (lambda: Sam2VideoModel(Sam2VideoConfig(**SAM2)), "224.4"),
     ),
     "sam2-support": ((lambda: Sam2VideoModel(Sam2VideoConfig(**SAM2)), "224.4"),),

@@ -19,6 +19,7 @@ OPTIONS = {
     "clipseg": ("clipseg", {"side": 32}),
     "clipseg-support": ("clipseg", {"side": 32}),
     "grounded-sam2": ("grounded", {"short_side": 72}),
+    "dino-sam2": ("dino", {"short_side": 32}),
     "sam2-support": ("grounded/tracker", {}),
     "sam3": ("sam3", {}),
 }

@@ -9,6 +9,10 @@ from tokenizers import processors
 from tokenizers import Tokenizer
 from transformers import CLIPSegConfig
 from transformers import CLIPSegForImageSegmentation
+from transformers import Dinov2Config
+from transformers import Dinov2Model
+from transformers import DINOv3ViTConfig
+from transformers import DINOv3ViTModel
 from transformers import GroundingDinoConfig
 from transformers import GroundingDinoForObjectDetection
 from transformers import PreTrainedModel
@@ -181,6 +185,18 @@ def _tracker(patch: int) -> dict:
         "memory_fuser_embed_dim": 128,
         "memory_fuser_intermediate_dim": 16,
     }
+
+
+DINO = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 32, "patch_size": 8}
+
+
+def write_dinov2(folder: Path) -> Path:
+    return save(Dinov2Model(Dinov2Config(**DINO)), folder, spread=1.0)
+
+
+def write_dinov3(folder: Path) -> Path:
+    config = DINOv3ViTConfig(**DINO, intermediate_size=32, num_register_tokens=4)
+    return save(DINOv3ViTModel(config), folder, spread=1.0)
 
 
 def write_sam2(folder: Path) -> Path:
