@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -28,6 +27,9 @@ from fsbench_baselines.backbones.swin import Block
 from fsbench_baselines.backbones.swin import DropPath
 from fsbench_baselines.backbones.swin import Stage
 from tests import golden
+from tests.baselines.backbones.naming import resnet_name
+from tests.baselines.backbones.naming import swin_tensor
+from tests.baselines.backbones.naming import SWIN_UNUSED
 
 PREFIX = "backbone.0.body."
 GOLDENS = {
@@ -156,7 +158,7 @@ def test_image_backbones_see_each_frame_on_its_own(module: nn.Module) -> None:
 def test_resnet_equals_that_of_transformers(size: tuple[int, int]) -> None:
     module = _fill(ResNet(depths=(1, 2, 1, 1)))
     oracle = ResNetBackbone(ResNetConfig(depths=[1, 2, 1, 1], out_features=STAGES)).eval()
-    state = {_resnet_name(key): tensor for key, tensor in module.state_dict().items()}
+    state = {resnet_name(key): tensor for key, tensor in module.state_dict().items()}
     loaded = oracle.load_state_dict(state, strict=False)
     assert loaded.unexpected_keys == []
     assert all(key.endswith("num_batches_tracked") for key in loaded.missing_keys)
@@ -164,14 +166,6 @@ def test_resnet_equals_that_of_transformers(size: tuple[int, int]) -> None:
     with torch.no_grad():
         expected = oracle(frames).feature_maps
     _assert_close(_maps(module, frames), list(expected), 2e-5)
-
-
-def _resnet_name(name: str) -> str:
-    name = re.sub(r"^(conv|bn)1\.", r"embedder.embedder.\g<1>.", name)
-    name = re.sub(r"^layer(\d)\.(\d+)", lambda m: f"encoder.stages.{int(m[1]) - 1}.layers.{m[2]}", name)
-    name = re.sub(r"\.(conv|bn)(\d)\.", lambda m: f".layer.{int(m[2]) - 1}.{m[1]}.", name)
-    name = name.replace("downsample.0", "shortcut.conv").replace("downsample.1", "shortcut.bn")
-    return name.replace(".conv.", ".convolution.").replace(".bn.", ".normalization.")
 
 
 def test_folded_batch_norm_changes_nothing_but_rounding() -> None:
@@ -203,38 +197,13 @@ def test_swin_equals_that_of_transformers(size: tuple[int, int]) -> None:
         SwinConfig(embed_dim=16, depths=[2, 2, 2, 2], num_heads=[1, 2, 4, 8], out_features=STAGES)
     ).eval()
     ours = module.state_dict()
-    state = {key: _released_swin_tensor(key, ours) for key in oracle.state_dict() if not key.endswith(SWIN_UNUSED)}
+    state = {key: swin_tensor(key, ours) for key in oracle.state_dict() if not key.endswith(SWIN_UNUSED)}
     loaded = oracle.load_state_dict(state, strict=False)
     assert all(key.endswith(SWIN_UNUSED) for key in loaded.missing_keys)
     frames = _frames(2, 3, *size)
     with torch.no_grad():
         expected = oracle(frames).feature_maps
     _assert_close(_maps(module, frames), list(expected), 2e-5)
-
-
-def _released_swin_tensor(name: str, state: dict[str, Tensor]) -> Tensor:
-    """Find what a name of transformers stands for; query, key and value are thirds of one layer here."""
-    third = re.search(r"attention\.(?:self\.)?(query|q_proj|key|k_proj|value|v_proj)\.", name)
-    for pattern, released in SWIN_NAMES:
-        name = re.sub(pattern, released, name)
-    return state[name] if third is None else state[name].chunk(3)["qkv".index(third[1][0])]
-
-
-SWIN_UNUSED = ("relative_position_index", "swin.layernorm.weight", "swin.layernorm.bias")
-SWIN_NAMES: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [  # transformers renamed parts within version 5
-    (r"^(swin\.)?(embeddings|encoder)\.", r"\2."),
-    (r"^embeddings\.patch_embeddings\.projection", "patch_embed.proj"),
-    (r"^embeddings\.norm", "patch_embed.norm"),
-    (r"^hidden_states_norms\.stage(\d)", lambda match: f"norm{int(match[1]) - 1}"),
-    (r"^encoder\.layers", "layers"),
-    (r"layernorm_before", "norm1"),
-    (r"layernorm_after", "norm2"),
-    (r"attention\.(output\.dense|o_proj)", "attn.proj"),
-    (r"attention\.(self\.)?(query|q_proj|key|k_proj|value|v_proj)\.", "attn.qkv."),
-    (r"attention\.(self\.|relative_position_bias\.)", "attn."),
-    (r"intermediate\.dense", "mlp.fc1"),
-    (r"\.output\.dense", ".mlp.fc2"),
-]
 
 
 # ---------------------------------------------------------------------------------------------------- Video-Swin
