@@ -44,6 +44,7 @@ __all__ = [
 
 _OF_MASKS = ("height", "width", "counts")  # which not every entry shows
 PER_CLASS = 4  # episodes of a class in the gallery
+IN_ALL = 256  # episodes in the gallery, where there are so many classes that each has fewer
 
 
 def episodes_schema(metrics: Sequence[str], present: Iterable[str] = ()) -> pa.Schema:
@@ -124,13 +125,14 @@ def gallery_episodes(episode_ids: Iterable[str]) -> tuple[str, ...]:
         episode_ids: All that were scored.
 
     Returns:
-        Of each class `PER_CLASS` episodes of its first draw, those whose ids have the smallest SHA-256, each of another
-        video where there are enough; sorted.
+        Of each class `PER_CLASS` episodes of its first draw, or of many classes as many as come to `IN_ALL`, and one at
+        least: those whose ids have the smallest SHA-256, each of another video where there are enough; sorted.
     """
     by_class: dict[tuple[int, str], list[tuple[int, str, str]]] = {}
     for episode_id in episode_ids:
         key = parse_episode_id(episode_id)
         by_class.setdefault((key.fold, key.class_name), []).append((key.draw, key.video_id, episode_id))
+    per_class = max(1, min(PER_CLASS, IN_ALL // max(1, len(by_class))))
     chosen: list[str] = []
     for rows in by_class.values():
         first = min(draw for draw, _, _ in rows)
@@ -140,7 +142,7 @@ def gallery_episodes(episode_ids: Iterable[str]) -> tuple[str, ...]:
         for digest, video, episode_id in order:
             seen[video] = seen.get(video, 0) + 1
             ranked.append((seen[video], digest, episode_id))
-        chosen += [episode_id for _, _, episode_id in sorted(ranked)[:PER_CLASS]]
+        chosen += [episode_id for _, _, episode_id in sorted(ranked)[:per_class]]
     return tuple(sorted(chosen))
 
 

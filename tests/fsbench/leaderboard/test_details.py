@@ -1,5 +1,6 @@
 import hashlib
 import json
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -83,6 +84,12 @@ def test_the_gallery_takes_the_first_draw_and_several_videos():
     assert {i.split("/")[3] for i in gallery_episodes(few)} == {"v0", "v1"}
     assert len(gallery_episodes(few)) == PER_CLASS
     assert len(gallery_episodes([*ids, *few])) == 2 * PER_CLASS
+
+
+@pytest.mark.parametrize(("classes", "each"), [(64, 4), (65, 3), (128, 2), (300, 1)])
+def test_of_many_classes_fewer_episodes_each_are_shown(classes, each):
+    ids = [f"f1/c{name}/d0/v{video}/0" for name in range(classes) for video in range(5)]
+    assert Counter(i.split("/")[1] for i in gallery_episodes(ids)) == {f"c{name}": each for name in range(classes)}
 
 
 def test_details_are_read_as_they_were_written_and_do_not_depend_on_the_order_of_parts(run, tmp_path):
