@@ -80,7 +80,7 @@ class Work:
             yield from with_needs(piece, ())
 
     def taken(self) -> dict[str, float]:
-        """Returns the CPU seconds that each piece took that is done, by name."""
+        """Returns the CPU seconds that each piece took that is done, by name; since the last kill, if there was one."""
         found = {}
         for piece in self.pieces:
             path = self.folder / "done" / f"{piece.name}.json"

@@ -181,17 +181,28 @@ class _Training:
         """What sets it apart among the trainings of its method, but for seed and fold."""
         if not self.is_touched:
             return "untouched"
-        return "" if (self.shapes, self.length) == (96, "long") else f"{self.length}-on-{self.shapes}"
+        return f"{self.length}-on-{self.shapes}" if self.is_cell else ""
+
+    @property
+    def is_cell(self) -> bool:
+        """Whether it is a cell of the factors that is not ranked as well."""
+        return (self.shapes, self.length) != (96, "long")
 
     @property
     def place(self) -> str:
         """The folder of the trainings and runs of all folds, below whatever it is of."""
         name = f"{self.method}.{self.variant}" if self.variant else self.method
-        return f"{name}/seed-{self.seed}" if self.version == "train" else f"on-base/{self.choice.label}/{name}"
+        return f"{name}/seed-{self.seed}" if self.version == "train" else f"choosing/{self.choice.label}/{name}"
 
     @property
     def _name(self) -> str:
         return f"trainings/{self.place}/fold-{self.fold}"
+
+    def _runs(self, control: str) -> str:
+        """Returns the folder of its runs: those of the second part alone may become entries."""
+        if self.version != "train":
+            return "runs-on-base"
+        return "controls" if control else "factors" if self.is_cell else "runs"
 
     def pieces(self) -> tuple[Piece, Piece]:
         """Returns both trainings; the weights are stored in half precision, as they are then tested."""
@@ -222,14 +233,9 @@ class _Training:
         where = ("--dataset", EMBEDDED, "--data-root", str(root), "--splits", str(_manifest(root, self.version)))
         return (*what, *sets, *where, "--device", "cpu", "--out", str(self.out / place), "--resume", *more)
 
-    def run(self, folder: str, control: str = "") -> Piece:
-        """Returns the run of its model over the classes of its fold.
-
-        Args:
-            folder: Of runs of the kind.
-            control: A control; empty for the plain run.
-        """
-        place = f"{folder}/{self.place}{f'.{control}' if control else ''}"
+    def run(self, control: str = "") -> Piece:
+        """Returns the run of its model over the classes of its fold; of a control, or plain."""
+        place = f"{self._runs(control)}/{self.place}{f'.{control}' if control else ''}"
         what = ("evaluate", "--method", self.method, "--checkpoint", f"{self.out / self._name}/half")
         what += ("--fold", str(self.fold), "--dataset", EMBEDDED, "--device", "cpu", "--out", str(self.out / place))
         seed = f"seed-{self.seed}" if self.seed else ""
@@ -246,7 +252,7 @@ def choosing_pieces(out: Path) -> Iterator[Piece]:
     """Yields the pieces of the first part."""
     for training in _candidates(out):
         yield from training.pieces()
-        yield from (training.run("runs", control) for control in ("", "other-class"))
+        yield from map(training.run, ("", "other-class"))
 
 
 def _candidates(out: Path) -> Iterator[_Training]:
@@ -257,28 +263,25 @@ def _candidates(out: Path) -> Iterator[_Training]:
 
 def deciding_pieces(out: Path, choice: Choice) -> Iterator[Piece]:
     """Yields the pieces of the other parts: what is ranked, seed by seed, and all else after the first seed."""
-    for training, folder, controls in _decisive(out, choice):
-        yield from training.pieces()
-        yield training.run(folder)
-        yield from (training.run("controls", control) for control in controls)
+    for training, controls in _decisive(out, choice):
+        yield from (*training.pieces(), *map(training.run, ("", *controls)))
 
 
-def _decisive(out: Path, choice: Choice) -> Iterator[tuple[_Training, str, Sequence[str]]]:
-    """Yields trainings, each with the folder of its run and the controls that go with it."""
+def _decisive(out: Path, choice: Choice) -> Iterator[tuple[_Training, Sequence[str]]]:
+    """Yields trainings, each with the controls that go with it."""
     for seed in SEEDS:
         for method in RANKED:
             for fold in FOLDS:
                 controls = CONTROLS if seed == 0 and method in CONTROLLED else ()
-                yield _Training(out, method, choice, fold, seed), "runs", controls
+                yield _Training(out, method, choice, fold, seed), controls
         if seed == 0:
             for shapes in SHAPES:
                 for method in (PUBLISHED, OBJECT):
                     for length in LENGTHS:
-                        cell = _Training(out, method, choice, LEFT_ALONE, 0, shapes, classes=shapes, length=length)
-                        yield cell, "factors" if cell.variant else "runs", ()
+                        yield _Training(out, method, choice, LEFT_ALONE, 0, shapes, classes=shapes, length=length), ()
             for fold in FOLDS:
-                yield _Training(out, PUBLISHED, choice, fold, is_touched=False), "runs", ()
-                yield _Training(out, "cma-self", choice, fold), "runs", ()
+                yield _Training(out, PUBLISHED, choice, fold, is_touched=False), ()
+                yield _Training(out, "cma-self", choice, fold), ()
 
 
 # ---- the choice ----
@@ -318,7 +321,7 @@ def choice_table(out: Path) -> str:
 def _by_kind(out: Path, training: _Training, control: str = "") -> dict[str, float]:
     """Returns J&F of a run of the first part in per cent, by the kind of the sentence."""
     manifest = _manifest(out / "sets" / "choose", "choose")
-    run = out / training.run("runs", control).name
+    run = out / training.run(control).name
     found = slicer_of(read_manifest(manifest), None).slices(as_entry(run, manifest), find_attribute("kind"))
     return {name: 100 * each.score["J&F"] for name, each in found.items()}
 

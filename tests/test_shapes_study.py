@@ -72,6 +72,14 @@ def test_every_run_is_of_the_model_that_it_needs_on_the_fold_that_this_was_not_t
     assert len({option(command, "out") + option(command, "fold") for _, command in runs}) == len(runs)
 
 
+def test_a_folder_of_runs_that_are_submitted_holds_no_controls_cells_or_runs_on_base_classes():
+    for piece in (*CHOOSING, *DECIDING):
+        (command, *_) = piece.commands
+        if command[0] == "evaluate":
+            is_whole = piece in DECIDING and "--control" not in command and "-on-" not in option(command, "variant")
+            assert option(command, "out").startswith("/out/runs/") == is_whole
+
+
 def test_every_second_training_goes_on_from_the_first_of_its_fold_and_seed_on_the_same_videos():
     by_name = {piece.name: piece for piece in (*CHOOSING, *DECIDING)}
     for piece in by_name.values():
