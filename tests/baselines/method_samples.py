@@ -86,6 +86,8 @@ SAMPLES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "referformer-finetune-released": _finetune_released,
     "sam2-support": _hub(tiny_models.write_sam2),
     "sam3": _hub(tiny_models.write_sam3),
+    "sam3-exemplar": _hub(tiny_models.write_sam3, threshold=0.1),
+    "sam3-support": _hub(tiny_models.write_sam3),
     "seggpt": _hub(tiny_models.write_seggpt),
     "support-copy": _plain,
 }

@@ -22,17 +22,22 @@ __all__ = [
     "SAM2_SUPPORT",
     "SAM2_TRACKER",
     "SAM3",
+    "SAM3_EXEMPLAR",
+    "SAM3_SUPPORT",
     "SEGGPT",
     "CLIPSegOptions",
     "DINOSAM2Options",
     "GroundedSAM2Options",
     "HubOptions",
     "SAM2Options",
+    "SAM3ExemplarOptions",
     "SAM3Options",
+    "SAM3SupportOptions",
     "SegGPTOptions",
 ]
 
 _SAM2 = "facebook/sam2.1-hiera-large"
+_SAM3 = "facebook/sam3"
 _SAM2_PAPER = "Ravi et al., SAM 2: Segment Anything in Images and Videos, ICLR 2025"
 _SAM2_DATA = ("SA-1B", "SA-V", "SAM 2's internal videos")
 _LICENCE = "Apache-2.0 (this code); weights: see baselines/cards/{}.md"
@@ -156,10 +161,31 @@ class SAM3Options(HubOptions):
             `join_tracks`.
     """
 
-    weights: str = "facebook/sam3"
+    weights: str = _SAM3
     prompt: Literal["sentence", "noun-phrase"] = "sentence"
     objects: Literal["best", "all"] = "best"
     max_frames: Annotated[int, Ge(2)] = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class SAM3SupportOptions(HubOptions):
+    """Options of the tracker of SAM 3."""
+
+    weights: str = _SAM3
+
+
+@dataclass(frozen=True, kw_only=True)
+class SAM3ExemplarOptions(HubOptions):
+    """Options of SAM 3 with an exemplar.
+
+    Attributes:
+        sentences: Whether the sentence is the concept beside the exemplar, or the exemplar says it alone.
+        threshold: Score above which something fits, in [0, 1].
+    """
+
+    weights: str = _SAM3
+    sentences: bool = False
+    threshold: float = 0.5
 
 
 def _clipseg(name: str, summary: str, code: str, *, ignores_support: bool) -> Declaration:
@@ -254,16 +280,37 @@ GROUNDED_SAM2 = _HubDeclaration(
     works_in_parts=True,
 )
 
-SAM3 = _HubDeclaration(
-    MethodInfo(
-        name="sam3",
-        version="2",
-        summary="SAM 3 with the sentence as concept; zero-shot.",
+
+def _sam3(name: str, version: str, summary: str) -> MethodInfo:
+    return MethodInfo(
+        name=name,
+        version=version,
+        summary=summary,
         paper="Carion et al., SAM 3: Segment Anything with Concepts, 2025",
-        licence="Apache-2.0 (this code); weights: SAM License, see baselines/cards/sam3.md",
+        licence=f"Apache-2.0 (this code); weights: SAM License, see baselines/cards/{name}.md",
         trained_on=("SA-Co (HQ, SYN, EXT, VIDEO)", "SA-1B", "SA-V"),
-    ),
+    )
+
+
+SAM3 = _HubDeclaration(
+    _sam3("sam3", "2", "SAM 3 with the sentence as concept; zero-shot."),
     SAM3Options,
     "fsbench_baselines.hub.sam3:SAM3",
     ignores_support=True,
+)
+
+SAM3_SUPPORT = _HubDeclaration(
+    _sam3(
+        "sam3-support", "1", "SAM 3's tracker with the support's frames and masks as memory; sentences are not read."
+    ),
+    SAM3SupportOptions,
+    "fsbench_baselines.hub.support_memory:SAM3Support",
+    works_in_parts=True,
+)
+
+SAM3_EXEMPLAR = _HubDeclaration(
+    _sam3("sam3-exemplar", "1", "SAM 3 with the support's object as exemplar, on one canvas with each query frame."),
+    SAM3ExemplarOptions,
+    "fsbench_baselines.hub.sam3_exemplar:SAM3Exemplar",
+    works_in_parts=True,
 )

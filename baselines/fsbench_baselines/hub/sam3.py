@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from transformers import BatchEncoding
+from transformers import PreTrainedTokenizerBase
 from transformers import Sam3VideoModel
 from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
 
@@ -31,7 +33,7 @@ from fsbench_baselines.hub.weights import load_tokenizer
 from fsbench_baselines.hub.weights import TOKENIZER_FILES
 from fsbench_baselines.pixels import plain_sentence
 
-__all__ = ["SAM3", "Track", "join_tracks", "noun_phrase"]
+__all__ = ["SAM3", "Track", "concept_tokens", "join_tracks", "noun_phrase"]
 
 _SAME = 0.5  # IoU in the shared frame above which tracks of two pieces are one object
 # What ends the first noun phrase of a referring sentence; a verb in -ing does so, too.
@@ -124,12 +126,23 @@ class SAM3(HubMethod):
             dtype=self.dtype,
         )
         prompt = session.add_prompt(concept)
-        limit = config.detector_config.text_config.max_position_embeddings
-        options = {"padding": "max_length", "truncation": True, "max_length": limit, "return_tensors": "pt"}
-        tokens = self.tokenizer([concept], **options).to(self.device)
+        tokens = concept_tokens(self.tokenizer, concept, config.detector_config).to(self.device)
         session.prompt_input_ids[prompt] = tokens["input_ids"]
         session.prompt_attention_masks[prompt] = tokens["attention_mask"]
         return session
+
+
+def concept_tokens(tokenizer: PreTrainedTokenizerBase, concept: str, config: Any) -> BatchEncoding:
+    """Returns a concept as the detector reads it, ids and mask int [1, S]; what is beyond its limit is cut off.
+
+    Args:
+        tokenizer: The model's.
+        concept: Its words.
+        config: The detector's. Any: its type says that its parts may be missing.
+    """
+    limit = config.text_config.max_position_embeddings
+    encoding = tokenizer([concept], padding="max_length", truncation=True, max_length=limit, return_tensors="pt")
+    return BatchEncoding({name: encoding[name] for name in ("input_ids", "attention_mask")})
 
 
 def join_tracks(earlier: Sequence[Track], later: Sequence[Track], shared: int) -> list[Track]:

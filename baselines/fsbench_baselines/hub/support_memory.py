@@ -14,20 +14,20 @@ from fsbench_baselines.hub import declarations
 from fsbench_baselines.hub.following import Family
 from fsbench_baselines.hub.following import Memory
 from fsbench_baselines.hub.following import SAM2
+from fsbench_baselines.hub.following import SAM3
 from fsbench_baselines.hub.following import Segmenter
 from fsbench_baselines.hub.frames import masks_from
 from fsbench_baselines.hub.method import HubMethod
 from fsbench_baselines.hub.weights import FILES
 from fsbench_baselines.hub.weights import find_folder
 
-__all__ = ["SAM2Support"]
+__all__ = ["SAM2Support", "SAM3Support"]
 
 
-class SAM2Support(HubMethod):
+class _SupportMemory(HubMethod):
     """Follows the support's object into the query; sentences are not read."""
 
-    info = declarations.SAM2_SUPPORT.info
-    family: Family = SAM2
+    family: Family
 
     def prepare(self, fold: Fold) -> None:
         """Loads the weights. Raises PluginError if there are none, DataError if they cannot be read."""
@@ -60,3 +60,17 @@ class SAM2Support(HubMethod):
             yield Judged(
                 np.broadcast_to(masks, (len(expressions), *masks.shape)), np.full((len(expressions), 1), score)
             )
+
+
+class SAM2Support(_SupportMemory):
+    """With SAM 2."""
+
+    info = declarations.SAM2_SUPPORT.info
+    family = SAM2
+
+
+class SAM3Support(_SupportMemory):
+    """With the tracker of SAM 3."""
+
+    info = declarations.SAM3_SUPPORT.info
+    family = SAM3

@@ -15,6 +15,8 @@ from transformers import GroundingDinoForObjectDetection
 from transformers import PreTrainedModel
 from transformers import Sam2VideoConfig
 from transformers import Sam2VideoModel
+from transformers import Sam3Model
+from transformers import Sam3TrackerVideoModel
 from transformers import Sam3VideoConfig
 from transformers import Sam3VideoModel
 from transformers import SegGptConfig
@@ -55,6 +57,8 @@ MODELS: dict[str, tuple[tuple[Callable[[], PreTrainedModel], str], ...]] = {
         (lambda: Sam2VideoModel(Sam2VideoConfig(**SAM2)), "224.4"),
     ),
     "sam2-support": ((lambda: Sam2VideoModel(Sam2VideoConfig(**SAM2)), "224.4"),),
+    "sam3-support": ((lambda: Sam3TrackerVideoModel(Sam3VideoConfig()), "465.8"),),
+    "sam3-exemplar": ((lambda: Sam3Model(Sam3VideoConfig()), "840.4"),),
     "sam3": ((lambda: Sam3VideoModel(Sam3VideoConfig()), "859.9"),),
 }
 

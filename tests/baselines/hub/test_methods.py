@@ -22,6 +22,8 @@ OPTIONS = {
     "dino-sam2": ("dino", {"short_side": 32}),
     "sam2-support": ("grounded/tracker", {}),
     "sam3": ("sam3", {}),
+    "sam3-support": ("sam3", {}),
+    "sam3-exemplar": ("sam3", {"threshold": 0.1}),
 }
 LONG = "the brown dog " * 40
 

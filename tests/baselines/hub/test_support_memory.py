@@ -18,7 +18,7 @@ QUERY = pixels(7, 32, 44, seed=1)[0]
 SHOTS = tuple(Shot(*pixels(2, *size, seed=seed), "the dog") for seed, size in ((2, (32, 44)), (3, (50, 40))))
 
 
-@pytest.fixture(scope="module", params=["sam2-support"])
+@pytest.fixture(scope="module", params=["sam2-support", "sam3-support"])
 def method(request, models):
     return make(request.param, models)
 
