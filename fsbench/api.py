@@ -201,7 +201,8 @@ def evaluate(
             those beside it. The run is of a method called METHOD+TRACKER.
         options: Of the method, and of a tracker as `refine_<name>`; not for an instance, which has its own.
         checkpoint: Weights; "{fold}" in the path stands for the fold. None for those that the method brings along.
-        device: For methods that use one: auto, cpu, cuda, mps.
+        device: For methods that use one: auto, cpu, cuda, mps. Workers are dealt out over all devices of the kind, or
+            over those numbered: "cuda:0,2".
         protocol: How masks are scored and averaged. `standard` also reports N_acc and T_acc where the data has
             sentences that name nothing.
         tolerance: Another contour tolerance than the protocol's, as a share of the diagonal or, from 1 on, in pixels;

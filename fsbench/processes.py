@@ -28,7 +28,7 @@ from typing import Any
 
 from fsbench.errors import RunError
 
-__all__ = ["WorkerContext", "worker_pool"]
+__all__ = ["WorkerContext", "worker_number", "worker_pool"]
 
 _THREADS = "OMP_NUM_THREADS"
 _HELD = {signal.SIGINT, signal.SIGTERM}
@@ -36,6 +36,14 @@ _LOOK_SECONDS = 1.0
 """Between two looks of a worker at whether its parent is still the same."""
 _END_SECONDS = 5.0
 """For workers to leave by themselves, when all is done."""
+
+
+_number = 0
+
+
+def worker_number() -> int:
+    """Returns the number of this process among those of its pool, from 0; 0 in a process of none."""
+    return _number
 
 
 @contextmanager
@@ -78,7 +86,7 @@ class WorkerContext(SpawnContext):
     def Process(self, *args: Any, **kwargs: Any) -> "_WorkerProcess":  # type: ignore[override]  # noqa: N802
         """Returns a process that can be started; arguments as for multiprocessing.Process."""
         process = _WorkerProcess(*args, **kwargs)
-        process.workers = self._workers
+        process.workers, process.number = self._workers, len(self._started)
         self._started.append(process)
         return process
 
@@ -109,6 +117,7 @@ class WorkerContext(SpawnContext):
 
 class _WorkerProcess(SpawnProcess):
     workers = 1
+    number = 0
 
     def start(self) -> None:
         resource_tracker.ensure_running()  # would let signals through again, in the middle of the next lines
@@ -116,6 +125,8 @@ class _WorkerProcess(SpawnProcess):
             super().start()
 
     def run(self) -> None:
+        global _number
+        _number = self.number
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         super().run()

@@ -171,7 +171,12 @@ def making_options(about_checkpoint: str) -> Callable[[Command], Command]:
         click.option("--checkpoint", type=click.Path(path_type=Path), help=about_checkpoint),
         method_options,
         click.option(
-            "--device", default="auto", show_default=True, help="For methods that use one: auto, cpu, cuda, mps."
+            "--device",
+            default="auto",
+            show_default=True,
+            metavar="KIND[:N,...]",
+            help="For methods that use one: auto, cpu, cuda, mps. Workers are dealt out over all devices of the kind, "
+            "or over some: cuda:0,2.",
         ),
         backbone_option,
         click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), help="The same as --option dtype=NAME."),

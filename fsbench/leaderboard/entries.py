@@ -118,7 +118,7 @@ class Entry(Record):
         control: Of a run that is held against others and never written: what stood in for the support sets.
         trainings: The entries that this one joins, trained from several seeds; see `fsbench.leaderboard.families`. They
             are no part of the JSON: each lies by itself.
-        seconds_per_frame, peak_memory_bytes, hardware, parameters: See `Cost`.
+        seconds_per_frame, peak_memory_bytes, hardware, parameters, peak_device_memory_bytes: See `Cost`.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)  # details
@@ -144,6 +144,7 @@ class Entry(Record):
     peak_memory_bytes: int | None
     hardware: tuple[str, ...] = ()
     parameters: int | None = None
+    peak_device_memory_bytes: int | None = None
     details: Details | None = Field(default=None, exclude=True, repr=False)
     control: Control | None = Field(default=None, exclude=True)
     trainings: tuple["Entry", ...] = Field(default=(), exclude=True, repr=False)

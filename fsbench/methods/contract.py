@@ -49,6 +49,7 @@ __all__ = [
     "RecallsMasks",
     "ShipsCheckpoint",
     "Shot",
+    "Shrinks",
     "Support",
     "SupportVideo",
     "Trainable",
@@ -284,14 +285,15 @@ class Method(Protocol):
     keyword parameters are the method's options; `checkpoint` and `device`, if there, receive `--checkpoint` and
     `--device`. A method must be deterministic: the same calls give the same masks in any process and in any order.
 
-    A factory's option `device` receives a device that is there ("cuda", "mps" or "cpu"), never "auto". What its
-    docstring says of an option under `Args:` is shown by `fsbench describe`.
+    A factory's option `device` receives a device that is there ("cuda", "mps" or "cpu", or where there are several
+    "cuda:1"), never "auto"; it is torch's current one in each call. What the factory's docstring says of an option
+    under `Args:` is shown by `fsbench describe`.
 
     More is found if it is there, under the names of the protocols below: of the factory `IgnoresSupport`, `HasNeeds`,
-    `KnowsMissing`, `WorksInParts`, `RecallsMasks`, `LearnsFromDraws`, `ShipsCheckpoint`, `KnowsWeights` and `Pins`, of
-    the method `Trainable`, `Convertible` and `HasParameters`. A method that states no needs counts as one that needs
-    its options without a default, and weights if it has the option `checkpoint`. A name that is nearly one of these is
-    an error.
+    `KnowsMissing`, `WorksInParts`, `RecallsMasks`, `LearnsFromDraws`, `ShipsCheckpoint`, `KnowsWeights`, `Pins` and
+    `Shrinks`, of the method `Trainable`, `Convertible` and `HasParameters`. A method that states no needs counts as one
+    that needs its options without a default, and weights if it has the option `checkpoint`. A name that is nearly one
+    of these is an error.
     """
 
     info: MethodInfo
@@ -403,6 +405,21 @@ class Pins(Protocol):
 
 
 @runtime_checkable
+class Shrinks(Protocol):
+    """A factory whose method can do with less memory, by an option such as `max_frames`, to the same masks."""
+
+    def smaller_options(self, options: Mapping[str, Any]) -> Mapping[str, Any] | None:  # Any: see MethodFactory.resolve
+        """Returns options with which the method takes less memory at once, and masks are the same but for rounding.
+
+        It is asked where memory did not do. The run stays the one of the options that it began with, so an option on
+        which masks depend in any other way must stay.
+
+        Returns:
+            All options, or None if there are none that take less.
+        """
+
+
+@runtime_checkable
 class KnowsWeights(Protocol):
     """A factory that can tell what a checkpoint is without loading it."""
 
@@ -444,6 +461,7 @@ OPTIONAL: Mapping[str, bool] = {
     "learns_from_draws": False,
     "shipped_checkpoint": True,
     "pin": True,
+    "smaller_options": True,
     "describe_checkpoint": True,
     "train": True,
     "convert": True,

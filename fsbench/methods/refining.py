@@ -146,6 +146,14 @@ class _RefinedFactory(MethodFactory):
         own, theirs = self._split(options)
         return self._joined(self.method.pin(own), self.tracker.pin(theirs))
 
+    def smaller_options(self, options: Mapping[str, Any]) -> dict[str, Any] | None:  # Any: see MethodFactory.resolve
+        """Returns options with which the method takes less memory, or else the tracker."""
+        own, theirs = self._split(options)
+        if (smaller := self.method.smaller_options(own)) is not None:
+            return self._joined(smaller, theirs)
+        less = self.tracker.smaller_options(theirs)
+        return None if less is None else self._joined(own, less)
+
     def make(self, options: Mapping[str, Any]) -> Any:  # Any: see MethodFactory.make
         """Makes both, and what joins them."""
         own, theirs = self._split(options)

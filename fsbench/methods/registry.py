@@ -32,6 +32,7 @@ from fsbench.methods.contract import Pins
 from fsbench.methods.contract import ReadsTruth
 from fsbench.methods.contract import RecallsMasks
 from fsbench.methods.contract import ShipsCheckpoint
+from fsbench.methods.contract import Shrinks
 from fsbench.methods.contract import Trainable
 from fsbench.methods.contract import Weights
 from fsbench.methods.contract import WorksInParts
@@ -228,6 +229,13 @@ class MethodFactory:
             PluginError: What the options name is not to be had.
         """
         return self.factory.pin(options) if isinstance(self.factory, Pins) and not self.is_made else dict(options)
+
+    def smaller_options(self, options: Mapping[str, Any]) -> dict[str, Any] | None:  # Any: see `resolve`
+        """Returns resolved options that take less memory, to the same masks; None if the factory knows of none."""
+        if self.is_made or not isinstance(self.factory, Shrinks):
+            return None
+        smaller = self.factory.smaller_options(options)
+        return None if smaller is None else dict(smaller)
 
     def create(self, options: Mapping[str, Any]) -> Method:  # Any: see `resolve`
         """Makes the method, in the process and on the machine where it is to work.

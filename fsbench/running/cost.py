@@ -29,6 +29,8 @@ class UnitTiming(Record):
         peak_bytes: The largest resident memory of the worker so far.
         hardware: See `describe_hardware`; empty if it was not written down.
         parameters: Of the method's model; None if it does not say.
+        peak_device_bytes: The most memory that the worker's tensors took on an accelerator so far, by torch's own
+            count; None without one, and in old files.
     """
 
     unit: int
@@ -38,6 +40,7 @@ class UnitTiming(Record):
     peak_bytes: int
     hardware: str = ""
     parameters: int | None = None
+    peak_device_bytes: int | None = None
 
 
 class Cost(Record):
@@ -48,12 +51,14 @@ class Cost(Record):
         peak_memory_bytes: The largest resident memory of a worker; None if it is not known.
         hardware: The machines, each once, sorted.
         parameters: Of the method's model, the largest if they differ; None if it is not known.
+        peak_device_memory_bytes: The most that a worker's tensors took on an accelerator; None if there was none.
     """
 
     seconds_per_frame: float | None
     peak_memory_bytes: int | None
     hardware: tuple[str, ...]
     parameters: int | None
+    peak_device_memory_bytes: int | None
 
 
 def total_cost(timing: Iterable[UnitTiming]) -> Cost:
@@ -65,6 +70,9 @@ def total_cost(timing: Iterable[UnitTiming]) -> Cost:
         peak_memory_bytes=max((unit.peak_bytes for unit in units), default=None),
         hardware=tuple(sorted({unit.hardware for unit in units if unit.hardware})),
         parameters=max((unit.parameters for unit in units if unit.parameters is not None), default=None),
+        peak_device_memory_bytes=max(
+            (unit.peak_device_bytes for unit in units if unit.peak_device_bytes is not None), default=None
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 An engine hands on results in any order; what they come to does not depend on it.
 """
 
+import logging
 import pickle
 from collections import deque
 from collections.abc import Callable
@@ -27,6 +28,8 @@ from fsbench.running.worker import Worker
 from fsbench.running.worker import WorkerSetup
 
 __all__ = ["ENGINES", "RunUnits", "open_engine"]
+
+logger = logging.getLogger(__name__)
 
 ENGINES = ("local", "ray")
 _TIMES_LOST = 2
@@ -53,12 +56,23 @@ def open_engine(name: str, workers: int) -> Iterator[RunUnits]:
     if name not in ENGINES:
         raise RunError(f"There is no engine {name!r}. {suggestion(name, ENGINES)}")
     if name == "ray":
-        yield _ray(workers)
+        yield partial(_telling, _ray(workers))
     elif workers == 1:
-        yield partial(_here, _Desk())
+        yield partial(_telling, partial(_here, _Desk()))
     else:
         with scratch_folder("run") as scratch, worker_pool(workers) as pool:
-            yield partial(_in_pool, pool, scratch)
+            yield partial(_telling, partial(_in_pool, pool, scratch))
+
+
+def _telling(run: RunUnits, setup: WorkerSetup, units: Sequence[Unit], keep: Keep) -> Generator[None]:
+    """Does units, and logs what is noted of one before it is kept."""
+
+    def tell(result: UnitResult) -> None:
+        for note in result.notes:
+            logger.warning("%s", note)
+        keep(result)
+
+    return run(setup, units, tell)
 
 
 def _here(desk: "_Desk", setup: WorkerSetup, units: Sequence[Unit], keep: Keep) -> Generator[None]:

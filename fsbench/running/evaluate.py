@@ -17,6 +17,7 @@ from fsbench.protocol import Protocol
 from fsbench.running.engines import open_engine
 from fsbench.running.fold import evaluate_fold
 from fsbench.running.fold import RunOptions
+from fsbench.running.identity import asked_devices
 from fsbench.running.identity import chosen_options
 from fsbench.running.identity import FoldRun
 from fsbench.running.runs import Run
@@ -41,7 +42,8 @@ class Request:
         options: Options of the method, as text.
         checkpoint: Weights; given to the method as its option `checkpoint`. "{fold}" in the path stands for the fold.
             None for those that the method brings along for dataset and fold, if it does.
-        device: Given to the method as its option `device`, if it has one.
+        device: Given to the method as its option `device`, if it has one: "auto", a kind, or of a kind some numbers
+            ("cuda:0,1"), over which workers are dealt out and on which the identity does not depend.
         protocol: The protocol, or its name.
         tolerance: Another contour tolerance than the protocol's; None for its own.
         variant: Name for this way of running the method, to tell its runs and entries apart; empty for the usual one.
@@ -99,8 +101,10 @@ def evaluate_method(request: Request, run: RunOptions) -> Run:
         out = shard_folder(out, number, count)
     classes = _classes(request)
     folds = list(classes)
+    devices = asked_devices(request.options, request.device)
+    run = run.on(devices)
     options = {
-        fold: chosen_options(method, request.options, request.checkpoint, request.device, benchmark.fold(fold))
+        fold: chosen_options(method, request.options, request.checkpoint, devices.kind, benchmark.fold(fold))
         for fold in folds
     }
     results = {}

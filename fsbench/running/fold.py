@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from fsbench.datasets.records import Dataset
 from fsbench.errors import RunError
 from fsbench.files import locked
 from fsbench.files import write_whole
+from fsbench.methods.devices import Devices
 from fsbench.progress import track
 from fsbench.protocol import Protocol
 from fsbench.records import first_problem
@@ -71,6 +73,8 @@ class RunOptions:
         ahead: Videos to read ahead while the method works, with masks of one more scored behind it; 0 does one thing
             after the other, and None is what `videos_ahead` says.
         progress: Show a progress bar.
+        devices: Numbers of the devices that workers are dealt out over, of the kind that is the method's option
+            `device`; empty for all that there are.
     """
 
     workers: int = 1
@@ -81,6 +85,21 @@ class RunOptions:
     mask_mib: int = 4096
     ahead: int | None = None
     progress: bool = False
+    devices: tuple[int, ...] = ()
+
+    def on(self, devices: Devices) -> "RunOptions":
+        """Returns this with the numbers of devices. Raises RunError if workers cannot be dealt out over these."""
+        if devices.numbers and self.engine == "ray":
+            raise RunError(
+                f"On a Ray cluster, Ray deals out the devices of each machine. Pass --device {devices.kind}, and "
+                "--gpus-per-worker."
+            )
+        if len(devices.numbers) > self.workers:
+            raise RunError(
+                f"--workers {self.workers} would leave some of {len(devices.numbers)} devices idle: each holds one "
+                f"model on one device. Pass --workers {len(devices.numbers)}, or fewer devices."
+            )
+        return replace(self, devices=devices.numbers)
 
     def videos_ahead(self, dataset: Dataset, options: Mapping[str, Any]) -> int:
         """Returns how many videos to read ahead, unless that is said: one where nothing is taken from the method by it.
@@ -130,6 +149,7 @@ def evaluate_fold(task: FoldRun, folder: Path, run: RunOptions, run_units: RunUn
         memo_limit=run.memo_mib << 20,
         mask_limit=run.mask_mib << 20,
         ahead=run.videos_ahead(task.benchmark.dataset, task.options),
+        devices=run.devices,
     )
     if task.control is not None and task.method.learns_from_draws:
         raise RunError(

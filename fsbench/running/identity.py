@@ -16,6 +16,8 @@ from fsbench.files import content_digest
 from fsbench.files import for_fold
 from fsbench.files import named_path
 from fsbench.methods.contract import Fold
+from fsbench.methods.devices import Devices
+from fsbench.methods.devices import read_devices
 from fsbench.methods.registry import MethodFactory
 from fsbench.packages import installed_versions
 from fsbench.protocol import Protocol
@@ -23,7 +25,7 @@ from fsbench.scores.results import RunIdentity
 from fsbench.splits.benchmark import Benchmark
 from fsbench.splits.controls import Control
 
-__all__ = ["FoldRun", "chosen_options", "differences", "extends", "method_identity"]
+__all__ = ["FoldRun", "asked_devices", "chosen_options", "differences", "extends", "method_identity"]
 
 _PACKAGES = (
     "accelerate",
@@ -115,6 +117,15 @@ def method_identity(method: MethodFactory, options: Mapping[str, Any]) -> dict[s
     }
 
 
+def asked_devices(given: Mapping[str, str], device: str) -> Devices:
+    """Returns the devices that are asked for: by the option `device` of the method, or else by `device`.
+
+    Raises:
+        PluginError: That names no devices.
+    """
+    return read_devices(str(given.get("device", device)))
+
+
 def chosen_options(
     method: MethodFactory, given: Mapping[str, str], checkpoint: Path | None, device: str, fold: Fold
 ) -> dict[str, Any]:  # Any: see MethodFactory.resolve
@@ -124,7 +135,7 @@ def chosen_options(
         method: The method.
         given: Those that the user gives, as text.
         checkpoint: Weights, "{fold}" standing for the fold; None for those that the method brings along, if it does.
-        device: For a method that uses one.
+        device: Kind of device for a method that uses one; see `asked_devices`.
         fold: What it is to answer.
 
     Raises:
@@ -141,7 +152,7 @@ def chosen_options(
             raise DataError(f"{path}: there is no checkpoint for fold {fold.index}. Check --checkpoint.")
         options["checkpoint"] = str(path)
     if "device" in method.options:
-        options.setdefault("device", device)
+        options["device"] = device
     return method.pin(method.resolve(options))
 
 

@@ -48,6 +48,8 @@ class UnitResult:
         peak_bytes: The process's largest resident memory so far.
         hardware: Of the machine.
         parameters: Of the method's model, if it says.
+        peak_device_bytes: See `UnitTiming`.
+        notes: What whoever runs it is to be told, on whatever machine it happened.
     """
 
     number: int
@@ -60,6 +62,8 @@ class UnitResult:
     peak_bytes: int
     hardware: str
     parameters: int | None
+    peak_device_bytes: int | None
+    notes: tuple[str, ...]
 
 
 Keep = Callable[[UnitResult], None]
@@ -98,7 +102,7 @@ class UnitOutcome:
 
     Attributes:
         unit: The unit.
-        hardware, parameters: As in `UnitResult`.
+        hardware, parameters, peak_device_bytes, notes: As in `UnitResult`.
         draws: Those that were begun.
         error: Why none could be; None if they could.
         seconds: Spent in the method so far.
@@ -107,6 +111,8 @@ class UnitOutcome:
     unit: Unit
     hardware: str
     parameters: int | None = None
+    peak_device_bytes: int | None = None
+    notes: tuple[str, ...] = ()
     draws: list[DrawOutcome] = field(default_factory=list)
     error: Exception | None = None
     seconds: float = 0.0
@@ -213,6 +219,8 @@ class Scorer:
             peak_bytes=peak_bytes(),
             hardware=outcome.hardware,
             parameters=outcome.parameters,
+            peak_device_bytes=outcome.peak_device_bytes,
+            notes=outcome.notes,
         )
 
 

@@ -116,6 +116,7 @@ def keep(
         peak_bytes=result.peak_bytes,
         hardware=result.hardware,
         parameters=result.parameters,
+        peak_device_bytes=result.peak_device_bytes,
     )
     with named_errors(folder / "timing.jsonl"), (folder / "timing.jsonl").open("a") as stream:
         stream.write(timing.model_dump_json() + "\n")

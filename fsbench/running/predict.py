@@ -40,6 +40,7 @@ from fsbench.records import first_problem
 from fsbench.records import Record
 from fsbench.running.engines import open_engine
 from fsbench.running.fold import RunOptions
+from fsbench.running.identity import asked_devices
 from fsbench.running.identity import chosen_options
 from fsbench.running.identity import differences
 from fsbench.running.identity import method_identity
@@ -109,7 +110,7 @@ class PredictionRequest:
         refine: Name of a tracker that propagates the method's masks; empty for none.
         options: Options of the method, as text.
         checkpoint: Given to the method as its option `checkpoint`; None for one that it brings along, if it does.
-        device: Given to the method as its option `device`, if it has one.
+        device: As in `evaluate.Request`.
         videos: Ids of the videos to answer; None for all.
         limit: Videos to answer at most, the first ones; None for all.
     """
@@ -176,7 +177,9 @@ def predict(request: PredictionRequest, out: Path, run: RunOptions) -> Predictio
             "it those of episodes. (A method that ignores the support says so by the attribute ignores_support = True.)"
         )
     fold = Fold(dataset.name, _NO_FOLD, (), ())
-    options = chosen_options(method, request.options, request.checkpoint, request.device, fold)
+    devices = asked_devices(request.options, request.device)
+    run = run.on(devices)
+    options = chosen_options(method, request.options, request.checkpoint, devices.kind, fold)
     asked = _questions(dataset)
     chosen = _chosen(asked, request, dataset)
     identity = PredictionIdentity(
@@ -195,6 +198,7 @@ def predict(request: PredictionRequest, out: Path, run: RunOptions) -> Predictio
         mask_limit=run.mask_mib << 20,
         is_scored=False,
         ahead=run.videos_ahead(dataset, options),
+        devices=run.devices,
     )
     units = {unit.number: unit for unit in _units(asked) if unit.video_id in chosen}
     of_video = {each.video.video_id: each for each in asked}

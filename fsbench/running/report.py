@@ -105,9 +105,11 @@ def _cost_text(timing: Mapping[Path, Sequence[UnitTiming]]) -> list[str]:
     units = [unit for run in timing.values() for unit in run]
     seconds, frames = math.fsum(unit.seconds for unit in units), sum(unit.frames for unit in units)
     rate = frames / seconds if seconds else math.inf
+    on_device = cost.peak_device_memory_bytes
+    device = "" if on_device is None else f", {on_device / 1e9:.2f} GB on its accelerator"
     return [
         f"{cost.seconds_per_frame:.3g} s in the method per frame, sentence and draw; "
-        f"{cost.peak_memory_bytes / 1e9:.2f} GB at most in a worker.",
+        f"{cost.peak_memory_bytes / 1e9:.2f} GB at most in a worker{device}.",
         f"{duration(seconds)} in the method for {frames:,} of these frames: "
         + (f"{rate:,.0f} a second." if rate >= 100 else f"{rate:.3g} a second."),
     ]

@@ -19,17 +19,25 @@ from typing import Any
 
 from fsbench.datasets.records import Dataset
 from fsbench.errors import FsbenchError
+from fsbench.errors import RunError
 from fsbench.lanes import Lane
 from fsbench.methods.contract import Asked
 from fsbench.methods.contract import Clip
 from fsbench.methods.contract import Fold
 from fsbench.methods.contract import HasParameters
+from fsbench.methods.contract import Method
+from fsbench.methods.devices import Devices
+from fsbench.methods.devices import is_out_of_memory
+from fsbench.methods.devices import on_device
+from fsbench.methods.devices import peak_device_bytes
+from fsbench.methods.devices import release
 from fsbench.methods.guard import guarded
 from fsbench.methods.outcome import as_masks
 from fsbench.methods.outcome import as_parts
 from fsbench.methods.outcome import is_given_away
 from fsbench.methods.outcome import on_host
 from fsbench.methods.registry import MethodFactory
+from fsbench.processes import worker_number
 from fsbench.protocol import Protocol
 from fsbench.running.cost import describe_hardware
 from fsbench.running.opening import OpenQuery
@@ -56,7 +64,7 @@ class WorkerSetup:
         dataset: Frames and label maps.
         fold: What the method is prepared for.
         method: How the method is made.
-        options: Options of the method.
+        options: Options of the method; `device` is a kind of device, or "auto".
         protocol: Says at which size masks are compared, and how.
         keep_going: Record an error in the unit's result instead of raising it.
         memo_limit: Bytes that a clip's memo keeps.
@@ -64,6 +72,7 @@ class WorkerSetup:
         mask_limit: Bytes of masks, one a pixel, beyond which a method that does not work in parts gets sentences in
             groups.
         ahead: Videos to read ahead of the method, with masks of one more scored behind it; 0 for all in its turn.
+        devices: Numbers of the devices of its kind that workers are dealt out over; empty for all.
     """
 
     dataset: Dataset
@@ -76,6 +85,11 @@ class WorkerSetup:
     is_scored: bool = True
     mask_limit: int = 4 << 30
     ahead: int = 0
+    devices: tuple[int, ...] = ()
+
+
+class _OutOfMemoryError(RunError):
+    """The method has no memory for what it is at."""
 
 
 class Worker:
@@ -84,19 +98,43 @@ class Worker:
     def __init__(self, setup: WorkerSetup) -> None:
         self._setup = setup
         self._measure = Measure(setup.protocol)
-        with guarded(setup.method.who):
-            self._method = setup.method.create(setup.options)
-            try:
-                self._method.prepare(setup.fold)
-            except FsbenchError:
-                raise
-            except Exception as error:
-                error.add_note(f"in method {setup.method.info.name!r}, prepare of fold {setup.fold.index}")
-                raise
-        self._hardware = describe_hardware()
+        self._options = dict(setup.options)
+        self._device: str | None = None
+        if "device" in setup.method.options and isinstance(kind := setup.options.get("device"), str):
+            self._device = self._options["device"] = Devices(kind, setup.devices).of_worker(worker_number())
+        self._method = self._made()
+        with on_device(self._device):
+            self._hardware = describe_hardware()
         self._adapted: dict[str, Any] = {}  # Any: what the method's `adapt` returns
         self._class_name = ""
         self._seconds = 0.0
+
+    def _made(self) -> Method:
+        """Returns the method, prepared."""
+        method, fold = self._setup.method, self._setup.fold
+        with guarded(method.who), on_device(self._device):
+            made = method.create(self._options)
+            try:
+                made.prepare(fold)
+            except FsbenchError:
+                raise
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise self._out_of_memory(error, f"prepare of fold {fold.index}") from error
+                error.add_note(f"in method {method.info.name!r}, prepare of fold {fold.index}")
+                raise
+        return made
+
+    def _out_of_memory(self, error: Exception, where: str) -> _OutOfMemoryError:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        return _OutOfMemoryError(
+            f"{self._ran_out(where)} ({said[:200]}). Give it less at once (see its options in 'fsbench describe', and "
+            "--memo-mib), let fewer --workers share a device, or take one with more memory; the same command goes on."
+        )
+
+    def _ran_out(self, where: str) -> str:
+        name, device = self._setup.method.info.name, self._device or "the processor"
+        return f"Method {name!r} ran out of memory on {device}, {where}"
 
     def run(self, unit: Unit) -> UnitResult:
         """Does a unit; see `run_all`."""
@@ -151,7 +189,37 @@ class Worker:
                 yield
 
     def _unit(self, unit: Unit, begun: "Future[OpenQuery] | None") -> UnitOutcome:
-        """Runs the method over a unit, given what was begun of it; returns what it comes to once all is taken in."""
+        """Runs the method over a unit, given what was begun of it; returns what it comes to once all is taken in.
+
+        Where memory does not do, and the method knows of options that take less, it is made anew with these, and does
+        this unit from its beginning and all that follow.
+        """
+        notes: list[str] = []
+        while True:
+            try:
+                outcome = self._whole(unit, begun)
+            except _OutOfMemoryError:
+                pass
+            else:
+                outcome.notes = tuple(notes)
+                return outcome
+            # Out here nothing refers any more to what the method had in memory.
+            begun, smaller = None, self._smaller()
+            assert smaller is not None, "an error that stays is the outcome's"
+            changed = ", ".join(f"{key}={smaller[key]}" for key in smaller if smaller[key] != self._options.get(key))
+            where = self._ran_out(f"video {unit.video_id!r}")
+            notes.append(f"{where}: it goes on with {changed}, to the same masks but for rounding.")
+            self._options = smaller
+            self._adapted.clear()
+            del self._method  # two models at once might not fit
+            release()
+            self._method = self._made()
+
+    def _smaller(self) -> dict[str, Any] | None:
+        return self._setup.method.smaller_options(self._options)
+
+    def _whole(self, unit: Unit, begun: "Future[OpenQuery] | None") -> UnitOutcome:
+        """Runs the method over a unit. Raises _OutOfMemoryError if it is to be done again with less."""
         self._seconds = 0.0
         if unit.class_name != self._class_name and not self._setup.method.learns_from_draws:
             self._adapted.clear()
@@ -168,10 +236,11 @@ class Worker:
                 break
         outcome.seconds = self._seconds
         outcome.parameters = self._method.num_parameters if isinstance(self._method, HasParameters) else None
+        outcome.peak_device_bytes = peak_device_bytes(self._device)
         return outcome
 
     def _draw(self, unit: Unit, draw: DrawTask, query: OpenQuery) -> DrawOutcome:
-        """Runs the method over a draw; its masks are taken in by groups of sentences."""
+        """Runs the method over a draw; its masks are taken in by groups of sentences. Raises as `_whole` does."""
         outcome = DrawOutcome(draw)
         try:
             self._adapt(unit, draw, query)
@@ -184,6 +253,8 @@ class Worker:
                     break
             self._scorer.end(outcome, unit, query)
         except Exception as error:
+            if isinstance(error, _OutOfMemoryError) and self._smaller() is not None:
+                raise
             self._scorer.fail(outcome, error)
         return outcome
 
@@ -256,11 +327,13 @@ class Worker:
         info = self._setup.method.info
         started = time.perf_counter() - query.seconds
         try:
-            with guarded(f"Method {info.name!r}", self._alone):
+            with guarded(f"Method {info.name!r}", self._alone), on_device(self._device):
                 yield
         except FsbenchError:
             raise
         except Exception as error:
+            if is_out_of_memory(error):
+                raise self._out_of_memory(error, f"video {unit.video_id!r}") from error
             error.add_note(f"in method {info.name!r}, support set {draw.support.support_id!r}, video {unit.video_id!r}")
             raise
         finally:

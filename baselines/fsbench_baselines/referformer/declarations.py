@@ -1,8 +1,10 @@
 """ReferFormer's methods and their options."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
+from typing import Any
 from typing import Literal
 
 from annotated_types import Ge
@@ -12,6 +14,7 @@ from fsbench_baselines.declaration import Dtype
 from fsbench_baselines.declaration import OwnForm
 
 __all__ = [
+    "ENCODED_AT_ONCE",
     "REFERFORMER",
     "REFERFORMER_FINETUNE",
     "REFERFORMER_FINETUNE_RELEASED",
@@ -22,6 +25,8 @@ __all__ = [
     "ReleasedFinetuneOptions",
 ]
 
+ENCODED_AT_ONCE = 10
+"""Frames of a long chunk that go through backbone and encoder at once, where no other number is asked for."""
 _PAPER = "Wu et al., Language as Queries for Referring Video Object Segmentation, CVPR 2022"
 _LICENCE = "Apache-2.0 (this code); weights have their authors' terms"
 
@@ -117,7 +122,18 @@ class ReleasedFinetuneOptions(FamilyOptions):
     seed: int = 0
 
 
-REFERFORMER = OwnForm(
+class _Encoding(OwnForm):
+    """A method that does with less memory where it encodes fewer frames at once, unless results depend on chunks."""
+
+    def smaller_options(self, options: Mapping[str, Any]) -> dict[str, Any] | None:  # Any: see MethodFactory.resolve
+        """Returns the options with half of the frames; None where there are chunks, or a single frame is encoded."""
+        frames = options["max_frames"] or ENCODED_AT_ONCE
+        if options["chunk"] is not None or frames == 1:
+            return None
+        return {**options, "max_frames": frames // 2}
+
+
+REFERFORMER = _Encoding(
     MethodInfo(
         name="referformer",
         version="2",

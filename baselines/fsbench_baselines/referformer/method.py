@@ -36,6 +36,7 @@ from fsbench_baselines.devices import pick_device
 from fsbench_baselines.pixels import normalised_frames
 from fsbench_baselines.referformer.checkpoint import load_checkpoint
 from fsbench_baselines.referformer.checkpoint import load_released
+from fsbench_baselines.referformer.declarations import ENCODED_AT_ONCE
 from fsbench_baselines.referformer.declarations import LookingOptions
 from fsbench_baselines.referformer.declarations import REFERFORMER
 from fsbench_baselines.referformer.model import Features
@@ -55,8 +56,6 @@ from fsbench_baselines.training.recipe import Recipe
 
 __all__ = ["FamilyMethod", "ReferFormerMethod"]
 
-
-_FRAMES = 10  # of a long chunk, that go through backbone and encoder at once
 
 # The frames that the model sees as one clip, in parts that go through backbone and encoder one after the other.
 _Chunk = Sequence[range]
@@ -127,7 +126,7 @@ class FamilyMethod(Generic[Model]):
         self.device = pick_device(options.device)
         self.dtype = DTYPES[options.dtype]
         self.chunk = options.chunk and min(options.chunk, options.max_frames or options.chunk)
-        self.encoded_at_once = options.max_frames or _FRAMES
+        self.encoded_at_once = options.max_frames or ENCODED_AT_ONCE
         self.query_choice = options.query_choice
         self._wanted_side = options.short_side
         self.compile = options.compile

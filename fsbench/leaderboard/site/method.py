@@ -122,12 +122,13 @@ def _classes(row: Row, table: Table) -> list[_Json]:
 
 
 def _facts(entry: Entry) -> list[tuple[str, str]]:
-    memory = entry.peak_memory_bytes
+    memory, on_device = entry.peak_memory_bytes, entry.peak_device_memory_bytes
     folds = [fold for each in entry.trainings or (entry,) for fold in each.folds]
     checkpoints = dict.fromkeys(f.checkpoint_sha256[:12] for f in folds if f.checkpoint_sha256)
     return [
         ("Seconds per frame, sentence and draw", seconds(entry)),
         ("Peak memory of a process", "\N{EN DASH}" if memory is None else f"{memory / 2**30:.2f} GiB"),
+        *([] if on_device is None else [("Peak memory on its accelerator", f"{on_device / 2**30:.2f} GiB")]),
         ("Hardware", "; ".join(entry.hardware) or "not known"),
         ("Parameters", "not known" if entry.parameters is None else f"{entry.parameters:,}"),
         ("Classes that the weights have seen", ", ".join(entry.trained_classes) or "none declared"),

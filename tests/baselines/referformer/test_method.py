@@ -11,6 +11,8 @@ from fsbench.datasets.shapes import ShapesConfig
 from fsbench.methods import Clip
 from fsbench.methods import Fold
 from fsbench.methods import whole_masks
+from fsbench.methods.refining import refined
+from fsbench.methods.registry import find_method
 from fsbench_baselines.backbones import BACKBONES
 from fsbench_baselines.backbones import VideoSwin
 from fsbench_baselines.pixels import normalised_frames
@@ -185,3 +187,17 @@ def test_on_the_embedded_set_both_ways_give_the_same_bits(checkpoint):
         whole_masks(make(checkpoint).segment(None, query, SENTENCES)),
         whole_masks(by_chunks.segment(None, query, SENTENCES)),
     )
+
+
+def test_less_memory_is_fewer_frames_encoded_at_once_where_no_chunk_decides():
+    factory = find_method("referformer")
+    options, found = factory.resolve({}), []
+    while (smaller := factory.smaller_options(options)) is not None:
+        found.append(smaller["max_frames"])
+        assert {**smaller, "max_frames": options["max_frames"]} == options
+        options = smaller
+    assert found == [5, 2, 1]
+    assert factory.smaller_options(factory.resolve({"chunk": 10})) is None
+    assert find_method("cma").smaller_options(find_method("cma").resolve({})) is None
+    refined_by_flow = refined(factory, "flow")
+    assert refined_by_flow.smaller_options(refined_by_flow.resolve({}))["max_frames"] == 5

@@ -533,12 +533,12 @@ def test_runs_are_joined_over_their_folds(tmp_path, caplog):
         write_run(
             tmp_path / f"fold-{fold}",
             result(fold, scores),
-            f'{{"unit":0,"seconds":{fold},"frames":4,"peak_bytes":{fold}}}\n',
+            f'{{"unit":0,"seconds":{fold},"frames":4,"peak_bytes":{fold},"peak_device_bytes":{10 * fold}}}\n',
         )
     (found,) = entries_from_runs(tmp_path, lambda _: (1, 2))
     assert found.mean == entry(SCORES).mean
     assert found.seconds_per_frame == 3 / 8
-    assert found.peak_memory_bytes == 2
+    assert (found.peak_memory_bytes, found.peak_device_memory_bytes) == (2, 20)
     assert found.details is None
     assert "no scores of single frames" in caplog.messages[0]
     caplog.clear()

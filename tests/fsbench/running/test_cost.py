@@ -29,6 +29,13 @@ def test_a_line_of_an_old_file_stands_for_all_draws(tmp_path):
     assert (unit.draws, unit.seconds) == ((), 3.0)
 
 
+def test_the_peak_on_a_device_is_the_largest_of_those_that_tell(tmp_path):
+    peaks = [None, 3, 2]
+    write(tmp_path, *(timing(n, (0,), 1.0).model_copy(update={"peak_device_bytes": p}) for n, p in enumerate(peaks)))
+    assert total_cost(read_timing(tmp_path)).peak_device_memory_bytes == 3
+    assert total_cost([timing(0, (0,), 1.0)]).peak_device_memory_bytes is None
+
+
 def test_a_line_that_was_cut_is_passed_over(tmp_path):
     write(tmp_path, timing(0, (0,), 1.0), tail='{"unit": 1, "sec')
     assert [unit.unit for unit in read_timing(tmp_path)] == [0]
