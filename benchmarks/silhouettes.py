@@ -7,6 +7,7 @@ takes some minutes.
 """
 
 import argparse
+import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ from fsbench.datasets._shapes_render import draw_stencil
 BOUND = 0.72  # of the intersection over union with an earlier silhouette
 PER_FAMILY, FAMILIES = 22, 9
 TURNS = 60
+# When the choice was made, wedges that are cut out of rings reached ten cells farther, which moves a few cells of their
+# edges. One candidate had a hole of a single cell then, and would be taken now.
+LEFT_OUT = (2149,)
 SIDE, SIZE = 18, 48  # of the square of equal area, and of the picture in which silhouettes are compared, in pixels
 LOOK = 100  # pixels of a silhouette on the sheet
 
@@ -44,14 +48,14 @@ def chosen(count: int) -> Iterator[int]:
     """Yields the numbers of so many candidates that are taken."""
     families: Counter[int] = Counter()
     earlier: list[NDArray[np.float32]] = []
-    angles = [2 * np.pi * k / TURNS for k in range(TURNS)]
+    angles = [2 * math.pi * k / TURNS for k in range(TURNS)]
     number = -1
     while len(earlier) < count:
         number += 1
         stencil = draw_stencil(candidate(number))
-        if families[number % FAMILIES] == PER_FAMILY or not is_sound(stencil):
+        if families[number % FAMILIES] == PER_FAMILY or number in LEFT_OUT or not is_sound(stencil):
             continue
-        turned, mirrored = (flat(seen(each, angles, SIDE, SIZE)) for each in (stencil, stencil[:, ::-1]))
+        turned, mirrored = (flat(seen(stencil, angles, SIDE, SIZE, sign)) for sign in (1, -1))
         if earlier and likeness(turned[0], np.concatenate(earlier)) > BOUND:
             continue
         families[number % FAMILIES] += 1
@@ -73,12 +77,24 @@ def is_sound(stencil: NDArray[np.bool_]) -> bool:
     return bool(broad.sum() >= 0.86 * stencil[::2, ::2].sum())
 
 
-def seen(stencil: NDArray[np.bool_], angles: list[float], side: int, size: int) -> NDArray[np.bool_]:
-    """Returns a silhouette turned by each angle, bool [angles, size, size]; `side` is of the square of its area."""
-    down, right = (np.mgrid[:size, :size] - size / 2 + 0.5) * np.sqrt(stencil.sum()) / side
-    cos, sin = (function(angles)[:, None, None] for function in (np.cos, np.sin))
-    places = np.stack([down * cos - right * sin, down * sin + right * cos]) + len(stencil) // 2
-    rows, columns = np.clip(np.floor(places).astype(int), 0, len(stencil) - 1)
+def seen(stencil: NDArray[np.bool_], angles: list[float], side: int, size: int, across: int = 1) -> NDArray[np.bool_]:
+    """Returns a silhouette turned by each angle.
+
+    Args:
+        stencil: The silhouette, bool [2 * half, 2 * half].
+        angles: In radians.
+        side: Of the square of its area, in pixels.
+        size: Of a picture.
+        across: -1 for its mirror image.
+
+    Returns:
+        bool [angles, size, size].
+    """
+    down, right = np.mgrid[:size, :size] - size / 2 + 0.5
+    right = across * right
+    cos, sin = (np.array([function(angle) for angle in angles])[:, None, None] for function in (math.cos, math.sin))
+    places = np.stack([down * cos - right * sin, down * sin + right * cos]) * (math.sqrt(stencil.sum()) / side)
+    rows, columns = np.clip(np.floor(places).astype(int) + len(stencil) // 2, 0, len(stencil) - 1)
     return stencil[rows, columns]
 
 
@@ -89,7 +105,7 @@ def flat(pictures: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 def likeness(one: NDArray[np.float32], others: NDArray[np.float32]) -> float:
     """Returns the largest intersection over union of a picture with any of others, all of them rows."""
-    both = others @ one
+    both = (others @ one).astype(float)  # numbers of pixels: a quotient that is the bound is not above it
     return float((both / (others.sum(axis=1) + one.sum() - both)).max())
 
 
