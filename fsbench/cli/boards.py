@@ -213,6 +213,9 @@ def leaderboard(
 ) -> None:
     """Print tables of entries or runs, one for each dataset, manifest and protocol; or write a site of them.
 
+    Trainings of one configuration from several seeds (variants seed-1, seed-2 ...) are one row. Methods that a test of
+    all pairs does not separate have a letter in common; oracles, which are given the truth, have none.
+
     The site (html) is a folder of pages that open from disk: tables with intervals, scores by class, support draw and
     attribute of the sentences, a page for each method, any two methods compared, and a gallery of episodes. What papers
     print (JSON in reported/ beside the entries) stands apart in Markdown and on the site, without a rank.
