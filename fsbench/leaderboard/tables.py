@@ -209,7 +209,7 @@ def _table(entries: Sequence[Entry]) -> Table:
 
 
 _CEILINGS = {
-    "oracle-sentence": "Sentences alone: one who is shown every outline, reads the sentence and knows no class has",
+    "oracle-sentence": "Sentences alone: one who is shown known outlines, reads the sentence and knows no class has",
     "oracle-class": "The class alone: one who finds all objects of the class and reads no sentence has",
 }
 
