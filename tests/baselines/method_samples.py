@@ -67,6 +67,11 @@ def _write_dino_sam2(folder: Path) -> None:
     tiny_models.write_sam2(folder / "tracker")
 
 
+def _write_mllm_sam2(folder: Path) -> None:
+    tiny_models.write_qwen3_vl(folder / "language")
+    tiny_models.write_sam2(folder / "tracker")
+
+
 SAMPLES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "cma": _cma("cross"),
     "cma-add": _cma("add"),
@@ -80,6 +85,7 @@ SAMPLES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "empty": _plain,
     "full-frame": _plain,
     "grounded-sam2": _hub(_write_grounded, short_side=72),
+    "mllm-sam2": _hub(_write_mllm_sam2, max_tokens=3, max_pixels=1024),
     "prototype": _plain,
     "referformer": _referformer,
     "referformer-finetune": _finetune,

@@ -49,7 +49,7 @@ RECALLING = ("masks",)  # which have their masks already, and see nothing; tests
 ORACLES = ("oracle-class", "oracle-sentence")  # which are given the truth; tests/baselines/test_oracles.py is theirs
 METHODS = [name for name in registered() if name not in (*RECALLING, *ORACLES)]
 WHOLE = ("sam3",)  # which holds a video whole
-IGNORING = ("empty", "full-frame", "clipseg", "grounded-sam2", "sam3", "referformer")
+IGNORING = ("empty", "full-frame", "clipseg", "grounded-sam2", "mllm-sam2", "sam3", "referformer")
 
 
 @pytest.fixture(scope="module")

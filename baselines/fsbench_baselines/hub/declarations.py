@@ -19,6 +19,7 @@ __all__ = [
     "CLIPSEG_SUPPORT",
     "DINO_SAM2",
     "GROUNDED_SAM2",
+    "MLLM_SAM2",
     "SAM2_SUPPORT",
     "SAM2_TRACKER",
     "SAM3",
@@ -29,6 +30,7 @@ __all__ = [
     "DINOSAM2Options",
     "GroundedSAM2Options",
     "HubOptions",
+    "MLLMSAM2Options",
     "SAM2Options",
     "SAM3ExemplarOptions",
     "SAM3Options",
@@ -148,6 +150,30 @@ class GroundedSAM2Options(HubOptions):
     tracker_weights: str = _SAM2
     tracker_revision: str = "main"
     short_side: int = 800
+
+
+@dataclass(frozen=True, kw_only=True)
+class MLLMSAM2Options(HubOptions):
+    """Options of Qwen3-VL and SAM 2.
+
+    Attributes:
+        weights: Hub repository of a Qwen3-VL (a dense one that answers at once).
+        tracker_weights: Hub repository of SAM 2.
+        tracker_revision: Of it.
+        checkpoint: Folder with the folders `language` and `tracker`, which goes before the hub.
+        frames: Of a video that are asked about, at most.
+        max_pixels: Of a frame that Qwen3-VL sees, at most.
+        max_tokens: Of an answer, at most.
+    """
+
+    models: ClassVar[tuple[str, ...]] = ("", "tracker_")
+
+    weights: str = "Qwen/Qwen3-VL-2B-Instruct"
+    tracker_weights: str = _SAM2
+    tracker_revision: str = "main"
+    frames: Annotated[int, Ge(1)] = 4
+    max_pixels: Annotated[int, Ge(1)] = 1 << 20
+    max_tokens: Annotated[int, Ge(1)] = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,6 +302,21 @@ GROUNDED_SAM2 = _HubDeclaration(
     ),
     GroundedSAM2Options,
     "fsbench_baselines.hub.grounded_sam2:GroundedSAM2",
+    ignores_support=True,
+    works_in_parts=True,
+)
+
+MLLM_SAM2 = _HubDeclaration(
+    MethodInfo(
+        name="mllm-sam2",
+        version="1",
+        summary="Qwen3-VL answers the sentence with a box in some frames, SAM 2 follows; zero-shot.",
+        paper=f"Bai et al., Qwen3-VL Technical Report, 2025; {_SAM2_PAPER}",
+        licence=_LICENCE.format("mllm-sam2"),
+        trained_on=("Qwen3-VL's texts, pictures and videos, which are not listed", *_SAM2_DATA),
+    ),
+    MLLMSAM2Options,
+    "fsbench_baselines.hub.mllm_sam2:MLLMSAM2",
     ignores_support=True,
     works_in_parts=True,
 )

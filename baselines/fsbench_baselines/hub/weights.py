@@ -17,6 +17,7 @@ import torch
 from huggingface_hub import HfApi
 from huggingface_hub import snapshot_download
 from transformers import AutoTokenizer
+from transformers import ImageProcessingMixin
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
@@ -26,19 +27,23 @@ from fsbench.errors import PluginError
 
 __all__ = [
     "FILES",
+    "PROCESSOR_FILES",
     "TOKENIZER_FILES",
     "find_folder",
     "load_model",
+    "load_processor",
     "load_tokenizer",
     "pin_options",
     "pin_revision",
 ]
 
 Model = TypeVar("Model", bound=PreTrainedModel)
+Processor = TypeVar("Processor", bound=ImageProcessingMixin)
 Value = TypeVar("Value")
 
 HUB_TIMEOUT = 3.0  # seconds for the hub's first answer; a download that runs may take as long as it takes
 FILES = ("config.json", "model.safetensors")
+PROCESSOR_FILES = ("preprocessor_config.json",)
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 _PATTERNS = ("*.json", "*.txt", "*.safetensors")  # of a repository; others hold the same weights in older forms
 
@@ -136,6 +141,15 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     except Exception as error:  # see load_model
         raise DataError(f"{folder}: the tokenizer cannot be loaded ({_brief(error)}). Get it anew.") from error
     return tokenizer
+
+
+def load_processor(kind: type[Processor], folder: Path) -> Processor:
+    """Loads what prepares pictures for a model. Raises DataError if there is nothing that can be read."""
+    try:
+        processor: Processor = kind.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # see load_model
+        raise DataError(f"{folder}: the processor cannot be loaded ({_brief(error)}). Get it anew.") from error
+    return processor
 
 
 def _cached(name: str, revision: str) -> Path | None:

@@ -13,6 +13,8 @@ from transformers import Dinov2Model
 from transformers import GroundingDinoConfig
 from transformers import GroundingDinoForObjectDetection
 from transformers import PreTrainedModel
+from transformers import Qwen3VLConfig
+from transformers import Qwen3VLForConditionalGeneration
 from transformers import Sam2VideoConfig
 from transformers import Sam2VideoModel
 from transformers import Sam3Model
@@ -45,6 +47,24 @@ SAM2 = {
 }
 # facebook/dinov2-large, config.json, where it differs from the defaults.
 DINOV2_L = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "image_size": 518}
+# Qwen/Qwen3-VL-2B-Instruct, as far as it is known, for the file was not at hand; where it differs from the defaults.
+QWEN3_VL_2B = {
+    "tie_word_embeddings": True,
+    "text_config": {
+        "hidden_size": 2048,
+        "intermediate_size": 6144,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 8,
+    },
+    "vision_config": {
+        "depth": 24,
+        "hidden_size": 1024,
+        "intermediate_size": 4096,
+        "out_hidden_size": 2048,
+        "deepstack_visual_indexes": [5, 11, 17],
+    },
+}
 MODELS: dict[str, tuple[tuple[Callable[[], PreTrainedModel], str], ...]] = {
     "clipseg": ((lambda: CLIPSegForImageSegmentation(CLIPSegConfig(**CLIPSEG)), "150.7"),),
     "seggpt": ((lambda: SegGptForImageSegmentation(SegGptConfig()), "370.7"),),
@@ -54,6 +74,10 @@ MODELS: dict[str, tuple[tuple[Callable[[], PreTrainedModel], str], ...]] = {
     ),
     "dino-sam2": (
         (lambda: Dinov2Model(Dinov2Config(**DINOV2_L)), "304.4"),
+        (lambda: Sam2VideoModel(Sam2VideoConfig(**SAM2)), "224.4"),
+    ),
+    "mllm-sam2": (
+        (lambda: Qwen3VLForConditionalGeneration(Qwen3VLConfig(**QWEN3_VL_2B)), "2127.5"),
         (lambda: Sam2VideoModel(Sam2VideoConfig(**SAM2)), "224.4"),
     ),
     "sam2-support": ((lambda: Sam2VideoModel(Sam2VideoConfig(**SAM2)), "224.4"),),

@@ -20,6 +20,7 @@ OPTIONS = {
     "clipseg-support": ("clipseg", {"side": 32}),
     "grounded-sam2": ("grounded", {"short_side": 72}),
     "dino-sam2": ("dino", {"short_side": 32}),
+    "mllm-sam2": ("mllm", {"max_tokens": 3, "max_pixels": 1024}),
     "sam2-support": ("grounded/tracker", {}),
     "sam3": ("sam3", {}),
     "sam3-support": ("sam3", {}),

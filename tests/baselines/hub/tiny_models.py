@@ -17,12 +17,15 @@ from transformers import GroundingDinoConfig
 from transformers import GroundingDinoForObjectDetection
 from transformers import PreTrainedModel
 from transformers import PreTrainedTokenizerFast
+from transformers import Qwen3VLConfig
+from transformers import Qwen3VLForConditionalGeneration
 from transformers import Sam2VideoConfig
 from transformers import Sam2VideoModel
 from transformers import Sam3VideoConfig
 from transformers import Sam3VideoModel
 from transformers import SegGptConfig
 from transformers import SegGptForImageSegmentation
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 WORDS = ("the", "a", "left", "right", "dog", "cat", "both", "of", "them", "brown")
 IMAGE = 32  # side of the frames that the CLIPSeg and SegGPT below see, in pixels
@@ -185,6 +188,48 @@ def _tracker(patch: int) -> dict:
         "memory_fuser_embed_dim": 128,
         "memory_fuser_intermediate_dim": 16,
     }
+
+
+def write_qwen3_vl(folder: Path) -> Path:
+    text = {
+        "vocab_size": 32,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 8,
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": 10000.0,
+            "mrope_section": [2, 1, 1],
+            "mrope_interleaved": True,
+        },
+    }
+    vision = {
+        "depth": 2,
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_heads": 2,
+        "patch_size": 4,
+        "out_hidden_size": 16,
+        "num_position_embeddings": 16,
+        "deepstack_visual_indexes": [0],
+    }
+    config = Qwen3VLConfig(
+        text_config=text,
+        vision_config=vision,
+        image_token_id=28,
+        video_token_id=29,
+        vision_start_token_id=30,
+        vision_end_token_id=31,
+        tie_word_embeddings=True,  # as in the published model of 2 B
+    )
+    write_tokenizer(folder)
+    half = [0.5, 0.5, 0.5]
+    size = {"shortest_edge": 64, "longest_edge": 4096}
+    Qwen2VLImageProcessorPil(patch_size=4, image_mean=half, image_std=half, size=size).save_pretrained(folder)
+    return save(Qwen3VLForConditionalGeneration(config), folder, spread=1.0)
 
 
 DINO = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 32, "patch_size": 8}
