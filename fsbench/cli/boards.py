@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from fsbench.leaderboard import Entry
     from fsbench.leaderboard.reported import Reported
+    from fsbench.scores.power import Lever
 
 __all__ = ["compare", "leaderboard", "power", "submit"]
 
@@ -141,10 +142,14 @@ def compare(
     show_default=True,
     help="What p must be below; of n pairs that are tested together, 0.05 / n at first.",
 )
+@click.option(
+    "--contrast", metavar="ATTRIBUTE=A,B", help="The lead is by how much more ONE leads in slice A than in slice B."
+)
 @click.option("--classes", type=click.IntRange(min=1), help="Look at so many classes, over all folds.")
 @click.option("--videos", type=click.IntRange(min=1), help="Look at so many videos of each class.")
 @click.option("--draws", type=click.IntRange(min=1), help="Look at so many support draws.")
 @click.option("--trainings", type=click.IntRange(min=1), help="Look at so many trainings of each method.")
+@data_root_option
 @splits_option("./splits, then those that fsbench ships")
 @json_option
 def power(
@@ -153,10 +158,12 @@ def power(
     points: float,
     wanted: float,
     level: float,
+    contrast: str | None,
     classes: int | None,
     videos: int | None,
     draws: int | None,
     trainings: int | None,
+    data_root: Path,
     splits: Path | None,
     as_json: bool,
 ) -> None:
@@ -170,12 +177,14 @@ def power(
     Examples:
       fsbench power leaderboard/entries/mini-ref-shapes/cma leaderboard/entries/mini-ref-shapes/cma-add --points 1.7
       fsbench power runs/mini-ref-shapes/cma runs/mini-ref-shapes/cma-add --points 2 --trainings 3 --classes 64
+      fsbench power runs/mini-ref-shapes/cma runs/mini-ref-shapes/cma-add --points 5 --contrast has_motion=yes,no
     """
     from fsbench.leaderboard.compare import as_entry
     from fsbench.leaderboard.power import plan
 
-    asked = {"classes": classes, "videos": videos, "draws": draws, "trainings": trainings}
-    found = plan(as_entry(one, splits), as_entry(other, splits), points / 100, wanted, level, **asked)
+    asked: dict[Lever, int | None] = {"classes": classes, "videos": videos, "draws": draws, "trainings": trainings}
+    sides = as_entry(one, splits), as_entry(other, splits)
+    found = plan(*sides, points / 100, wanted, level, contrast, data_root, splits, asked)
     click.echo(found.to_json() if as_json else found)
 
 

@@ -352,7 +352,7 @@ def _cells(row: _Row) -> tuple[str, ...]:
         *(_shown(score.headline, "{:.1f}") for score in (row.one, row.other)),
         _shown(row.found.mean.headline, "{:+.1f}"),
         "-" if low is None or high is None else f"{100 * low:+.1f} to {100 * high:+.1f}",
-        "-" if p is None or math.isnan(p) else f"{p:.4f}",
+        "-" if p is None or math.isnan(p) else "<0.0001" if p < 5e-5 else f"{p:.4f}",
     )
 
 

@@ -2,24 +2,31 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from fsbench.errors import RunError
+from fsbench.errors import suggestion
 from fsbench.leaderboard.compare import samples_of
 from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.slices import find_slicer
 from fsbench.protocol import reported_names
 from fsbench.scores.metrics import columns_of
 from fsbench.scores.power import Design
 from fsbench.scores.power import enough
+from fsbench.scores.power import Lever
 from fsbench.scores.power import LEVERS
 from fsbench.scores.power import Parts
 from fsbench.scores.power import parts_of
 from fsbench.scores.power import power_of
 from fsbench.scores.power import smallest_lead
 from fsbench.scores.separation import SIGNIFICANT
+from fsbench.splits.binning import find_attribute
+from fsbench.splits.binning import slices_of_contrast
 from fsbench.text import columns
 
 __all__ = ["Plan", "plan"]
@@ -43,6 +50,7 @@ class Plan:
         wanted: The power that is wanted.
         level: What p must be below.
         parts: Of the variance of their difference.
+        of: What the lead is of: the headline, or its contrast of two slices.
         rows: Evaluations by what they are: as it was, with more of one thing alone until the power is reached (None if
             it never is), and as it was asked for.
     """
@@ -53,6 +61,7 @@ class Plan:
     wanted: float
     level: float
     parts: Parts
+    of: str
     rows: dict[str, Design | None]
 
     @property
@@ -82,6 +91,7 @@ class Plan:
             "manifest_digest": self.one.manifest_digest,
             "protocol": self.one.protocol,
             "methods": [self.one.title, self.other.title],
+            "of": self.of,
             "points": round(100 * self.lead, 9),
             "wanted": self.wanted,
             "level": self.level,
@@ -102,8 +112,7 @@ class Plan:
         return "\n".join(
             [
                 f"{self.one.title} and {self.other.title} on {self.one.dataset} {self.one.manifest_version}: a lead of "
-                f"{100 * self.lead:.1f} points of {reported_names(self.one.protocol)[-1]}, p below {self.level:g}, "
-                f"power {self.wanted:g}",
+                f"{100 * self.lead:.1f} points of {self.of}, p below {self.level:g}, power {self.wanted:g}",
                 "",
                 columns(table),
                 "",
@@ -121,7 +130,10 @@ def plan(
     lead: float,
     wanted: float = 0.8,
     level: float = SIGNIFICANT,
-    **asked: int | None,
+    contrast: str | None = None,
+    data_root: Path = Path("data"),
+    splits: Path | None = None,
+    asked: Mapping[Lever, int | None] | None = None,
 ) -> Plan:
     """Says what would separate two methods.
 
@@ -130,23 +142,36 @@ def plan(
         lead: What is to be found, a share.
         wanted: How probable it shall be.
         level: What p must be below.
+        contrast: Two slices of an attribute, as in `has_motion=yes,no`: the lead is then by how much more the first
+            method leads in the first than in the second, of the videos that have both.
+        data_root, splits: Where it is known what the sentences are like; see `find_slicer`.
         asked: Numbers of classes, videos, draws or trainings of an evaluation to look at.
 
     Raises:
-        RunError: They were not evaluated in the same way, classes or videos are too few to tell what varies, or the
-            headline is no share.
+        RunError: They were not evaluated in the same way, classes or videos are too few to tell what varies, the
+            headline is no share, or there are no such slices.
+        ManifestError: It is not known what the sentences are like.
     """
     name = reported_names(one.protocol)[-1]
     if columns_of(one.protocol)[name].scale != 100:
         raise RunError(f"{name} is no share, and points are of shares.")
-    parts, design = parts_of(*samples_of(one, other), name)
+    (first, second), of = samples_of(one, other), name
+    if contrast is not None:
+        attribute, *slices = slices_of_contrast(contrast)
+        slicer = find_slicer(one.dataset, one.manifest_digest, data_root, splits)
+        labels = slicer.labels(first.first.keys, find_attribute(attribute)).to_numpy()
+        if missing := [each for each in slices if each not in labels]:
+            known = suggestion(missing[0], set(labels))
+            raise RunError(f"No episode is in a slice {missing[0]!r} of {attribute}. {known}")
+        here, there = (labels == each for each in slices)
+        first, second = first.contrast(here, there), second.contrast(here, there)
+        of = f"{name}, {slices[0]} less {slices[1]}"
+    parts, design = parts_of(first, second, name)
     rows: dict[str, Design | None] = {"as evaluated": design}
-    changed = {lever: number for lever, number in asked.items() if number is not None}
-    if changed:
-        rows["as asked"] = replace(design, **changed)
-    start = rows["as asked"] if changed else design
-    assert start is not None, "a design"
+    start = design
+    if changed := {lever: number for lever, number in (asked or {}).items() if number is not None}:
+        rows["as asked"] = start = replace(design, **changed)
     if power_of(parts, start, lead, level) < wanted:
         levers = [lever for lever in LEVERS if lever != "trainings" or parts.how in ("several", "by fold")]
         rows |= {f"more {lever} alone": enough(parts, start, lever, lead, wanted, level) for lever in levers}
-    return Plan(one, other, lead, wanted, level, parts, rows)
+    return Plan(one, other, lead, wanted, level, parts, of, rows)

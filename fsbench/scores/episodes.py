@@ -99,6 +99,15 @@ class Episodes:
         """Returns some of the episodes, in the same order."""
         return Episodes(self.keys[chosen].reset_index(drop=True), self.values[chosen].reset_index(drop=True))
 
+    def contrast(self, here: npt.NDArray[np.bool_], there: npt.NDArray[np.bool_]) -> "Episodes":
+        """Returns what some of the episodes have more than others, one for each video and draw that has both kinds."""
+        first, second = (
+            self.values[kind].groupby([self.keys.loc[kind, column] for column in _GROUP]).mean()
+            for kind in (here, there)
+        )
+        both = first.index.intersection(second.index)
+        return Episodes.of((first.loc[both] - second.loc[both]).reset_index().assign(expression=""))
+
     @cached_property
     def _groups(self) -> npt.NDArray[np.int64]:
         """The number of the group of each, int64 [N]: those of one fold, class, video and draw, sorted by these."""
@@ -160,6 +169,10 @@ class Sample:
     def only(self, chosen: npt.NDArray[np.bool_]) -> "Sample":
         """Returns some of the episodes, of every training."""
         return replace(self, trainings=tuple(each.only(chosen) for each in self.trainings))
+
+    def contrast(self, here: npt.NDArray[np.bool_], there: npt.NDArray[np.bool_]) -> "Sample":
+        """Returns those of every training; see `Episodes.contrast`."""
+        return replace(self, trainings=tuple(each.contrast(here, there) for each in self.trainings))
 
 
 def episode_table(ids: Iterable[str], values: Mapping[str, Sequence[float]]) -> pd.DataFrame:

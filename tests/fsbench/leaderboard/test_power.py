@@ -3,7 +3,9 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from fsbench import api
 from fsbench.cli import main
+from fsbench.errors import RunError
 from fsbench.leaderboard.compare import as_entry
 from fsbench.leaderboard.power import plan
 from tests.conftest import ROOT
@@ -33,6 +35,20 @@ def test_what_is_asked_for_is_looked_at():
     (line,) = (line for line in output.splitlines() if line.startswith("as asked"))
     assert line.split()[2:6] == ["128", "4", "2", "3"]
     assert "A single training for each fold" in output
+
+
+def test_a_contrast_is_planned_for_as_a_lead_is():
+    entries = ROOT / "leaderboard/entries/mini-ref-shapes@v3"
+    one, other = (as_entry(entries / f"{name}.json") for name in ("oracle-sentence", "oracle-class"))
+    contrast = "kind=support needed,support not needed"
+    found = plan(one, other, 0.05, contrast=contrast, splits=ROOT / "splits")
+    assert (found.known.classes, found.known.draws, found.known.trainings) == (128, 2, 1)
+    assert "a lead of 5.0 points of J&F, support needed less support not needed" in str(found)
+    (last,) = api.compare(one, other, contrast=contrast, splits=ROOT / "splits").to_frame().tail(1).to_dict("records")
+    error = (last["high"] - last["low"]) / 2 / 1.98  # Student's t of 124 degrees of freedom
+    assert 100 * found.smallest == pytest.approx(error * (1.98 + 0.845), rel=0.05)
+    with pytest.raises(RunError, match="No episode is in a slice 'needed' of kind"):
+        plan(one, other, 0.05, contrast="kind=needed,support not needed", splits=ROOT / "splits")
 
 
 def test_what_was_not_trained_has_no_trainings_to_vary():
