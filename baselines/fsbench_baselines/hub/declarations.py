@@ -77,6 +77,17 @@ class _HubDeclaration(Declaration):
         return pin_options(options, *self.options.models)
 
 
+@dataclass(frozen=True)
+class _TrackerDeclaration(_HubDeclaration):
+    """A tracker, whose options have another name where it is used."""
+
+    needs: ClassVar[tuple[str, ...]] = ("weights: --option refine_checkpoint=FOLDER",)
+
+    def missing(self, dataset: str) -> list[str]:
+        """Returns what it needs that is not there with no option given, whatever the dataset."""
+        return list(self.needs)
+
+
 @dataclass(frozen=True, kw_only=True)
 class CLIPSegOptions(HubOptions):
     """Options of CLIPSeg.
@@ -263,7 +274,7 @@ SAM2_SUPPORT = _HubDeclaration(
     works_in_parts=True,
 )
 
-SAM2_TRACKER = _HubDeclaration(
+SAM2_TRACKER = _TrackerDeclaration(
     MethodInfo(
         name="sam2",
         version="1",

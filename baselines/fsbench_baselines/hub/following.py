@@ -195,7 +195,8 @@ class Memory:
     def point(self, seen: Features, prompt: Prompt) -> Found:
         """Points at the object in a frame, and returns what the model takes it for, which is remembered."""
         inputs = {
-            "point_coords": (prompt.points * self._segmenter.side)[None, None].to(self._segmenter.dtype),
+            # In bfloat16, pixels' numbers would be rounded by up to two.
+            "point_coords": (prompt.points.float() * self._segmenter.side)[None, None],
             "point_labels": prompt.labels[None, None].to(torch.int32),
         }
         self._session.add_point_inputs(self._index, self._count, inputs)

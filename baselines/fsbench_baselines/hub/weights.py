@@ -172,8 +172,8 @@ def _download(name: str, revision: str) -> Path:
             f"The weights {name} (revision {revision}) are not on this machine and cannot be had from the hub "
             f"({_brief(error)}). Where there is a network: hf download {name} --revision {revision} --local-dir FOLDER "
             f"(for a gated model, ask for access and hf auth login first). Then bring FOLDER here and pass "
-            f"--checkpoint FOLDER. It needs {', '.join(FILES)}, and for a model that reads text "
-            f"{', '.join(TOKENIZER_FILES)}. The baselines' model cards say more."
+            f"--checkpoint FOLDER (of a tracker, --option refine_checkpoint=FOLDER). It needs {', '.join(FILES)}, and "
+            f"for a model that reads text {', '.join(TOKENIZER_FILES)}. The baselines' model cards say more."
         ) from error
     return Path(folder)
 

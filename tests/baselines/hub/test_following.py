@@ -122,6 +122,14 @@ def test_a_later_prompt_is_used_in_its_frame_and_from_there_on(segmenter):
     assert once[6].score != twice[6].score
 
 
+def test_half_precision_does_not_round_what_is_pointed_at(models):
+    half = Segmenter(SAM2, models / "grounded" / "tracker", torch.device("cpu"), torch.bfloat16)
+    seen = half.see(FRAMES[0])
+    points = [Prompt(torch.tensor([[0.5 + part, 0.5]]), torch.tensor([1])) for part in (0.008, 0.009)]
+    one, other = (Memory(half).point(seen, point).logits for point in points)  # both are 32.5 in bfloat16
+    assert not torch.equal(one, other)
+
+
 def test_without_a_prompt_nothing_is_found(segmenter):
     assert not masks(follow(segmenter, Clip(FRAMES), {})).any()
 
