@@ -24,6 +24,7 @@ from tests.fsbench.leaderboard.samples import entry
         ("long", "long"),
         ("long.seed-12", "long"),
         ("long seed-2", "long"),
+        ("48-long-seed-3", "48-long"),
         ("seedling-1", "seedling-1"),
     ],
 )

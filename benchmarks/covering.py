@@ -6,7 +6,7 @@ mean, of folds and of classes that hold the truth (95 are meant to), and the pai
 below 0.05 (5 are meant to be at most). Intervals of folds and classes of a single training are held against the truth
 of that training.
 
-    python benchmarks/statistics.py --number 2000
+    python benchmarks/covering.py --number 2000
 """
 
 import argparse
