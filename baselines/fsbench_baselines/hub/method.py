@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from torch import nn
+
 from fsbench.methods import MethodInfo
 from fsbench.methods import Support
 from fsbench_baselines.devices import DTYPES
 from fsbench_baselines.devices import pick_device
 from fsbench_baselines.hub.declarations import HubOptions
 
-__all__ = ["HubMethod"]
+__all__ = ["HubMethod", "count_parameters"]
 
 
 class HubMethod:
@@ -24,5 +26,16 @@ class HubMethod:
         self.device = pick_device(options.device)
         self.dtype = DTYPES[options.dtype]
 
+    @property
+    def num_parameters(self) -> int:
+        """Parameters of its models, once they are loaded."""
+        models = (part if isinstance(part, nn.Module) else getattr(part, "model", None) for part in vars(self).values())
+        return sum(count_parameters(model) for model in models if isinstance(model, nn.Module))
+
     def adapt(self, support: Support) -> Any:  # Any: what `segment` needs
         """Learns nothing."""
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Returns how many parameters a model has."""
+    return sum(parameter.numel() for parameter in model.parameters())

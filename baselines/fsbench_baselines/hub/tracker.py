@@ -16,6 +16,7 @@ from fsbench_baselines.hub.following import Memory
 from fsbench_baselines.hub.following import SAM2
 from fsbench_baselines.hub.following import Segmenter
 from fsbench_baselines.hub.frames import masks_from
+from fsbench_baselines.hub.method import count_parameters
 from fsbench_baselines.hub.weights import FILES
 from fsbench_baselines.hub.weights import find_folder
 
@@ -35,7 +36,7 @@ class SAM2Tracker:
     def __init__(self, options: SAM2Options) -> None:
         folder = find_folder(options.checkpoint, options.weights, options.revision, FILES)
         self.segmenter = Segmenter(SAM2, folder, pick_device(options.device), DTYPES[options.dtype])
-        self.num_parameters = sum(parameter.numel() for parameter in self.segmenter.model.parameters())
+        self.num_parameters = count_parameters(self.segmenter.model)
 
     @torch.inference_mode()
     def follow(self, clip: Clip, mask: npt.NDArray[np.bool_], path: Sequence[int]) -> Iterator[npt.NDArray[np.bool_]]:

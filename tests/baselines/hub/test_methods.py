@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from safetensors import safe_open
 
 from fsbench.cli import main
 from fsbench.methods import Clip
@@ -66,6 +67,17 @@ def test_masks_have_the_wanted_size_and_no_sentence_depends_on_another(method):
 def test_one_frame_and_a_support_without_the_object_are_no_trouble(method):
     empty = method.adapt(support(np.zeros((2, 20, 30), bool)))
     assert whole_masks(method.segment(empty, clip(frames=1), ["the dog"])).shape == (1, 1, 24, 32)
+
+
+def test_it_counts_the_parameters_of_all_its_weights(method, models):
+    folder, total = models / OPTIONS[method.info.name][0], 0
+    for file in (*folder.glob("*.safetensors"), *folder.glob("*/*.safetensors")):
+        with safe_open(file, "pt") as tensors:
+            total += sum(int(np.prod(tensors.get_slice(key).get_shape())) for key in tensors.keys())  # noqa: SIM118
+    if method.info.name in ("sam3-exemplar", "sam3-support"):  # which load a part of SAM 3
+        assert total / 3 < method.num_parameters < total
+    else:
+        assert total - 256 <= method.num_parameters <= total  # SAM's positions are weights and no parameters
 
 
 def test_bfloat16_runs(method, models):

@@ -80,5 +80,5 @@ def test_its_masks_and_a_line_of_one_pixel_are_refined_by_the_tracker(models):
     assert not np.array_equal(masks[0, 1], thin)
     both = refined(find_method("sam2-support"), "sam2").create({**options, "checkpoint": folder})
     both.prepare(FOLD)
-    assert both.num_parameters > 0
+    assert both.num_parameters == 2 * make("sam2-support", models).num_parameters
     assert found(both, *SHOTS).shape == (1, 7, 32, 44)
