@@ -6,7 +6,6 @@ from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
-from types import TracebackType
 from typing import ParamSpec
 from typing import TypeVar
 
@@ -34,9 +33,7 @@ class Lane:
     def __enter__(self) -> "Lane":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.is_ending = True
         self._pool.shutdown(cancel_futures=True)
 

@@ -84,7 +84,7 @@ def test_the_demo_ends_with_a_table_and_a_site_of_the_first_of_two_draws(monkeyp
     assert {row["draw"] for row in supports} == {0, 1}
     results = [read_result(tmp_path / f"runs/mini-ref-shapes/empty/fold-{fold}") for fold in (1, 2, 3, 4)]
     assert {draw.draw for result in results for draw in result.draws} == {0}
-    assert any(line.startswith("| 1 | empty |") for line in lines)
+    assert any(line.startswith("| a | empty |") for line in lines)
     page = tmp_path / "site/index.html"
     assert lines[-1] == f"Open in a browser: {page}"
     assert "mini-ref-shapes" in page.read_text()
