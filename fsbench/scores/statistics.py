@@ -275,7 +275,7 @@ def _flip_p(parts: Values, rng: np.random.Generator) -> Values:
         for part in parts[1:]:
             sums = np.concatenate([sums + part, sums - part])
     else:
-        sums = np.where(rng.random((FLIPS, count)) < 0.5, 1, -1) @ parts
+        sums = np.where(rng.random((FLIPS, count)) < 0.5, 1.0, -1.0) @ parts
     # Sums that are equal may differ in their last bits.
     extreme = (np.abs(sums) >= np.abs(parts.sum(axis=0)) - 1e-12).sum(axis=0)
     return np.asarray(extreme / len(sums) if is_exact else (extreme + 1) / (FLIPS + 1))
