@@ -1,18 +1,16 @@
 """The page of the papers' tables: its commands are ones, and its numbers are the papers'."""
 
 import re
-import shlex
-from pathlib import Path
 
 import click
 import pytest
 
-from fsbench.cli import main
 from fsbench.datasets.catalogue import DATASETS
 from fsbench.leaderboard.reported import read_reported
 from fsbench.methods.registry import find_method
 from fsbench.protocol import PROTOCOLS
 from fsbench_baselines.backbones import BACKBONES
+from tests.commands import parse
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs/tables.md").read_text(encoding="utf-8")
@@ -21,25 +19,8 @@ COMMANDS += re.findall(r"`(fsbench .*?)`", PAGE.replace("\n  ", " "))
 REPORTED = {each.title: each for each in read_reported(ROOT / "leaderboard/reported")}
 
 
-@pytest.fixture
-def parse(monkeypatch):
-    """Parses a command as the command line does, whatever files it names."""
-    monkeypatch.setattr(click.Path, "convert", lambda self, value, parameter, context: Path(value))
-
-    def of(text):
-        name, *arguments = shlex.split(text)
-        assert name == "fsbench"
-        command = main
-        while isinstance(command, click.Group):
-            name, *arguments = arguments
-            command = command.commands[name]
-        return name, command.make_context(name, arguments).params
-
-    return of
-
-
 @pytest.mark.parametrize("command", dict.fromkeys(COMMANDS))
-def test_every_command_of_the_page_is_one(parse, command):
+def test_every_command_of_the_page_is_one(command):
     name, given = parse(command)
     if dataset := given.get("dataset"):
         assert dataset in DATASETS.points
@@ -64,7 +45,7 @@ def test_every_command_of_the_page_is_one(parse, command):
         "fsbench prepare davis --txt a",
     ],
 )
-def test_a_command_that_is_none_is_found(parse, wrong):
+def test_a_command_that_is_none_is_found(wrong):
     with pytest.raises(click.UsageError):
         parse(wrong)
 
