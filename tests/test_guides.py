@@ -19,8 +19,11 @@ from tests.commands import parse
 from tests.conftest import ROOT
 
 GUIDES = ROOT / "docs/guides"
-BEFORE = {"my-data": [], "my-method": ["my-data"]}
+BEFORE = {"my-data": [], "my-method": ["my-data"], "read-a-leaderboard": []}
 """The pages that a page goes on from."""
+
+IN_A_CLONE = ("read-a-leaderboard",)
+"""Those that look at what is committed; all others begin in an empty folder."""
 
 FILE = r"# ([\w-]+\.(py|yaml|toml))\b"
 
@@ -63,9 +66,15 @@ def follow(page):
 
 @pytest.mark.parametrize("page", BEFORE)
 def test_a_guide_runs_as_it_stands(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(ROOT if page in IN_A_CLONE else tmp_path)
     for each in (*BEFORE[page], page):
         follow(each)
+
+
+def test_the_scores_that_are_explained_are_on_the_leaderboard():
+    page = (GUIDES / "read-a-leaderboard.md").read_text(encoding="utf-8")
+    board = (ROOT / "leaderboard/README.md").read_text(encoding="utf-8")
+    assert [score for score in re.findall("`(.*? ± .*?)`", page) if score not in board] == []
 
 
 def test_every_guide_is_run():
