@@ -2,16 +2,19 @@
 
 A block whose first line is `# NAME.py` (or of another ending) is a file; one in `sh` holds commands, and a `text` block
 after it what they print, with `...` for what differs. Commands below a line `# needs ...` or `# takes ...` are only
-parsed.
+parsed, and those below `# fails` fail, with what they print on stderr.
 """
 
 import doctest
 import re
 import runpy
 import shlex
+import subprocess
+from itertools import chain
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from fsbench.cli import main
@@ -19,11 +22,11 @@ from tests.commands import parse
 from tests.conftest import ROOT
 
 GUIDES = ROOT / "docs/guides"
-BEFORE = {"my-data": [], "my-method": ["my-data"], "read-a-leaderboard": []}
-"""The pages that a page goes on from."""
+TRAILS = (("my-data", "my-method", "maintain-a-leaderboard"), ("read-a-leaderboard",))
+"""Pages that go on from one another."""
 
 IN_A_CLONE = ("read-a-leaderboard",)
-"""Those that look at what is committed; all others begin in an empty folder."""
+"""Those that look at what is committed; the others begin in an empty folder."""
 
 FILE = r"# ([\w-]+\.(py|yaml|toml))\b"
 
@@ -36,15 +39,15 @@ def commands(block):
     return [line for line in block.replace("\\\n", "").splitlines() if line and not line.startswith("#")]
 
 
-def run(command):
+def run(command, *, fails=False):
     program, *arguments = shlex.split(command)
     if program == "python":
         runpy.run_path(arguments[0])
         return ""
     assert program == "fsbench"
     result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 0, (command, result.output, result.exception)
-    return result.stdout
+    assert (result.exit_code != 0) is fails, (command, result.output, result.exception)
+    return result.stderr if fails else result.stdout
 
 
 def follow(page):
@@ -61,14 +64,15 @@ def follow(page):
                 for command in commands(block):
                     parse(command)
             else:
-                printed = "".join(map(run, commands(block)))
+                fails = block.startswith("# fails\n")
+                printed = "".join(run(command, fails=fails) for command in commands(block))
 
 
-@pytest.mark.parametrize("page", BEFORE)
-def test_a_guide_runs_as_it_stands(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(ROOT if page in IN_A_CLONE else tmp_path)
-    for each in (*BEFORE[page], page):
-        follow(each)
+@pytest.mark.parametrize("pages", TRAILS, ids=" ".join)
+def test_the_guides_run_as_they_stand(pages, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT if pages[0] in IN_A_CLONE else tmp_path)
+    for page in pages:
+        follow(page)
 
 
 def test_the_scores_that_are_explained_are_on_the_leaderboard():
@@ -78,7 +82,7 @@ def test_the_scores_that_are_explained_are_on_the_leaderboard():
 
 
 def test_every_guide_is_run():
-    assert {path.stem for path in GUIDES.glob("*.md")} == set(BEFORE)
+    assert {path.stem for path in GUIDES.glob("*.md")} == set(chain(*TRAILS))
 
 
 def test_a_method_takes_twenty_five_lines():
@@ -86,3 +90,29 @@ def test_a_method_takes_twenty_five_lines():
     assert len(found) == 2
     for block in found:
         assert len([line for line in block.splitlines()[1:] if line.strip()]) <= 25
+
+
+def git(*arguments):
+    as_somebody = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org", "-c", "commit.gpgsign=false"]
+    return subprocess.run(["git", *as_somebody, *arguments], capture_output=True).returncode
+
+
+def test_the_workflow_refuses_what_changes_a_committed_entry(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BASE", "main")
+    (workflow,) = [yaml.safe_load(block) for kind, block in blocks("maintain-a-leaderboard") if kind == "yaml"]
+    steps = [step["run"] for step in workflow["jobs"]["check"]["steps"] if "run" in step]
+    assert [step for step in steps if step.startswith("fsbench")] == ["fsbench leaderboard --check"]
+    (compared,) = [step for step in steps if step.startswith("git")]
+    git("init", "-q")
+    for folder in ("leaderboard/entries/my-set", "splits"):
+        Path(folder).mkdir(parents=True)
+        Path(folder, "one.json").write_text("1")
+    for changed, refused in (("one.json", False), ("two.json", False), ("one.json", True)):
+        with Path("leaderboard/entries/my-set", changed).open("a") as file:
+            file.write("2")
+        git("add", "-A")
+        git("commit", "-q", "-m", changed)
+        if changed == "one.json" and not refused:
+            git("update-ref", "refs/remotes/origin/main", "HEAD")
+        assert (subprocess.run(["bash", "-c", compared], capture_output=True).returncode != 0) is refused
