@@ -3,8 +3,11 @@
 import re
 from collections.abc import Iterable
 from functools import cache
+from functools import lru_cache
 
 __all__ = ["called", "same_thing", "with_s", "words_in"]
+
+_WORD = re.compile("[a-z0-9]+")
 
 # Other names -> those that corpora of training use.
 _SYNONYMS = {
@@ -136,9 +139,10 @@ def called(name: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     return _plurals([_plain(name)]), _plurals(names), _plurals(_OTHER_WORDS.get(usual, "").split())
 
 
+@lru_cache(maxsize=1 << 16)  # what is asked of a sentence is asked in several places
 def words_in(text: str) -> tuple[str, ...]:
     """Returns the words of a sentence: runs of letters and digits, in lower case."""
-    return tuple(re.findall("[a-z0-9]+", text.lower()))
+    return tuple(_WORD.findall(text.lower()))
 
 
 def _plain(name: str) -> str:

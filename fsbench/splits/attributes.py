@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from functools import cache
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -41,9 +43,6 @@ __all__ = [
 _Row = Mapping[str, Any]  # Any: column values
 SentenceKey = tuple[str, str]
 """Video and sentence id."""
-
-# Words that stand where the name of a class does, and are not its name.
-_NO_NAMES = frozenset({"left hand", "right hand"})
 
 # Places in the picture, order, and places beside something else.
 _SPATIAL = frozenset(
@@ -94,28 +93,29 @@ def attribute_rows(
     """
     names = {row["class_id"]: row["name"] for row in rows["classes"]}
     videos = {row["video_id"]: row for row in rows["videos"]}
-    tracks: dict[str, dict[int, frozenset[str]]] = {video_id: {} for video_id in videos}
+    frames = {video_id: frozenset(row["frames"]) for video_id, row in videos.items()}
+    tracks: dict[str, dict[int, Sequence[str]]] = {video_id: {} for video_id in videos}
     for row in rows["objects"]:
-        tracks[row["video_id"]][row["object_id"]] = frozenset(row["frames"])
-    expressions = list(expressions)
+        tracks[row["video_id"]][row["object_id"]] = row["frames"]
+    expressions, asked = list(expressions), tuple(class_names)
     shared = unanswerable_sentences(expressions)
     found = []
     for each in expressions:
         video, objects, words = videos[each.video_id], tracks[each.video_id], words_in(each.text)
-        name = names[video["class_id"]]
-        there = frozenset[str]().union(*(objects[object_id] for object_id in each.object_ids))
+        class_word, names_other = _named(words, names[video["class_id"]], asked)
+        absent = frames[each.video_id].difference(*(objects[object_id] for object_id in each.object_ids))
         found.append(
             {
                 "video_id": each.video_id,
                 "expression_id": each.expression_id,
-                "class_word": _class_word(words, name),
-                "names_other": _names_other(words, name, class_names),
+                "class_word": class_word,
+                "names_other": names_other,
                 "class_objects": len(objects),
                 "has_spatial": not _SPATIAL.isdisjoint(words),
                 "has_motion": not _motions().isdisjoint(words),
                 "has_colour": not _COLOURS.isdisjoint(words),
                 "words": len(words),
-                "absent_frames": len(set(video["frames"]) - there),
+                "absent_frames": len(absent),
                 "is_unanswerable": (each.video_id, each.expression_id) in shared,
                 "size": None,
                 "occlusion": None,
@@ -144,11 +144,11 @@ def misleading_sentences(
         class_names: Of all classes that a sentence could name.
         expressions: The sentences.
     """
-    said = ((each, words_in(each.text)) for each in expressions)
+    asked = tuple(class_names)
     return frozenset(
         (each.video_id, each.expression_id)
-        for each, words in said
-        if _class_word(words, name) == "none" and _names_other(words, name, class_names)
+        for each in expressions
+        if _named(words_in(each.text), name, asked) == ("none", True)
     )
 
 
@@ -242,22 +242,27 @@ def _covered(layers: npt.NDArray[np.integer], target: Collection[int]) -> float:
 # ---- words ----
 
 
-def _class_word(words: Sequence[str], name: str) -> str:
+@lru_cache(maxsize=1 << 16)  # a sentence is looked at when supports are drawn, and to tell what it is like
+def _named(words: tuple[str, ...], name: str, class_names: tuple[str, ...]) -> tuple[str, bool]:
+    """Returns what words have of their class, and whether they name another by what is no word for the own one."""
     phrases = _phrases(words)
     own, others = _names_and_synonyms(name)
-    return "name" if own & phrases else "synonym" if others & phrases else "none"
+    class_word = "name" if own & phrases else "synonym" if others & phrases else "none"
+    if "hand" in words:  # the right-hand side is no hand
+        phrases = _phrases(re.sub(r"\b(left|right) hand\b", r"\1", " ".join(words)).split())
+    return class_word, not _called_otherwise(name, class_names).isdisjoint(phrases)
 
 
-def _names_other(words: Sequence[str], name: str, class_names: Collection[str]) -> bool:
-    """Tells whether another class is named by what is no word for the own one; the right-hand side is no hand."""
-    phrases = _phrases(re.sub(r"\b(left|right) hand\b", r"\1", " ".join(words)).split())
-    foreign = phrases.difference(*_names_and_synonyms(name))
-    return any(_names_and_synonyms(other)[0] & foreign for other in class_names)
+@cache
+def _called_otherwise(name: str, class_names: tuple[str, ...]) -> frozenset[str]:
+    """Returns the names of all classes that are no words for one of them."""
+    return frozenset[str]().union(*(called(each)[0] for each in class_names)).difference(*_names_and_synonyms(name))
 
 
 def _phrases(words: Sequence[str]) -> set[str]:
     """Returns all runs of up to three words."""
-    return {" ".join(words[start : start + length]) for length in (1, 2, 3) for start in range(len(words))}
+    pairs = [f"{one} {two}" for one, two in pairwise(words)]
+    return {*words, *pairs, *(f"{pair} {word}" for pair, word in zip(pairs, words[2:], strict=False))}
 
 
 @cache

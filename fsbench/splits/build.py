@@ -29,6 +29,7 @@ from fsbench.datasets.spec import UNANSWERABLE
 from fsbench.datasets.trees import find_tree
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
+from fsbench.memory import without_collector
 from fsbench.splits.attributes import attribute_notes
 from fsbench.splits.attributes import attribute_rows
 from fsbench.splits.attributes import misleading_sentences
@@ -91,6 +92,7 @@ class BuildOptions:
         return replace(spec.rule, **{name: value for name, value in given.items() if value is not None})
 
 
+@without_collector()
 def build_manifest(data: MinimalDataset, options: BuildOptions) -> tuple[ManifestInfo, dict[str, Rows]]:
     """Builds a manifest.
 
@@ -131,7 +133,7 @@ def build_manifest(data: MinimalDataset, options: BuildOptions) -> tuple[Manifes
     rows: dict[str, Rows] = {
         **records,
         "supports": [_plain(support) for support in supports],
-        "episodes": [_plain(episode) for episode in episodes],
+        "episodes": [{**each._asdict(), "object_ids": list(each.object_ids)} for each in episodes],
         "attributes": attribute_rows(records, class_names, kept),
     }
     flaws = relation_flaws(rows, queries, leave_out=list(rule.leave_out))

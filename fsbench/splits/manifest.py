@@ -24,6 +24,7 @@ from fsbench.errors import suggestion
 from fsbench.files import path_part
 from fsbench.files import whole_folder
 from fsbench.files import write_whole
+from fsbench.memory import without_collector
 from fsbench.records import first_problem
 from fsbench.records import Record
 from fsbench.splits.relations import Flaw
@@ -233,6 +234,7 @@ def read_info(folder: Path) -> ManifestInfo:
     return info
 
 
+@without_collector()
 def read_manifest(folder: Path) -> Manifest:
     """Reads a manifest and checks its digests, and that its tables fit one another.
 

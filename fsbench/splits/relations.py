@@ -180,6 +180,7 @@ def _ids(rows: _Rows) -> Iterator[Flaw]:
 
 def _references(rows: _Rows) -> Iterator[Flaw]:
     videos = {row["video_id"]: row for row in rows["videos"]}
+    frames = {video_id: frozenset(row["frames"]) for video_id, row in videos.items()}
     objects = {(row["video_id"], row["object_id"]): row for row in rows["objects"]}
     sentences = {(row["video_id"], row["expression_id"]): row for row in rows["expressions"]}
     for (video_id, object_id), row in objects.items():
@@ -188,7 +189,8 @@ def _references(rows: _Rows) -> Iterator[Flaw]:
             yield Flaw("objects.parquet", f"{where}: its video is not in videos")
         elif row["class_id"] != videos[video_id]["class_id"]:
             yield Flaw("objects.parquet", f"{where}: class {row['class_id']}, its video has another")
-        elif extra := sorted(set(row["frames"]) - set(videos[video_id]["frames"])):
+        elif not frames[video_id].issuperset(row["frames"]):
+            extra = sorted(set(row["frames"]) - frames[video_id])
             yield Flaw("objects.parquet", f"{where}: frames {extra} are not in its video")
     for (video_id, expression_id), row in sentences.items():
         for object_id in row["object_ids"]:
@@ -238,17 +240,18 @@ def _attributes(rows: _Rows) -> Iterator[Flaw]:
         return
     sentences = {(row["video_id"], row["expression_id"]): row for row in rows["expressions"]}
     frames = {row["video_id"]: frozenset(row["frames"]) for row in rows["videos"]}
-    objects: dict[str, dict[int, frozenset[str]]] = {video_id: {} for video_id in frames}
+    objects: dict[str, dict[int, Sequence[str]]] = {video_id: {} for video_id in frames}
     for row in rows["objects"]:
-        objects.get(row["video_id"], {})[row["object_id"]] = frozenset(row["frames"])
+        objects.get(row["video_id"], {})[row["object_id"]] = row["frames"]
     described = {(row["video_id"], row["expression_id"]): row for row in rows["attributes"]}
     if lone := sorted(sentences.keys() ^ described.keys()):
         yield Flaw("attributes.parquet", f"{'/'.join(lone[0])}: is in one of expressions and attributes alone")
         return
     for key, row in described.items():
         of_video = objects.get(key[0], {})
-        seen = frozenset[str]().union(*(of_video.get(i, frozenset()) for i in sentences[key]["object_ids"]))
-        expected = {"class_objects": len(of_video), "absent_frames": len(frames.get(key[0], frozenset()) - seen)}
+        seen = (of_video.get(i, ()) for i in sentences[key]["object_ids"])
+        absent = frames.get(key[0], frozenset[str]()).difference(*seen)
+        expected = {"class_objects": len(of_video), "absent_frames": len(absent)}
         for column, value in expected.items():
             if row[column] != value:
                 yield Flaw("attributes.parquet", f"{'/'.join(key)}: {column} is {row[column]}, and follows as {value}")
@@ -263,14 +266,15 @@ def _episodes(rows: _Rows, queries: object, left_out: Collection[tuple[str, str]
         of_class = sentences.setdefault(class_of.get(row["video_id"], -1), {})
         of_class[row["video_id"], row["expression_id"]] = row["object_ids"]
     asked: dict[str, set[tuple[str, str]]] = {support_id: set() for support_id in supports}
+    taken = {support_id: {shot["video_id"] for shot in row["shots"]} for support_id, row in supports.items()}
     for row in rows["episodes"]:
-        for what in _episode_problems(row, supports, sentences):
+        for what in _episode_problems(row, supports, taken, sentences):
             yield Flaw("episodes.parquet", f"{row['episode_id']}: {what}")
         asked.setdefault(row["support_id"], set()).add((row["video_id"], row["expression_id"]))
     queried = {(supports[support_id]["class_id"], video) for support_id in supports for video, _ in asked[support_id]}
     for support_id, support in supports.items():
-        class_id, taken = support["class_id"], _videos_of(support)
-        expected = {query for query in sentences.get(class_id, {}) if query[0] not in taken and query not in left_out}
+        class_id, shown = support["class_id"], taken[support_id]
+        expected = {query for query in sentences.get(class_id, {}) if query[0] not in shown and query not in left_out}
         if queries is not None:
             expected = {query for query in expected if (class_id, query[0]) in queried}
         if missing := len(expected - asked[support_id]):
@@ -280,6 +284,7 @@ def _episodes(rows: _Rows, queries: object, left_out: Collection[tuple[str, str]
 def _episode_problems(
     row: Mapping[str, Any],
     supports: Mapping[str, Mapping[str, Any]],
+    taken: Mapping[str, Collection[str]],
     sentences: Mapping[int, Mapping[tuple[str, str], list[int]]],
 ) -> Iterator[str]:
     support = supports.get(row["support_id"])
@@ -288,17 +293,13 @@ def _episode_problems(
         return
     if (support["class_id"], support["draw"]) != (row["class_id"], row["draw"]):
         yield "its support set is of another class or draw"
-    if row["video_id"] in _videos_of(support):
+    if row["video_id"] in taken[row["support_id"]]:
         yield f"video {row['video_id']!r} is in its own support set"
     named = sentences.get(row["class_id"], {}).get((row["video_id"], row["expression_id"]))
     if named is None:
         yield f"sentence {row['video_id']}/{row['expression_id']} is not one of its class"
     elif named != row["object_ids"]:
         yield f"objects {row['object_ids']}, its sentence names {named}"
-
-
-def _videos_of(support: Mapping[str, Any]) -> set[str]:
-    return {shot["video_id"] for shot in support["shots"]}
 
 
 def _key(name: str, row: Mapping[str, Any]) -> str:

@@ -36,7 +36,9 @@ from fsbench.splits.rebuild import rebuild_flaws
 from fsbench.splits.rebuild import recorded_options
 from fsbench.splits.report import summary_text
 from fsbench.splits.schema import EPISODE_TABLES
+from fsbench.splits.schema import KEYS
 from fsbench.splits.schema import make_table
+from fsbench.splits.schema import NULLABLE
 from fsbench.splits.schema import table_digest
 from fsbench.splits.schema import TABLES
 from tests.conftest import ROOT
@@ -122,6 +124,20 @@ def test_a_table_digest_is_sha256_over_canonical_json_lines():
     rows = [{"class_id": 2, "name": "dög", "fold": 1}, {"class_id": 1, "name": "cat", "fold": 1}]
     lines = '{"class_id":1,"fold":1,"name":"cat"}\n{"class_id":2,"fold":1,"name":"dög"}\n'
     assert table_digest("classes", rows) == hashlib.sha256(lines.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("at_once", [2, 10_000])
+def test_every_table_has_the_digest_of_its_rows_as_json_writes_them(dataset, monkeypatch, at_once):
+    monkeypatch.setattr("fsbench.splits.schema._ROWS_AT_ONCE", at_once)
+    for name, rows in build_manifest(dataset, OPTIONS)[1].items():
+        odd = [
+            {**row, **{key: f'"\\\n\x7f\u2028é{row[key]}' for key in row if isinstance(row[key], str)}} for row in rows
+        ]
+        shown = [{k: v for k, v in row.items() if k not in NULLABLE and not (k == "kind" and v is None)} for row in odd]
+        shown.sort(key=lambda row: [row[key] for key in KEYS[name]])
+        lines = [json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False) for row in shown]
+        expected = hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+        assert table_digest(name, odd) == expected
 
 
 def test_adding_a_class_moves_no_other(dataset, tmp_path):
