@@ -16,7 +16,7 @@ from fsbench.protocol import named_protocol
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs/other-tools.md").read_text(encoding="utf-8")
-VERSIONS = {**dict(re.findall(r"([\w-]+)==([\d.]+)", PAGE)), "pycocotools": "2.0.11"}
+VERSIONS = dict(re.findall(r"([\w-]+)(?:==| )(\d+(?:\.\d+)+)", PAGE))
 
 SIZE = (240, 320)
 EMPTY = np.zeros(SIZE, np.uint8)
