@@ -23,6 +23,7 @@ from fsbench.splits.schema import ABOUT
 from fsbench.splits.schema import KEYS
 from fsbench.splits.schema import SCHEMA_VERSION
 from fsbench.splits.schema import SCHEMAS
+from tests.commands import parse
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
@@ -64,6 +65,27 @@ def test_what_leads_nowhere_is_not_built(tmp_path, text, is_built):
     (tmp_path / "source").mkdir()
     (tmp_path / "source/index.md").write_text(f"# A page\n\n{text}\n", encoding="utf-8")
     assert (build(tmp_path / "source", tmp_path / "out") == 0) is is_built
+
+
+def commands_of(page):
+    """Returns the commands in a page's blocks, with what a shell would put in for its variables."""
+    text = re.sub(r"\\\n\s*", "", page.read_text(encoding="utf-8"))
+    text = text.replace("$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT", "1/16")
+    found = "\n".join(re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    return re.findall(r"^(?:.* && )?(fsbench .*?)(?:\s+#.*)?$", found, re.MULTILINE)
+
+
+COMMANDS = {command: None for page in sorted(DOCS.rglob("*.md")) for command in commands_of(page)}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_a_page_is_one(command):
+    parse(command)
+
+
+def test_commands_are_found_on_every_kind_of_page():
+    started = {command.split()[1] for command in COMMANDS}
+    assert {"demo", "gather", "evaluate", "convert", "compare", "submit"} <= started
 
 
 def named_on(page):
