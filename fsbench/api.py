@@ -178,6 +178,10 @@ def evaluate(
     out: str | Path | None = None,
     workers: int = 1,
     engine: str = "local",
+    ray_address: str = "",
+    gpus_per_worker: float | None = None,
+    cpus_per_worker: float = 1,
+    ray_wait: float = 600,
     keep_going: bool = False,
     restart: bool = False,
     memo_mib: int = 512,
@@ -218,6 +222,11 @@ def evaluate(
             `.class-<names>` and `.limit-<n>` where there are such.
         workers: Processes.
         engine: "local", or "ray".
+        ray_address: Of a Ray cluster that is there; empty for that in RAY_ADDRESS, or else one of this machine alone.
+            Where Ray is connected already, its cluster is taken.
+        gpus_per_worker, cpus_per_worker: What each worker asks Ray for; None is one GPU on CUDA (with device "auto",
+            if the cluster has any), and else none.
+        ray_wait: Seconds to wait for a place on the cluster while no worker has one.
         keep_going: Record episodes that fail, and go on.
         restart: Discard what an earlier call left in the folder.
         memo_mib: MiB that a method may keep of a video for later sentences and draws, in each worker.
@@ -242,6 +251,7 @@ def evaluate(
         >>> run.to_frame("fold")[["fold", "J"]].round(3).to_dict("records")
         [{'fold': 0, 'J': 0.088}]
     """
+    from fsbench.running.cluster import ClusterOptions
     from fsbench.running.evaluate import evaluate_method
     from fsbench.running.evaluate import Request
     from fsbench.running.fold import RunOptions
@@ -267,6 +277,7 @@ def evaluate(
     carried_out = RunOptions(
         workers=workers,
         engine=engine,
+        cluster=ClusterOptions(ray_address, gpus_per_worker, cpus_per_worker, ray_wait),
         keep_going=keep_going,
         restart=restart,
         memo_mib=memo_mib,
@@ -323,6 +334,10 @@ def predict(
     limit: int | None = None,
     workers: int = 1,
     engine: str = "local",
+    ray_address: str = "",
+    gpus_per_worker: float | None = None,
+    cpus_per_worker: float = 1,
+    ray_wait: float = 600,
     restart: bool = False,
     memo_mib: int = 512,
     mask_mib: int = 4096,
@@ -344,7 +359,8 @@ def predict(
         refine, options, checkpoint, device: Of the method, as in `evaluate`.
         videos: Ids of the videos to answer; None for all.
         limit: Videos to answer at most, the first ones; the same call without it goes on. None for all.
-        workers, engine, memo_mib, mask_mib, ahead, progress: As in `evaluate`.
+        workers, engine, ray_address, gpus_per_worker, cpus_per_worker, ray_wait: As in `evaluate`.
+        memo_mib, mask_mib, ahead, progress: As in `evaluate`.
         restart: Discard the masks in the folder.
 
     Returns:
@@ -360,6 +376,7 @@ def predict(
         1
     """
     from fsbench.datasets.opening import resolve_asked
+    from fsbench.running.cluster import ClusterOptions
     from fsbench.running.fold import RunOptions
     from fsbench.running.predict import predict
     from fsbench.running.predict import PredictionRequest
@@ -377,6 +394,7 @@ def predict(
     run = RunOptions(
         workers=workers,
         engine=engine,
+        cluster=ClusterOptions(ray_address, gpus_per_worker, cpus_per_worker, ray_wait),
         restart=restart,
         memo_mib=memo_mib,
         mask_mib=mask_mib,

@@ -209,6 +209,35 @@ def carrying_options(command: Command) -> Command:
         workers_option(default=1),
         click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True),
         click.option(
+            "--ray-address",
+            default="",
+            metavar="HOST:PORT",
+            help="A Ray cluster that is there.  [default: that in RAY_ADDRESS, else one of this machine alone]",
+        ),
+        click.option(
+            "--gpus-per-worker",
+            type=click.FloatRange(min=0),
+            metavar="N",
+            help="GPUs, or a part of one, that each worker asks Ray for.  [default: 1 on CUDA, with --device auto if "
+            "the cluster has any; else 0]",
+        ),
+        click.option(
+            "--cpus-per-worker",
+            type=click.FloatRange(min=0),
+            default=1,
+            show_default=True,
+            metavar="N",
+            help="CPUs that each worker asks Ray for, and threads that it may have.",
+        ),
+        click.option(
+            "--ray-wait",
+            type=click.FloatRange(min=0),
+            default=600,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long to wait for a place on the cluster, such as a node that starts, while no worker has any.",
+        ),
+        click.option(
             "--memo-mib",
             type=click.IntRange(min=0),
             default=512,

@@ -108,7 +108,7 @@ def evaluate_method(request: Request, run: RunOptions) -> Run:
         for fold in folds
     }
     results = {}
-    with open_engine(run.engine, run.workers) as run_units:
+    with open_engine(run.engine, run.workers, run.cluster) as run_units:
         for fold in folds:
             task = FoldRun(
                 benchmark,

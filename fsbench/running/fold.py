@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ from fsbench.methods.devices import Devices
 from fsbench.progress import track
 from fsbench.protocol import Protocol
 from fsbench.records import first_problem
-from fsbench.running.engines import RunUnits
+from fsbench.running.cluster import ClusterOptions
+from fsbench.running.desk import RunUnits
 from fsbench.running.identity import differences
 from fsbench.running.identity import extends
 from fsbench.running.identity import FoldRun
@@ -75,6 +77,7 @@ class RunOptions:
         progress: Show a progress bar.
         devices: Numbers of the devices that workers are dealt out over, of the kind that is the method's option
             `device`; empty for all that there are.
+        cluster: What the engine ray asks for.
     """
 
     workers: int = 1
@@ -86,6 +89,7 @@ class RunOptions:
     ahead: int | None = None
     progress: bool = False
     devices: tuple[int, ...] = ()
+    cluster: ClusterOptions = field(default_factory=ClusterOptions)
 
     def on(self, devices: Devices) -> "RunOptions":
         """Returns this with the numbers of devices. Raises RunError if workers cannot be dealt out over these."""

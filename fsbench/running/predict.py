@@ -202,7 +202,7 @@ def predict(request: PredictionRequest, out: Path, run: RunOptions) -> Predictio
     )
     units = {unit.number: unit for unit in _units(asked) if unit.video_id in chosen}
     of_video = {each.video.video_id: each for each in asked}
-    with locked(out), open_engine(run.engine, run.workers) as run_units:
+    with locked(out), open_engine(run.engine, run.workers, run.cluster) as run_units:
         _check_folder(out, identity, restart=run.restart)
         done = [unit for number, unit in units.items() if part_path(out, "predictions", number).is_file()]
         _check_pictures(out, dataset, done, show=run.progress)

@@ -1,11 +1,9 @@
 import os
-import signal
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fsbench.errors import DataError
 from fsbench.errors import RunError
 from fsbench.methods.registry import find_method
 from fsbench.protocol import named_protocol
@@ -16,9 +14,7 @@ from fsbench.running.worker import Worker
 from fsbench.running.worker import WorkerSetup
 from fsbench.splits.benchmark import open_benchmark
 from tests.fsbench.running.test_fold import contents
-from tests.fsbench.running.test_fold import damage
 from tests.fsbench.running.test_fold import evaluate
-from tests.fsbench.running.test_fold import place  # noqa: F401 - a fixture
 from tests.fsbench.running.test_fold import source  # noqa: F401 - a fixture
 from tests.tiny import Reddish
 
@@ -146,57 +142,24 @@ def test_out_of_memory_that_nothing_helps_against_is_told(source, tmp_path):  # 
         evaluate(source, tmp_path / "going", RunOptions(keep_going=True), **method)
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'fsbench[ray]'")
-    ray.init(num_cpus=2, include_dashboard=False, configure_logging=False, log_to_driver=False)
-    yield ray
-    ray.shutdown()
+class TwoWordsError(Exception):
+    """Does not survive pickling: its constructor takes other arguments than it hands on."""
+
+    def __init__(self, one: str, two: str):
+        super().__init__(f"{one} {two}")
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
-def test_ray_gives_the_bytes_of_the_local_engine(source, tmp_path, cluster):  # noqa: F811
-    evaluate(source, tmp_path / "local")
-    evaluate(source, tmp_path / "ray", RunOptions(engine="ray", workers=2))
-    assert contents(tmp_path / "ray") == contents(tmp_path / "local")
-
-
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
-def test_errors_come_through_ray_as_they_are(place, cluster):  # noqa: F811
-    damage(place, "missing")
-    with pytest.raises(DataError, match="dog-1"):
-        evaluate(place, run=RunOptions(engine="ray", workers=1))
-
-
-class DiesOnce(Reddish):
-    """Ends its process at the first clip that it is given, and leaves a note."""
-
-    def __init__(self, note: str):
-        super().__init__()
-        self.note = Path(note)
+class Speaks(Reddish):
+    """Fails with an error of its own."""
 
     def segment(self, adapted, clip, expressions):
-        if not self.note.exists():
-            self.note.write_text("")
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().segment(adapted, clip, expressions)
+        raise TwoWordsError("lost", "words")
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
-def test_the_unit_of_a_lost_actor_is_done_by_another(source, tmp_path, cluster):  # noqa: F811
-    benchmark = open_benchmark("mini-ref-davis", source, source / "splits")
-    units = plan_units(benchmark, 0, (0,))
-    method = find_method(f"{__name__}:DiesOnce")
-    setup = WorkerSetup(
-        benchmark.dataset,
-        benchmark.fold(0),
-        method,
-        method.resolve({"note": str(tmp_path / "died")}),
-        named_protocol("standard"),
-    )
-    with open_engine("ray", 1) as run_units:
-        assert sorted(result.number for result in done_by(run_units, setup, units)) == [unit.number for unit in units]
-    assert (tmp_path / "died").exists()
+def test_an_error_that_no_pickle_holds_is_told(source, tmp_path):  # noqa: F811
+    with pytest.raises(RuntimeError, match="TwoWordsError: lost words") as caught:
+        evaluate(source, tmp_path / "run", RunOptions(workers=2), method=f"{__name__}:Speaks")
+    assert any("in method 'reddish'" in note for note in caught.value.__notes__)
 
 
 def test_an_engine_that_there_is_not_is_refused():
