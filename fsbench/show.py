@@ -29,11 +29,13 @@ from fsbench.splits.manifest import find_manifest
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import read_manifest
 from fsbench.submissions.forms import run_parts
+from fsbench.viewing.layout import Layout
+from fsbench.viewing.painting import painted
+from fsbench.viewing.painting import vector_file
 from fsbench.viewing.pictures import find_pictures
 from fsbench.viewing.pictures import Pictures
-from fsbench.viewing.sheets import contact_sheet
-from fsbench.viewing.sheets import episode_rows
-from fsbench.viewing.sheets import support_rows
+from fsbench.viewing.sheets import episode_sheet
+from fsbench.viewing.sheets import support_sheet
 from fsbench.viewing.sheets import video_frames
 from fsbench.viewing.views import Answer
 from fsbench.viewing.views import EpisodeView
@@ -41,54 +43,57 @@ from fsbench.viewing.views import Views
 
 __all__ = ["open_views", "show_class", "show_episode"]
 
-MOST_FRAMES = 8
+SHEETS = (".png", ".pdf", ".svg")
 FRAMES_PER_SECOND = 6
 
 
-def show_episode(episode_id: str, runs: Sequence[Path], views: Views, out: Path) -> None:
+def show_episode(episode_id: str, runs: Sequence[Path], views: Views, out: Path, most_frames: int) -> None:
     """Draws an episode: support, query, truth, and the masks of runs.
 
     Args:
         episode_id: The episode.
         runs: Folders of finished runs, or of their folds.
         views: Of the episode's manifest, with pictures; see `open_views`.
-        out: `.png`: a contact sheet; `.mp4`: the query, frame by frame; `.html`: a page that needs no other file.
+        out: `.png`, `.pdf`, `.svg`: a sheet; `.mp4`: the query, frame by frame; `.html`: a page that needs no other
+            file.
+        most_frames: Of each video on a sheet; a video and a page have all.
 
     Raises:
         RunError: There is no such episode, a run does not have it or is of other episodes, or `out` has another ending.
         DataError: The dataset is not there or damaged.
+        PluginError: A `.pdf` or `.svg` is wanted, and matplotlib is not installed.
     """
-    if out.suffix not in (".png", ".mp4", ".html"):
-        raise RunError(f"{out}: an episode is shown as .png, .mp4 or .html. Give --out one of these endings.")
+    if out.suffix not in (*SHEETS, ".mp4", ".html"):
+        raise RunError(
+            f"{out}: an episode is shown as .png, .pdf, .svg, .mp4 or .html. Give --out one of these endings."
+        )
     manifest, pictures = views.manifest, _pictures(views)
     if episode_id not in views:
         near = difflib.get_close_matches(episode_id, views.episode_ids, n=4, cutoff=0.6) or views.episode_ids[:4]
         raise RunError(f"{manifest.path}: there is no episode {episode_id!r}. Near are: {', '.join(near)}.")
     view = views.episode(episode_id, _answers(episode_id, runs, manifest))
-    if out.suffix == ".png":
-        _write_png(out, contact_sheet(episode_rows(view, pictures, MOST_FRAMES)))
+    if out.suffix in SHEETS:
+        _write_sheet(out, episode_sheet(view, pictures, most_frames))
     elif out.suffix == ".mp4":
         _write_video(out, video_frames(view, pictures))
     else:
         write_whole(out, _page(view, manifest.info.dataset, pictures))
 
 
-def show_class(class_name: str, views: Views, out: Path) -> None:
-    """Draws the support sets of a class, one below the other, to a `.png`. Raises as `show_episode`."""
-    if out.suffix != ".png":
-        raise RunError(f"{out}: the support sets of a class are shown as .png. Give --out this ending.")
+def show_class(class_name: str, views: Views, out: Path, most_frames: int) -> None:
+    """Draws the support sets of a class, one below the other, to a sheet. Arguments and errors as of `show_episode`."""
+    if out.suffix not in SHEETS:
+        raise RunError(
+            f"{out}: the support sets of a class are shown as .png, .pdf or .svg. Give --out one of these endings."
+        )
     manifest, pictures = views.manifest, _pictures(views)
     names = list(manifest.class_names.values())
     if class_name not in names:
         raise RunError(f"{manifest.path}: there is no class {class_name!r}. {suggestion(class_name, names)}")
-    rows = [
-        row
-        for support_id, shots in views.supports_of(class_name).items()
-        for row in support_rows(support_id, shots, pictures, MOST_FRAMES)
-    ]
-    if not rows:
+    supports = list(views.supports_of(class_name).items())
+    if not supports:
         raise RunError(f"{manifest.path}: class {class_name!r} has no support set.")
-    _write_png(out, contact_sheet(rows))
+    _write_sheet(out, support_sheet(supports, pictures, most_frames))
 
 
 def open_views(dataset: str | None, data_root: Path, splits: Path | None) -> Views:
@@ -152,10 +157,13 @@ def _page(view: EpisodeView, dataset: str, pictures: Pictures) -> str:
     return standalone_page(view, dataset, source)
 
 
-def _write_png(out: Path, sheet: npt.NDArray[np.uint8]) -> None:
-    stream = BytesIO()
-    Image.fromarray(sheet).save(stream, "png", optimize=True)
-    write_whole(out, stream.getvalue())
+def _write_sheet(out: Path, sheet: Layout) -> None:
+    if out.suffix == ".png":
+        stream = BytesIO()
+        Image.fromarray(painted(sheet)).save(stream, "png", optimize=True)
+        write_whole(out, stream.getvalue())
+    else:
+        write_whole(out, vector_file(sheet, "pdf" if out.suffix == ".pdf" else "svg"))
 
 
 def _write_video(out: Path, frames: Iterable[npt.NDArray[np.uint8]]) -> None:

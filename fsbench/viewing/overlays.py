@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["PALETTE", "Colour", "draw_mask", "enlarged", "outline"]
+__all__ = ["DARK", "PALETTE", "Colour", "draw_mask", "outline", "resized"]
 
 Colour = tuple[int, int, int]
 """Red, green, blue in 0..255."""
@@ -22,19 +22,25 @@ PALETTE: Sequence[Colour] = (
 )
 """Bright colours for pictures, the same as on the site."""
 
+DARK: Colour = (10, 14, 20)
+"""Of the rim around a bright line: on any ground one of the two stands out."""
+
 _Image = npt.NDArray[np.uint8]
 _Mask = npt.NDArray[np.bool_]
 
 
-def draw_mask(frame: _Image, mask: _Mask, colour: Colour, *, fill: float = 0.35, line_px: int = 2) -> _Image:
-    """Draws the fill and the outline of a mask.
+def draw_mask(
+    frame: _Image, mask: _Mask, colour: Colour, *, fill: float = 0.35, line_px: int = 3, rim_px: int = 2
+) -> _Image:
+    """Draws the fill and the outline of a mask: a line of its colour within a dark rim.
 
     Args:
         frame: uint8 [H, W, 3], RGB.
         mask: bool [H, W].
-        colour: Of both.
+        colour: Of fill and line.
         fill: Share of the colour inside, in [0, 1]; 0 leaves the inside as it is.
-        line_px: Width of the outline, which lies inside the mask; 0 for none.
+        line_px: Width of the line, which lies inside the rim; 0 for none.
+        rim_px: Width of the rim, which lies inside the mask; 0 for none.
 
     Returns:
         A new uint8 [H, W, 3]; equal to `frame` outside of the mask.
@@ -42,7 +48,8 @@ def draw_mask(frame: _Image, mask: _Mask, colour: Colour, *, fill: float = 0.35,
     drawn = frame.copy()
     paint = np.array(colour, np.float64)
     drawn[mask] = np.rint((1 - fill) * frame[mask] + fill * paint).astype(np.uint8)
-    drawn[outline(mask, line_px)] = colour
+    drawn[outline(mask, rim_px + line_px)] = colour
+    drawn[outline(mask, rim_px)] = DARK
     return drawn
 
 
@@ -58,9 +65,9 @@ def outline(mask: _Mask, line_px: int) -> _Mask:
     return mask & ~inside
 
 
-def enlarged(image: npt.NDArray[np.generic], size: tuple[int, int]) -> npt.NDArray[np.generic]:
+def resized(image: npt.NDArray[np.generic], size: tuple[int, int]) -> npt.NDArray[np.generic]:
     """Returns a picture or mask, [H, W] or [H, W, C], at another size (height, width), by the nearest pixel."""
     rows = np.arange(size[0]) * image.shape[0] // size[0]
     columns = np.arange(size[1]) * image.shape[1] // size[1]
-    resized: npt.NDArray[np.generic] = image[rows][:, columns]
-    return resized
+    found: npt.NDArray[np.generic] = image[rows][:, columns]
+    return found
