@@ -145,6 +145,7 @@ class Scorer:
         self._keep_going = keep_going
         self._is_scored = is_scored
         self._waiting: deque[tuple[Future[None], int]] = deque()
+        self._waiting_bytes = 0
         self.is_over = False
 
     def begin(self, outcome: DrawOutcome, unit: Unit, group: range, query: OpenQuery) -> Gathered:
@@ -160,12 +161,15 @@ class Scorer:
             masks: To be left as they are until they are taken in.
             may_change: Somebody may not leave them so: this waits until they are.
         """
-        while self._waiting and sum(size for _, size in self._waiting) + masks.nbytes > _WAITING_BYTES:
-            wait([self._waiting.popleft()[0]])
+        while self._waiting and (self._waiting[0][0].done() or self._waiting_bytes + masks.nbytes > _WAITING_BYTES):
+            first, size = self._waiting.popleft()
+            wait([first])
+            self._waiting_bytes -= size
         taken = self._lane.do(outcome.go_on, partial(outcome.gathered[-1].add, masks))
         if may_change:
             wait([taken])
         self._waiting.append((taken, masks.nbytes))
+        self._waiting_bytes += masks.nbytes
 
     def end(self, outcome: DrawOutcome, unit: Unit, query: OpenQuery) -> None:
         """Looks, once all masks of a draw are taken in, at what of the video was not looked at."""

@@ -205,7 +205,8 @@ def read_scores(path: Path, metrics: Sequence[str]) -> pa.Table:
 
 def _read_part(path: Path, schema: Callable[[Sequence[str]], pa.Schema], metrics: Sequence[str]) -> pa.Table:
     with _damage_named(path):
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:  # in a third of the time of what reads folders of files, too
+            table = file.read(use_threads=False)
         if problem := rows.table_problem(table, schema(table.column_names), metrics):
             raise ValueError(problem)
     return table
