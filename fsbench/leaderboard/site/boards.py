@@ -59,12 +59,14 @@ class Board:
         manifest: Their episodes; None if the manifest is not at hand.
         pictures: Pixels and sentences; None if the dataset is not at hand.
         slicer: What the sentences are like; None if that is not known.
+        colours: The number of each row's method among all of a site, by which every page colours it; see `site.js`.
     """
 
     table: Table
     manifest: Manifest | None
     pictures: Pictures | None
     slicer: Slicer | None
+    colours: Sequence[int]
 
     @property
     def slug(self) -> str:
@@ -162,14 +164,27 @@ def make_boards(
         A board for each table of the leaderboard.
     """
     boards = []
-    for table in leaderboard_tables(entries):
+    tables = leaderboard_tables(entries)
+    colours = _colours(tables)
+    for table in tables:
         entry = table.rows[0].entry
         manifest = manifest_of_digest(entry.dataset, entry.manifest_digest, splits)
         spec = spec_of_name(entry.dataset, described, entry.manifest_version)
         pictures = find_pictures(manifest, data_root, spec) if manifest is not None else None
         slicer = _slicer(table, manifest, data_root) if manifest is not None else None
-        boards.append(Board(table, manifest, pictures, slicer))
+        numbers = [colours[row.entry.title] for row in table.rows]
+        boards.append(Board(table, manifest, pictures, slicer, numbers))
     return boards
+
+
+def _colours(tables: Sequence[Table]) -> dict[str, int]:
+    """Numbers the methods of all tables: by the best place that each has in one, oracles last."""
+    places: dict[str, tuple[bool, int]] = {}
+    for table in tables:
+        for place, row in enumerate(sorted(table.rows, key=lambda row: row.entry.is_oracle)):
+            here = (row.entry.is_oracle, place)
+            places[row.entry.title] = min(here, places.get(row.entry.title, here))
+    return {title: number for number, title in enumerate(sorted(places, key=places.__getitem__))}
 
 
 def _slicer(table: Table, manifest: Manifest, data_root: Path | None) -> Slicer | None:

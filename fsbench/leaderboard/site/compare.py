@@ -37,6 +37,7 @@ def compare_page_text(board: Board) -> str:
     scores = board.scores
     data = {
         "methods": board.methods,
+        "colours": board.colours,
         "ids": scores.index.tolist(),
         "scores": [
             {name: rounded(scores[i, name], board.table.about[name]) for name in board.metrics}

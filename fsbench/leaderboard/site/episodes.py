@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from fsbench.leaderboard.site.addresses import episode_page
@@ -64,7 +65,9 @@ def episode_page_text(board: Board, number: int) -> str:
     def source(video_id: str, frame: str) -> str:
         return _ROOT + picture_file(board, video_id, frame)
 
-    return _page(view, board.table.dataset, LinkedAssets(_ROOT), _ROOT, around, source)
+    colours = dict(zip(board.methods, board.colours, strict=True))
+    numbers = [colours[answer.title] for answer in view.answers]
+    return _page(view, numbers, board.table.dataset, LinkedAssets(_ROOT), _ROOT, around, source)
 
 
 def standalone_page(view: EpisodeView, dataset: str, source: Callable[[str, str], str]) -> str:
@@ -75,7 +78,7 @@ def standalone_page(view: EpisodeView, dataset: str, source: Callable[[str, str]
         dataset: The dataset's name.
         source: Gives the address of a video's frame, such as "data:image/jpeg;base64,...".
     """
-    return _page(view, dataset, InlineAssets(), None, None, source)
+    return _page(view, range(len(view.answers)), dataset, InlineAssets(), None, None, source)
 
 
 def middle_frame(view: FramesView) -> int:
@@ -92,6 +95,7 @@ def code(mask: Rle) -> _Json:
 
 def _page(
     view: EpisodeView,
+    colours: Sequence[int],
     dataset: str,
     assets: Assets,
     root: str | None,
@@ -104,11 +108,12 @@ def _page(
         "answers": [
             {
                 "title": answer.title,
+                "colour": colour,
                 "scores": {name: rounded(values, answer.about[name]) for name, values in answer.scores.items()},
                 "size": [answer.masks[0].height, answer.masks[0].width] if answer.masks else None,
                 "masks": [mask.counts.decode("ascii") for mask in answer.masks] if answer.masks else None,
             }
-            for answer in view.answers
+            for answer, colour in zip(view.answers, colours, strict=True)
         ],
     }
     return render_page(
@@ -117,6 +122,7 @@ def _page(
         root,
         data,
         view=view,
+        colours=colours,
         dataset=dataset,
         neighbours=neighbours,
         support_index=view.support.index,

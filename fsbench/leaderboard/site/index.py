@@ -42,12 +42,14 @@ def index_page(boards: Sequence[Board], reported: Sequence[Reported] = ()) -> st
 def _board(board: Board) -> _Json:
     table = board.table
     folds = [group for group in table.groups if group is not None]
-    rows = [_row(row, folds, table) for row in table.rows]
+    rows = [_row(row, colour, folds, table) for row, colour in zip(table.rows, board.colours, strict=True)]
     ends = [row["headline"].interval[1] if row["headline"].interval else row["headline"].value for row in rows]
     classes = class_scores(table.rows)
     return {
         "slug": board.slug,
         "title": table.title,
+        "version": table.manifest_version,
+        "chosen": [i for i, row in enumerate(table.rows) if not row.entry.is_oracle][:4],
         "subtitle": table.subtitle,
         "folds": folds,
         "headline": table.about[table.names[-1]],
@@ -65,7 +67,7 @@ def _board(board: Board) -> _Json:
     }
 
 
-def _row(row: Row, folds: Sequence[int], table: Table) -> _Json:
+def _row(row: Row, colour: int, folds: Sequence[int], table: Table) -> _Json:
     entry = row.entry
     width = len(table.names)
     *others, headline = (cell.value for cell in row.cells[-width:])
@@ -74,6 +76,7 @@ def _row(row: Row, folds: Sequence[int], table: Table) -> _Json:
     scales = [table.about[name].scale / 100 for name in table.names[:-1]]
     return {
         "label": row.method,
+        "colour": colour,
         "rank": row.rank,
         "href": method_page(entry.title),
         "summary": entry.method.summary,
@@ -110,7 +113,7 @@ def _board_data(board: Board) -> _Json:
     methods = []
     for i, label in enumerate(board.methods):
         values = [scores[i] and [v and round(v, 4) for v in scores[i] or ()] for scores in classes.values()]
-        methods.append({"label": label, "classes": values, "draws": _draws(board, i)})
+        methods.append({"label": label, "colour": board.colours[i], "classes": values, "draws": _draws(board, i)})
     headline = board.table.names[-1]
     by = attribute_data(board, [headline])
     return {"classes": list(classes), "methods": methods, "headline": headline, "attributes": by}

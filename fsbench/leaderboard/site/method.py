@@ -38,6 +38,7 @@ def method_page_text(title: str, places: Sequence[tuple[Board, int]]) -> str:
     parts = [_part(board, row) for board, row in places]
     data = {
         "title": title,
+        "colour": places[0][0].colours[places[0][1]],
         "parts": [
             {
                 "headline": p["headline"],

@@ -16,7 +16,7 @@ for (const section of document.querySelectorAll("section.board")) {
   const place = section.querySelector(".classes");
   const bars = () => {
     const chosen = boxes.filter((box) => box.checked).map((box) => Number(box.value));
-    FS.classBars(place, board.classes, chosen.map((i) => ({ label: board.methods[i].label, colour: i, values: board.methods[i].classes })), board.headline);
+    FS.classBars(place, board.classes, chosen.map((i) => ({ label: board.methods[i].label, colour: board.methods[i].colour, values: board.methods[i].classes })), board.headline);
   };
   for (const box of boxes) box.addEventListener("change", bars);
   FS.onTheme(bars);

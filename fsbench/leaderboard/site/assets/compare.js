@@ -1,7 +1,7 @@
 "use strict";
 /* Two methods, episode by episode. */
 (() => {
-  const { methods, ids, scores, pairs, gallery, attributes } = FS.data;
+  const { methods, colours, ids, scores, pairs, gallery, attributes } = FS.data;
   const SHOWN = 8;
   const a = document.getElementById("a"), b = document.getElementById("b"), metric = document.getElementById("metric");
   const score = (method, name, i) => FS.score((part) => scores[method][part][i], name);
@@ -41,7 +41,7 @@
         const pair = FS.element("div", { class: "pair" });
         for (const method of [one, other]) {
           const place = FS.element("span", { class: "picture" });
-          const layers = seen.masks[method] ? [{ code: seen.masks[method], colour: FS.overlay(method) }] : [];
+          const layers = seen.masks[method] ? [{ code: seen.masks[method], colour: FS.overlay(colours[method]) }] : [];
           Masks.picture(place, { size: seen.size, src: seen.src, label: `${methods[method]} on ${ids[i]}`, layers: [...layers, { code: seen.truth, truth: true }] });
           pair.append(FS.element("div", {}, place, FS.element("small", {}, methods[method])));
         }

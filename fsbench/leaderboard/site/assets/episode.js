@@ -22,11 +22,11 @@
 
   const made = [];
   if (query.sources && !answers.some((answer) => answer.masks)) made.push({ answer: null });
-  answers.forEach((answer, index) => made.push({ answer, index }));
+  for (const answer of answers) made.push({ answer });
   for (const panel of made) {
     const item = FS.element("li");
     const title = FS.element("div", { class: "title" });
-    if (panel.answer) title.append(FS.element("span", { class: "swatch", "data-colour": panel.index }));
+    if (panel.answer) title.append(FS.element("span", { class: "swatch", "data-colour": panel.answer.colour }));
     title.append(FS.element("span", {}, panel.answer ? panel.answer.title : "Truth"));
     panel.scores = FS.element("span", { class: "scores" });
     title.append(panel.scores);
@@ -40,11 +40,11 @@
     const t = Number(slider.value);
     document.getElementById("frame-name").textContent = query.names[t];
     slider.setAttribute("aria-valuetext", `frame ${query.names[t]}, ${t + 1} of ${query.names.length}`);
-    for (const { answer, index, picture, scores } of made) {
+    for (const { answer, picture, scores } of made) {
       if (answer) scores.textContent = Object.entries(answer.scores).filter(([, values]) => values[t] !== null).map(([name, values]) => `${name} ${FS.percent(values[t])}`).join("  ");
       if (!picture.isConnected) continue;
       const layers = [];
-      if (answer && shown.mask.checked) layers.push({ code: { size: answer.size, counts: answer.masks[t] }, colour: FS.overlay(index) });
+      if (answer && shown.mask.checked) layers.push({ code: { size: answer.size, counts: answer.masks[t] }, colour: FS.overlay(answer.colour) });
       if (shown.truth.checked) layers.push({ code: { size: query.size, counts: query.masks[t] }, truth: true });
       Masks.picture(picture, { size: query.size, src: query.sources[t], label: `Frame ${query.names[t]}: ${answer ? answer.title : "truth"}`, layers });
     }
@@ -60,8 +60,8 @@
     FS.draw(document.getElementById("curves"), chosen.map((index) => ({
       type: "scatter", mode: "lines+markers", name: FS.plain(answers[index].title), x: query.names,
       y: query.names.map((_, t) => percent(value(answers[index], metric.value, t))),
-      line: { color: FS.colour(index), width: 2, dash: ["solid", "dot", "dash", "dashdot"][Math.floor(index / 8) % 4] },
-      marker: { size: 6, symbol: index % 8 }, hovertemplate: "%{fullData.name}<br>frame %{x}: %{y:.1f}<extra></extra>",
+      line: { color: FS.colour(answers[index].colour), width: 2, dash: FS.dash(answers[index].colour) },
+      marker: { size: 6, symbol: answers[index].colour % 8 }, hovertemplate: "%{fullData.name}<br>frame %{x}: %{y:.1f}<extra></extra>",
     })), {
       xaxis: FS.axis({ type: "category", title: { text: "frame" }, showgrid: false }),
       yaxis: FS.axis({ ...(isShare ? { range: [-3, 103] } : {}), title: { text: FS.plain(metric.value) } }),

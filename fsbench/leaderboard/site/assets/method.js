@@ -4,7 +4,7 @@ for (const section of document.querySelectorAll("section.board")) {
   const part = FS.data.parts[Number(section.dataset.part)];
   const lines = [...part.classes].sort((one, other) => other.headline - one.headline);
   const values = lines.map(({ headline, interval }) => headline === null ? null : [headline, ...(interval || [null, null])]);
-  const bars = () => FS.classBars(section.querySelector(".classes"), lines.map(({ name }) => name), [{ label: FS.data.title, colour: 0, values }], part.headline);
+  const bars = () => FS.classBars(section.querySelector(".classes"), lines.map(({ name }) => name), [{ label: FS.data.title, colour: FS.data.colour, values }], part.headline);
   FS.onTheme(bars);
   FS.byAttribute(section, part.attributes, (place, { name, slices, rows: [{ episodes, scores }] }) => {
     const lines = Object.keys(slices).map((label, i) => [label, String(episodes[i]), ...part.metrics.map((metric) => FS.percent(scores[metric.name][i]))]);

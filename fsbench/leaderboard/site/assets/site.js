@@ -3,8 +3,11 @@
 const FS = {
   data: JSON.parse(document.getElementById("data").textContent),
   css: (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim(),
-  colour: (index) => FS.css(`--m${index % 8}`),
-  overlay: (index) => FS.css(`--o${index % 8}`),
+  /* Of a method, by its number in the site: eight colours, then the same with hatches, or dashes of lines. */
+  colour: (number) => FS.css(`--m${number % 8}`),
+  overlay: (number) => FS.css(`--o${number % 8}`),
+  hatch: (number) => ["", "/", "x", "-"][Math.floor(number / 8) % 4],
+  dash: (number) => ["solid", "dot", "dash", "dashdot"][Math.floor(number / 8) % 4],
   percent: (value, digits = 1) => (value === null || value === undefined || Number.isNaN(value) ? "–" : (100 * value).toFixed(digits)),
   signed: (value) => (value > 0 ? "+" : value < 0 ? "−" : "±") + FS.percent(Math.abs(value)),
   /* A metric, or the mean of several that are named with & between; null where one does not apply. */
@@ -20,7 +23,10 @@ const FS = {
     return made;
   },
   swatches() {
-    for (const mark of document.querySelectorAll("[data-colour]")) mark.style.background = FS.colour(Number(mark.dataset.colour));
+    for (const mark of document.querySelectorAll("[data-colour]")) {
+      mark.style.backgroundColor = FS.colour(Number(mark.dataset.colour));
+      mark.dataset.hatch = FS.hatch(Number(mark.dataset.colour));
+    }
   },
   onTheme(draw) {
     draw();
@@ -68,7 +74,7 @@ const FS = {
       const reach = (sign, end) => values.map((value) => (value && value[end] !== null ? sign * 100 * (value[end] - value[0]) : 0));
       return {
         type: "bar", name: FS.plain(label), orientation: lies ? "h" : "v", x: lies ? numbers : names, y: lies ? names : numbers,
-        marker: { color: FS.colour(colour) },
+        marker: { color: FS.colour(colour), pattern: { shape: FS.hatch(colour), fillmode: "overlay", fgcolor: FS.css("--paper"), fgopacity: 1, size: 7, solidity: 0.35 } },
         [lies ? "error_x" : "error_y"]: {
           type: "data", symmetric: false, thickness: 1.2, width: 0, color: FS.css("--ink"), array: reach(1, 2), arrayminus: reach(-1, 1),
         },

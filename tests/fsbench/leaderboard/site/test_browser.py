@@ -77,6 +77,32 @@ def test_every_page_fits_a_phone(site, opened, kind):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_rows_fold_on_a_phone_with_score_and_interval_always_there(site, fresh):
+    page = fresh(page_of(site, "index"))
+    page.set_viewport_size({"width": 390, "height": 800})
+    row = board(page).locator("table.sortable tbody tr").filter(has_text="far")
+    box = row.locator("td:has(.num)").bounding_box()  # which holds the interval
+    assert 0 < box["x"] < box["x"] + box["width"] <= 390
+    assert row.bounding_box()["height"] < 100
+    assert not row.locator(".rest").first.is_visible()
+    more = row.get_by_role("button", name="More of far")
+    more.click()
+    below = board(page).locator("tr.unfolded")
+    told = dict(zip(below.locator("dt").all_inner_texts(), below.locator("dd").all_inner_texts(), strict=True))
+    heads = [text.strip() for text in board(page).locator("th.rest:not(.whiskers)").all_text_contents()]
+    assert list(told) == heads
+    assert told["Trained on"] == "nothing"
+    assert row.locator("xpath=following-sibling::tr[1]").get_attribute("class") == "unfolded"
+    more.click()
+    assert below.count() == 0
+    more.click()
+    board(page).get_by_role("button", name="J&F", exact=True).click()
+    assert below.count() == 0
+    assert more.get_attribute("aria-expanded") == "false"
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert not more.is_visible()
+
+
 def test_escaping_alone_stops_a_hostile_entry_without_the_policy(site, fresh):
     page = fresh(page_of(site, "index"), bypass_csp=True)
     assert page.evaluate("window.pwned") is None
