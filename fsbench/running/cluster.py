@@ -311,7 +311,8 @@ class _FirstRead(NamedTuple):
             raise RunError(f"Node {platform.node()} of the Ray cluster lacks data: {error} {advice}") from None
         if changed := [name for name, digest in self.digests.items() if there.get(name) != digest]:
             raise RunError(
-                f"Node {platform.node()} of the Ray cluster has no or another {changed[0]} than this machine. {advice}"
+                f"Node {platform.node()} of the Ray cluster has no or another {changed[0]} than this machine; its data "
+                f"root is {setup.dataset.root}. {advice}"
             )
 
 
@@ -329,7 +330,7 @@ def _digests(setup: WorkerSetup, unit: Unit | None) -> dict[str, str]:
     found = {f"{key} {path}": content_digest(path) for key, path in read.items()}
     if unit is not None:
         pixels = unit.pixels(setup.dataset) if setup.is_scored else unit.pictures(setup.dataset)
-        found |= {f"video or support set {name!r} in {setup.dataset.root}": digest for name, digest in pixels.items()}
+        found |= {f"video or support set {name!r}": digest for name, digest in pixels.items()}
     return found
 
 

@@ -302,6 +302,13 @@ def test_other_weights_on_a_node_are_an_error(source, tmp_path):  # noqa: F811
         first.require(setup)
 
 
+def test_data_of_a_relative_root_are_the_same_on_a_node(source, tmp_path, cluster, monkeypatch):  # noqa: F811
+    monkeypatch.chdir(source)
+    benchmark = open_benchmark("mini-ref-davis", Path(), Path("splits"))
+    assert not benchmark.dataset.root.is_absolute()
+    evaluate(source, tmp_path / "run", on(cluster, 1), benchmark=benchmark, method="full-frame", limit=1)
+
+
 def test_a_cluster_that_is_not_there_is_an_error(source, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setenv("RAY_ADDRESS", "nowhere")
     with pytest.raises(RunError, match=r"There is no Ray cluster at nowhere .*--ray-address"):
