@@ -143,6 +143,7 @@ def build_splits(
     opened = resolve_dataset(dataset, Path(data_root), progress=progress)
     info, rows = build_manifest(opened, options or BuildOptions())
     write_manifest(Path(out), info, rows, overwrite=overwrite)
+    del rows  # a million episodes take a gigabyte, and are read back
     folder = manifest_folder(Path(out), info.dataset, info.version)
     if pixels and not opened.has_frames():
         raise DataError(f"{opened.root}: no frames here, so there are no pixels to write down. Fetch them.")

@@ -11,6 +11,7 @@ from fsbench.datasets.reading import Annotated
 from fsbench.datasets.reading import pictures_fingerprint
 from fsbench.datasets.records import Dataset
 from fsbench.errors import ManifestError
+from fsbench.memory import without_collector
 from fsbench.splits.benchmark import Benchmark
 from fsbench.splits.class_videos import videos_by_class
 from fsbench.splits.contents import chosen_classes
@@ -172,6 +173,7 @@ def queries(
     return found
 
 
+@without_collector()
 def plan_units(
     benchmark: Benchmark,
     fold: int,

@@ -190,6 +190,7 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_asci
 _ENCODERS: Mapping[pa.DataType, Callable[[Any], str]] = {  # Any: a column's value
     pa.string(): encode_basestring,
     pa.int32(): int.__repr__,
+    pa.bool_(): {True: "true", False: "false"}.__getitem__,
     _STRINGS: lambda values: f"[{','.join(map(encode_basestring, values))}]",
     _INTEGERS: lambda values: f"[{','.join(map(int.__repr__, values))}]",
 }
@@ -214,25 +215,24 @@ def table_digest(name: str, rows: Iterable[Mapping[str, Any]]) -> str:  # Any: c
     """
     digest = hashlib.sha256()
     ordered = sorted(rows, key=itemgetter(*KEYS[name]))
-    lines = _lines if ADDED.isdisjoint(SCHEMAS[name].names) else _lines_with_added
     for start in range(0, len(ordered), _ROWS_AT_ONCE):
-        digest.update(lines(name, ordered[start : start + _ROWS_AT_ONCE]).encode("utf-8"))
+        digest.update(_lines(name, ordered[start : start + _ROWS_AT_ONCE]).encode("utf-8"))
     return digest.hexdigest()
 
 
 def _lines(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """Returns canonical rows, column by column: in a third of the time that row by row takes."""
-    columns = sorted(set(SCHEMAS[name].names) - NULLABLE)
-    template = ",".join(f'"{column}":%s' for column in columns)
-    encoders = (_ENCODERS.get(SCHEMAS[name].field(column).type, _CANONICAL.encode) for column in columns)
-    texts = [map(encode, map(itemgetter(column), rows)) for column, encode in zip(columns, encoders, strict=True)]
-    return "".join(map(f"{{{template}}}\n".__mod__, zip(*texts, strict=True)))
-
-
-def _lines_with_added(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """Returns canonical rows of which some lack columns."""
-    shown = ({k: v for k, v in row.items() if k not in NULLABLE and not (k in ADDED and v is None)} for row in rows)
-    return "".join(f"{_CANONICAL.encode(row)}\n" for row in shown)
+    """Returns canonical rows, made column by column: in a third of the time that row by row takes."""
+    template, texts = "", []
+    for column in sorted(set(SCHEMAS[name].names) - NULLABLE):
+        encode = _ENCODERS.get(SCHEMAS[name].field(column).type, _CANONICAL.encode)
+        if column in ADDED:  # none is the last
+            template += "%s"
+            values = [row.get(column) for row in rows]
+            texts.append(["" if value is None else f'"{column}":{encode(value)},' for value in values])
+        else:
+            template += f'"{column}":%s,'
+            texts.append([encode(row[column]) for row in rows])
+    return "".join(map(f"{{{template[:-1]}}}\n".__mod__, zip(*texts, strict=True)))
 
 
 def text_digest(text: str) -> str:

@@ -14,6 +14,7 @@ from fsbench.datasets.reading import LabelCheck
 from fsbench.datasets.records import Dataset
 from fsbench.errors import DataError
 from fsbench.errors import ManifestError
+from fsbench.memory import without_collector
 from fsbench.progress import track
 from fsbench.splits.manifest import read_info
 from fsbench.splits.manifest import read_table
@@ -34,6 +35,7 @@ _Row = Mapping[str, Any]  # Any: column values
 _Rows = dict[str, list[dict[str, Any]]]
 
 
+@without_collector()
 def verify_manifest(
     folder: Path, dataset: Dataset | None = None, *, pixels: bool = True, progress: bool = False
 ) -> list[Flaw]:
