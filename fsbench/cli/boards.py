@@ -197,6 +197,20 @@ def power(
     "--format", "style", type=click.Choice(["md", "csv", "latex", "json", "html"]), default="md", show_default=True
 )
 @by_option("A column for each slice of an attribute, in place of folds, and no ranks; the site has them all")
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    metavar="TITLE",
+    help="Of what is printed, a method as it is called there; may be repeated. Groups, best values and notes are then "
+    "among these methods.  [default: all]",
+)
+@click.option(
+    "--columns",
+    metavar="LIST",
+    help="For md and latex: columns, such as 'mean J&F', 'fold 1', 'J', and what stands beside values: group, sd, "
+    "interval; divided by commas, in this order.  [default: all]",
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the site; for html.")
 @click.option(
     "--data-root",
@@ -213,6 +227,8 @@ def leaderboard(
     runs: Path | None,
     style: Literal["md", "csv", "latex", "json", "html"],
     by: str | None,
+    methods: tuple[str, ...],
+    columns: str | None,
     out: Path | None,
     data_root: Path | None,
     splits: Path | None,
@@ -231,7 +247,7 @@ def leaderboard(
 
     \b
     Examples:
-      fsbench leaderboard --format latex > table.tex
+      fsbench leaderboard --format latex --method cma --method cma-add --columns 'mean,interval' > table.tex
       fsbench leaderboard --runs runs
       fsbench leaderboard --by words --data-root DIR
       fsbench leaderboard --format html --out site
@@ -244,17 +260,24 @@ def leaderboard(
     from fsbench.leaderboard import read_reported
     from fsbench.leaderboard import render
     from fsbench.leaderboard import render_breakdowns
+    from fsbench.leaderboard.families import of_methods
 
     if style != "html" and (out is not None or files or (data_root is not None and by is None)):
         raise click.UsageError("--out, --data-root and --dataset are for --format html, --data-root also for --by.")
     if by is not None and (style == "html" or write or check):
         raise click.UsageError("--by is for tables that are printed, in md, csv, latex and json.")
+    if columns is not None and (style not in ("md", "latex") or by is not None or write or check):
+        raise click.UsageError("--columns is for tables that are printed in md and latex, without --by.")
+    if methods and (style == "html" or write or check):
+        raise click.UsageError("--method is for tables that are printed.")
     described = [dataset_spec(file) for file in files]
     folds = partial(manifest_folds, splits=splits)
     found = read_entries(entries) if runs is None else entries_from_runs(runs, folds, described=described)
     if not found:
         where = entries if runs is None else runs
         raise RunError(f"{where}: no entries. Make some with 'fsbench evaluate' and 'fsbench submit'.")
+    if methods:
+        found = of_methods(found, methods)
     if by is not None and style != "html":
         tables = breakdowns(found, by, data_root or Path("data"), splits)
         click.echo(render_breakdowns(tables, style), nl=False)
@@ -273,7 +296,9 @@ def leaderboard(
     if write or check:
         _commit(entries, found, reported, write=write)
     else:
-        click.echo(render(found, style, reported), nl=False)
+        wanted = [name.strip() for name in columns.split(",")] if columns is not None else []
+        # What papers print is of other methods and columns than those that are chosen.
+        click.echo(render(found, style, () if methods or wanted else reported, wanted), nl=False)
 
 
 def _commit(folder: Path, entries: "Sequence[Entry]", reported: "Sequence[Reported]", *, write: bool) -> None:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from fsbench.errors import ManifestError
 from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.latex import latex_float
+from fsbench.leaderboard.latex import latex_labels
 from fsbench.leaderboard.markup import latex_symbol
 from fsbench.leaderboard.markup import latex_text
 from fsbench.leaderboard.markup import md_table
@@ -151,31 +153,27 @@ def _md_parts(found: Breakdown) -> Iterator[str]:
 
 
 def _latex(tables: Sequence[Breakdown]) -> str:
-    return "\n".join(map(_latex_table, tables))
+    labels = latex_labels([found.table for found in tables], f" by {tables[0].attribute.name}" if tables else "")
+    return "\n".join(map(_latex_table, tables, labels))
 
 
-def _latex_table(found: Breakdown) -> str:
-    caption = f"{found.table.title}. {found.table.subtitle}. {_caption(found)} {_LEGEND}"
+def _latex_table(found: Breakdown, label: str) -> str:
     heads = (f"{latex_text(label)} ({count})" for label, count in found.slices.items())
     rows = (
         [latex_text(row.method), *(latex_text(shown(value, found.headline.scale)) for value in found.values(scores))]
         for row, scores in zip(found.table.rows, found.rows, strict=True)
     )
-    lines = [
-        r"% needs \usepackage{booktabs}",
-        r"\begin{table*}",
-        r"\centering",
-        rf"\caption{{{latex_text(caption)}}}",
-        rf"\begin{{tabular}}{{l{'r' * len(found.slices)}}}",
-        r"\toprule",
-        rf"{latex_symbol(found.headline.title)} & {' & '.join(heads)} \\",
-        r"\midrule",
-        *(rf"{' & '.join(cells)} \\" for cells in rows),
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\end{table*}",
-    ]
-    return "\n".join(lines) + "\n"
+    return latex_float(
+        found.table,
+        label,
+        latex_text(f"{_caption(found)} {_LEGEND}"),
+        "l" + "r" * len(found.slices),
+        [
+            rf"{latex_symbol(found.headline.title)} & {' & '.join(heads)} \\",
+            r"\midrule",
+            *(rf"{' & '.join(cells)} \\" for cells in rows),
+        ],
+    )
 
 
 def _caption(found: Breakdown) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from fsbench.errors import RunError
+from fsbench.errors import suggestion
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import FoldEntry
@@ -20,7 +22,7 @@ from fsbench.scores.results import mean_score
 from fsbench.scores.results import summarise
 from fsbench.scores.results import Summary
 
-__all__ = ["family_name", "joined"]
+__all__ = ["family_name", "joined", "of_methods"]
 
 _SEED = re.compile(r"(?:(?P<base>.*?)[ .,+-]+)?seed-\d+")
 
@@ -53,6 +55,16 @@ def joined(entries: Iterable[Entry]) -> list[Entry]:
         members.sort(key=lambda entry: _order(entry.variant))
         found += [_join(members)] if len(members) > 1 and _are_apart(members) else members
     return found
+
+
+def of_methods(entries: Iterable[Entry], titles: Sequence[str]) -> list[Entry]:
+    """Returns the entries, joined, that have one of these titles. Raises RunError if one is of no entry."""
+    rows = joined(entries)
+    known = {row.title for row in rows}
+    for title in titles:
+        if title not in known:
+            raise RunError(f"There is no entry of a method {title!r}. {suggestion(title, known)}")
+    return [row for row in rows if row.title in titles]
 
 
 def _order(variant: str) -> tuple[int, str]:

@@ -5,11 +5,21 @@ import dataclasses
 import io
 import json
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Sequence
+from itertools import accumulate
+from itertools import groupby
+from itertools import pairwise
 from typing import Literal
 
+from fsbench.leaderboard.columns import choose_columns
+from fsbench.leaderboard.columns import column_name
+from fsbench.leaderboard.columns import group_name
+from fsbench.leaderboard.columns import Printed
 from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.latex import latex_float
+from fsbench.leaderboard.latex import latex_labels
 from fsbench.leaderboard.markup import latex_symbol
 from fsbench.leaderboard.markup import latex_text
 from fsbench.leaderboard.markup import md_table
@@ -40,10 +50,9 @@ __all__ = [
 Format = Literal["md", "csv", "latex", "json"]
 
 _EMPTY = "There are no entries yet."
-_LEGEND = (
-    "Percent; ± is the standard deviation over support draws, brackets hold a 95 % interval. Two methods are separated "
-    "(paired test, p below 0.05 over all pairs of the table, by Holm's method) if they have no letter in common, and "
-    f"not if they have one; {MISSING} is a missing value."
+_GROUPS = (
+    "Two methods are separated (paired test, p below 0.05 over all pairs of the table, by Holm's method) if they have "
+    "no letter in common, and not if they have one; "
 )
 
 REPORTED_LEGEND = (
@@ -52,15 +61,29 @@ REPORTED_LEGEND = (
 )
 
 
-def render(entries: Iterable[Entry], format: Format, reported: Sequence[Reported] = ()) -> str:
-    """Returns the tables of entries, which may come in any order, as one text; in Markdown also what papers print."""
-    text = _RENDERERS[format](leaderboard_tables(entries))
+def render(
+    entries: Iterable[Entry], format: Format, reported: Sequence[Reported] = (), columns: Sequence[str] = ()
+) -> str:
+    """Returns the tables of entries as one text.
+
+    Args:
+        entries: In any order.
+        format: Of the text.
+        reported: What papers print; in Markdown alone.
+        columns: What is printed of tables, in Markdown and LaTeX alone; see `choose_columns`.
+
+    Raises:
+        RunError: There is no such column.
+    """
+    tables = leaderboard_tables(entries)
+    text = _CHOOSERS[format](tables, columns) if format in _CHOOSERS else _RENDERERS[format](tables)
     return "\n".join([text, render_reported(reported)]) if reported and format == "md" else text
 
 
-def render_md(tables: Sequence[Table]) -> str:
-    """Returns the tables in GitHub's Markdown, the best value of each column in bold."""
-    return "\n".join([_LEGEND, "", *map(_md_section, tables)]) if tables else f"{_EMPTY}\n"
+def render_md(tables: Sequence[Table], columns: Sequence[str] = ()) -> str:
+    """Returns columns of the tables in GitHub's Markdown, the best value of each in bold."""
+    found = choose_columns(tables, columns)
+    return "\n".join([_legend(found[0].extras), "", *map(_md_section, found)]) if found else f"{_EMPTY}\n"
 
 
 def render_reported(reported: Sequence[Reported]) -> str:
@@ -87,7 +110,7 @@ def render_csv(tables: Sequence[Table]) -> str:
     """
     folds = sorted({fold for table in tables for fold in table.groups if fold is not None})
     names = dict.fromkeys(name for table in tables for name in table.names)
-    columns = [_csv_name(group, metric) for group in (*folds, None) for metric in names or NAMES]
+    columns = [column_name(group, metric) for group in (*folds, None) for metric in names or NAMES]
     of_mean = dict.fromkeys(f"mean {table.names[-1]}" for table in tables) or (f"mean {NAMES[-1]}",)
     more = [f"{name} {what}" for name in of_mean for what in ("sd", "low", "high", "of each training")]
     head = [
@@ -107,7 +130,7 @@ def render_csv(tables: Sequence[Table]) -> str:
     for table in tables:
         for row in table.rows:
             known = {name: getattr(table, name) for name in head[:4]} | {name: getattr(row, name) for name in head[4:]}
-            values = {_csv_name(*column): cell.value for column, cell in zip(table.columns, row.cells, strict=True)}
+            values = {column_name(*column): cell.value for column, cell in zip(table.columns, row.cells, strict=True)}
             low, high = row.cells[-1].interval or (None, None)
             mean = f"mean {table.names[-1]}"
             ends = {f"{mean} sd": row.cells[-1].sd, f"{mean} low": low, f"{mean} high": high}
@@ -126,13 +149,15 @@ def render_json(tables: Sequence[Table]) -> str:
             | {"cells": [dataclasses.asdict(cell) for cell in row.cells]}
             for row in table.rows
         ]
-        found.append({**record, "columns": [_csv_name(*column) for column in table.columns], "rows": rows})
+        found.append({**record, "columns": [column_name(*column) for column in table.columns], "rows": rows})
     return json.dumps(found, indent=1) + "\n"
 
 
-def render_latex(tables: Sequence[Table]) -> str:
-    """Returns the tables for LaTeX with booktabs, the best value of each column in bold, the second underlined."""
-    return "\n".join(map(_latex_table, tables)) if tables else f"% {_EMPTY}\n"
+def render_latex(tables: Sequence[Table], columns: Sequence[str] = ()) -> str:
+    """Returns columns of the tables for LaTeX with booktabs, the best value of each in bold, the second underlined."""
+    found = choose_columns(tables, columns)
+    labels = latex_labels([printed.table for printed in found])
+    return "\n".join(map(_latex_table, found, labels)) if found else f"% {_EMPTY}\n"
 
 
 def readme(entries: Iterable[Entry], reported: Sequence[Reported] = ()) -> str:
@@ -148,36 +173,38 @@ def readme(entries: Iterable[Entry], reported: Sequence[Reported] = ()) -> str:
     return "\n".join([*parts, *([render_reported(reported)] if reported else [])])
 
 
-_RENDERERS: dict[Format, Callable[[Sequence[Table]], str]] = {
-    "md": render_md,
-    "csv": render_csv,
-    "latex": render_latex,
-    "json": render_json,
-}
+_CHOOSERS: dict[Format, Callable[[Sequence[Table], Sequence[str]], str]] = {"md": render_md, "latex": render_latex}
+_RENDERERS: dict[Format, Callable[[Sequence[Table]], str]] = {"csv": render_csv, "json": render_json}
 
 
-def _group_name(group: int | None) -> str:
-    return "Mean" if group is None else f"Fold {group}"
+def _legend(extras: Collection[str]) -> str:
+    beside = {"sd": "± is the standard deviation over support draws", "interval": "brackets hold a 95 % interval"}
+    said = ", ".join(text for name, text in beside.items() if name in extras)
+    groups = _GROUPS if "group" in extras else ""
+    return f"Percent{'; ' if said else ''}{said}. {groups}{MISSING} is a missing value."
 
 
-def _csv_name(group: int | None, metric: str) -> str:
-    return f"{_group_name(group).lower()} {metric}"
-
-
-def _md_section(table: Table) -> str:
+def _md_section(printed: Printed) -> str:
+    table = printed.table
     names = [
-        f"{_group_name(group)} {table.about[metric].title}" if len(table.groups) > 1 else table.about[metric].title
-        for group, metric in table.columns
+        f"{group_name(group)} {table.about[metric].title}" if len(table.groups) > 1 else table.about[metric].title
+        for group, metric in printed.columns
     ]
+    has_group = "group" in printed.extras
     rows = [
-        [_rank(row), md_text(row.method) + _md_marks(row), *map(_md_cell, row.cells, _scales(table))]
+        [
+            *([_rank(row)] if has_group else []),
+            md_text(row.method) + _md_marks(row),
+            *map(_md_cell, printed.cells(row), printed.scales),
+        ]
         for row in table.rows
     ]
+    head = [*(["Group"] if has_group else []), "Method"]
     notes = [f"<sup>{number}</sup> {md_text(note)}" for number, note in enumerate(table.notes, start=1)]
     parts = [
         f"## {md_text(table.title)}",
         md_text(table.subtitle),
-        "\n".join(md_table(["Group", "Method", *names], rows, first=("---", "---"))),
+        "\n".join(md_table([*head, *names], rows, first=["---"] * len(head))),
         *([f"> {md_text(' '.join(table.ceilings))}"] if table.ceilings else []),
         *notes,
     ]
@@ -192,10 +219,6 @@ def _md_marks(row: Row) -> str:
     return f" <sup>{', '.join(map(str, row.notes))}</sup>" if row.notes else ""
 
 
-def _scales(table: Table) -> list[int]:
-    return [table.about[metric].scale for _, metric in table.columns]
-
-
 def _md_cell(cell: Cell, scale: int) -> str:
     text = shown(cell.value, scale)
     text = f"**{text}**" if cell.place == 1 else text
@@ -203,37 +226,43 @@ def _md_cell(cell: Cell, scale: int) -> str:
     return text if cell.interval is None else f"{text} [{', '.join(map(shown, cell.interval))}]"
 
 
-def _latex_table(table: Table) -> str:
-    head = " & ".join(latex_symbol(table.about[metric].title) for _, metric in table.columns)
-    lines = [
-        r"% needs \usepackage{booktabs}",
-        r"\begin{table*}",
-        r"\centering",
-        rf"\caption{{{latex_text(table.title)}. {latex_text(table.subtitle)}. {latex_text(_LEGEND)}}}",
-        rf"\begin{{tabular}}{{ll{'r' * len(table.columns)}}}",
-        r"\toprule",
-        *(_latex_groups(table) if len(table.groups) > 1 else []),
-        rf"Group & Method & {head} \\",
-        r"\midrule",
-        *(rf"{' & '.join(_latex_cells(row, _scales(table)))} \\" for row in table.rows),
-        r"\bottomrule",
-        r"\end{tabular}",
-        *(rf"\par\footnotesize {latex_text(ceiling)}" for ceiling in table.ceilings),
-        *(rf"\par\footnotesize {_latex_mark(n)} {latex_text(note)}" for n, note in enumerate(table.notes, start=1)),
-        r"\end{table*}",
+def _latex_table(printed: Printed, label: str) -> str:
+    table = printed.table
+    first = [*(["Group"] if "group" in printed.extras else []), "Method"]
+    heads = [latex_symbol(table.about[metric].title) for _, metric in printed.columns]
+    return latex_float(
+        table,
+        label,
+        latex_text(_legend(printed.extras)),
+        "l" * len(first) + "r" * len(heads),
+        [
+            *(_latex_groups(printed, len(first)) if len(table.groups) > 1 else []),
+            rf"{' & '.join([*first, *heads])} \\",
+            r"\midrule",
+            *(rf"{' & '.join(_latex_cells(printed, row))} \\" for row in table.rows),
+        ],
+        [
+            *map(latex_text, table.ceilings),
+            *(f"{_latex_mark(number)} {latex_text(note)}" for number, note in enumerate(table.notes, start=1)),
+        ],
+    )
+
+
+def _latex_cells(printed: Printed, row: Row) -> list[str]:
+    return [
+        *([latex_text(_rank(row))] if "group" in printed.extras else []),
+        latex_text(row.method) + _latex_marks(row),
+        *map(_latex_cell, printed.cells(row), printed.scales),
     ]
-    return "\n".join(lines) + "\n"
 
 
-def _latex_cells(row: Row, scales: Sequence[int]) -> list[str]:
-    return [latex_text(_rank(row)), latex_text(row.method) + _latex_marks(row), *map(_latex_cell, row.cells, scales)]
-
-
-def _latex_groups(table: Table) -> list[str]:
-    width = len(table.names)
-    spans = " & ".join(rf"\multicolumn{{{width}}}{{c}}{{{_group_name(group)}}}" for group in table.groups)
-    rules = " ".join(rf"\cmidrule(lr){{{width * i + 3}-{width * i + width + 2}}}" for i in range(len(table.groups)))
-    return [rf" & & {spans} \\", rules]
+def _latex_groups(printed: Printed, first: int) -> list[str]:
+    """Returns a line with a name above each run of columns of one group, and the rules below the names."""
+    runs = [(group, len(list(run))) for group, run in groupby(group for group, _ in printed.columns)]
+    ends = list(accumulate((width for _, width in runs), initial=first))
+    spans = " & ".join(rf"\multicolumn{{{width}}}{{c}}{{{group_name(group)}}}" for group, width in runs)
+    rules = " ".join(rf"\cmidrule(lr){{{start + 1}-{end}}}" for start, end in pairwise(ends))
+    return [rf"{' &' * first} {spans} \\", rules]
 
 
 def _latex_marks(row: Row) -> str:

@@ -126,12 +126,21 @@ class Table:
     @property
     def subtitle(self) -> str:
         """What the numbers depend on: manifest, protocol, and how much was evaluated at most."""
+        return f"{self.made_with}; protocol {self.protocol}; {self.amount}"
+
+    @property
+    def made_with(self) -> str:
+        """The manifest."""
+        return f"Manifest {self.manifest_version} ({self.manifest_digest[:12]})"
+
+    @property
+    def amount(self) -> str:
+        """How much was evaluated at most."""
         draws, widest = max(row.draws for row in self.rows), max(self.rows, key=lambda row: row.episodes + row.failed)
         classes = len({each.name for fold in widest.entry.folds for each in fold.classes})
         details = widest.entry.details
         queried = details.table[["fold", "class", "video"]].drop_duplicates() if details else ()
         return (
-            f"Manifest {self.manifest_version} ({self.manifest_digest[:12]}); protocol {self.protocol}; "
             f"{_count(classes, 'class')}, {_count(len(queried), 'video') + ', ' if details else ''}"
             f"{_count(draws, 'draw')}, {_count(widest.episodes + widest.failed, 'episode')}"
         )

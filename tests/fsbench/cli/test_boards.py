@@ -13,6 +13,13 @@ def test_the_whole_way_from_data_to_table(fsbench, data, tmp_path):
         assert "leaderboard/entries/mini-ref-davis" in fsbench("submit", f"runs/mini-ref-davis/{method}").stdout
     for style in ("md", "csv", "latex"):
         assert "support-copy" in fsbench("leaderboard", "--format", style).stdout
+    chosen = fsbench("leaderboard", "--format", "latex", "--method", "empty", "--columns", "mean J, interval").stdout
+    assert "support-copy" not in chosen
+    assert "\nMethod & $\\mathcal{J}$ \\\\\n" in chosen
+    for wrong in (["--columns", "mean", "--format", "csv"], ["--columns", "J", "--by", "words"], ["--columns", "K"]):
+        assert "column" in fsbench("leaderboard", *wrong, code=2).output
+    for wrong in (["--method", "empty", "--check"], ["--method", "full"]):
+        assert "method" in fsbench("leaderboard", *wrong, code=2).output
     assert fsbench("leaderboard", "--format", "html", "--out", "site").stdout == "site/index.html\n"
     assert "support-copy" in (tmp_path / "site/index.html").read_text()
     fsbench("leaderboard", "--check", code=2)
