@@ -16,6 +16,7 @@ from fsbench.leaderboard.intervals import Ends
 from fsbench.leaderboard.intervals import mean_interval
 from fsbench.metrics import or_none
 from fsbench.protocol import reported_names
+from fsbench.scores.episodes import Sample
 from fsbench.scores.metrics import Column
 from fsbench.scores.metrics import columns_of
 from fsbench.scores.results import Intervals
@@ -27,7 +28,7 @@ from fsbench.scores.statistics import spread
 from fsbench.scores.variance import trainings_of
 from fsbench.streams import named_stream
 
-__all__ = ["Cell", "Row", "Table", "leaderboard_tables", "one_line"]
+__all__ = ["Cell", "Row", "Table", "leaderboard_tables", "one_line", "separated"]
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,21 @@ def leaderboard_tables(entries: Iterable[Entry]) -> list[Table]:
     return [_table(group) for group in groups.values()]
 
 
+def separated(samples: Sequence[Sample], manifest_digest: str, names: Sequence[str]) -> set[tuple[int, int]]:
+    """Returns the pairs of methods that the paired test of the headline separates, over all pairs together.
+
+    Args:
+        samples: The methods' episodes, the same for all.
+        manifest_digest: Of their manifest.
+        names: What the protocol reports, the headline last.
+    """
+    tested = {
+        (i, j): paired_p(samples[i], samples[j], named_stream(0, "compare", manifest_digest), names)
+        for i, j in combinations(range(len(samples)), 2)
+    }
+    return holm(tested)
+
+
 def one_line(text: str) -> str:
     """Returns a text with every run of white space and unprintable characters turned into one blank."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -292,11 +308,7 @@ def _ranks(entries: Sequence[Entry], folds: tuple[int, ...]) -> list[str | None]
     if any(each != episodes[0] for each in episodes) or not has_chain(entries[0].protocol):  # of other draws, say
         return [None] * len(entries)
     samples, names = [entry.sample for entry in able], reported_names(entries[0].protocol)
-    tested = {
-        (i, j): paired_p(samples[i], samples[j], named_stream(0, "compare", entries[0].manifest_digest), names)
-        for i, j in combinations(range(len(able)), 2)
-    }
-    ranks = letters(len(able), holm(tested))
+    ranks = letters(len(able), separated(samples, entries[0].manifest_digest, names))
     by_entry = {id(entry): rank for entry, rank in zip(able, ranks, strict=True)}
     return [by_entry.get(id(entry)) for entry in entries]
 

@@ -1,12 +1,17 @@
-"""The front page: a table for each board, bars by class, draws by class."""
+"""The front page: which method is best, a table for each board, bars by class, draws by class."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from fsbench.datasets.shapes import NEEDED
 from fsbench.leaderboard.intervals import class_interval
 from fsbench.leaderboard.intervals import fold_interval
 from fsbench.leaderboard.intervals import mean_interval
+from fsbench.leaderboard.leads import fold_ranks
+from fsbench.leaderboard.leads import FoldRank
+from fsbench.leaderboard.leads import Lead
+from fsbench.leaderboard.leads import lead_of
 from fsbench.leaderboard.rendering import printed
 from fsbench.leaderboard.rendering import REPORTED_LEGEND
 from fsbench.leaderboard.reported import Reported
@@ -25,6 +30,7 @@ from fsbench.leaderboard.site.values import scale_top
 from fsbench.leaderboard.site.values import seconds
 from fsbench.leaderboard.tables import Row
 from fsbench.leaderboard.tables import Table
+from fsbench.splits.binning import ATTRIBUTES
 
 __all__ = ["index_page"]
 
@@ -34,15 +40,48 @@ _Json = Mapping[str, Any]  # Any: what json.dumps takes
 def index_page(boards: Sequence[Board], reported: Sequence[Reported] = ()) -> str:
     """Returns the front page: a section for each board, and one for what papers print."""
     shown = [_board(board) for board in boards]
+    leads = sorted((found for board in boards if (found := _lead(board))), key=lambda found: not found["is_needed"])
     data = {"boards": [_board_data(board) for board in boards]}
     papers = {"legend": REPORTED_LEGEND, "tables": reported, "printed": printed} if reported else None
-    return render_page("index", LinkedAssets(""), "", data, boards=shown, papers=papers)
+    return render_page("index", LinkedAssets(""), "", data, leads=leads, boards=shown, papers=papers)
+
+
+def _lead(board: Board) -> _Json | None:
+    """Returns who leads where the support is needed, as far as the sentences tell, or else on all episodes."""
+    kind = next((found for found in board.breakdowns if found.attribute == ATTRIBUTES["kind"]), None)
+    is_needed = kind is not None and NEEDED in kind.slices
+    found = lead_of(board.table, board.slicer, kind.attribute, NEEDED) if kind and is_needed else lead_of(board.table)
+    return None if found is None else {"is_needed": is_needed, "slug": board.slug, **_told(found, board)}
+
+
+def _told(found: Lead, board: Board) -> _Json:
+    rows, difference = board.table.rows, found.difference
+    ends = None
+    if difference is not None and difference.interval is not None:
+        low, high = difference.interval.low.headline, difference.interval.high.headline
+        ends = (low, high) if low == low else None
+    return {
+        "set": f"{board.table.dataset} {board.table.manifest_version}",
+        "protocol": board.table.protocol.split("|", 1)[0],
+        "headline": board.table.names[-1],
+        "episodes": found.episodes,
+        "best": rows[found.best].method,
+        "href": method_page(rows[found.best].entry.title),
+        "score": found.score,
+        "next": None if found.next is None else rows[found.next].method,
+        "next_score": found.next_score,
+        "by": None if difference is None else difference.mean.headline,
+        "interval": ends,
+        "is_separated": found.is_separated,
+        "compare": f"{compare_page(board)}#a={found.best}&b={found.next}" if board.is_compared else None,
+    }
 
 
 def _board(board: Board) -> _Json:
     table = board.table
     folds = [group for group in table.groups if group is not None]
-    rows = [_row(row, colour, folds, table) for row, colour in zip(table.rows, board.colours, strict=True)]
+    ranks = fold_ranks(table)
+    rows = [_row(row, board.colours[i], folds, table, ranks.get(i, ())) for i, row in enumerate(table.rows)]
     ends = [row["headline"].interval[1] if row["headline"].interval else row["headline"].value for row in rows]
     classes = class_scores(table.rows)
     return {
@@ -67,7 +106,7 @@ def _board(board: Board) -> _Json:
     }
 
 
-def _row(row: Row, colour: int, folds: Sequence[int], table: Table) -> _Json:
+def _row(row: Row, colour: int, folds: Sequence[int], table: Table, ranks: Sequence[FoldRank]) -> _Json:
     entry = row.entry
     width = len(table.names)
     *others, headline = (cell.value for cell in row.cells[-width:])
@@ -78,6 +117,7 @@ def _row(row: Row, colour: int, folds: Sequence[int], table: Table) -> _Json:
         "label": row.method,
         "colour": colour,
         "rank": row.rank,
+        "ranks": ranks,
         "href": method_page(entry.title),
         "summary": entry.method.summary,
         "trainings": list(row.trainings.values()),
