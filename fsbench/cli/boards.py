@@ -221,7 +221,11 @@ def power(
 @splits_option("./splits, then those that fsbench ships")
 @described_option("for html: its pictures are shown as those of a registered one.")
 @click.option("--write", is_flag=True, help="Write README.md and SHA256SUMS beside the entries, if --check lets them.")
-@click.option("--check", is_flag=True, help="Fail if an entry does not follow from its episodes, or these two from it.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Fail if an entry does not follow from its episodes, or these two from those that SHA256SUMS names.",
+)
 def leaderboard(
     entries: Path,
     runs: Path | None,
@@ -302,20 +306,31 @@ def leaderboard(
 
 
 def _commit(folder: Path, entries: "Sequence[Entry]", reported: "Sequence[Reported]", *, write: bool) -> None:
-    """Checks entries, then writes what lies beside them in a repository, or compares it with what it should be."""
+    """Checks entries, then writes what lies beside them in a repository, or compares it with what it should be.
+
+    What lies there may be of fewer entries than there are: so one that is added changes no file that another one does.
+    """
     from fsbench.files import write_whole
     from fsbench.leaderboard import readme
     from fsbench.leaderboard.checking import require_checked
+    from fsbench.leaderboard.checking import sealed
     from fsbench.leaderboard.checking import seals
+    from fsbench.leaderboard.shelf import entry_path
 
     for line in require_checked(folder, entries):
         click.echo(line, err=True)
-    for name, content in (("README.md", readme(entries, reported)), ("SHA256SUMS", seals(folder, entries))):
-        path = folder.parent / name
-        if write:
+    page, sums = folder.parent / "README.md", folder.parent / "SHA256SUMS"
+    if write:
+        for path, content in ((page, readme(entries, reported)), (sums, seals(folder, entries))):
             write_whole(path, content)
             click.echo(path)
-        elif not path.is_file() or path.read_text(encoding="utf-8") != content:
+        return
+    known = sealed(folder, entries, sums.read_text(encoding="utf-8") if sums.is_file() else "")
+    for path, content in ((page, readme(known, reported)), (sums, seals(folder, known))):
+        if not path.is_file() or path.read_text(encoding="utf-8") != content:
             raise RunError(f"{path} does not follow from the entries. Run 'fsbench leaderboard --write'.")
-    if not write:
-        click.echo(f"{folder}: {len(entries)} entries follow from their episodes, README.md and SHA256SUMS from them")
+    for entry in entries:
+        if entry not in known:
+            click.echo(f"{entry_path(folder, entry)}: not in README.md until 'fsbench leaderboard --write'.", err=True)
+    those = "them" if len(known) == len(entries) else f"{len(known)} of them"
+    click.echo(f"{folder}: {len(entries)} entries follow from their episodes, README.md and SHA256SUMS from {those}")

@@ -34,7 +34,7 @@ from fsbench.scores.results import summarise
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import manifest_of_digest
 
-__all__ = ["Checked", "check_entry", "require_checked", "seals"]
+__all__ = ["Checked", "check_entry", "require_checked", "sealed", "seals"]
 
 CLOSE = 1e-12
 """How near a number must be. On one machine they are the same to the bit; sums on another may differ in the last."""
@@ -114,6 +114,18 @@ def seals(folder: Path, entries: Iterable[Entry]) -> str:
         for path in paths
     ]
     return "".join(lines)
+
+
+def sealed(folder: Path, entries: Iterable[Entry], text: str) -> list[Entry]:
+    """Returns the entries that seals name, whatever they say of them; those that came in since are not among them.
+
+    Args:
+        folder: The folder of all entries.
+        entries: All that lie there.
+        text: What `seals` gave at the time.
+    """
+    named = {line.partition("  ")[2] for line in text.splitlines()}
+    return [entry for entry in entries if entry_path(folder, entry).relative_to(folder.parent).as_posix() in named]
 
 
 def _within(fold: FoldEntry) -> Iterator[str]:

@@ -1,4 +1,8 @@
 import json
+import shutil
+import subprocess
+
+from tests.conftest import ROOT
 
 
 def test_the_whole_way_from_data_to_table(fsbench, data, tmp_path):
@@ -40,3 +44,41 @@ def test_the_whole_way_from_data_to_table(fsbench, data, tmp_path):
     entry["folds"][0]["score"]["mean"]["J"] = 0.99
     path.write_text(json.dumps(entry | {"mean": None, "expected_folds": [0, 1]}))
     assert "from the episodes" in fsbench("leaderboard", "--write", code=2).output
+
+
+def git(*arguments):
+    as_somebody = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *as_somebody, *arguments], check=True, capture_output=True)
+
+
+def test_two_branches_that_each_add_an_entry_merge_and_the_check_passes_before_the_tables_have_them(fsbench, tmp_path):
+    """By git itself: what conflicts is its to say."""
+    entries, committed = tmp_path / "leaderboard/entries/mini-ref-davis", ROOT / "leaderboard/entries/mini-ref-davis"
+
+    def add(name):
+        for path in committed.glob(f"{name}.*"):
+            shutil.copy(path, entries)
+        git("add", "leaderboard")
+        git("commit", "-q", "-m", name)
+
+    entries.mkdir(parents=True)
+    git("init", "-q", "-b", "main")
+    add("full-frame")
+    fsbench("leaderboard", "--write")
+    add("no-more")
+    for name in ("empty", "support-copy"):
+        git("checkout", "-q", "-b", name, "main")
+        add(name)
+        assert "README.md and SHA256SUMS from 1 of them" in fsbench("leaderboard", "--check").stdout
+    git("checkout", "-q", "main")
+    git("merge", "-q", "empty")
+    git("merge", "-q", "--no-edit", "support-copy")
+    output = fsbench("leaderboard", "--check").output
+    assert "3 entries follow from their episodes, README.md and SHA256SUMS from 1 of them" in output
+    assert all(f"{name}.json: not in README.md until" in output for name in ("empty", "support-copy"))
+    fsbench("leaderboard", "--write")
+    output = fsbench("leaderboard", "--check").output
+    assert "SHA256SUMS from them" in output
+    assert "not in README.md" not in output
+    (entries / "empty.json").unlink()
+    assert "does not follow from the entries" in fsbench("leaderboard", "--check", code=2).output

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fsbench.errors import RunError
 from fsbench.leaderboard.checking import check_entry
 from fsbench.leaderboard.checking import require_checked
+from fsbench.leaderboard.checking import sealed
 from fsbench.leaderboard.checking import seals
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.entries import Entry
@@ -113,9 +114,11 @@ def test_any_changed_number_breaks_the_seal(record, tmp_path):
 
 
 def test_the_seal_is_what_sha256sum_reads():
-    text = seals(COMMITTED, read_entries(COMMITTED))
-    assert text == (COMMITTED.parent / "SHA256SUMS").read_text()
+    entries, text = read_entries(COMMITTED), (COMMITTED.parent / "SHA256SUMS").read_text()
+    assert text == seals(COMMITTED, sealed(COMMITTED, entries, text))
     assert "  entries/mini-ref-davis/colour-prototype.json\n" in text
+    (line,) = [line for line in text.splitlines() if line.endswith("davis/prototype.json")]
+    assert [entry.title for entry in sealed(COMMITTED, entries, line)] == ["prototype"]
 
 
 def test_everything_that_does_not_follow_is_said_at_once(tmp_path, details):
