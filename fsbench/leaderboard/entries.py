@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from fsbench.errors import RunError
 from fsbench.leaderboard.details import Details
+from fsbench.leaderboard.names import is_web_address
 from fsbench.leaderboard.names import name_problems
 from fsbench.leaderboard.names import text_problems
 from fsbench.leaderboard.seen import seen_classes
@@ -267,7 +268,7 @@ class Entry(Record):
         if not all(0 <= value <= 1 for fold in self.folds for value in _shares(fold, self.protocol)):
             raise ValueError("folds: a score is not in [0, 1]")
         for link in self.links:
-            if not re.fullmatch(r"https?://[^\s\"'<>\\|]+", link):
+            if not is_web_address(link):
                 raise ValueError(f"links: {link!r} is not the address of a web page (http:// or https://)")
         if self.details is not None and self.details.digest != self.details_sha256:
             raise ValueError("details_sha256: is not the digest of the details")

@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["name_problems", "text_problems"]
+__all__ = ["is_web_address", "name_problems", "text_problems"]
 
 # No separator of paths or tables, no sign that begins a formula in a spreadsheet, nothing hidden.
 _NAME = re.compile(r"\w(?:[\w .,()+=-]*[\w)+])?")
+
+
+def is_web_address(text: str) -> bool:
+    """Tells whether a text is the address of a web page, fit to be linked to."""
+    return re.fullmatch(r"https?://[^\s\"'<>\\|]+", text) is not None
 
 
 def name_problems(names: Mapping[str, str]) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """Where each page of a site lies, from its root."""
 
+from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.site.boards import Board
 from fsbench.leaderboard.site.slugs import slug
 
-__all__ = ["compare_page", "episode_page", "gallery_page", "method_page", "picture_file"]
+__all__ = ["compare_page", "entry_files", "episode_page", "gallery_page", "method_page", "picture_file"]
 
 
 def method_page(title: str) -> str:
@@ -14,6 +15,13 @@ def method_page(title: str) -> str:
 def compare_page(board: Board) -> str:
     """Returns the page that compares two methods of a board."""
     return f"compare/{board.slug}.html"
+
+
+def entry_files(board: Board, number: int) -> dict[str, Entry]:
+    """Returns the files of a row's entries: one, or one for each of the trainings that it joins."""
+    row = board.table.rows[number]
+    found = {each.title: each for each in row.entry.trainings} or {row.method: row.entry}
+    return {f"entries/{board.slug}/{slug(label)}.json": entry for label, entry in found.items()}
 
 
 def gallery_page(board: Board) -> str:

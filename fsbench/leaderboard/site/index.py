@@ -1,5 +1,6 @@
 """The front page: which method is best, a table for each board, bars by class, draws by class."""
 
+from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -12,10 +13,12 @@ from fsbench.leaderboard.leads import fold_ranks
 from fsbench.leaderboard.leads import FoldRank
 from fsbench.leaderboard.leads import Lead
 from fsbench.leaderboard.leads import lead_of
+from fsbench.leaderboard.names import is_web_address
 from fsbench.leaderboard.rendering import printed
 from fsbench.leaderboard.rendering import REPORTED_LEGEND
 from fsbench.leaderboard.reported import Reported
 from fsbench.leaderboard.site.addresses import compare_page
+from fsbench.leaderboard.site.addresses import entry_files
 from fsbench.leaderboard.site.addresses import gallery_page
 from fsbench.leaderboard.site.addresses import method_page
 from fsbench.leaderboard.site.attributes import attribute_data
@@ -23,6 +26,7 @@ from fsbench.leaderboard.site.boards import Board
 from fsbench.leaderboard.site.boards import draw_means
 from fsbench.leaderboard.site.environment import LinkedAssets
 from fsbench.leaderboard.site.environment import render_page
+from fsbench.leaderboard.site.values import hosts
 from fsbench.leaderboard.site.values import metric_choices
 from fsbench.leaderboard.site.values import number
 from fsbench.leaderboard.site.values import rounded
@@ -81,7 +85,7 @@ def _board(board: Board) -> _Json:
     table = board.table
     folds = [group for group in table.groups if group is not None]
     ranks = fold_ranks(table)
-    rows = [_row(row, board.colours[i], folds, table, ranks.get(i, ())) for i, row in enumerate(table.rows)]
+    rows = [_row(board, i, ranks.get(i, ())) for i in range(len(table.rows))]
     ends = [row["headline"].interval[1] if row["headline"].interval else row["headline"].value for row in rows]
     classes = class_scores(table.rows)
     return {
@@ -96,6 +100,7 @@ def _board(board: Board) -> _Json:
         "rows": rows,
         "top": scale_top(ends),
         "notes": table.notes,
+        "hardware": _named(_hardware(table)),
         "ceilings": table.ceilings,
         "class_rows": [(name, [value and value[0] for value in values]) for name, values in classes.items()],
         "has_draws": any(not draw_means(board, i).empty for i in range(len(rows))),
@@ -106,16 +111,22 @@ def _board(board: Board) -> _Json:
     }
 
 
-def _row(row: Row, colour: int, folds: Sequence[int], table: Table, ranks: Sequence[FoldRank]) -> _Json:
+def _row(board: Board, number_of_row: int, ranks: Sequence[FoldRank]) -> _Json:
+    table = board.table
+    row = table.rows[number_of_row]
     entry = row.entry
+    folds = [group for group in table.groups if group is not None]
+    has_paper_page = is_web_address(entry.method.paper)
     width = len(table.names)
     *others, headline = (cell.value for cell in row.cells[-width:])
     is_mean = folds or headline is None
     ends = mean_interval(row.intervals) if is_mean else fold_interval(row.intervals, entry.folds[0].fold)
+    elsewhere = None if entry.hardware == _hardware(table) else _named(entry.hardware)
+    key = "" if entry.seconds_per_frame is None or elsewhere else repr(entry.seconds_per_frame)
     scales = [table.about[name].scale / 100 for name in table.names[:-1]]
     return {
         "label": row.method,
-        "colour": colour,
+        "colour": board.colours[number_of_row],
         "rank": row.rank,
         "ranks": ranks,
         "href": method_page(entry.title),
@@ -125,13 +136,23 @@ def _row(row: Row, colour: int, folds: Sequence[int], table: Table, ranks: Seque
         "headline": number(headline, ends if headline is not None else None),
         "others": [number(v if v is None else v * part) for v, part in zip(others, scales, strict=True)],
         "folds": [number(row.cells[width * (i + 1) - 1].value) for i in range(len(folds))],
-        "seconds": {
-            "text": seconds(entry),
-            "key": "" if entry.seconds_per_frame is None else repr(entry.seconds_per_frame),
-        },
+        "seconds": {"text": seconds(entry), "key": key, "elsewhere": elsewhere},
+        "links": [*([("paper", entry.method.paper)] if has_paper_page else []), *hosts(entry.links)],
+        "cites": bool(entry.method.paper) and not has_paper_page,
+        "files": list(entry_files(board, number_of_row)),
         "trained_on": entry.training,
         "is_trained": entry.training != "nothing",
     }
+
+
+def _hardware(table: Table) -> tuple[str, ...]:
+    """Returns on what the most of a table's times were measured; empty if there are none, or it is not known."""
+    measured = [row.entry.hardware for row in table.rows if row.entry.seconds_per_frame is not None]
+    return Counter(measured).most_common(1)[0][0] if measured else ()
+
+
+def _named(hardware: Sequence[str]) -> str:
+    return "; ".join(hardware) or "hardware not known"
 
 
 def class_scores(rows: Sequence[Row]) -> dict[str, list[tuple[float, float | None, float | None] | None]]:

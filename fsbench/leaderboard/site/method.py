@@ -8,7 +8,9 @@ from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.intervals import class_interval
 from fsbench.leaderboard.intervals import fold_interval
 from fsbench.leaderboard.intervals import mean_interval
+from fsbench.leaderboard.names import is_web_address
 from fsbench.leaderboard.site.addresses import compare_page
+from fsbench.leaderboard.site.addresses import entry_files
 from fsbench.leaderboard.site.addresses import gallery_page
 from fsbench.leaderboard.site.attributes import attribute_data
 from fsbench.leaderboard.site.boards import Board
@@ -57,6 +59,7 @@ def method_page_text(title: str, places: Sequence[tuple[Board, int]]) -> str:
         data,
         title=title,
         info=entry.method,
+        paper_address=entry.method.paper if is_web_address(entry.method.paper) else None,
         training=entry.training,
         parts=parts,
         links=entry.links,
@@ -80,6 +83,7 @@ def _part(board: Board, index: int) -> _Json:
         "facts": _facts(row.entry),
         "compare": f"{_ROOT}{compare_page(board)}#a={index}" if board.is_compared else None,
         "episodes": _ROOT + gallery_page(board) if board.gallery else None,
+        "files": [_ROOT + path for path in entry_files(board, index)],
     }
 
 

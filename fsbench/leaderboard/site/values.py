@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.intervals import Ends
@@ -13,6 +14,7 @@ from fsbench.scores.results import Score
 
 __all__ = [
     "Number",
+    "hosts",
     "metric_choices",
     "number",
     "others",
@@ -34,6 +36,11 @@ class Number(NamedTuple):
     value: float | None
     interval: Ends | None
     key: str
+
+
+def hosts(links: Iterable[str]) -> list[tuple[str, str]]:
+    """Returns for each web address what a row calls it, which is its host, and the address."""
+    return [(urlsplit(link).netloc.removeprefix("www."), link) for link in links]
 
 
 def number(value: float | None, ends: Ends | None = None) -> Number:

@@ -9,6 +9,7 @@ from fsbench.files import whole_folder
 from fsbench.files import write_files
 from fsbench.leaderboard.reported import Reported
 from fsbench.leaderboard.site.addresses import compare_page
+from fsbench.leaderboard.site.addresses import entry_files
 from fsbench.leaderboard.site.addresses import episode_page
 from fsbench.leaderboard.site.addresses import gallery_page
 from fsbench.leaderboard.site.addresses import method_page
@@ -61,6 +62,9 @@ def write_site(out: Path, boards: Sequence[Board], reported: Sequence[Reported] 
 
 
 def _board_files(board: Board) -> Iterator[tuple[str, str | bytes]]:
+    for number in range(len(board.table.rows)):
+        for path, entry in entry_files(board, number).items():
+            yield path, entry.model_dump_json(indent=1) + "\n"
     if board.is_compared:
         yield compare_page(board), compare_page_text(board)
     if not board.gallery:

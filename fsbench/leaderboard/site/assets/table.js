@@ -19,8 +19,8 @@ for (const board of document.querySelectorAll("section.board")) {
       const name = heads[i].textContent.trim();
       if (cell.matches(".rest:not(.whiskers)")) list.append(FS.element("div", {}, FS.element("dt", {}, name), FS.element("dd", {}, cell.innerText.trim() || cell.textContent.trim())));
     }
-    const about = row.querySelector(".method small:not(.seeds)");
-    const cell = FS.element("td", { colspan: row.cells.length }, ...(about ? [FS.element("p", {}, about.textContent)] : []), list);
+    const about = row.querySelector(".method small:not(.seeds, .goto)");
+    const cell = FS.element("td", { colspan: row.cells.length }, ...(about ? [FS.element("p", {}, about.textContent)] : []), list, row.querySelector(".goto").cloneNode(true));
     unfolded.set(row, FS.element("tr", { class: "unfolded" }, cell));
     row.after(unfolded.get(row));
     row.querySelector(".unfold").setAttribute("aria-expanded", "true");

@@ -2,11 +2,15 @@ import re
 from dataclasses import replace
 
 import pytest
+import yaml
 
+import fsbench
 from fsbench.datasets.shapes import NEEDED
 from fsbench.datasets.shapes import NOT_NEEDED
+from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.leads import lead_of
 from fsbench.leaderboard.site import make_boards
+from fsbench.leaderboard.site import write_site
 from fsbench.leaderboard.site.index import index_page
 from fsbench.splits.binning import ATTRIBUTES
 from tests.conftest import ROOT
@@ -56,3 +60,39 @@ def test_a_set_that_does_not_tell_which_episodes_need_support_comes_after_with_a
 def test_a_partial_entry_says_its_place_in_the_fold_that_it_has():
     boards = make_boards([*detailed({"low": -0.1, "high": 0.1}), of_fold_one("half", 0.0)])
     assert "fold 1 alone: place 2 of 3, group" in words(index_page(boards))
+
+
+def test_a_row_links_to_its_paper_its_code_and_its_entry(board, tmp_path):
+    linked, named = (
+        samples.plain_entry(name, paper=paper) for name, paper in (("a", "https://example.org/p"), ("b", "Doe"))
+    )
+    boards = make_boards([linked, named])
+    page = index_page(boards)
+    assert '<a href="https://example.org/p" rel="noopener noreferrer">paper</a>' in page
+    assert page.count('<a href="https://example.org/code?a=1&amp;b=2" rel="noopener noreferrer">example.org</a>') == 2
+    assert '<a href="methods/b.html#paper">paper</a>' in page
+    out = write_site(tmp_path / "out", boards).parent
+    files = re.findall(r'<a href="(entries/[^"]+)">entry</a>', page)
+    assert [Entry.model_validate_json((out / each).read_bytes()).method.name for each in files] == boards[0].methods
+    assert 'id="paper"' in (out / "methods/b.html").read_text(encoding="utf-8")
+
+
+def test_a_time_on_other_hardware_says_so_and_is_sorted_last():
+    made = [samples.plain_entry(name) for name in ("one", "two", "three")]
+    told = [("A chip", 0.5), ("A chip", 0.25), ("B chip", 0.125)]
+    entries = [
+        each.model_copy(update={"hardware": (name,), "seconds_per_frame": value})
+        for each, (name, value) in zip(made, told, strict=True)
+    ]
+    page = index_page(make_boards(entries))
+    cells = re.findall(r'<td class="rest seconds" data-value="([^"]*)">(.*?)</td>', page)
+    assert sorted(cells) == [("", "0.125 <small>B chip</small>"), ("0.25", "0.250"), ("0.5", "0.500")]
+    assert "Seconds a frame on A chip" in page
+
+
+def test_what_to_cite_is_what_the_citation_file_says():
+    told = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    page = index_page([])
+    assert f"title = {{{told['title']}: {told['abstract'].rstrip('.')}}}" in page
+    assert all(f"author = {{{{{author['name']}}}}}" in page for author in told["authors"])
+    assert f"version = {{{fsbench.__version__}}}" in page

@@ -37,7 +37,7 @@ def test_every_address_in_the_site_leads_to_a_file_of_the_site(site):
 def test_pages_load_nothing_from_a_network_and_link_to_what_the_entry_names_alone(site):
     linked = 0
     for page in site.rglob("*.html"):
-        text, count = re.subn(r'<a href="https://[^"]*" rel="noopener noreferrer">https://[^<]*</a>', "", read(page))
+        text, count = re.subn(r'<a href="https://[^"]*" rel="noopener noreferrer">[^<]*</a>', "", read(page))
         assert not re.search(r"https?://", text), page
         linked += count
     assert linked > 0
