@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from itertools import product
 
@@ -23,6 +24,7 @@ from fsbench.scores.results import Intervals
 from fsbench.scores.results import Summary
 from fsbench.scores.separation import holm
 from fsbench.scores.separation import letters
+from fsbench.scores.statistics import Flips
 from fsbench.scores.statistics import paired_p
 from fsbench.scores.statistics import spread
 from fsbench.scores.variance import trainings_of
@@ -170,10 +172,8 @@ def separated(samples: Sequence[Sample], manifest_digest: str, names: Sequence[s
         manifest_digest: Of their manifest.
         names: What the protocol reports, the headline last.
     """
-    tested = {
-        (i, j): paired_p(samples[i], samples[j], named_stream(0, "compare", manifest_digest), names)
-        for i, j in combinations(range(len(samples)), 2)
-    }
+    flips = Flips(partial(named_stream, 0, "compare", manifest_digest))
+    tested = {(i, j): paired_p(samples[i], samples[j], flips, names) for i, j in combinations(range(len(samples)), 2)}
     return holm(tested)
 
 

@@ -20,6 +20,7 @@ How trainings come into it depends on how many there are:
 - Where nothing was trained there are none.
 """
 
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -52,6 +53,7 @@ __all__ = [
     "CHAIN",
     "Comparison",
     "Difference",
+    "Flips",
     "Trainings",
     "contrasted",
     "intervals",
@@ -170,10 +172,25 @@ def paired_mean(
     return _difference(pair(one, other, names), _bounds(-1.0, names, unbounded), rng)
 
 
-def paired_p(one: Table, other: Table, rng: np.random.Generator, names: Sequence[str] = NAMES) -> float:
+def paired_p(one: Table, other: Table, flips: "Flips", names: Sequence[str] = NAMES) -> float:
     """Returns the p of the last of `names` that `paired_mean` gives, alone. Raises RunError likewise."""
     sides = pair(one, other, names)
-    return float(_p_of(sides, centre_of(sides), mean_part(sides), rng)[-1])
+    return float(_p_of(sides, centre_of(sides), mean_part(sides), flips)[-1])
+
+
+class Flips:
+    """Flips of signs, drawn at the first use: many pairs can be tested by the same."""
+
+    def __init__(self, make_rng: Callable[[], np.random.Generator]) -> None:
+        """Has drawn none yet; asks for a generator for each number of signs."""
+        self._make_rng = make_rng
+        self._of_count: dict[int, Values] = {}
+
+    def of(self, count: int) -> Values:
+        """Returns 1 or -1 for each of `count` signs, [FLIPS, count]."""
+        if count not in self._of_count:
+            self._of_count[count] = np.where(self._make_rng().random((FLIPS, count)) < 0.5, 1.0, -1.0)
+        return self._of_count[count]
 
 
 def contrasted(
@@ -245,15 +262,15 @@ def _of_classes(sides: Sides, bounds: Values) -> Iterator[tuple[str, Values, Int
 def _difference(sides: Sides, bounds: Values, rng: np.random.Generator) -> Difference:
     """Returns the mean difference over folds of classes, with its p."""
     names, centre, part = sides.names, centre_of(sides), mean_part(sides)
-    p = _score(names, _p_of(sides, centre, part, rng))
+    p = _score(names, _p_of(sides, centre, part, Flips(lambda: rng)))
     return Difference(_score(names, centre), _interval(names, centre, part, bounds), p, sides.trainings)
 
 
-def _p_of(sides: Sides, centre: Values, part: Part, rng: np.random.Generator) -> Values:
+def _p_of(sides: Sides, centre: Values, part: Part, flips: Flips) -> Values:
     """Returns the p of a mean, [M], given its variance."""
     is_flipped = sides.trainings != "by fold" and all(len(each) == 1 for each in sides.means)
     if is_flipped and len(sides.classes) >= LEAST_CLASSES:
-        return np.where(np.isnan(centre), np.nan, _flip_p(shares(sides), rng))
+        return np.where(np.isnan(centre), np.nan, _flip_p(shares(sides), flips))
     return _student_p(centre, part)
 
 
@@ -266,7 +283,7 @@ def _student_p(centre: Values, part: Part) -> Values:
     return np.asarray(2 * stdtr(freedom_of(part), -np.where(np.isnan(error), np.nan, ratio)))
 
 
-def _flip_p(parts: Values, rng: np.random.Generator) -> Values:
+def _flip_p(parts: Values, flips: Flips) -> Values:
     """Returns the p of a sum of parts [C, M] under flips of their signs, [M]."""
     count = len(parts)
     is_exact = count <= MOST_EXACT
@@ -275,7 +292,7 @@ def _flip_p(parts: Values, rng: np.random.Generator) -> Values:
         for part in parts[1:]:
             sums = np.concatenate([sums + part, sums - part])
     else:
-        sums = np.where(rng.random((FLIPS, count)) < 0.5, 1.0, -1.0) @ parts
+        sums = flips.of(count) @ parts
     # Sums that are equal may differ in their last bits.
     extreme = (np.abs(sums) >= np.abs(parts.sum(axis=0)) - 1e-12).sum(axis=0)
     return np.asarray(extreme / len(sums) if is_exact else (extreme + 1) / (FLIPS + 1))
