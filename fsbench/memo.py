@@ -25,7 +25,7 @@ class Memo:
 
     def __init__(self, limit: int) -> None:
         self._values: dict[Hashable, Any] = {}  # Any: whatever a caller computes
-        self.room = limit
+        self._limit = self.room = limit
         self._changing = Lock()
 
     def __call__(self, key: Hashable, compute: Callable[[], T]) -> T:
@@ -40,6 +40,10 @@ class Memo:
                 self.room -= size
                 self._values[key] = value
         return value
+
+    def __reduce__(self) -> tuple[type["Memo"], tuple[int]]:
+        """Another process begins with nothing kept: what is copied there would cost more than it saves."""
+        return Memo, (self._limit,)
 
 
 def _num_bytes(value: object) -> int:

@@ -168,6 +168,11 @@ class Entry(Record):
             record |= {"variant": "", "folds": folds}
         return record
 
+    @model_serializer(mode="wrap")
+    def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:  # Any: JSON
+        # So an entry of before this field was there keeps its bytes.
+        return {k: v for k, v in handler(self).items() if k != "peak_device_memory_bytes" or v is not None}
+
     @property
     def title(self) -> str:
         """The method's name, with the variant and the control if there are such."""

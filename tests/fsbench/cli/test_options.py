@@ -57,7 +57,7 @@ def test_an_option_with_a_flag_of_its_own_wins_over_key_and_value():
     [
         (["evaluate", "--method"], "clip", ["clipseg", "clipseg-support"]),
         (["train", "--method"], "dan", ["danet"]),
-        (["describe"], "sam", ["sam3"]),
+        (["describe"], "sam3", ["sam3", "sam3-exemplar", "sam3-support"]),
         (["evaluate", "--dataset"], "mini-ref-s", ["mini-ref-sail-vos", "mini-ref-shapes"]),
         (["score", "--protocol"], "davis-2017-", ["davis-2017-unsupervised"]),
         (["compare", "--by"], "has_", ["has_spatial", "has_motion", "has_colour"]),
