@@ -1,0 +1,159 @@
+"""How time and memory of every command grow with a benchmark: metadata alone, and a whole way with masks.
+
+    python benchmarks/scale.py                                     # a 64th of the full size, and less: a few minutes
+    python benchmarks/scale.py --metadata 6250 25000 100000 --masks 625 2500 10000
+
+Makes sets of so many videos of the layout of Ref-YouTube-VOS, of 48 classes, with an object and two sentences each; a
+manifest has five draws, and so about ten episodes a video. Of the set without masks, with frames that have names alone,
+`build-splits` and `verify` are measured, and reading the manifest with planning the units of a run of it. The other has
+a frame of 8 x 8 a video, so that a run of `empty` answers as many pairs of an episode and a frame as there are
+episodes; then come `submit`, tables, `compare`, and the site. Prints CPU seconds and peak memory, start-up included,
+and the exponents with which they grow beside what does not, by the last three sizes: 1 where in proportion.
+"""
+
+import argparse
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Mapping
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.rvos_scoring import Cost
+from benchmarks.rvos_scoring import run
+from benchmarks.rvos_scoring import write_png
+
+FSBENCH = (sys.executable, "-m", "fsbench")
+CLASSES = 48
+LEAST = 64  # the smallest sizes are such parts of the full ones
+METADATA, MASKS = 100_000, 10_000  # videos
+SETTINGS = """
+name: made-up
+layout: ref-youtube-vos
+shows: masks
+rule: {minimum: 2, cap: 0}
+"""
+READING = """
+from fsbench.running.plan import plan_units
+from fsbench.splits.benchmark import open_benchmark
+benchmark = open_benchmark("made-up.yaml", splits="splits")
+units = [unit for fold in benchmark.folds for unit in plan_units(benchmark, fold, benchmark.draws)]
+print(sum(len(task.episode_ids) for unit in units for task in unit.draws))
+"""
+
+
+def write_metadata(root: Path, videos: int, frames: int) -> None:
+    """Writes the two files of metadata."""
+    names = [f"{5 * frame:05d}" for frame in range(frames)]
+    objects, sentences = {}, {}
+    for video in range(videos):
+        name, kind = f"video{video:06d}", f"kind{video % CLASSES:02d}"
+        objects[name] = {"objects": {"1": {"category": kind, "frames": names}}}
+        said = [f"a {kind} on the {side} that walks past number {video}" for side in ("left", "right")]
+        expressions = {str(i): {"exp": text, "obj_id": "1"} for i, text in enumerate(said)}
+        sentences[name] = {"expressions": expressions, "frames": names}
+    for path, content in (("train/meta.json", objects), ("meta_expressions/train/meta_expressions.json", sentences)):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(json.dumps({"videos": content}))
+
+
+def write_masks(root: Path, videos: int) -> None:
+    """Writes a picture and a label map of 8 x 8 for each video."""
+    mask = np.zeros((8, 8), np.uint8)
+    mask[2:5, 2:5] = 1
+    write_png(root / "mask.png", mask)
+    content = (root / "mask.png").read_bytes()
+    for video in range(videos):
+        for folder in ("JPEGImages", "Annotations"):
+            path = root / "train" / folder / f"video{video:06d}" / "00000.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+def commands_of_metadata(root: Path) -> Mapping[str, Sequence[str | Path]]:
+    """Returns what is measured of a set without masks, in this order."""
+    return {
+        "build-splits": [*FSBENCH, "build-splits", "made-up.yaml", "--overwrite"],
+        "verify": [*FSBENCH, "verify", "splits/made-up/v1"],
+        "verify, data": [*FSBENCH, "verify", "splits/made-up/v1", "--dataset", "made-up.yaml", "--no-pixels"],
+        "reading, planning": [sys.executable, "-c", READING],
+    }
+
+
+def commands_of_masks(root: Path) -> Mapping[str, Sequence[str | Path]]:
+    """Returns what is measured of a set with masks, in this order."""
+    data = ["--dataset", "made-up.yaml", "--splits", "splits"]
+    evaluate = [*FSBENCH, "evaluate", *data]
+    pair = [f"entries/made-up/{method}" for method in ("empty", "full-frame")]
+    return {
+        "(build-splits)": [*FSBENCH, "build-splits", "made-up.yaml"],
+        "evaluate empty": [*evaluate, "--method", "empty", "--out", "runs/empty"],
+        "(evaluate other)": [*evaluate, "--method", "full-frame", "--out", "runs/other"],
+        "evaluate again": [*evaluate, "--method", "empty", "--out", "runs/empty"],
+        "submit": [*FSBENCH, "submit", "runs/empty", "--entries", "entries", "--dataset", "made-up.yaml"],
+        "(submit)": [*FSBENCH, "submit", "runs/other", "--entries", "entries", "--dataset", "made-up.yaml"],
+        "compare": [*FSBENCH, "compare", *pair, "--splits", "splits"],
+        "leaderboard": [*FSBENCH, "leaderboard", "--entries", "entries"],
+        "site": [*FSBENCH, "leaderboard", "--entries", "entries", "--format", "html", "--out", "site", *data],
+    }
+
+
+def measure(root: Path, commands: Mapping[str, Sequence[str | Path]]) -> dict[str, Cost]:
+    """Runs commands in a folder, one after the other; those in brackets are not measured."""
+    found = {}
+    for name, command in commands.items():
+        cost, _ = run(command, root)
+        if not name.startswith("("):
+            found[name] = cost
+    return found
+
+
+def exponent(sizes: Sequence[int], costs: Sequence[float]) -> float:
+    """Returns the power of the size with which a cost grows beside a constant: of three sizes, each by one factor."""
+    first, second = (more - less for less, more in pairwise(costs[-3:]))
+    return math.log(second / first) / math.log(sizes[-1] / sizes[-2]) if min(first, second) > 0 else math.nan
+
+
+def report(sizes: Sequence[int], costs: Sequence[Mapping[str, Cost]]) -> None:
+    """Prints a line for each command."""
+    print("\n" + " " * 18 + "".join(f"{size:13,d} videos   " for size in sizes))
+    for name in costs[0]:
+        line = f"{name:18s}" + "".join(f"{of[name].cpu:9.1f} s {of[name].peak:7,.0f} MB " for of in costs)
+        if len(sizes) > 2:
+            grown = [exponent(sizes, [getattr(of[name], what) for of in costs]) for what in ("cpu", "peak")]
+            line += "   exponents: time {:.2f}, memory {:.2f}".format(*grown)
+        print(line, flush=True)
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = (LEAST * 16, LEAST * 4, LEAST)
+    parser.add_argument("--metadata", type=int, nargs="*", default=[METADATA // part for part in parts])
+    parser.add_argument("--masks", type=int, nargs="*", default=[MASKS // part for part in parts])
+    arguments = parser.parse_args()
+    for sizes, frames, commands in (
+        (arguments.metadata, 27, commands_of_metadata),
+        (arguments.masks, 1, commands_of_masks),
+    ):
+        costs = []
+        for videos in sizes:
+            with tempfile.TemporaryDirectory() as folder:
+                root = Path(folder)
+                (root / "made-up.yaml").write_text(SETTINGS)
+                write_metadata(root, videos, frames)
+                if frames == 1:
+                    write_masks(root, videos)
+                costs.append(measure(root, commands(root)))
+        if costs:
+            report(sizes, costs)
+
+
+if __name__ == "__main__":
+    main()
