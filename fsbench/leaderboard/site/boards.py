@@ -80,6 +80,11 @@ class Board:
         return [row.method for row in self.table.rows]
 
     @property
+    def real(self) -> list[int]:
+        """The numbers of the rows that are no oracle's."""
+        return [i for i, row in enumerate(self.table.rows) if not row.entry.is_oracle]
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics as they stand in tables, without a headline that is a mean of them."""
         return tuple(map(label_of, reported_metrics(self.table.protocol)))

@@ -51,6 +51,7 @@ def compare_page_text(board: Board) -> str:
         "title": board.table.title,
         "subtitle": board.table.subtitle,
         "methods": board.methods,
+        "chosen": board.real[:2] if len(board.real) > 1 else [0, 1],
         "metrics": metric_choices(board.table),
         "attributes": [found.attribute.name for found in board.breakdowns],
     }

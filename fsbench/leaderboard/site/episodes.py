@@ -126,6 +126,7 @@ def _page(
         dataset=dataset,
         neighbours=neighbours,
         support_index=view.support.index,
+        has_masks=view.query.has_pixels and any(answer.masks for answer in view.answers),
         metrics=_choices(view),
         rows=_rows(view),
     )

@@ -92,7 +92,7 @@ def _board(board: Board) -> _Json:
         "slug": board.slug,
         "title": table.title,
         "version": table.manifest_version,
-        "chosen": [i for i, row in enumerate(table.rows) if not row.entry.is_oracle][:4],
+        "chosen": board.real[:4],
         "subtitle": table.subtitle,
         "folds": folds,
         "headline": table.about[table.names[-1]],

@@ -32,29 +32,51 @@
     place.replaceChildren(...cards);
   };
 
-  const listed = (place, rows, one, other) => {
-    place.replaceChildren(...rows.map(({ i, d, x, y }) => {
-      const seen = gallery[ids[i]];
-      const name = seen ? FS.element("a", { href: seen.href }, seen.sentence ? `${seen.sentence} (${ids[i]})` : ids[i]) : FS.element("span", {}, ids[i]);
-      const item = FS.element("li", {}, FS.element("div", { class: "what" }, name, FS.element("span", {}, `${FS.percent(x)} vs ${FS.percent(y)}, ${FS.signed(d)}`)));
-      if (seen && seen.src) {
-        const pair = FS.element("div", { class: "pair" });
-        for (const method of [one, other]) {
-          const place = FS.element("span", { class: "picture" });
-          const layers = seen.masks[method] ? [{ code: seen.masks[method], colour: FS.overlay(colours[method]) }] : [];
-          Masks.picture(place, { size: seen.size, src: seen.src, label: `${methods[method]} on ${ids[i]}`, layers: [...layers, { code: seen.truth, truth: true }] });
-          pair.append(FS.element("div", {}, place, FS.element("small", {}, methods[method])));
-        }
-        item.append(pair);
+  const seenMasks = (seen, one, other, id) => {
+    const pair = FS.element("div", { class: "pair" });
+    for (const method of [one, other]) {
+      const place = FS.element("span", { class: "picture" });
+      const layers = seen.masks[method] ? [{ code: seen.masks[method], colour: FS.overlay(colours[method]) }] : [];
+      Masks.picture(place, { size: seen.size, src: seen.src, label: `${methods[method]} on ${id}`, layers: [...layers, { code: seen.truth, truth: true }] });
+      pair.append(FS.element("div", {}, place, FS.element("small", {}, methods[method])));
+    }
+    return pair;
+  };
+
+  /* A video with all its episodes, the biggest difference first; of those in the gallery, the first is shown. */
+  const listed = (place, groups, one, other) => {
+    place.replaceChildren(...groups.map(({ name, d, x, y, rows }) => {
+      const item = FS.element("li", {}, FS.element("div", { class: "what" }, FS.element("strong", {}, name), FS.element("span", {}, `${FS.percent(x)} vs ${FS.percent(y)}, ${FS.signed(d)}`)));
+      const lines = FS.element("ul", {});
+      for (const row of rows) {
+        const seen = gallery[ids[row.i]];
+        const link = seen ? FS.element("a", { href: seen.href }, seen.sentence ? `${seen.sentence} (${ids[row.i]})` : ids[row.i]) : FS.element("span", {}, ids[row.i]);
+        lines.append(FS.element("li", { class: "what" }, link, FS.element("span", {}, FS.signed(row.d))));
       }
+      const shown = rows.find(({ i }) => gallery[ids[i]]?.src);
+      if (shown) item.append(seenMasks(gallery[ids[shown.i]], one, other, ids[shown.i]));
+      item.append(FS.element("details", {}, FS.element("summary", {}, rows.length === 1 ? "1 episode" : `${rows.length} episodes`), lines));
       return item;
     }));
   };
 
-  /* The biggest of all, then the biggest of those with pictures, if none of the first has any. */
+  /* Episodes by video and class, with the means of each: ids are fold/class/draw/video/sentence. */
+  const byVideo = (rows) => {
+    const groups = new Map();
+    for (const row of rows) {
+      const [fold, name, , video] = ids[row.i].split("/");
+      const key = `${video}, ${name} (fold ${fold.slice(1)})`;
+      if (!groups.has(key)) groups.set(key, []);
+      groups.get(key).push(row);
+    }
+    const mean = (of, key) => of.reduce((sum, row) => sum + row[key], 0) / of.length;
+    return [...groups].map(([name, of]) => ({ name, rows: of, d: mean(of, "d"), x: mean(of, "x"), y: mean(of, "y") }));
+  };
+
+  /* The biggest of all, then the biggest of those with pictures. */
   const biggest = (sorted) => {
     const all = sorted.slice(0, SHOWN / 2);
-    const pictured = sorted.filter(({ i }) => gallery[ids[i]] && !all.some((row) => row.i === i)).slice(0, SHOWN / 2);
+    const pictured = sorted.filter((group) => !all.includes(group) && group.rows.some(({ i }) => gallery[ids[i]])).slice(0, SHOWN / 2);
     return [...all, ...pictured];
   };
 
@@ -97,9 +119,10 @@
     }], {
       bargap: 0.08, xaxis: FS.axis({ title: { text: "A minus B" }, range: [-102.5, 102.5] }), yaxis: FS.axis({ title: { text: "episodes" } }),
     });
-    rows.sort((p, q) => q.d - p.d);
-    listed(document.getElementById("wins"), biggest(rows.filter(({ d }) => d > 0)), one, other);
-    listed(document.getElementById("losses"), biggest(rows.filter(({ d }) => d < 0).reverse()), one, other);
+    const groups = byVideo(rows).sort((p, q) => q.d - p.d);
+    for (const group of groups) group.rows.sort((p, q) => Math.sign(group.d) * (q.d - p.d));
+    listed(document.getElementById("wins"), biggest(groups.filter(({ d }) => d > 0)), one, other);
+    listed(document.getElementById("losses"), biggest(groups.filter(({ d }) => d < 0).reverse()), one, other);
     history.replaceState(null, "", `#a=${one}&b=${other}`);
   };
 

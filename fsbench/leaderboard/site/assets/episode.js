@@ -20,9 +20,11 @@
     }
   };
 
+  /* What is drawn of each method; nothing without pixels. */
   const made = [];
+  const now = () => Number(slider?.value ?? 0);
   if (query.sources && !answers.some((answer) => answer.masks)) made.push({ answer: null });
-  for (const answer of answers) made.push({ answer });
+  if (query.sources) for (const answer of answers) made.push({ answer });
   for (const panel of made) {
     const item = FS.element("li");
     const title = FS.element("div", { class: "title" });
@@ -32,14 +34,16 @@
     title.append(panel.scores);
     panel.picture = FS.element("span", { class: "picture" });
     item.append(title);
-    if (query.sources && (!panel.answer || panel.answer.masks)) item.append(panel.picture);
+    if (!panel.answer || panel.answer.masks) item.append(panel.picture);
     panels.append(item);
   }
 
   const drawFrame = () => {
-    const t = Number(slider.value);
-    document.getElementById("frame-name").textContent = query.names[t];
-    slider.setAttribute("aria-valuetext", `frame ${query.names[t]}, ${t + 1} of ${query.names.length}`);
+    const t = now();
+    if (slider) {
+      document.getElementById("frame-name").textContent = query.names[t];
+      slider.setAttribute("aria-valuetext", `frame ${query.names[t]}, ${t + 1} of ${query.names.length}`);
+    }
     for (const { answer, picture, scores } of made) {
       if (answer) scores.textContent = Object.entries(answer.scores).filter(([, values]) => values[t] !== null).map(([name, values]) => `${name} ${FS.percent(values[t])}`).join("  ");
       if (!picture.isConnected) continue;
@@ -49,12 +53,12 @@
       Masks.picture(picture, { size: query.size, src: query.sources[t], label: `Frame ${query.names[t]}: ${answer ? answer.title : "truth"}`, layers });
     }
     const place = document.getElementById("curves");
-    if (place.layout) Plotly.relayout(place, { "shapes[0].x0": query.names[t], "shapes[0].x1": query.names[t] });
+    if (slider && place.layout) Plotly.relayout(place, { "shapes[0].x0": query.names[t], "shapes[0].x1": query.names[t] });
   };
 
   const boxes = [...document.querySelectorAll("#curves-picker input")];
   const drawCurves = () => {
-    const now = query.names[Number(slider.value)];
+    const name = query.names[now()];
     const chosen = boxes.filter((box) => box.checked).map((box) => Number(box.value));
     const isShare = answers.every((answer) => query.names.every((_, t) => !(value(answer, metric.value, t) > 1)));
     FS.draw(document.getElementById("curves"), chosen.map((index) => ({
@@ -65,19 +69,19 @@
     })), {
       xaxis: FS.axis({ type: "category", title: { text: "frame" }, showgrid: false }),
       yaxis: FS.axis({ ...(isShare ? { range: [-3, 103] } : {}), title: { text: FS.plain(metric.value) } }),
-      shapes: [{ type: "line", x0: now, x1: now, y0: 0, y1: 1, yref: "paper", line: { color: FS.css("--axis"), width: 1.5 } }],
+      shapes: !slider ? [] : [{ type: "line", x0: name, x1: name, y0: 0, y1: 1, yref: "paper", line: { color: FS.css("--axis"), width: 1.5 } }],
     });
   };
 
   let timer = null;
   const play = document.getElementById("play");
-  play.addEventListener("click", () => {
+  play?.addEventListener("click", () => {
     if (timer) { clearInterval(timer); timer = null; }
     else timer = setInterval(() => { slider.value = (Number(slider.value) + 1) % query.names.length; drawFrame(); }, 400);
     play.setAttribute("aria-pressed", String(timer !== null));
     play.textContent = timer ? "Pause" : "Play";
   });
-  slider.addEventListener("input", drawFrame);
+  slider?.addEventListener("input", drawFrame);
   for (const box of Object.values(shown)) box?.addEventListener("change", drawFrame);
   for (const box of boxes) box.addEventListener("change", drawCurves);
   metric.addEventListener("change", drawCurves);

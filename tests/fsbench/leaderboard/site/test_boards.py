@@ -7,6 +7,7 @@ from fsbench.errors import RunError
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.shelf import read_entry
 from fsbench.leaderboard.site import make_boards
+from fsbench.leaderboard.site import standalone_page
 from fsbench.leaderboard.site.attributes import attribute_data
 from fsbench.leaderboard.site.boards import draw_means
 from fsbench.masks.rle import decode_masks
@@ -113,3 +114,17 @@ def test_pages_have_the_scores_that_tables_have_to_the_bit(boards):
         "yes": motion["rows"][0]["episodes"][1],
         "all": row["episodes"][-1],
     }
+
+
+def test_there_is_play_only_where_there_is_more_than_a_frame(boards):
+    view = board_of(boards, "mini-ref-shapes").gallery[0]
+    query = replace(view.query, names=view.query.names[:1], masks=view.query.masks[:1])
+    answers = tuple(
+        replace(each, masks=each.masks[:1], scores={name: values[:1] for name, values in each.scores.items()})
+        for each in view.answers
+    )
+    pages = [
+        standalone_page(each, "set", "{}/{}".format) for each in (view, replace(view, query=query, answers=answers))
+    ]
+    assert ['id="play"' in page for page in pages] == [True, False]
+    assert all('id="show-mask"' in page for page in pages)

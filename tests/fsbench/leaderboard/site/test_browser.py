@@ -236,6 +236,34 @@ def test_two_methods_are_compared_in_both_directions(site, fresh):
     assert page.locator("#scatter .point").count() > 100
 
 
+def test_wins_and_losses_are_grouped_by_video_the_biggest_first(site, boards, fresh):
+    found = next(each for each in boards if each.table.dataset == "mini-ref-shapes")
+    one, other = (found.methods.index(name) for name in ("close", "far"))
+    scores = [found.scores[i][["J", "F"]].mean(axis=1) for i in (one, other)]
+    keys = found.scores.index.str.split("/")
+    by_video = (scores[0] - scores[1]).groupby([keys.str[0], keys.str[1], keys.str[3]]).agg(["mean", "size"])
+    page = fresh(page_of(site, "compare"))
+    page.locator("#a").select_option("close")
+    page.locator("#b").select_option("far")
+    (fold, name, video), (difference, count) = next(iter(by_video.sort_values("mean", ascending=False).iterrows()))
+    first = page.locator("#wins > li").first
+    assert first.locator("strong").inner_text() == f"{video}, {name} (fold {fold[1:]})"
+    assert first.locator(".what").first.inner_text().endswith(f"{100 * difference:+.1f}")
+    assert first.locator("summary").inner_text() == f"{count:.0f} episodes"
+    assert first.locator("details li").count() == count
+    titles = page.locator("#wins > li strong, #losses > li strong").all_inner_texts()
+    assert len(set(titles)) == len(titles)
+
+
+def test_without_pixels_a_page_says_how_to_see_masks_and_has_nothing_to_play(site, opened):
+    page = opened(page_of(site, "without-pixels"))
+    assert page.locator("#play, #frame, #panels, .picture").count() == 0
+    told = page.get_by_label("Command that shows masks").inner_text()
+    assert told.startswith("fsbench show f0/")
+    assert "--dataset mini-ref-davis --data-root DIR --run RUN" in told
+    assert page.locator("#curves .scatterlayer .trace").count() > 0
+
+
 def test_differences_by_attribute_follow_methods_metric_and_direction(site, boards, fresh):
     found = next(each for each in boards if each.table.dataset == "mini-ref-shapes")
     words = found.breakdowns[-1]
