@@ -38,6 +38,11 @@ __all__ = ["convert", "train"]
 @click.option("--precision", type=click.Choice(["no", "bf16", "fp16"]), default="no", show_default=True, help="Mixed.")
 @click.option("--compile", is_flag=True, help="Let torch compile the model.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option(
+    "--track",
+    type=click.Choice(["tensorboard", "wandb", "trackio"]),
+    help="Also show every step there; the package is yours to install.  [default: nowhere]",
+)
 @click.option("--resume", is_flag=True, help="Go on where an earlier call was stopped.")
 @click.option(
     "--out",
@@ -57,8 +62,8 @@ def train(
 
     OUT holds the checkpoint (model/), the loss of every step (metrics.jsonl), a picture of it (curve.png), what it was
     made from (training.json) and the state to go on from (state.pt). A training that was stopped, however it was, goes
-    on with --resume and ends in the same weights; another one in its folder is refused. Needs:
-    pip install 'fsbench[train]'.
+    on with --resume and ends in the same weights; another one in its folder is refused. TensorBoard's files, with
+    --track tensorboard, are in OUT/fsbench. Needs: pip install 'fsbench[train]'.
 
     \b
     Examples:

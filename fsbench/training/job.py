@@ -26,6 +26,7 @@ class TrainingOptions:
         precision: What the passes are computed in; weights are float32 always.
         compile: Let torch compile the model.
         device: auto, cpu, cuda or mps.
+        track: The tracker that shows every step; None for none.
         progress: Show a progress bar.
     """
 
@@ -38,6 +39,7 @@ class TrainingOptions:
     precision: Literal["no", "bf16", "fp16"] = "no"
     compile: bool = False
     device: str = "auto"
+    track: Literal["tensorboard", "wandb", "trackio"] | None = None
     progress: bool = False
 
 

@@ -1,12 +1,14 @@
 """Where a training computes: device, precision, and the processes that share the work."""
 
 import ctypes
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fsbench.errors import PluginError
 from fsbench.errors import RunError
 from fsbench_baselines.devices import pick_device
 from fsbench_baselines.training.recipe import Recipe
+from fsbench_baselines.training.tracking import require_tracker
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -17,16 +19,20 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of glibc's mallopt
 _LARGEST_MMAP_THRESHOLD = 32 << 20
 
 
-def start_accelerator(device: str, precision: str, recipe: Recipe) -> "Accelerator":
+def start_accelerator(
+    device: str, precision: str, recipe: Recipe, track: str | None = None, folder: Path | None = None
+) -> "Accelerator":
     """Joins the processes that torchrun or `accelerate launch` started, or computes alone.
 
     Args:
         device: auto, cpu, cuda or mps.
         precision: no, bf16 or fp16.
         recipe: What is to be trained so.
+        track: The tracker that is to show it; None for none.
+        folder: Where that may write.
 
     Raises:
-        PluginError: A package of the extra [train] is missing.
+        PluginError: A package of the extra [train] is missing, or that of the tracker.
         RunError: Device or precision are not to be had, or do not go with the recipe.
     """
     try:
@@ -35,6 +41,8 @@ def start_accelerator(device: str, precision: str, recipe: Recipe) -> "Accelerat
         from accelerate import DistributedDataParallelKwargs
     except ImportError as error:
         raise PluginError(f"Training needs {error.name}. Install it with: pip install 'fsbench[train]'.") from error
+    if track is not None:
+        require_tracker(track)
     if precision == "fp16" and recipe.left_out:
         raise RunError(f"Recipe {recipe.name!r} leaves parameters out, which fp16 cannot scale. Use --precision bf16.")
     # Some parameters never get a gradient: the self affinity, say, has convolutions that only the cross affinity uses.
@@ -42,7 +50,9 @@ def start_accelerator(device: str, precision: str, recipe: Recipe) -> "Accelerat
     # Told nothing, accelerate joins processes on accelerators alone.
     cpu = device == "cpu" or (device == "auto" and pick_device("auto").type == "cpu")
     try:
-        accelerator = Accelerator(cpu=cpu, mixed_precision=precision, kwargs_handlers=[unused])
+        accelerator = Accelerator(
+            cpu=cpu, mixed_precision=precision, log_with=track, project_dir=folder, kwargs_handlers=[unused]
+        )
     except ValueError as error:
         raise RunError(f"--device {device} --precision {precision} is not possible here: {error}") from error
     if precision == "fp16" and accelerator.device.type == "cpu":

@@ -101,5 +101,6 @@ def loop_settings(job: TrainingJob, out: Path, stage: str = "") -> LoopSettings:
         precision=job.precision,
         compile=job.compile,
         device=job.device,
+        track=job.track,
         progress=job.progress,
     )

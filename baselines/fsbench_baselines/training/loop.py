@@ -6,6 +6,7 @@ from a state ends in the weights of one that was never stopped.
 
 import logging
 import time
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -48,6 +49,7 @@ from fsbench_baselines.training.state import TrainingIdentity
 from fsbench_baselines.training.state import TrainingRecord
 from fsbench_baselines.training.state import write_state
 from fsbench_baselines.training.task import Task
+from fsbench_baselines.training.tracking import tracked
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -79,6 +81,7 @@ class LoopSettings:
         precision: What the passes are computed in; weights are float32 always.
         compile: Let torch compile the model.
         device: auto, cpu, cuda or mps.
+        track: The tracker that shows every step; None for none. It is no part of what the training is.
         state_every: Seconds between states; one is written at the end of each epoch, too.
         progress: Show a progress bar.
     """
@@ -95,6 +98,7 @@ class LoopSettings:
     precision: Literal["no", "bf16", "fp16"] = "no"
     compile: bool = False
     device: str = "auto"
+    track: Literal["tensorboard", "wandb", "trackio"] | None = None
     state_every: float = 300.0
     progress: bool = False
 
@@ -111,11 +115,11 @@ def run_training(task: Task, episodes: TrainingEpisodes, recipe: Recipe, setting
         settings: Where; a training that is finished already is left as it is on a resume.
 
     Raises:
-        PluginError: A package of the extra [train] is missing.
+        PluginError: A package of the extra [train] is missing, or that of the tracker.
         RunError: The folder is in use or holds another training, the recipe does not fit the model, or a loss is not
             finite.
     """
-    accelerator = start_accelerator(settings.device, settings.precision, recipe)
+    accelerator = start_accelerator(settings.device, settings.precision, recipe, settings.track, settings.out)
     identity = _identity(task, recipe, settings, accelerator)
     with locked(settings.out) if accelerator.is_main_process else nullcontext():
         if not _is_finished(settings, identity):
@@ -231,8 +235,12 @@ class _Training:
 
     def run(self) -> None:
         """Takes the steps that are left, and writes what a training leaves."""
-        with Journal(self.settings.out / "metrics.jsonl", self.step) if self._is_main else nullcontext() as journal:
-            self._take_steps(journal)
+        about = self.identity.model_dump(mode="json")
+        with (
+            Journal(self.settings.out / "metrics.jsonl", self.step) if self._is_main else nullcontext() as journal,
+            tracked(self.accelerator, str(self.settings.out), about) as track,
+        ):
+            self._take_steps(journal, track)
         if self._is_main:
             save_model(self.task, self.settings.out / "model")
             self._write_record()
@@ -241,7 +249,7 @@ class _Training:
     def _is_main(self) -> bool:
         return bool(self.accelerator.is_main_process)
 
-    def _take_steps(self, journal: Journal | None) -> None:
+    def _take_steps(self, journal: Journal | None, track: Callable[[Mapping[str, Any]], None]) -> None:
         show = self.settings.progress and self._is_main
         title = self.settings.out.name
         written = time.monotonic()
@@ -258,6 +266,7 @@ class _Training:
                 self.step += 1
                 starts_epoch = self.step % self.course.steps_per_epoch == 0
                 advance(f"loss {record['losses']['total']:.4g}")
+                track(record)
                 if journal is not None:
                     journal.add(record)
                     if starts_epoch or time.monotonic() - written >= self.settings.state_every:

@@ -382,7 +382,7 @@ def test_mixed_precision_is_another_training_near_the_first(tmp_path: Path) -> N
     torch.testing.assert_close(exact["head.weight"], mixed["head.weight"], rtol=0.1, atol=0.05)
 
 
-def _start_scaled(device: str, precision: str, recipe: Recipe) -> Accelerator:
+def _start_scaled(device: str, precision: str, recipe: Recipe, *_: object) -> Accelerator:
     """An accelerator that does on the CPU what fp16 does elsewhere."""
     accelerator = Accelerator(cpu=True, mixed_precision="fp16")
     accelerator.native_amp = True
