@@ -2,6 +2,8 @@ import configparser
 import re
 import subprocess
 import sys
+import tarfile
+import tomllib
 import zipfile
 from email import message_from_bytes
 
@@ -13,7 +15,8 @@ from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
+def built(tmp_path_factory):
+    """A folder with the source distribution of the checkout, and the wheel that is built from it alone."""
     source = tmp_path_factory.mktemp("source") / "fsbench"
     listed = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -26,11 +29,36 @@ def wheel(tmp_path_factory):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
     out = source.parent / "dist"
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--skip-dependency-check", "--outdir", out]
+    command = [sys.executable, "-m", "build", "--no-isolation", "--skip-dependency-check", "--outdir", out]
     subprocess.run([*command, source], check=True, capture_output=True)
-    (path,) = out.glob("*.whl")
+    return out
+
+
+@pytest.fixture(scope="module")
+def wheel(built):
+    (path,) = built.glob("*.whl")
     with zipfile.ZipFile(path) as archive:
         yield archive
+
+
+def test_the_source_distribution_holds_what_a_wheel_is_built_from_and_nothing_that_needs_the_checkout(built):
+    (path,) = built.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames() if archive.getmember(name).isfile()}
+    top = {"LICENSE", "README.md", "CHANGELOG.md", "CITATION.cff", "setup.py", "setup.cfg", "pyproject.toml"}
+    assert {name for name in names if "/" not in name} == top | {"MANIFEST.in", "PKG-INFO"}
+    folders = {name.split("/")[0] for name in names if "/" in name}
+    assert folders == {"fsbench", "baselines", "cma", "splits", "fsbench.egg-info"}
+    assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "fsbench").rglob("*.c")} <= names
+
+
+def test_wheels_for_other_systems_are_told_to_be_built_for_the_stable_abi():
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["cibuildwheel"]
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    assert told["build"] == f"cp{config['options']['python_requires'].removeprefix('>=').replace('.', '')}-*"
+    for name in re.findall(r"fsbench\.[.\w]+", told["test-command"]):
+        assert (ROOT / f"{name.replace('.', '/')}.c").is_file()
 
 
 def test_the_wheel_holds_the_three_packages_and_the_manifests_alone(wheel):
