@@ -110,11 +110,11 @@ def lead_of(
 
 
 def fold_ranks(table: Table) -> dict[int, list[FoldRank]]:
-    """Returns the ranks of rows without a rank over all folds, by number of the row, in each fold that they have.
+    """Returns the ranks of rows without a mean over all folds, by number of the row, in each fold that they have.
 
     A fold with failed episodes, or of other episodes than the best row's that has it, is in none.
     """
-    partial = {i for i, row in enumerate(table.rows) if row.rank is None and not row.entry.is_oracle}
+    partial = {i for i, row in enumerate(table.rows) if row.cells[-1].value is None and not row.entry.is_oracle}
     found: dict[int, list[FoldRank]] = {}
     if not has_chain(table.protocol):
         return found

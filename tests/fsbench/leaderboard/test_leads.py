@@ -91,3 +91,9 @@ def test_a_fold_with_failed_episodes_has_no_rank():
     assert fold_ranks(table_of([*detailed({"low": -0.1}), failed])) == {}
     whole = table_of(detailed({"low": -0.1}))
     assert fold_ranks(replace(whole, protocol="released|mean=frame")) == {}
+
+
+def test_entries_that_have_all_folds_are_not_ranked_in_single_ones_even_where_nothing_is_ranked():
+    found = table_of([*detailed({"two": 0.0}, draws=2), *detailed({"three": 0.0}, draws=3)])
+    assert [row.rank for row in found.rows] == [None, None]
+    assert fold_ranks(found) == {}
