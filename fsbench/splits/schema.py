@@ -231,7 +231,7 @@ def _lines(name: str, rows: Sequence[Mapping[str, Any]]) -> str:
             texts.append(["" if value is None else f'"{column}":{encode(value)},' for value in values])
         else:
             template += f'"{column}":%s,'
-            texts.append([encode(row[column]) for row in rows])
+            texts.append(["null" if row[column] is None else encode(row[column]) for row in rows])
     return "".join(map(f"{{{template[:-1]}}}\n".__mod__, zip(*texts, strict=True)))
 
 

@@ -126,6 +126,12 @@ def test_a_table_digest_is_sha256_over_canonical_json_lines():
     assert table_digest("classes", rows) == hashlib.sha256(lines.encode()).hexdigest()
 
 
+def test_a_value_that_is_missing_is_null_in_a_digest():
+    rows = [{"class_id": 1, "name": None, "fold": None}]
+    expected = hashlib.sha256(b'{"class_id":1,"fold":null,"name":null}\n').hexdigest()
+    assert table_digest("classes", rows) == expected
+
+
 @pytest.mark.parametrize("at_once", [2, 10_000])
 def test_every_table_has_the_digest_of_its_rows_as_json_writes_them(dataset, monkeypatch, at_once):
     monkeypatch.setattr("fsbench.splits.schema._ROWS_AT_ONCE", at_once)
