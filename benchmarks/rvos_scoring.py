@@ -1,12 +1,13 @@
 """How fast `fsbench score` is on masks of sentences, against another build of fsbench on the same files.
 
     python benchmarks/rvos_scoring.py --other PYTHON        # of an environment with the other build
+    python benchmarks/rvos_scoring.py --mevis MeViS/tools   # beside the evaluator in a checkout of henghuiding/MeViS
 
 Generates videos of two objects with sentences, of which every two name the same object, and predictions of every
 sentence: PNG in folders, a zip of them, and COCO run lengths in JSON. Both builds score them against the dataset,
-against its manifest, and against a folder of the true masks of sentences; start-up is included. Runs alternate. Prints
-CPU seconds, wall time and peak memory (the least of the rounds) and ratios, beside the CPU seconds that inflating the
-PNGs of both sides takes. What the two find must be equal.
+against its manifest, against a folder of the true masks of sentences, and against the truth as MeViS has it; start-up
+is included. Runs alternate. Prints CPU seconds, wall time and peak memory (the least of the rounds) and ratios, beside
+the CPU seconds that inflating the PNGs of both sides takes. What the two find must be equal.
 """
 
 import argparse
@@ -34,8 +35,16 @@ from benchmarks.scoring import INFLATE
 from benchmarks.scoring import PALETTE
 from benchmarks.scoring import SIZES
 
-KINDS = ("dataset", "manifest", "masks")
+KINDS = ("dataset", "manifest", "masks", "mevis")
 FORMS = {"png": "", "zip": ".zip", "json": ".json"}
+MEVIS = """
+import sys
+tools, *sys.argv = sys.argv[1:]
+sys.path.insert(0, tools)
+source = open(f"{tools}/eval_mevis.py").read()
+assert source.count("NUM_WOEKERS = 64") == 1  # the script's own spelling
+exec(compile(source.replace("NUM_WOEKERS = 64", "NUM_WOEKERS = 1"), "eval_mevis.py", "exec"))
+"""
 
 
 class Cost(NamedTuple):
@@ -112,12 +121,30 @@ def write_set(root: Path, size: tuple[int, int], videos: int, sentences: int, fr
         write_masks(root, folder, masks)
 
 
+def write_mevis(root: Path, size: tuple[int, int]) -> None:
+    """Writes the truth of `write_set` in the form of MeViS: objects as run-length codes, which sentences refer to."""
+    said = json.loads((root / "set/meta_expressions/train/meta_expressions.json").read_text())["videos"]
+    codes: dict[str, list[dict[str, object]]] = {}
+    for v, content in enumerate(said.values()):
+        frames = [draw_frame(size, v, t, predicted=False) for t in range(len(content["frames"]))]
+        for i in (1, 2):
+            found = [coco.encode(np.asfortranarray(labels == i, np.uint8)) for labels in frames]
+            codes[f"{2 * v + i}"] = [{**code, "counts": code["counts"].decode()} for code in found]
+        for sentence in content["expressions"].values():
+            sentence |= {"anno_id": [2 * v + int(sentence["obj_id"])], "obj_id": [0]}
+    (root / "mevis/JPEGImages").mkdir(parents=True, exist_ok=True)
+    (root / "mevis/mask_dict.json").write_text(json.dumps(codes))
+    (root / "mevis/meta_expressions.json").write_text(json.dumps({"videos": said}))
+
+
 def arguments_of(kind: str, form: str, build: str) -> list[str]:
     """Returns how a build scores predictions of a form against a kind of truth."""
     ours = ["score", f"predicted{FORMS[form]}", "--json"]
     if kind == "manifest":
         there = ["--dataset", "made.yaml", "--data-root", "set", "--splits", f"splits-{build}", "--extra", "ignore"]
         return [*ours, *there]
+    if kind == "mevis":
+        return [*ours, "--truth", "mevis", "--protocol", "mevis"]
     return [*ours, "--truth", {"dataset": "set", "masks": "true"}[kind]]
 
 
@@ -126,11 +153,17 @@ def measure(root: Path, arguments: argparse.Namespace) -> None:
     pythons = {"this": sys.executable, **({"other": arguments.other} if arguments.other else {})}
     size = SIZES[arguments.size]
     write_set(root, size, arguments.videos, arguments.sentences, arguments.frames)
+    write_mevis(root, size)
     for name, python in pythons.items():  # manifests of one build may say nothing to another
         split = ["build-splits", "made.yaml", "--data-root", "set", "--draws", "1", "--out", f"splits-{name}"]
         run([python, "-m", "fsbench", *split, "--overwrite"], root)
     inflate = min(run([sys.executable, "-c", INFLATE, "predicted", "true"], root)[0].cpu for _ in range(2))
     print(f"{'inflating predicted and true PNGs':34s} {inflate:6.2f} s CPU", flush=True)
+    if arguments.mevis is not None:
+        asked = ["--mevis_exp_path", "mevis/meta_expressions.json", "--mevis_mask_path", "mevis/mask_dict.json"]
+        asked += ["--mevis_pred_path", "predicted", "--save_name", "peer.json"]
+        cost, text = run([sys.executable, "-c", MEVIS, arguments.mevis, "eval_mevis.py", *asked], root)
+        print(f"{'MeViS, one process':34s} {cost.cpu:6.2f} s CPU {cost.wall:6.2f} s wall; {' '.join(text.split())}")
     for kind in arguments.truths:
         for form in FORMS:
             for workers in arguments.workers:
@@ -157,6 +190,7 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--other", type=os.path.abspath, help="the Python that runs the other build")
+    parser.add_argument("--mevis", type=os.path.abspath, help="the folder of MeViS' eval_mevis.py")
     parser.add_argument("--videos", type=int, default=50)
     parser.add_argument("--sentences", type=int, default=4)
     parser.add_argument("--frames", type=int, default=28)
