@@ -20,6 +20,7 @@ import numpy.typing as npt
 from pycocotools import mask as coco
 
 from fsbench.errors import PluginError
+from fsbench.errors import suggestion
 from fsbench.masks.resize import at_size
 from fsbench.masks.rle import decode_masks
 from fsbench.masks.rle import encode_masks
@@ -76,8 +77,6 @@ def refined(method: MethodFactory, tracker: str) -> MethodFactory:
 
     Its name is METHOD+TRACKER, and its options are those of the method, and of the tracker as `refine_<name>`.
     """
-    from fsbench.errors import suggestion
-
     trackers = registered_trackers()
     if tracker not in trackers:
         raise PluginError(f"There is no tracker {tracker!r}. {suggestion(tracker, trackers)}")

@@ -1,11 +1,11 @@
 """Where a training computes: device, precision, and the processes that share the work."""
 
-import ctypes
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fsbench.errors import PluginError
 from fsbench.errors import RunError
+from fsbench.memory import keep_freed_memory
 from fsbench_baselines.devices import pick_device
 from fsbench_baselines.training.recipe import Recipe
 from fsbench_baselines.training.tracking import require_tracker
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["start_accelerator"]
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of glibc's mallopt
-_LARGEST_MMAP_THRESHOLD = 32 << 20
+_KEPT_BYTES = 2**31 - 1  # of what a step frees: the next takes the same again, and new pages cost a tenth of a step
 
 
 def start_accelerator(
@@ -60,13 +59,5 @@ def start_accelerator(
     if device not in ("auto", accelerator.device.type):
         raise RunError(f"There is no device {device!r} here, but {accelerator.device.type!r}. Give another --device.")
     if cpu:
-        _keep_freed_memory()
+        keep_freed_memory(_KEPT_BYTES)
     return accelerator
-
-
-def _keep_freed_memory() -> None:
-    """Has glibc keep what is freed: every step takes the same memory again, and new pages cost a tenth of a step."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP_THRESHOLD)
-        mallopt(_TRIM_THRESHOLD, 2**31 - 1)

@@ -36,21 +36,12 @@ from fsbench_baselines.released import ALIAS
 from tests.baselines.backbones.naming import resnet_name
 from tests.baselines.backbones.naming import swin_tensor
 from tests.baselines.backbones.naming import SWIN_UNUSED
+from tests.baselines.referformer.test_model import TEXT
 
 BODY = "backbone.0.body."
 NUMBERS, MOST_OFFSET = 1 << 19, 1 << 16
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
 PUBLISHED = ("resnet101", "swin_l_p4w7", "video_swin_s_p4w7", "video_swin_b_p4w7")  # of which there are weights
-TEXT = {
-    "vocab_size": 64,
-    "hidden_size": 32,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "intermediate_size": 32,
-    "max_position_embeddings": 40,
-    "type_vocab_size": 1,
-    "pad_token_id": 1,
-}
 
 
 class Size(NamedTuple):
