@@ -78,14 +78,15 @@ def lead_of(
         ManifestError: A method has scores of other sentences than the slicer.
     """
     able = [i for i, row in enumerate(table.rows) if row.entry.mean and row.entry.details and not row.entry.is_oracle]
-    keys = [table.rows[i].entry.known_details.prepared.keys for i in able]
-    if not able or not has_chain(table.protocol) or any(not each.equals(keys[0]) for each in keys[1:]):
+    prepared = [table.rows[i].entry.known_details.prepared for i in able]
+    if not has_chain(table.protocol) or len({each.keys_digest for each in prepared}) != 1:
         return None
+    keys = prepared[0].keys
     samples = [table.rows[i].entry.sample for i in able]
     scores = [summary.mean.headline for i in able if (summary := table.rows[i].entry.mean)]
-    count = len(keys[0])
+    count = len(keys)
     if slicer is not None and attribute is not None:
-        chosen = (slicer.labels(keys[0], attribute) == label).to_numpy()
+        chosen = (slicer.labels(keys, attribute) == label).to_numpy()
         count = int(chosen.sum())
         if not count:
             return None

@@ -95,18 +95,18 @@ def _gather_fold(
         for query in queries(manifest, who.fold, who.draws, limit=who.limit, classes=who.classes, shard=who.shard):
             asked[query.number] = {row["episode_id"]: frames[query.video_id] for row in query.episodes}
             source[query.number] = folder
+    kinds = ("predictions", "scores")
+    parts = {part_path(out, kind, n): part_path(source[n], kind, n) for n in sorted(asked) for kind in kinds}
+    if missing := next((part for part in parts.values() if not part.is_file()), None):
+        raise RunError(f"{missing}: is not there. Give the command of this shard again.")
     claim(out, identity, restart=restart)
     failures: dict[int, dict[str, str]] = {}
     timing = b""
     for folder in shards:
         failures |= read_failures(folder)
         timing += (folder / "timing.jsonl").read_bytes()
-    for number in sorted(asked):
-        for kind in ("predictions", "scores"):
-            path = part_path(source[number], kind, number)
-            if not path.is_file():
-                raise RunError(f"{path}: is not there. Give the command of this shard again.")
-            write_whole(part_path(out, kind, number), path.read_bytes())
+    for path, part in parts.items():
+        write_whole(path, part.read_bytes())
     if failures:
         write_failures(out, failures)
     write_whole(out / "timing.jsonl", timing)
