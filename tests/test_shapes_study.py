@@ -1,6 +1,7 @@
 """The study of the embedded set (`benchmarks/shapes.py`): what is trained on what, and that the choice looks away."""
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from fsbench_baselines.referformer.recipes import RECIPES
 from fsbench_baselines.training.recipe import load_recipe
 
 OUT = Path("/out")
-CHOOSING = Work(OUT, shapes.choosing_pieces(OUT)).pieces
+CHOOSING = Work(OUT, [piece for choice in shapes.CHOICES for piece in shapes.choosing_pieces(OUT, choice)]).pieces
 DECIDING = Work(OUT, shapes.deciding_pieces(OUT, shapes.CHOICES[0])).pieces
 
 
@@ -114,22 +115,43 @@ def test_an_epoch_has_as_many_episodes_with_any_number_of_classes():
             assert {stage.episodes_per_class * classes for stage in stages} == {shapes.EPISODES}
 
 
-def test_the_recipe_is_the_best_where_the_support_is_needed_and_stays(tmp_path, monkeypatch):
-    worth = {"usual": (40, 50), "name-half-hidden": (48, 44), "first-twice-as-long": (30, 60)}
+def tried(monkeypatch, scores):
+    """Lets recipes score (own support, another's) where the support is needed; returns those that are trained."""
+    trained = []
 
     def by_kind(out, training, control=""):
-        published, other = worth[training.choice.label]
-        return {NEEDED: published if training.method == "cma" else other, NOT_NEEDED: 99.0}
+        own, other = scores[training.choice.label]
+        raised = 1 if training.method == shapes.OBJECT else -1
+        return {NOT_NEEDED: 99.0, NEEDED: (other if control else own) + raised}
 
     monkeypatch.setattr(shapes, "_by_kind", by_kind)
+    monkeypatch.setattr(Work, "run", lambda work, jobs: trained.append(work.pieces[-1].name.split("/")[2]))
+    return trained
+
+
+@pytest.mark.parametrize(
+    ("scores", "taken", "number"),
+    [
+        ({"usual": (40, 36)}, "usual", 1),
+        ({"usual": (40, 38), "name-half-hidden": (33, 30)}, "name-half-hidden", 2),
+        ({"usual": (40, 38), "name-half-hidden": (33, 31), "first-twice-as-long": (41, 41)}, "first-twice-as-long", 3),
+        ({"usual": (40, 38), "name-half-hidden": (33, 31), "first-twice-as-long": (39, 39)}, "usual", 3),
+    ],
+)
+def test_the_first_recipe_that_uses_the_support_is_taken_or_else_the_best_and_stays(
+    tmp_path, monkeypatch, capsys, scores, taken, number
+):
+    trained = tried(monkeypatch, scores)
     assert shapes.chosen(tmp_path) is None
-    assert shapes.choose(tmp_path).label == "name-half-hidden"
-    assert json.loads((tmp_path / "recipe.json").read_bytes())[NEEDED]["usual"] == 45
-    worth["usual"] = (90, 90)
-    assert shapes.choose(tmp_path) == shapes.chosen(tmp_path) == shapes.CHOICES[1]
-    table = shapes.choice_table(tmp_path)
-    assert table.endswith("The recipe: name-half-hidden.")
-    assert "90.0" in table
+    assert shapes.choose(tmp_path, 1).label == shapes.chosen(tmp_path).label == taken
+    assert trained == [choice.label for choice in shapes.CHOICES[:number]]
+    assert json.loads((tmp_path / "recipe.json").read_bytes())["tried"]["usual"][NEEDED] == 40
+    assert re.search(r"usual +cma +39.0 +99.0 +\d+.0 +99.0\n", capsys.readouterr().out)
+
+
+def test_seeds_that_are_shared_out_are_all_of_them_and_need_nothing_of_one_another():
+    parts = [Work(OUT, shapes.deciding_pieces(OUT, shapes.CHOICES[0], [seed])).pieces for seed in shapes.SEEDS]
+    assert sorted(piece.name for part in parts for piece in part) == sorted(piece.name for piece in DECIDING)
 
 
 @pytest.mark.parametrize("choice", shapes.CHOICES)
