@@ -26,10 +26,11 @@ def mean(values: Values) -> float:
         ValueError: The values have more than one axis.
     """
     _check(values)
+    total = float(np.add.reduce(values))
+    if not math.isnan(total) and values.size:
+        return total / values.size  # what np.mean computes, without its preparations
     unknown = np.isnan(values)
-    if unknown.all():
-        return float("nan")
-    return float(np.nanmean(values) if unknown.any() else np.mean(values))  # the same sums, in a third of the time
+    return float("nan") if unknown.all() else float(np.nanmean(values) if unknown.any() else np.mean(values))
 
 
 def means_of_runs(values: Values, starts: npt.NDArray[np.intp]) -> Values:

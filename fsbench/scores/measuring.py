@@ -210,14 +210,14 @@ class Measure:
 
     def scores(self, seen: Sequence[Seen]) -> Scores:
         """Returns the scores of a sequence, given what was seen of each of its frames."""
-        counts = np.array([frame.counts for frame in seen], np.int64).reshape(len(seen), len(COUNTS)).T
-        columns: dict[str, Any] = dict(zip(COUNTS, counts, strict=True))  # Any: arrays, and the tolerance
-        areas = np.array([frame[1:4] for frame in seen], np.int64).reshape(len(seen), 3).T
-        columns |= zip(("truth_area", "pixels", "foreground"), areas, strict=True)
-        columns["pred_area"] = counts[0] + counts[1] - areas[0]
+        names = (*COUNTS, "truth_area", "pixels", "foreground")
+        whole = np.array([(*frame[0], *frame[1:4]) for frame in seen], np.int64).reshape(len(seen), len(names))
+        columns: dict[str, Any] = dict(zip(names, whole.T, strict=True))  # Any: arrays, and the tolerance
+        columns["pred_area"] = columns["intersection"] + columns["union"] - columns["truth_area"]
         columns["tolerance"] = self.protocol.tolerance
-        of_masks = np.array([frame.values for frame in seen], np.float64).reshape(len(seen), len(self.of_masks)).T
-        columns |= zip((metric.name for metric in self.of_masks), of_masks, strict=True)
+        if self.of_masks:
+            of_masks = np.array([frame.values for frame in seen], np.float64).reshape(len(seen), len(self.of_masks)).T
+            columns |= zip((metric.name for metric in self.of_masks), of_masks, strict=True)
         for metric in self._needed.values():
             if metric.name not in columns:
                 columns[metric.name] = metric.function(*(columns[need] for need in metric.needs))

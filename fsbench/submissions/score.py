@@ -13,6 +13,7 @@ from fsbench.errors import DataError
 from fsbench.errors import SubmissionError
 from fsbench.metrics import decay
 from fsbench.metrics import mean
+from fsbench.metrics import means_of_runs
 from fsbench.metrics import or_none
 from fsbench.metrics import recall
 from fsbench.metrics.table import Metric
@@ -236,7 +237,9 @@ def _mean_of_rows(rows: Sequence[Mapping[str, Any]], name: str, by: str | None) 
     values = np.array([row[name] for row in rows], np.float64)
     if by is None:
         return mean(values)
-    return mean(np.array([mean(values[places]) for places in _places(rows, by).values()]))
+    places = list(_places(rows, by).values())
+    starts = np.cumsum([0, *map(len, places[:-1])])
+    return mean(means_of_runs(values[np.concatenate(places)], starts))
 
 
 def _places(rows: Sequence[Mapping[str, Any]], by: str) -> dict[str, list[int]]:

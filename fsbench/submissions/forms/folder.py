@@ -3,7 +3,9 @@
 import os
 from collections.abc import Callable
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
+from pathlib import PurePosixPath
 
 from fsbench.errors import SubmissionError
 from fsbench.files import NOT_BLOCKING
@@ -18,6 +20,8 @@ from fsbench.submissions.forms.layout import is_hidden
 from fsbench.submissions.forms.layout import take_files
 
 __all__ = ["FolderSubmission"]
+
+_NAME = attrgetter("name")
 
 
 class FolderSubmission(Submission):
@@ -71,21 +75,19 @@ def _read_whole(file: int) -> bytes:
 
 def _walk(root: Path, found: Found) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Yields all that is no folder. Goes no deeper than any form is, and not into a folder that it is in already."""
-    todo: list[tuple[str, frozenset[tuple[int, int]]]] = [("", frozenset())]
+    todo = [("", False)]  # folders, and whether a link leads to them: nothing else goes round
     while todo:
-        folder, above = todo.pop()
-        path = root / folder
+        folder, is_linked = todo.pop()
         try:
-            place = path.stat()
-            with os.scandir(path) as entries:
-                listed = sorted(entries, key=lambda entry: entry.name)
+            with os.scandir(f"{root}/{folder}") as entries:
+                listed = sorted(entries, key=_NAME)
+            goes_round = is_linked and _goes_round(root, folder)
         except OSError as error:
             found.problem("unreadable", folder or ".", f"cannot be listed ({error.strerror})")
             continue
-        if (place.st_dev, place.st_ino) in above:
+        if goes_round:
             found.problem("unsafe", folder, "is a link to a folder that it lies in")
             continue
-        inside = above | {(place.st_dev, place.st_ino)}
         for entry in listed:
             name = f"{folder}/{entry.name}" if folder else entry.name
             if is_hidden(entry.name):
@@ -93,9 +95,14 @@ def _walk(root: Path, found: Found) -> Iterator[tuple[str, os.DirEntry[str]]]:
             if not _is(entry.is_dir):
                 yield name, entry
             elif name.count("/") < DEEPEST:
-                todo.append((name, inside))
+                todo.append((name, is_linked or entry.is_symlink()))
             else:
                 found.problem("nesting", name, f"is a folder more than {DEEPEST} folders deep")
+
+
+def _goes_round(root: Path, folder: str) -> bool:
+    """Tells whether a folder, named from the root on, is one of those that it is named in."""
+    return any((root / folder).samefile(root / above) for above in PurePosixPath(folder).parents)
 
 
 def _is(kind: Callable[[], bool]) -> bool:

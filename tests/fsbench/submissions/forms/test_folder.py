@@ -28,6 +28,14 @@ def test_links_to_files_and_folders_are_followed(tmp_path):
     check(submission, [MaskKey(None, v, e, f) for v in ("bear", "cow") for e, f in found], lambda key: png())
 
 
+def test_a_folder_below_a_link_that_is_one_above_it_is_not_gone_into_again(tmp_path):
+    folder = write_folder(tmp_path / "outer/masks", {PLAIN: png()})
+    (folder / "away").symlink_to(tmp_path / "outer")  # in which "masks" is a folder, and no link
+    submission = open_submission(folder)
+    assert [(p.kind, p.where) for p in submission.problems] == [("unsafe", "away/masks")]
+    check(submission, [GOOD])
+
+
 def test_links_that_lead_nowhere_or_round_and_what_is_no_file_are_problems(tmp_path):
     folder = write_folder(tmp_path / "masks", {PLAIN: png()})
     (folder / "Annotations/bear/0/00015.png").symlink_to("00015.png")
