@@ -47,15 +47,15 @@ class Masks:
         self._missing = missing
 
     def prepare(self, fold: Fold) -> None:
-        """Lists the masks.
+        """Lists the masks; files that are none are passed over.
 
         Raises:
             SubmissionError: There are none, or something is wrong with what is there.
         """
         self._submission: Submission = open_submission(self.folder, Known(levels=2))
         finalize(self, self._submission.close)  # a method goes without a word
-        if self._submission.problems:
-            raise SubmissionError(f"{self.folder}: not recalled.\n{report(self._submission.problems)}")
+        if problems := [problem for problem in self._submission.problems if problem.kind != "stray"]:
+            raise SubmissionError(f"{self.folder}: not recalled.\n{report(problems)}")
         self._missing_is_empty = self._missing == "empty" or self._submission.absent_is_empty
 
     def adapt(self, support: Support) -> None:

@@ -92,8 +92,11 @@ def _other_form(key: SequenceKey, there: set[SequenceKey]) -> str:
     is_map = key.expression is None
     if any(is_map == (other.expression is None) for other in there):
         return ""
-    wanted = "label maps <video>/<frame>.png" if is_map else "masks of sentences, <video>/<expression>/<frame>.png"
-    return f"Hand in what the truth has: {wanted}."
+    if is_map:
+        wanted, other = "label maps <video>/<frame>.png", "--dataset, or a dataset's root as --truth, asks for sentences"
+    else:
+        wanted, other = "masks of sentences, <video>/<expression>/<frame>.png", "a folder of label maps is a --truth, too"
+    return f"Hand in what the truth has: {wanted}; {other}."
 
 
 def _none_first(draw: int | None) -> int:

@@ -148,8 +148,11 @@ def _score_video(
             if key not in begun:
                 tally.see_first(truth)
                 begun.add(key)
+            if frame not in counted[key]:
+                continue
+            tally.see(truth)
             mask = MaskKey(*key, frame)
-            if frame not in counted[key] or (mask not in there and not options.missing_is_empty):
+            if mask not in there and not options.missing_is_empty:
                 continue
             try:
                 pred = submission.read(mask) if mask in there else np.zeros_like(truth.labels)

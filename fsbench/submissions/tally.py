@@ -99,6 +99,11 @@ class Tally:
             is_object = self._protocol.void == "object" and VOID in ids
             self._objects = (*range(1, largest + 1), *([VOID] if is_object else []))
 
+    def see(self, truth: TrueMask) -> None:
+        """Takes note of a frame of the truth that counts, whether or not there is a prediction of it."""
+        if isinstance(truth, BinaryMask):
+            self._is_shown = self._is_shown or not truth.is_empty
+
     def add(self, content: bytes | Rle | Labels, true: TrueMask, foreground: int, name: str, count: bool) -> None:
         """Counts a frame.
 
@@ -183,7 +188,6 @@ class Tally:
         self, content: bytes | Rle | Labels, truth: BinaryMask, foreground: int, name: str, count: bool
     ) -> None:
         size = self._protocol.output_size(*truth.shape)
-        self._is_shown = self._is_shown or not truth.is_empty
         pred = BinaryMask(decode_label_map(content, name) if isinstance(content, bytes) else content)
         fits = pred.shape in (truth.shape, size)
         try:

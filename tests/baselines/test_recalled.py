@@ -93,6 +93,12 @@ def test_a_mask_that_cannot_be_recalled_is_an_error_that_names_it(spoil, told, m
         fsbench.evaluate("masks", bench, options={"folder": str(tmp_path / "masks")}, out=tmp_path / "run")
 
 
+def test_what_is_there_besides_masks_is_passed_over(made, bench, tmp_path):
+    spoilt(made, tmp_path / "masks", lambda path: path.with_suffix(".jpg").write_bytes(b""))
+    fsbench.evaluate("masks", bench, options={"folder": str(tmp_path / "masks")}, out=tmp_path / "run")
+    assert tables(tmp_path / "run") == tables(made) != {}
+
+
 def test_a_mask_that_is_not_there_is_empty_if_so_asked(made, bench, tmp_path):
     gone = spoilt(made, tmp_path / "masks", lambda path: path.unlink())
     options = {"folder": str(tmp_path / "masks"), "missing": "empty"}

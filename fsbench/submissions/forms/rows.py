@@ -32,8 +32,12 @@ def row_key(draw: object, video: object, expression: object, frame: object) -> M
 
 
 def row_code(height: object, width: object, counts: object) -> Rle:
-    """Returns the mask of a row. Raises ValueError if it is none of this size."""
-    return valid_code(_whole(height), _whole(width), counts)
+    """Returns the mask of a row. Raises ValueError if it is none of this size, or if something is missing."""
+    height, width = _whole(height), _whole(width)
+    for name, value in (("size", height), ("size", width), ("counts", counts)):
+        if value is None:
+            raise ValueError(f"{name} is missing")
+    return valid_code(height, width, counts)
 
 
 def _whole(value: object) -> object:

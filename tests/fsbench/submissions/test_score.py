@@ -365,6 +365,7 @@ def test_sentence_masks_must_be_binary_and_complete(tmp_path):
         path.unlink()
     problems = validate(root, truth_root, named_protocol("mevis"), PassOptions())
     assert {(p.kind, p.where) for p in problems} == {("not-binary", "one/0/00002.png"), ("missing-sentence", "two/1")}
+    assert problems.notes == []  # a sentence is not said to name nothing because nobody answers it
 
 
 def test_label_maps_for_sentences_and_the_other_way_are_told_what_the_truth_has(tmp_path):

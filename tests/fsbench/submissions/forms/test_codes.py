@@ -79,6 +79,13 @@ def test_a_bad_json_row_is_named_and_the_others_are_read(tmp_path, name):
     check(submission, [GOOD], rle)
 
 
+@pytest.mark.parametrize("name", ["size", "counts", "video", "frame"])
+def test_what_a_json_row_lacks_is_named(tmp_path, name):
+    lacking = {field: value for field, value in row(GOOD._replace(frame="00005")).items() if field != name}
+    submission = open_submission(write_json(tmp_path / "masks.json", [row(GOOD), lacking]))
+    assert [(problem.where, problem.what) for problem in submission.problems] == [("masks[1]", f"{name} is missing")]
+
+
 @pytest.mark.parametrize("bad", [None, 3, "x", [], [[]], {}])
 def test_a_json_row_that_is_no_object_is_named(tmp_path, bad):
     submission = open_submission(write_json(tmp_path / "masks.json", [row(GOOD), bad, row(GOOD)]))
