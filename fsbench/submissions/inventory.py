@@ -93,10 +93,14 @@ def _other_form(key: SequenceKey, there: set[SequenceKey]) -> str:
     if any(is_map == (other.expression is None) for other in there):
         return ""
     if is_map:
-        wanted, other = "label maps <video>/<frame>.png", "--dataset, or a dataset's root as --truth, asks for sentences"
-    else:
-        wanted, other = "masks of sentences, <video>/<expression>/<frame>.png", "a folder of label maps is a --truth, too"
-    return f"Hand in what the truth has: {wanted}; {other}."
+        return (
+            "Hand in what the truth has: label maps <video>/<frame>.png. Sentences are asked for by --dataset, or by a "
+            "dataset's root as --truth."
+        )
+    return (
+        "Hand in what the truth has: masks of sentences, <video>/<expression>/<frame>.png. A folder of label maps is a "
+        "--truth, too."
+    )
 
 
 def _none_first(draw: int | None) -> int:
