@@ -2,7 +2,7 @@
 
 A block whose first line is `# NAME.py` (or of another ending) is a file; one in `sh` holds commands, and a `text` block
 after it what they print, with `...` for what differs. Commands below a line `# needs ...` or `# takes ...` are only
-parsed, and those below `# fails` fail, with what they print on stderr.
+parsed, and those below `# fails` fail, with what they print there.
 """
 
 import doctest
@@ -10,6 +10,7 @@ import re
 import runpy
 import shlex
 import subprocess
+from importlib.metadata import distribution
 from itertools import chain
 from pathlib import Path
 
@@ -21,7 +22,10 @@ from PIL import Image
 
 from fsbench.cli import main
 from fsbench.datasets import shapes
+from fsbench.leaderboard.reported import read_reported
 from fsbench.splits.manifest import read_manifest
+from fsbench_baselines.referformer.recipes import RECIPES
+from tests.commands import check
 from tests.commands import parse
 from tests.conftest import ROOT
 
@@ -31,11 +35,15 @@ TRAILS = (
     ("my-data", "my-method", "maintain-a-leaderboard"),
     ("my-data", "my-masks"),
     ("read-a-leaderboard",),
+    ("reproduce-cma",),
 )
 """Pages that go on from one another."""
 
 IN_A_CLONE = ("read-a-leaderboard",)
 """Those that look at what is committed; the others begin in an empty folder."""
+
+ON_PAPER = ("reproduce-cma",)
+"""Those of which nothing can be run here: what their commands name is held to what ships."""
 
 FILE = r"# ([\w-]+\.(py|yaml|toml))\b"
 
@@ -46,6 +54,23 @@ def blocks(page):
 
 def commands(block):
     return [line for line in block.replace("\\\n", "").splitlines() if line and not line.startswith("#")]
+
+
+def look_at(command, *, names):
+    """Parses a command of a block that is not run, and with `names` looks for all that it names."""
+    words = shlex.split(command)
+    while re.match(r"[A-Z_]+=", words[0]):  # a variable of the environment
+        del words[0]
+    if words[0] == "torchrun":
+        module = words.index("-m") + 1
+        words = words[module:]
+    if words[0] == "python":
+        assert (ROOT / words[1]).is_file()
+    elif words[0] == "pip":
+        assert words[:3] == ["pip", "install", "-e"]
+        assert re.fullmatch(r"\.\[(\w+)\]", words[3])[1] in distribution("fsbench").metadata.get_all("Provides-Extra")
+    else:
+        (check if names else parse)(shlex.join(words))
 
 
 def run(command, *, fails=False):
@@ -97,7 +122,7 @@ def follow(page):
             assert kind == "sh", block
             if re.match("# (needs|takes) ", block):
                 for command in commands(block):
-                    parse(command)
+                    look_at(command, names=page in ON_PAPER)
             else:
                 fails = block.startswith("# fails\n")
                 printed = "".join(run(command, fails=fails) for command in commands(block))
@@ -120,6 +145,27 @@ def test_the_scores_that_are_explained_are_on_the_leaderboard():
     page = (GUIDES / "read-a-leaderboard.md").read_text(encoding="utf-8")
     board = (ROOT / "leaderboard/README.md").read_text(encoding="utf-8")
     assert [score for score in re.findall("`(.*? ± .*?)`", page) if score not in board] == []
+
+
+def test_what_there_is_of_cma_to_reproduce_is_what_is_reported():
+    page = (GUIDES / "reproduce-cma.md").read_text(encoding="utf-8")
+    reported = {each.title: each.rows for each in read_reported(ROOT / "leaderboard/reported")}
+    for title in ("Mini-Ref-YouTube-VOS", "Mini-Ref-SAIL-VOS"):
+        (row,) = reported[title]
+        assert f"\n| {title} | {' | '.join(map(str, row.values))} | " in page
+        assert row.source in page
+    manifest = read_manifest(ROOT / "splits/mini-ref-youtube-vos/v2")
+    frames = {row["video_id"]: len(row["frames"]) for row in manifest.rows("videos")}
+    for fold in range(1, 5):
+        classes, videos, episodes = (
+            [row for row in manifest.rows(table) if row["fold"] == fold] for table in ("classes", "videos", "episodes")
+        )
+        asked = sum(frames[row["video_id"]] for row in episodes)
+        assert f"\n| {fold} | {len(classes)} | {len(videos)} | {len(episodes):,} | {asked:,} |\n" in page
+    for name in ("released", "corrected"):
+        epoch = RECIPES[name].episodes_per_class * 36
+        assert f"\nhas {epoch:,} episodes (36 base classes, {RECIPES[name].episodes_per_class} of each)" in page
+        assert f"there are {RECIPES[name].epochs}: {RECIPES[name].epochs * epoch:,} steps" in page
 
 
 def test_every_guide_is_run():

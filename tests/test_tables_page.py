@@ -5,11 +5,8 @@ import re
 import click
 import pytest
 
-from fsbench.datasets.catalogue import DATASETS
 from fsbench.leaderboard.reported import read_reported
-from fsbench.methods.registry import find_method
-from fsbench.protocol import PROTOCOLS
-from fsbench_baselines.backbones import BACKBONES
+from tests.commands import check
 from tests.commands import parse
 from tests.conftest import ROOT
 
@@ -21,20 +18,7 @@ REPORTED = {each.title: each for each in read_reported(ROOT / "leaderboard/repor
 
 @pytest.mark.parametrize("command", dict.fromkeys(COMMANDS))
 def test_every_command_of_the_page_is_one(command):
-    name, given = parse(command)
-    if dataset := given.get("dataset"):
-        assert dataset in DATASETS.points
-    if protocol := given.get("protocol"):
-        assert protocol in PROTOCOLS.points
-    if method_name := given.get("method_name"):
-        method = find_method(method_name)
-        options = dict(text.split("=", 1) for text in given["options"])
-        if given.get("backbone"):
-            assert given["backbone"] in BACKBONES
-            options["backbone"] = given["backbone"]
-        method.resolve({**options, "checkpoint": "somewhere"})
-        assert name != "predict" or method.ignores_support
-        assert name != "convert" or "checkpoint" in method.options
+    check(command)
 
 
 @pytest.mark.parametrize(
