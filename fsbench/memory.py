@@ -44,4 +44,7 @@ def without_collector() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            if not gc.get_freeze_count():
+                gc.freeze()  # both together make what there is old; else it would all be looked through at once
+                gc.unfreeze()
             gc.enable()

@@ -96,8 +96,14 @@ class FolderDataset(OfRecords):
 
     def frame_size(self, video_id: str) -> tuple[int, int] | None:
         """Returns (height, width) of a video's first label map, or None if it has none on disk."""
-        folder = self.label_maps_folder / path_part(video_id, "video")
-        path = min((path for ending in _endings([".png"]) for path in folder.glob(f"*{ending}")), default=None)
+        name = path_part(video_id, "video")
+        if self._tree.annotations is None:
+            return None
+        folder = self.label_maps_folder / name
+        try:
+            path = min((path for path in folder.iterdir() if path.name.endswith((".png", ".PNG"))), default=None)
+        except OSError:  # it is not there, or not for us
+            return None
         return None if path is None else read_label_map_size(path)
 
     def fingerprint(self, video_id: str, names: Sequence[str]) -> str:
@@ -136,16 +142,19 @@ class FolderDataset(OfRecords):
         objects_of, texts_of = read_metadata(*paths)
         records: Records = ([], [], [])
         videos, objects, sentences = records
+        lists: dict[tuple[str, ...], tuple[str, ...]] = {}  # of frames, as most objects have those of their video
         for video_id, text in sorted(texts_of["videos"].items()):
             if video_id not in objects_of["videos"]:
                 raise DataError(f"{paths[-1]}: video {video_id!r} is not in {paths[0]}. Fetch both from one release.")
-            videos.append(Video(video_id, tuple(text["frames"])))
+            listed = tuple(text["frames"])
+            videos.append(Video(video_id, lists.setdefault(listed, listed)))
             for object_id, item in sorted(objects_of["videos"][video_id]["objects"].items()):
-                frames = tuple(item.get("frames", text["frames"]))
-                objects.append(ObjectTrack(video_id, object_id, item["category"], frames))
-            for key, said in sorted(text["expressions"].items(), key=lambda item: by_number(item[0])):
-                ids = tuple(sorted(set(said["obj_id"])))
-                sentences.append(Expression(video_id, key, ids, said["exp"], kind=kind_of(said)))
+                frames = tuple(item.get("frames", listed))
+                objects.append(ObjectTrack(video_id, object_id, item["category"], lists.setdefault(frames, frames)))
+            for key in sorted(text["expressions"], key=by_number):
+                said = text["expressions"][key]
+                ids = tuple(said["obj_id"] if len(said["obj_id"]) == 1 else sorted(set(said["obj_id"])))
+                sentences.append(Expression(video_id, key, ids, said["exp"], None, kind_of(said)))
         return records
 
     def _require(self, folder: str | None, path: Path) -> None:

@@ -11,12 +11,14 @@ from typing import Any
 from typing import NotRequired
 from typing import TypeVar
 
-from pydantic import AfterValidator
 from pydantic import BeforeValidator
 from pydantic import Field
 from pydantic import Strict
 from pydantic import TypeAdapter
 from pydantic import ValidationError
+from pydantic import ValidationInfo
+from pydantic import ValidatorFunctionWrapHandler
+from pydantic import WrapValidator
 from typing_extensions import TypedDict
 
 from fsbench.datasets.records import read_bytes
@@ -50,11 +52,20 @@ _MAX_OBJECT_ID = 2**16 - 1  # what a label map of 16 bits can hold
 _File = TypeVar("_File")
 
 
-def _all_different(names: list[str]) -> list[str]:
-    """Returns the names of a video's frames if each comes once."""
-    if len(set(names)) < len(names):
-        twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise ValueError(f"{twice!r} is listed twice, a frame may be listed once")
+def _all_different(value: object, check: ValidatorFunctionWrapHandler, info: ValidationInfo) -> list[str]:
+    """Returns the names of a video's frames if each comes once; of equal lists in a file, the first for all."""
+    known: Any = info.context  # Any: lists of this file by what they hold, dict[tuple[str, ...], list[str]]
+    key = tuple(value) if isinstance(value, list) else ()
+    try:
+        names: list[str] | None = known.get(key)
+    except TypeError:  # there is something else in it, such as a list
+        names = None
+    if names is None:
+        names = list(check(value))
+        if len(set(names)) < len(names):
+            twice = next(name for place, name in enumerate(names) if name in names[:place])
+            raise ValueError(f"{twice!r} is listed twice, a frame may be listed once")
+        known[key] = names
     return names
 
 
@@ -82,7 +93,7 @@ def _each_once(objects: object) -> object:
 
 _Text = Annotated[str, Strict(), Field(min_length=1)]
 _Name = Annotated[str, Strict(), Field(min_length=1, max_length=200)]
-_Frames = Annotated[list[_Name], Strict(), Field(min_length=1), AfterValidator(_all_different)]
+_Frames = Annotated[list[_Name], Strict(), Field(min_length=1), WrapValidator(_all_different)]
 _ObjectId = Annotated[int, Strict(), Field(ge=1, le=_MAX_OBJECT_ID), BeforeValidator(_object_id)]
 _AnnotationId = Annotated[int, Strict(), Field(ge=0), BeforeValidator(_object_id)]
 
@@ -284,10 +295,11 @@ def _said(objects: dict[int, _DescribedObject]) -> _SentencesOfVideo:
 
 def kind_of(sentence: _Kind) -> str:
     """Returns of what kind a sentence is: a text `type` as Long-RVOS has it, or by `type_id` as ReVOS numbers them."""
-    if isinstance(sentence.get("type"), str):
-        return str(sentence["type"])
+    kind = sentence.get("type")
+    if isinstance(kind, str):
+        return kind
     number = sentence.get("type_id")
-    return _REVOS_KINDS[number] if number in (0, 1) and not isinstance(number, bool) else ""
+    return "" if number is None or isinstance(number, bool) or number not in (0, 1) else _REVOS_KINDS[number]
 
 
 def read_objects(path: Path) -> ObjectsFile:
@@ -357,7 +369,7 @@ def _read(path: Path, form: TypeAdapter[_File]) -> _File:
 
 def _checked(path: Path, content: object, form: TypeAdapter[_File]) -> _File:
     try:
-        return form.validate_python(content)
+        return form.validate_python(content, context={})
     except ValidationError as error:
         raise DataError(f"{path}: {first_problem(error)}{_found(error)}. {_REMEDY}") from error
     except RecursionError as error:

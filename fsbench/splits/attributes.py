@@ -99,11 +99,14 @@ def attribute_rows(
         tracks[row["video_id"]][row["object_id"]] = row["frames"]
     expressions, asked = list(expressions), tuple(class_names)
     shared = unanswerable_sentences(expressions)
-    found = []
+    found, motions = [], _motions()
+    absent: dict[tuple[str, tuple[int, ...]], int] = {}  # of what several sentences name
     for each in expressions:
         video, objects, words = videos[each.video_id], tracks[each.video_id], words_in(each.text)
         class_word, names_other = _named(words, names[video["class_id"]], asked)
-        absent = frames[each.video_id].difference(*(objects[object_id] for object_id in each.object_ids))
+        target = each.video_id, tuple(each.object_ids)
+        if target not in absent:
+            absent[target] = len(frames[each.video_id].difference(*map(objects.__getitem__, each.object_ids)))
         found.append(
             {
                 "video_id": each.video_id,
@@ -112,10 +115,10 @@ def attribute_rows(
                 "names_other": names_other,
                 "class_objects": len(objects),
                 "has_spatial": not _SPATIAL.isdisjoint(words),
-                "has_motion": not _motions().isdisjoint(words),
+                "has_motion": not motions.isdisjoint(words),
                 "has_colour": not _COLOURS.isdisjoint(words),
                 "words": len(words),
-                "absent_frames": len(absent),
+                "absent_frames": absent[target],
                 "is_unanswerable": (each.video_id, each.expression_id) in shared,
                 "size": None,
                 "occlusion": None,

@@ -39,11 +39,12 @@ from fsbench.splits.episodes import draw_supports
 from fsbench.splits.episodes import list_episodes
 from fsbench.splits.episodes import repeated_draws
 from fsbench.splits.episodes import SupportRule
+from fsbench.splits.episodes import SupportSet
 from fsbench.splits.manifest import LeftOutRecord
 from fsbench.splits.manifest import ManifestInfo
 from fsbench.splits.manifest import overall_digest
 from fsbench.splits.manifest import Rows
-from fsbench.splits.relations import relation_flaws
+from fsbench.splits.relations import row_flaws
 from fsbench.splits.schema import table_digest
 from fsbench.splits.schema import TABLES
 from fsbench.splits.schema import text_digest
@@ -133,10 +134,10 @@ def build_manifest(data: MinimalDataset, options: BuildOptions) -> tuple[Manifes
     rows: dict[str, Rows] = {
         **records,
         "supports": [_plain(support) for support in supports],
-        "episodes": [{**each._asdict(), "object_ids": list(each.object_ids)} for each in episodes],
+        "episodes": episodes,
         "attributes": attribute_rows(records, class_names, kept),
     }
-    flaws = relation_flaws(rows, queries, leave_out=list(rule.leave_out))
+    flaws = row_flaws(rows)  # how rows hold against one another follows from how they were made
     if flaws:  # such as a name that cannot be a file's: it could not be read again
         raise DataError(f"{dataset.root}: no manifest can be built of it. {flaws[0].what}")
     rule_record = {
@@ -179,11 +180,13 @@ def _explicit_videos(
 
 def _draw(
     dataset: Dataset, selection: Selection, rule: SupportRule, leave_out: Collection[LeaveOut]
-) -> tuple[Selection, list[Any], list[Any]]:  # Any: SupportSet, EpisodeRow
+) -> tuple[Selection, list[SupportSet], Rows]:
     """Draws class by class; a class that cannot form an episode moves to what is left out."""
     grouped = _by_class(dataset, selection)
     names = [row.name for row in selection.classes]
-    supports, episodes, classes, left_out = [], [], [], list(selection.left_out)
+    supports: list[SupportSet] = []
+    episodes: list[dict[str, Any]] = []  # Any: column values
+    classes, left_out = [], list(selection.left_out)
     for row in selection.classes:
         videos, objects, expressions = grouped[row.name]
         if UNANSWERABLE in leave_out:

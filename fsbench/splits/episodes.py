@@ -22,7 +22,6 @@ from fsbench.streams import named_stream
 from fsbench.streams import pick
 
 __all__ = [
-    "EpisodeRow",
     "ShotRow",
     "SupportRule",
     "SupportSet",
@@ -88,27 +87,6 @@ class SupportSet(NamedTuple):
     class_id: int
     draw: int
     shots: tuple[ShotRow, ...]
-
-
-class EpisodeRow(NamedTuple):
-    """A query: one sentence about one video, to be answered with one support set.
-
-    Attributes:
-        episode_id: Its id, such as `f2/mouse/d0/<video>/<expression>`.
-        support_id, fold, class_id, draw: Those of the support set.
-        video_id: The video, which is not in the support set.
-        expression_id: The sentence's id within the video.
-        object_ids: The objects that the sentence names; the answer is their union.
-    """
-
-    episode_id: str
-    support_id: str
-    fold: int
-    class_id: int
-    draw: int
-    video_id: str
-    expression_id: str
-    object_ids: tuple[int, ...]
 
 
 def draw_supports(
@@ -236,19 +214,21 @@ def window(frames: Sequence[T], index: int, length: int) -> tuple[T, ...]:
 
 
 def list_episodes(
-    row: ClassRow, supports: Iterable[SupportSet], expressions: Sequence[Expression], rule: SupportRule
-) -> list[EpisodeRow]:
+    of_class: ClassRow, supports: Iterable[SupportSet], expressions: Sequence[Expression], rule: SupportRule
+) -> list[dict[str, Any]]:  # Any: column values
     """Returns the queries of one class: every sentence of every video that the support set does not hold.
 
+    They are rows of the table `episodes`: a benchmark may have a million.
+
     Args:
-        row: The class.
+        of_class: The class.
         supports: Its support sets.
         expressions: All sentences of the class's videos, in record order.
         rule: Says how many videos are queried.
     """
     if rule.queries is not None:
         videos = sorted({e.video_id for e in expressions})
-        order = _shuffled(len(videos), named_stream(rule.seed, "queries", row.name))
+        order = _shuffled(len(videos), named_stream(rule.seed, "queries", of_class.name))
         queried = {videos[i] for i in order[: rule.queries]}
         expressions = [e for e in expressions if e.video_id in queried]
     episodes = []
@@ -256,7 +236,15 @@ def list_episodes(
         taken = {shot.video_id for shot in support.shots}
         for e in expressions:
             if e.video_id not in taken:
-                episode_id = format_episode_id(support.support_id, e.video_id, e.expression_id)
-                where = (support.support_id, support.fold, support.class_id, support.draw)
-                episodes.append(EpisodeRow(episode_id, *where, e.video_id, e.expression_id, e.object_ids))
+                row = {
+                    "episode_id": format_episode_id(support.support_id, e.video_id, e.expression_id),
+                    "support_id": support.support_id,
+                    "fold": support.fold,
+                    "class_id": support.class_id,
+                    "draw": support.draw,
+                    "video_id": e.video_id,
+                    "expression_id": e.expression_id,
+                    "object_ids": list(e.object_ids),
+                }
+                episodes.append(row)
     return episodes

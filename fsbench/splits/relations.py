@@ -20,12 +20,13 @@ from fsbench.splits.ids import format_support_id
 from fsbench.splits.schema import KEYS
 from fsbench.splits.schema import text_digest
 
-__all__ = ["Flaw", "relation_flaws"]
+__all__ = ["Flaw", "relation_flaws", "row_flaws"]
 
 _Rows = Mapping[str, Sequence[Mapping[str, Any]]]  # Any: column values
 _MAX_OBJECT_ID = 2**16 - 1
 _TABLE_OF = {"class": "classes", "video": "videos", "frame": "videos", "sentence": "expressions"}
 _SHA256 = re.compile("[0-9a-f]{64}")
+_CLAIM = itemgetter("video_id", "expression_id", "support_id", "class_id", "draw", "object_ids")
 
 
 class Flaw(NamedTuple):
@@ -51,11 +52,16 @@ def relation_flaws(rows: _Rows, queries: object = None, *, leave_out: object = N
     Returns:
         All that does not hold.
     """
-    flaws = [*_values(rows), *_keys(rows)]
+    flaws = row_flaws(rows)
     if not flaws:  # else the same thing would be said again in other words
         flaws += [*_folds(rows), *_ids(rows), *_references(rows)]
         flaws += [*_episodes(rows, queries, _left_out(rows, leave_out)), *_attributes(rows)]
     return flaws
+
+
+def row_flaws(rows: _Rows) -> list[Flaw]:
+    """Returns what is wrong with rows of tables, as in `relation_flaws`, each looked at for itself, and with keys."""
+    return [*_values(rows), *_keys(rows)]
 
 
 def _values(rows: _Rows) -> Iterator[Flaw]:
@@ -158,6 +164,8 @@ def _folds(rows: _Rows) -> Iterator[Flaw]:
     for class_id in sorted(set(fold_of) - used):
         yield Flaw("classes.parquet", f"class {class_id} has no video")
     for name in ("videos", "supports", "episodes"):
+        if set(map(itemgetter("class_id", "fold"), rows[name])) <= fold_of.items():
+            continue
         for row in rows[name]:
             if row["class_id"] not in fold_of:
                 yield Flaw(f"{name}.parquet", f"{_key(name, row)}: class {row['class_id']} is not in classes")
@@ -247,12 +255,13 @@ def _attributes(rows: _Rows) -> Iterator[Flaw]:
     if lone := sorted(sentences.keys() ^ described.keys()):
         yield Flaw("attributes.parquet", f"{'/'.join(lone[0])}: is in one of expressions and attributes alone")
         return
+    absent: dict[tuple[str, tuple[int, ...]], int] = {}  # of what several sentences name
     for key, row in described.items():
-        of_video = objects.get(key[0], {})
-        seen = (of_video.get(i, ()) for i in sentences[key]["object_ids"])
-        absent = frames.get(key[0], frozenset[str]()).difference(*seen)
-        expected = {"class_objects": len(of_video), "absent_frames": len(absent)}
-        for column, value in expected.items():
+        of_video, named = objects.get(key[0], {}), (key[0], tuple(sentences[key]["object_ids"]))
+        if named not in absent:
+            seen = (of_video.get(i, ()) for i in named[1])
+            absent[named] = len(frames.get(key[0], frozenset[str]()).difference(*seen))
+        for column, value in (("class_objects", len(of_video)), ("absent_frames", absent[named])):
             if row[column] != value:
                 yield Flaw("attributes.parquet", f"{'/'.join(key)}: {column} is {row[column]}, and follows as {value}")
 
@@ -267,10 +276,15 @@ def _episodes(rows: _Rows, queries: object, left_out: Collection[tuple[str, str]
         of_class[row["video_id"], row["expression_id"]] = row["object_ids"]
     asked: dict[str, set[tuple[str, str]]] = {support_id: set() for support_id in supports}
     taken = {support_id: {shot["video_id"] for shot in row["shots"]} for support_id, row in supports.items()}
-    for row in rows["episodes"]:
-        for what in _episode_problems(row, supports, taken, sentences):
-            yield Flaw("episodes.parquet", f"{row['episode_id']}: {what}")
-        asked.setdefault(row["support_id"], set()).add((row["video_id"], row["expression_id"]))
+    held = {(support_id, row["class_id"], row["draw"]) for support_id, row in supports.items()}
+    for row, (video_id, sentence, *claim, named) in zip(rows["episodes"], map(_CLAIM, rows["episodes"]), strict=True):
+        support_id, class_id, _ = claim
+        query = video_id, sentence
+        is_held = tuple(claim) in held and video_id not in taken[support_id]
+        if not is_held or sentences.get(class_id, {}).get(query) != named:
+            for what in _episode_problems(row, supports, taken, sentences):
+                yield Flaw("episodes.parquet", f"{row['episode_id']}: {what}")
+        asked.setdefault(support_id, set()).add(query)
     queried = {(supports[support_id]["class_id"], video) for support_id in supports for video, _ in asked[support_id]}
     for support_id, support in supports.items():
         class_id, shown = support["class_id"], taken[support_id]

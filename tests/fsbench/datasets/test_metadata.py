@@ -97,6 +97,18 @@ def test_an_object_is_a_number_or_its_text_and_what_is_not_of_the_layout_is_not_
         assert found["videos"]["v"]["expressions"]["0"]["obj_id"] == [1]
 
 
+def test_frames_that_several_list_are_held_once_and_others_checked_all_the_same(tmp_path):
+    content = replaced(OBJECTS, ("videos", "w"), OBJECTS["videos"]["v"])
+    objects = [
+        video["objects"][1] for video in read(tmp_path / "some.json", "objects", json.dumps(content))["videos"].values()
+    ]
+    assert objects[0]["frames"] is objects[1]["frames"]
+    for wrong in (["a", "b", "b"], ["a", 0], ["a", ["b"]], []):
+        text = json.dumps(replaced(content, ("videos", "w", "objects", "1", "frames"), wrong))
+        with pytest.raises(DataError, match=r"videos\.w\.objects\.1\.frames"):
+            read(tmp_path / "some.json", "objects", text)
+
+
 def places(content):
     """Yields the keys of everything that lies in JSON."""
     items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()

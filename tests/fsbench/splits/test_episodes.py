@@ -52,9 +52,9 @@ def test_support_and_query_never_share_a_video(shots, frames, seed):
     episodes = list_episodes(CAT, supports, sentences, rule)
     for support in supports:
         taken = {shot.video_id for shot in support.shots}
-        queries = [e for e in episodes if e.support_id == support.support_id]
+        queries = [e for e in episodes if e["support_id"] == support.support_id]
         assert len(taken) == shots
-        assert taken.isdisjoint(e.video_id for e in queries)
+        assert taken.isdisjoint(e["video_id"] for e in queries)
         assert len(queries) == 4 * (4 - shots)
         assert all(len(shot.frames) == frames for shot in support.shots)
 
@@ -132,7 +132,7 @@ def test_episode_ids_say_where_they_belong():
     rule = SupportRule(1, 5, 1, 0)
     supports, sentences = draw(rule)
     episode = list_episodes(CAT, supports, sentences, rule)[0]
-    assert episode.episode_id == f"f2/cat/d0/{episode.video_id}/{episode.expression_id}"
+    assert episode["episode_id"] == "f2/cat/d0/{video_id}/{expression_id}".format(**episode)
 
 
 def test_a_limit_of_queries_takes_the_same_videos_in_every_draw_but_for_those_of_the_support():
@@ -140,7 +140,7 @@ def test_a_limit_of_queries_takes_the_same_videos_in_every_draw_but_for_those_of
         rule = SupportRule(1, 2, 6, seed, limit)
         supports, sentences = draw(rule, num_videos=9)
         episodes = list_episodes(CAT, supports, sentences, rule)
-        videos = {s.support_id: {e.video_id for e in episodes if e.support_id == s.support_id} for s in supports}
+        videos = {s.support_id: {e["video_id"] for e in episodes if e["support_id"] == s.support_id} for s in supports}
         return videos, {s.support_id: s.shots[0].video_id for s in supports}
 
     limited, support_of = queried(4)
