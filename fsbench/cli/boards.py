@@ -1,5 +1,6 @@
 """Commands that rank methods."""
 
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -36,6 +37,12 @@ __all__ = ["compare", "leaderboard", "power", "submit"]
     metavar="CLASS",
     help="A class that the weights have seen; may be repeated. Novel ones are flagged on the leaderboard.",
 )
+@click.option(
+    "--date",
+    "evaluated",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The day of the evaluation, of runs from before fsbench 0.3: later ones say so themselves.",
+)
 @described_option("what it lets be shown of it goes into the entries.")
 @click.option("--overwrite", is_flag=True, help="Also replace entries of more folds or draws, or of a newer version.")
 def submit(
@@ -43,6 +50,7 @@ def submit(
     entries: Path,
     links: tuple[str, ...],
     trained_classes: tuple[str, ...],
+    evaluated: datetime | None,
     files: tuple[str, ...],
     overwrite: bool,
 ) -> None:
@@ -63,7 +71,11 @@ def submit(
     from fsbench.leaderboard import write_entries
 
     found = entries_from_runs(
-        run, trained_classes=trained_classes, links=links, described=[dataset_spec(file) for file in files]
+        run,
+        trained_classes=trained_classes,
+        links=links,
+        described=[dataset_spec(file) for file in files],
+        evaluated=None if evaluated is None else evaluated.date(),
     )
     if not found:
         raise RunError(f"{run}: holds no finished run of a whole fold (no result.json). Run 'fsbench evaluate' first.")
@@ -215,8 +227,16 @@ def power(
 @click.option(
     "--data-root",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
-    help="For html: also show pixels and sentences of datasets that are there. Such a site is for yourself alone. "
+    help="For html: also show pixels and sentences of datasets that are there, and masks of --runs. Such a site is for "
+    "yourself alone. "
     "Also for --by: where sentences are, of manifests that do not say what these are like.  [default of --by: data]",
+)
+@click.option(
+    "--masks",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    metavar="RUNS",
+    help="For html with --data-root: folder of the runs that entries were made from, to show their masks where entries "
+    "hold none, as their dataset may not be shown.",
 )
 @splits_option("./splits, then those that fsbench ships")
 @described_option("for html: its pictures are shown as those of a registered one.")
@@ -235,6 +255,7 @@ def leaderboard(
     columns: str | None,
     out: Path | None,
     data_root: Path | None,
+    masks: Path | None,
     splits: Path | None,
     files: tuple[str, ...],
     write: bool,
@@ -255,6 +276,7 @@ def leaderboard(
       fsbench leaderboard --runs runs
       fsbench leaderboard --by words --data-root DIR
       fsbench leaderboard --format html --out site
+      fsbench leaderboard --format html --out own-site --data-root data --masks runs
     """
     from fsbench.datasets.catalogue import dataset_spec
     from fsbench.leaderboard import breakdowns
@@ -274,9 +296,15 @@ def leaderboard(
         raise click.UsageError("--columns is for tables that are printed in md and latex, without --by.")
     if methods and (style == "html" or write or check):
         raise click.UsageError("--method is for tables that are printed.")
+    if masks is not None and (style != "html" or data_root is None or runs is not None):
+        raise click.UsageError("--masks is for --format html with --data-root; of --runs masks are shown without it.")
     described = [dataset_spec(file) for file in files]
-    folds = partial(manifest_folds, splits=splits)
-    found = read_entries(entries) if runs is None else entries_from_runs(runs, folds, described=described)
+    if runs is None:
+        found = read_entries(entries)
+    else:
+        # Where pixels are asked for, the site is nobody else's.
+        is_own = style == "html" and data_root is not None
+        found = entries_from_runs(runs, partial(manifest_folds, splits=splits), described=described, shows_all=is_own)
     if not found:
         where = entries if runs is None else runs
         raise RunError(f"{where}: no entries. Make some with 'fsbench evaluate' and 'fsbench submit'.")
@@ -290,9 +318,11 @@ def leaderboard(
     if style == "html":
         if out is None:
             raise click.UsageError("A site is a folder: say with --out where it goes.")
+        from fsbench.leaderboard.runs import with_masks
         from fsbench.leaderboard.site import make_boards
         from fsbench.leaderboard.site import write_site
 
+        found = found if masks is None else with_masks(found, masks, splits)
         click.echo(write_site(out, make_boards(found, splits, data_root, described), reported))
         return
     if (write or check) and runs is not None:

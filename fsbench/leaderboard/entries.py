@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from itertools import chain
 from typing import Any
 from typing import Literal
@@ -70,6 +71,9 @@ PER_FOLD = ("fold", "checkpoint_sha256", "weights")
 _NOT_IN_ENTRIES = ("schema_version", "draws", "limit", "classes", "shard", "files", "source_sha256")
 """What of a run's identity an entry does not show."""
 
+_LATER = ("peak_device_memory_bytes", "evaluated")
+"""Fields that entries of their schema version did not have from the start."""
+
 
 class FoldEntry(Record):
     """The scores of one fold; see `Result`.
@@ -119,7 +123,8 @@ class Entry(Record):
         control: Of a run that is held against others and never written: what stood in for the support sets.
         trainings: The entries that this one joins, trained from several seeds; see `fsbench.leaderboard.families`. They
             are no part of the JSON: each lies by itself.
-        seconds_per_frame, peak_memory_bytes, hardware, parameters, peak_device_memory_bytes: See `Cost`.
+        seconds_per_frame, peak_memory_bytes, hardware, parameters, peak_device_memory_bytes, evaluated: See `Cost`. The
+            last two are left out of the JSON where they are not known.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)  # details
@@ -146,6 +151,7 @@ class Entry(Record):
     hardware: tuple[str, ...] = ()
     parameters: int | None = None
     peak_device_memory_bytes: int | None = None
+    evaluated: date | None = None
     details: Details | None = Field(default=None, exclude=True, repr=False)
     control: Control | None = Field(default=None, exclude=True)
     trainings: tuple["Entry", ...] = Field(default=(), exclude=True, repr=False)
@@ -170,8 +176,8 @@ class Entry(Record):
 
     @model_serializer(mode="wrap")
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:  # Any: JSON
-        # So an entry of before this field was there keeps its bytes.
-        return {k: v for k, v in handler(self).items() if k != "peak_device_memory_bytes" or v is not None}
+        # So an entry of before these fields were there keeps its bytes.
+        return {k: v for k, v in handler(self).items() if k not in _LATER or v is not None}
 
     @property
     def title(self) -> str:
@@ -198,6 +204,11 @@ class Entry(Record):
         digests = {same[0].fold: [fold.checkpoint_sha256 for fold in same] for same in by_fold}
         weights = {fold: " ".join(found) if all(found) else None for fold, found in digests.items()}
         return Sample(tuple(each.known_details.prepared for each in trainings), weights)
+
+    @property
+    def episodes_digest(self) -> str | None:
+        """The SHA-256 of the episodes that it has scores of, the same for the same ones alone; None if it has none."""
+        return None if self.details is None else self.details.prepared.keys_digest
 
     @property
     def training(self) -> str:
@@ -313,6 +324,7 @@ def entry_from_results(
     *,
     trained_classes: Iterable[str] = (),
     links: Iterable[str] = (),
+    evaluated: date | None = None,
 ) -> Entry:
     """Joins the results of one method on several folds.
 
@@ -322,6 +334,7 @@ def entry_from_results(
         timing: What the units of these runs cost, all together.
         details: Of the same runs.
         trained_classes, links: See `Entry`.
+        evaluated: The day, where `timing` does not say.
 
     Returns:
         The entry; the same for any order of the arguments' items.
@@ -342,6 +355,7 @@ def entry_from_results(
                 "in the same way."
             )
     folds = tuple(_fold_entry(result) for result in results)
+    cost = total_cost(timing)
     expected = tuple(sorted(set(expected_folds)))
     try:
         return Entry(
@@ -356,7 +370,7 @@ def entry_from_results(
             trained_classes=tuple(sorted(set(trained_classes))),
             links=tuple(links),
             details=details,
-            **total_cost(timing).model_dump(),
+            **cost.model_dump() | {"evaluated": cost.evaluated or evaluated},
         )
     except ValidationError as error:
         message = f"Results of {identity.method.name!r} on {identity.dataset} make no entry: {first_problem(error)}."

@@ -110,6 +110,7 @@ def _join(members: Sequence[Entry]) -> Entry:
     seconds = [each.seconds_per_frame for each in members if each.seconds_per_frame is not None]
     memory = [each.peak_memory_bytes for each in members if each.peak_memory_bytes is not None]
     on_device = [each.peak_device_memory_bytes for each in members if each.peak_device_memory_bytes is not None]
+    days = [each.evaluated for each in members if each.evaluated is not None]
     return first.model_copy(
         update={
             "variant": family_name(first.variant),
@@ -121,6 +122,7 @@ def _join(members: Sequence[Entry]) -> Entry:
             "seconds_per_frame": float(np.mean(seconds)) if seconds else None,
             "peak_memory_bytes": max(memory, default=None),
             "peak_device_memory_bytes": max(on_device, default=None),
+            "evaluated": max(days, default=None),
             "hardware": tuple(dict.fromkeys(name for each in members for name in each.hardware)),
             "trainings": tuple(members),
         }

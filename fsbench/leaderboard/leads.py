@@ -78,10 +78,9 @@ def lead_of(
         ManifestError: A method has scores of other sentences than the slicer.
     """
     able = [i for i, row in enumerate(table.rows) if row.entry.mean and row.entry.details and not row.entry.is_oracle]
-    prepared = [table.rows[i].entry.known_details.prepared for i in able]
-    if not has_chain(table.protocol) or len({each.keys_digest for each in prepared}) != 1:
+    if not has_chain(table.protocol) or len({table.rows[i].entry.episodes_digest for i in able}) != 1:
         return None
-    keys = prepared[0].keys
+    keys = table.rows[able[0]].entry.known_details.prepared.keys
     samples = [table.rows[i].entry.sample for i in able]
     scores = [summary.mean.headline for i in able if (summary := table.rows[i].entry.mean)]
     count = len(keys)
@@ -125,14 +124,13 @@ def fold_ranks(table: Table) -> dict[int, list[FoldRank]]:
             continue
         scores = {i: _headline(table.rows[i], fold) for i in able}
         order = sorted(able, key=lambda i: -scores[i])
-        chosen = [_of_fold(table.rows[i], fold) for i in order]
-        keys = [table.rows[i].entry.known_details.prepared.keys[mask] for i, mask in zip(order, chosen, strict=True)]
-        same = [k for k, each in enumerate(keys) if each.reset_index(drop=True).equals(keys[0].reset_index(drop=True))]
-        samples = [table.rows[order[k]].entry.sample.only(chosen[k]) for k in same]
-        groups = letters(len(samples), separated(samples, table.manifest_digest, table.names))
-        for place, (k, group) in enumerate(zip(same, groups, strict=True), start=1):
-            if order[k] in partial:
-                found.setdefault(order[k], []).append(FoldRank(fold, place, len(same), group))
+        by_row = {i: table.rows[i].entry.sample.only(_of_fold(table.rows[i], fold)) for i in order}
+        wanted = by_row[order[0]].first.keys_digest
+        paired = {i: sample for i, sample in by_row.items() if sample.first.keys_digest == wanted}
+        groups = letters(len(paired), separated(list(paired.values()), table.manifest_digest, table.names))
+        for place, (i, group) in enumerate(zip(paired, groups, strict=True), start=1):
+            if i in partial:
+                found.setdefault(i, []).append(FoldRank(fold, place, len(paired), group))
     return found
 
 

@@ -7,6 +7,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -31,6 +32,7 @@ class UnitTiming(Record):
         parameters: Of the method's model; None if it does not say.
         peak_device_bytes: The most memory that the worker's tensors took on an accelerator so far, by torch's own
             count; None without one, and in old files.
+        finished: The day, in UTC; None in old files.
     """
 
     unit: int
@@ -41,6 +43,7 @@ class UnitTiming(Record):
     hardware: str = ""
     parameters: int | None = None
     peak_device_bytes: int | None = None
+    finished: date | None = None
 
 
 class Cost(Record):
@@ -52,6 +55,7 @@ class Cost(Record):
         hardware: The machines, each once, sorted.
         parameters: Of the method's model, the largest if they differ; None if it is not known.
         peak_device_memory_bytes: The most that a worker's tensors took on an accelerator; None if there was none.
+        evaluated: The day of the last unit, in UTC; None if it is not known.
     """
 
     seconds_per_frame: float | None
@@ -59,6 +63,7 @@ class Cost(Record):
     hardware: tuple[str, ...]
     parameters: int | None
     peak_device_memory_bytes: int | None
+    evaluated: date | None
 
 
 def total_cost(timing: Iterable[UnitTiming]) -> Cost:
@@ -73,6 +78,7 @@ def total_cost(timing: Iterable[UnitTiming]) -> Cost:
         peak_device_memory_bytes=max(
             (unit.peak_device_bytes for unit in units if unit.peak_device_bytes is not None), default=None
         ),
+        evaluated=max((unit.finished for unit in units if unit.finished is not None), default=None),
     )
 
 

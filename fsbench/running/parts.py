@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from datetime import datetime
+from datetime import UTC
 from functools import partial
 from pathlib import Path
 
@@ -117,6 +118,7 @@ def keep(
         hardware=result.hardware,
         parameters=result.parameters,
         peak_device_bytes=result.peak_device_bytes,
+        finished=datetime.now(UTC).date(),
     )
     with named_errors(folder / "timing.jsonl"), (folder / "timing.jsonl").open("a") as stream:
         stream.write(timing.model_dump_json() + "\n")

@@ -66,11 +66,15 @@ def results_json(results: Mapping[Path, Result], timing: Mapping[Path, Sequence[
         timing: Of the same runs.
     """
     runs = [
-        {"folder": str(folder), **result.model_dump(mode="json"), "cost": total_cost(timing[folder]).model_dump()}
+        {
+            "folder": str(folder),
+            **result.model_dump(mode="json"),
+            "cost": total_cost(timing[folder]).model_dump(mode="json"),
+        }
         for folder, result in results.items()
     ]
     mean = mean_score([result.score.mean for result in results.values()])
-    report = {"runs": runs, "mean": mean.model_dump(), "cost": _cost_of_all(timing).model_dump()}
+    report = {"runs": runs, "mean": mean.model_dump(), "cost": _cost_of_all(timing).model_dump(mode="json")}
     return json.dumps(report, indent=1)
 
 

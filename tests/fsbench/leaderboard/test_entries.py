@@ -2,6 +2,7 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -548,6 +549,31 @@ def test_runs_are_joined_over_their_folds(tmp_path, caplog):
     assert found.details.episodes.num_rows == 8
     assert found.details_sha256 == found.details.digest
     assert not caplog.messages
+
+
+def test_an_entry_says_when_its_runs_were_made_and_the_same_runs_give_the_same_entry(tmp_path):
+    runs = {fold: write_run(tmp_path / f"fold-{fold}", result(fold, scores)) for fold, scores in SCORES.items()}
+
+    def made(**said):
+        return entries_from_runs(tmp_path, lambda _: (1, 2), **said)[0]
+
+    assert made().evaluated is None
+    assert "evaluated" not in json.loads(made().model_dump_json())
+    assert made(evaluated=date(2026, 1, 2)).evaluated == date(2026, 1, 2)
+    for fold, run in runs.items():
+        line = f'{{"unit":0,"seconds":1,"frames":4,"peak_bytes":1,"finished":"2026-03-0{fold}"}}\n'
+        (run / "timing.jsonl").write_text(line)
+    found = made(evaluated=date(2026, 1, 2))  # the runs know better
+    assert json.loads(found.model_dump_json())["evaluated"] == "2026-03-02"
+    assert found.model_dump_json() == made().model_dump_json()
+    assert Entry.model_validate_json(found.model_dump_json()) == found
+
+
+def test_entries_have_the_same_digest_of_episodes_where_these_are_the_same():
+    one, other = detailed({"one": 0.0, "other": 0.1})
+    (more,) = detailed({"one": 0.0}, draws=3)
+    assert one.episodes_digest == other.episodes_digest != more.episodes_digest
+    assert one.model_copy(update={"details": None}).episodes_digest is None
 
 
 def test_without_a_manifest_the_folds_that_are_there_count_as_all_and_it_is_said(tmp_path, caplog):

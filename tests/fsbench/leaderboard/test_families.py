@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -60,6 +61,12 @@ def test_trainings_are_joined_to_their_mean():
     assert found.details.table["J"].to_numpy() == pytest.approx(others[0].details.table["J"].to_numpy())
     assert found.sample.is_trained_by_fold
     assert intervals_of(found).mean.high["J"] > intervals(others[0].details.table).mean.high["J"]
+
+
+def test_joined_trainings_were_evaluated_on_the_last_day_of_any():
+    days = (date(2026, 3, 2), None, date(2026, 3, 1))
+    members = [each.model_copy(update={"evaluated": day}) for each, day in zip(seeds(0, 1, 2), days, strict=True)]
+    assert [each.evaluated for each in joined(members)] == [date(2026, 3, 2)]
 
 
 def test_a_joined_entry_is_written_as_nothing_but_its_own_fields():

@@ -1,3 +1,5 @@
+from datetime import date
+
 from fsbench.running.cost import read_timing
 from fsbench.running.cost import total_cost
 from fsbench.running.cost import UnitTiming
@@ -34,6 +36,14 @@ def test_the_peak_on_a_device_is_the_largest_of_those_that_tell(tmp_path):
     write(tmp_path, *(timing(n, (0,), 1.0).model_copy(update={"peak_device_bytes": p}) for n, p in enumerate(peaks)))
     assert total_cost(read_timing(tmp_path)).peak_device_memory_bytes == 3
     assert total_cost([timing(0, (0,), 1.0)]).peak_device_memory_bytes is None
+
+
+def test_a_run_was_evaluated_on_the_day_of_its_last_unit_if_any_tells(tmp_path):
+    days = [date(2026, 3, 1), date(2026, 3, 2), None]
+    units = [timing(n, (0,), 1.0).model_copy(update={"finished": day}) for n, day in enumerate(days)]
+    write(tmp_path, *units)
+    assert total_cost(read_timing(tmp_path)).evaluated == date(2026, 3, 2)
+    assert total_cost(units[2:]).evaluated is None
 
 
 def test_a_line_that_was_cut_is_passed_over(tmp_path):

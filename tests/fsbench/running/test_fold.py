@@ -3,6 +3,9 @@ import os
 import random
 import shutil
 import time
+from datetime import date
+from datetime import datetime
+from datetime import UTC
 from pathlib import Path
 
 import numpy as np
@@ -466,7 +469,9 @@ def test_one_draw_has_no_spread(source, tmp_path):
 
 
 def test_what_the_method_cost_is_recorded(source, tmp_path):
+    begun = datetime.now(UTC).date()
     evaluate(source, tmp_path / "run")
     lines = [json.loads(line) for line in Path(tmp_path / "run/fold-0/timing.jsonl").read_text().splitlines()]
+    assert all(begun <= date.fromisoformat(line["finished"]) <= datetime.now(UTC).date() for line in lines)
     assert sorted(line["unit"] for line in lines) == list(range(7))
     assert all(line["seconds"] > 0 and line["frames"] >= 12 for line in lines)
