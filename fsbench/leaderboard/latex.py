@@ -52,10 +52,7 @@ def latex_float(
 
 def latex_labels(tables: Sequence[Table], ending: str = "") -> list[str]:
     """Returns a label for each table, of dataset, version and protocol, and a number where two are alike."""
-    slugs = [
-        re.sub(r"[^a-z0-9]+", "-", f"{table.title} {table.manifest_version}{ending}".lower()).strip("-")
-        for table in tables
-    ]
+    slugs = [re.sub(r"[^a-z0-9]+", "-", f"{table.title}{ending}".lower()).strip("-") for table in tables]
     numbers = [slugs[:place].count(slug) for place, slug in enumerate(slugs)]
     return [
         f"tab:{slug}-{number + 1}" if number else f"tab:{slug}" for slug, number in zip(slugs, numbers, strict=True)

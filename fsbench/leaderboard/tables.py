@@ -123,8 +123,8 @@ class Table:
 
     @property
     def title(self) -> str:
-        """Dataset and name of the protocol."""
-        return f"{self.dataset}, {self.protocol.split('|', 1)[0]}"
+        """Dataset, version of the manifest and name of the protocol."""
+        return f"{self.dataset} {self.manifest_version}, {self.protocol.split('|', 1)[0]}"
 
     @property
     def subtitle(self) -> str:
@@ -304,8 +304,8 @@ def _draws(entry: Entry) -> int:
 def _ranks(entries: Sequence[Entry], folds: tuple[int, ...]) -> list[str | None]:
     """Returns the rank of each entry, given the best first."""
     able = [entry for entry in entries if entry.details is not None and _mean(entry, folds) and not entry.is_oracle]
-    episodes = [entry.details.episodes["episode_id"] for entry in able if entry.details]
-    if any(each != episodes[0] for each in episodes) or not has_chain(entries[0].protocol):  # of other draws, say
+    is_paired = len({entry.episodes_digest for entry in able}) < 2  # not so of other draws, say
+    if not is_paired or not has_chain(entries[0].protocol):
         return [None] * len(entries)
     samples, names = [entry.sample for entry in able], reported_names(entries[0].protocol)
     ranks = letters(len(able), separated(samples, entries[0].manifest_digest, names))

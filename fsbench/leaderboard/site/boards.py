@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from fsbench.datasets.catalogue import spec_of_name
+from fsbench.datasets.shapes import NEEDED
 from fsbench.datasets.spec import DatasetSpec
 from fsbench.errors import FsbenchError
 from fsbench.errors import ManifestError
@@ -71,7 +72,8 @@ class Board:
     @property
     def slug(self) -> str:
         """Name of the board in addresses."""
-        parts = (self.table.dataset, self.table.protocol.split("|", 1)[0], self.table.manifest_digest[:8])
+        table = self.table
+        parts = (table.dataset, table.manifest_version, table.protocol.split("|", 1)[0], table.manifest_digest[:8])
         return slug(".".join(parts))
 
     @property
@@ -107,17 +109,23 @@ class Board:
 
     @cached_property
     def breakdowns(self) -> Sequence[Breakdown]:
-        """The table by each attribute that tells its episodes apart; none if it is not known what these are like."""
+        """The table by each attribute that tells episodes apart, the sentence's kind first; none if it is not known."""
         slicer = self.slicer
         if slicer is None:
             return ()
-        telling = [each for each in ATTRIBUTES.values() if slicer.tells_apart(each)]
+        attributes = sorted(ATTRIBUTES.values(), key=lambda each: each is not ATTRIBUTES["kind"])
+        telling = [each for each in attributes if slicer.tells_apart(each)]
         try:
             found = [break_down(self.table, slicer, each) for each in telling]
         except FsbenchError as error:
             logger.warning("%s is shown without slices: %s", self.table.title, error)
             return ()
         return [each for each in found if len(each.slices) > 2]  # two of them, and all
+
+    @property
+    def by_need(self) -> Breakdown | None:
+        """The table by the sentence's kind; None if it is not known which sentences need the support."""
+        return next((found for found in self.breakdowns if NEEDED in found.slices), None)
 
     @cached_property
     def gallery(self) -> Sequence[EpisodeView]:
@@ -166,7 +174,8 @@ def make_boards(
         described: Datasets that no package registers.
 
     Returns:
-        A board for each table of the leaderboard.
+        A board for each table of the leaderboard: in its order, but first those that tell which episodes need the
+        support.
     """
     boards = []
     tables = leaderboard_tables(entries)
@@ -179,7 +188,7 @@ def make_boards(
         slicer = _slicer(table, manifest, data_root) if manifest is not None else None
         numbers = [colours[row.entry.title] for row in table.rows]
         boards.append(Board(table, manifest, pictures, slicer, numbers))
-    return boards
+    return sorted(boards, key=lambda board: board.by_need is None)
 
 
 def _colours(tables: Sequence[Table]) -> dict[str, int]:

@@ -67,13 +67,8 @@ def _pairs(board: Board) -> _Json:
     return {
         f"{i}-{j}": _differences(entries[i], entries[j], board.table.about)
         for i, j in combinations(range(len(entries)), 2)
-        if _have_same_episodes(entries[i], entries[j])
+        if entries[i].episodes_digest == entries[j].episodes_digest is not None
     }
-
-
-def _have_same_episodes(one: Entry, other: Entry) -> bool:
-    ids = [entry.details.episodes["episode_id"] for entry in (one, other) if entry.details is not None]
-    return len(ids) == 2 and ids[0].equals(ids[1])
 
 
 def _differences(one: Entry, other: Entry, about: Mapping[str, Column]) -> _Json:

@@ -1,6 +1,7 @@
 """The pages of the gallery: its list, and an episode."""
 
 from collections.abc import Callable
+from collections.abc import Container
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -40,7 +41,7 @@ def gallery_page_text(board: Board) -> str:
             "number": shown,
             "sentence": view.query.sentence,
             "episode_id": view.episode_id,
-            "best": _best(view),
+            "best": _best(view, {board.methods[i] for i in board.real}),
         }
         classes.setdefault(view.key.class_name, []).append(card)
     return render_page(
@@ -167,6 +168,8 @@ def _thumb(board: Board, view: EpisodeView) -> _Json:
     }
 
 
-def _best(view: EpisodeView) -> str:
-    means = [(answer.headline, answer.title) for answer in view.answers if answer.headline is not None]
+def _best(view: EpisodeView, titles: Container[str]) -> str:
+    """Returns who is best, of some methods."""
+    answers = [answer for answer in view.answers if answer.title in titles]
+    means = [(answer.headline, answer.title) for answer in answers if answer.headline is not None]
     return f"best {percent(max(means)[0])}, {max(means)[1]}" if means else ""

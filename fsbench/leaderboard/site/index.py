@@ -27,6 +27,7 @@ from fsbench.leaderboard.site.boards import draw_means
 from fsbench.leaderboard.site.environment import LinkedAssets
 from fsbench.leaderboard.site.environment import render_page
 from fsbench.leaderboard.site.values import hosts
+from fsbench.leaderboard.site.values import MANY_CLASSES
 from fsbench.leaderboard.site.values import metric_choices
 from fsbench.leaderboard.site.values import number
 from fsbench.leaderboard.site.values import rounded
@@ -34,7 +35,6 @@ from fsbench.leaderboard.site.values import scale_top
 from fsbench.leaderboard.site.values import seconds
 from fsbench.leaderboard.tables import Row
 from fsbench.leaderboard.tables import Table
-from fsbench.splits.binning import ATTRIBUTES
 
 __all__ = ["index_page"]
 
@@ -52,10 +52,9 @@ def index_page(boards: Sequence[Board], reported: Sequence[Reported] = ()) -> st
 
 def _lead(board: Board) -> _Json | None:
     """Returns who leads where the support is needed, as far as the sentences tell, or else on all episodes."""
-    kind = next((found for found in board.breakdowns if found.attribute == ATTRIBUTES["kind"]), None)
-    is_needed = kind is not None and NEEDED in kind.slices
-    found = lead_of(board.table, board.slicer, kind.attribute, NEEDED) if kind and is_needed else lead_of(board.table)
-    return None if found is None else {"is_needed": is_needed, "slug": board.slug, **_told(found, board)}
+    kind = board.by_need
+    found = lead_of(board.table, board.slicer, kind.attribute, NEEDED) if kind else lead_of(board.table)
+    return None if found is None else {"is_needed": kind is not None, "slug": board.slug, **_told(found, board)}
 
 
 def _told(found: Lead, board: Board) -> _Json:
@@ -91,7 +90,6 @@ def _board(board: Board) -> _Json:
     return {
         "slug": board.slug,
         "title": table.title,
-        "version": table.manifest_version,
         "chosen": board.real[:4],
         "subtitle": table.subtitle,
         "folds": folds,
@@ -101,7 +99,9 @@ def _board(board: Board) -> _Json:
         "top": scale_top(ends),
         "notes": table.notes,
         "hardware": _named(_hardware(table)),
+        "has_days": any(row["seconds"]["day"] for row in rows),
         "ceilings": table.ceilings,
+        "is_long": len(classes) > MANY_CLASSES,
         "class_rows": [(name, [value and value[0] for value in values]) for name, values in classes.items()],
         "has_draws": any(not draw_means(board, i).empty for i in range(len(rows))),
         "attributes": [found.attribute.name for found in board.breakdowns],
@@ -136,7 +136,7 @@ def _row(board: Board, number_of_row: int, ranks: Sequence[FoldRank]) -> _Json:
         "headline": number(headline, ends if headline is not None else None),
         "others": [number(v if v is None else v * part) for v, part in zip(others, scales, strict=True)],
         "folds": [number(row.cells[width * (i + 1) - 1].value) for i in range(len(folds))],
-        "seconds": {"text": seconds(entry), "key": key, "elsewhere": elsewhere},
+        "seconds": {"text": seconds(entry), "key": key, "elsewhere": elsewhere, "day": entry.evaluated},
         "links": [*([("paper", entry.method.paper)] if has_paper_page else []), *hosts(entry.links)],
         "cites": bool(entry.method.paper) and not has_paper_page,
         "files": list(entry_files(board, number_of_row)),

@@ -16,6 +16,7 @@ from fsbench.leaderboard.site.attributes import attribute_data
 from fsbench.leaderboard.site.boards import Board
 from fsbench.leaderboard.site.environment import LinkedAssets
 from fsbench.leaderboard.site.environment import render_page
+from fsbench.leaderboard.site.values import MANY_CLASSES
 from fsbench.leaderboard.site.values import metric_choices
 from fsbench.leaderboard.site.values import others
 from fsbench.leaderboard.site.values import scale_top
@@ -77,6 +78,7 @@ def _part(board: Board, index: int) -> _Json:
         "metrics": metric_choices(board.table)[1:],
         "lines": lines,
         "classes": classes,
+        "is_long": len(classes) > MANY_CLASSES,
         "attributes": [found.attribute.name for found in board.breakdowns],
         "top": scale_top(ends),
         "notes": [board.table.notes[note - 1] for note in row.notes],
@@ -135,6 +137,7 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         ("Peak memory of a process", "\N{EN DASH}" if memory is None else f"{memory / 2**30:.2f} GiB"),
         *([] if on_device is None else [("Peak memory on its accelerator", f"{on_device / 2**30:.2f} GiB")]),
         ("Hardware", "; ".join(entry.hardware) or "not known"),
+        ("Evaluated on", "not known" if entry.evaluated is None else entry.evaluated.isoformat()),
         ("Parameters", "not known" if entry.parameters is None else f"{entry.parameters:,}"),
         ("Classes that the weights have seen", ", ".join(entry.trained_classes) or "none declared"),
         ("Model", _models(entry)),

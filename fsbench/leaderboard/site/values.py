@@ -13,6 +13,7 @@ from fsbench.scores.metrics import Column
 from fsbench.scores.results import Score
 
 __all__ = [
+    "MANY_CLASSES",
     "Number",
     "hosts",
     "metric_choices",
@@ -22,6 +23,9 @@ __all__ = [
     "scale_top",
     "seconds",
 ]
+
+MANY_CLASSES = 40
+"""Of more than these no chart has bars that can be told apart: it shows classes in order of their scores."""
 
 
 class Number(NamedTuple):

@@ -102,7 +102,7 @@ def test_a_table_of_which_nothing_is_known_is_left_out_and_several_alone_are_ref
     strange = board()
     (table,) = breakdowns([*strange, *made_runs.entries["released"].values()], "words", tmp_path, made_runs.splits)
     assert table.table.dataset == "mini-ref-davis"
-    assert "Left out: shapes, standard: shapes: no manifest with digest" in caplog.text
+    assert "Left out: shapes v1, standard: shapes: no manifest with digest" in caplog.text
     with pytest.raises(ManifestError, match="no manifest with digest"):
         breakdowns(strange, "words", tmp_path, made_runs.splits)
 

@@ -29,7 +29,7 @@ def test_all_is_printed_where_nothing_is_chosen():
 
 def test_a_table_without_any_of_the_columns_is_left_out():
     assert [each.table.title for each in choose_columns(leaderboard_tables(board()), ["fold 2"])] == [
-        "shapes, standard"
+        "shapes v1, standard"
     ]
 
 
@@ -65,7 +65,7 @@ def test_every_row_of_a_latex_table_has_as_many_cells_as_its_columns_and_groups_
 def test_labels_differ_and_the_signature_is_set_by_a_macro_that_a_paper_may_define():
     text = render(board(), "latex")
     labels = re.findall(r"^\\label\{(.*)\}$", text, re.MULTILINE)
-    assert labels == ["tab:shapes-standard-v1", "tab:shapes-released-v1"]
+    assert labels == ["tab:shapes-v1-standard", "tab:shapes-v1-released"]
     twice = [each.model_copy(update={"manifest_digest": digit * 64}) for digit in "ab" for each in board()[:1]]
     assert len(set(re.findall(r"\\label\{(.*)\}", render(twice, "latex")))) == 2
     assert text.count(r"\providecommand{\fsbenchsignature}[1]{\texttt{#1}}") == 2

@@ -46,7 +46,7 @@ def test_the_order_of_entries_does_not_matter():
 
 
 def test_the_standard_protocol_comes_first():
-    assert [table.title for table in leaderboard_tables(board())] == ["shapes, standard", "shapes, released"]
+    assert [table.title for table in leaderboard_tables(board())] == ["shapes v1, standard", "shapes v1, released"]
 
 
 def test_rows_are_sorted_by_the_mean_and_incomplete_ones_come_last():

@@ -36,9 +36,10 @@
     const pair = FS.element("div", { class: "pair" });
     for (const method of [one, other]) {
       const place = FS.element("span", { class: "picture" });
-      const layers = seen.masks[method] ? [{ code: seen.masks[method], colour: FS.overlay(colours[method]) }] : [];
+      const layers = seen.masks[method] ? [{ code: seen.masks[method], colour: FS.colour(colours[method]) }] : [];
       Masks.picture(place, { size: seen.size, src: seen.src, label: `${methods[method]} on ${id}`, layers: [...layers, { code: seen.truth, truth: true }] });
-      pair.append(FS.element("div", {}, place, FS.element("small", {}, methods[method])));
+      const swatch = FS.element("span", { class: "swatch", "data-colour": colours[method] });
+      pair.append(FS.element("div", {}, place, FS.element("small", {}, swatch, methods[method])));
     }
     return pair;
   };
@@ -106,7 +107,7 @@
     FS.draw(document.getElementById("scatter"), [{
       type: "scatter", mode: "markers", x: rows.map(({ x }) => 100 * x), y: rows.map(({ y }) => 100 * y),
       text: rows.map(({ i }) => FS.plain(ids[i])), hovertemplate: "%{text}<br>A %{x:.1f}, B %{y:.1f}<extra></extra>",
-      marker: { size: 5, opacity: 0.35, color: FS.colour(0) },
+      marker: { size: 5, opacity: 0.35, color: FS.css("--mark") },
     }], {
       xaxis: FS.axis({ ...ends, title: { text: `A: ${titles[0]}` }, constrain: "domain" }),
       yaxis: FS.axis({ ...ends, title: { text: `B: ${titles[1]}` }, scaleanchor: "x", constrain: "domain" }),
@@ -115,7 +116,7 @@
     });
     FS.draw(document.getElementById("histogram"), [{
       type: "histogram", x: rows.map(({ d }) => 100 * d), xbins: { start: -102.5, end: 102.5, size: 5 },
-      marker: { color: FS.colour(0) }, hovertemplate: "%{x}: %{y} episodes<extra></extra>",
+      marker: { color: FS.css("--mark") }, hovertemplate: "%{x}: %{y} episodes<extra></extra>",
     }], {
       bargap: 0.08, xaxis: FS.axis({ title: { text: "A minus B" }, range: [-102.5, 102.5] }), yaxis: FS.axis({ title: { text: "episodes" } }),
     });
@@ -123,6 +124,7 @@
     for (const group of groups) group.rows.sort((p, q) => Math.sign(group.d) * (q.d - p.d));
     listed(document.getElementById("wins"), biggest(groups.filter(({ d }) => d > 0)), one, other);
     listed(document.getElementById("losses"), biggest(groups.filter(({ d }) => d < 0).reverse()), one, other);
+    FS.swatches();
     history.replaceState(null, "", `#a=${one}&b=${other}`);
   };
 

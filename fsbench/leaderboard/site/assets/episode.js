@@ -15,7 +15,7 @@
       const t = Number(place.dataset.shot);
       Masks.picture(place, {
         size: shot.size, src: shot.sources[t], label: `Support frame ${shot.names[t]} with its mask`,
-        layers: [{ code: { size: shot.size, counts: shot.masks[t] }, colour: FS.overlay(2) }],
+        layers: [{ code: { size: shot.size, counts: shot.masks[t] }, truth: true }],
       });
     }
   };
@@ -48,7 +48,7 @@
       if (answer) scores.textContent = Object.entries(answer.scores).filter(([, values]) => values[t] !== null).map(([name, values]) => `${name} ${FS.percent(values[t])}`).join("  ");
       if (!picture.isConnected) continue;
       const layers = [];
-      if (answer && shown.mask.checked) layers.push({ code: { size: answer.size, counts: answer.masks[t] }, colour: FS.overlay(answer.colour) });
+      if (answer && shown.mask.checked) layers.push({ code: { size: answer.size, counts: answer.masks[t] }, colour: FS.colour(answer.colour) });
       if (shown.truth.checked) layers.push({ code: { size: query.size, counts: query.masks[t] }, truth: true });
       Masks.picture(picture, { size: query.size, src: query.sources[t], label: `Frame ${query.names[t]}: ${answer ? answer.title : "truth"}`, layers });
     }

@@ -3,9 +3,8 @@
 const FS = {
   data: JSON.parse(document.getElementById("data").textContent),
   css: (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim(),
-  /* Of a method, by its number in the site: eight colours, then the same with hatches, or dashes of lines. */
+  /* Of a method, by its number in the site, in pictures too: eight colours, then the same with hatches, or dashes of lines. */
   colour: (number) => FS.css(`--m${number % 8}`),
-  overlay: (number) => FS.css(`--o${number % 8}`),
   hatch: (number) => ["", "/", "x", "-"][Math.floor(number / 8) % 4],
   dash: (number) => ["solid", "dot", "dash", "dashdot"][Math.floor(number / 8) % 4],
   percent: (value, digits = 1) => (value === null || value === undefined || Number.isNaN(value) ? "–" : (100 * value).toFixed(digits)),
@@ -64,8 +63,22 @@ const FS = {
     show();
     return show;
   },
-  /* Bars of a score by class, a colour for each method; lying on a narrow screen. methods: {label, colour, values: [mean, low, high]}. */
+  /* Many classes: of each method a dot for each, the best first. Arguments as of classBars. */
+  classCurves(place, classes, methods, score) {
+    const traces = methods.map(({ label, colour, values }) => {
+      const known = classes.map((name, i) => [name, values[i]]).filter(([, value]) => value).sort(([, one], [, other]) => other[0] - one[0]);
+      return {
+        type: "scatter", mode: "lines+markers", name: FS.plain(label), x: known.map((_, i) => i + 1), y: known.map(([, value]) => 100 * value[0]), text: known.map(([name]) => FS.plain(name)),
+        line: { color: FS.colour(colour), width: 1.5, dash: FS.dash(colour) }, marker: { size: 5, symbol: colour % 8 }, hovertemplate: "%{fullData.name}<br>%{text}: %{y:.1f}<extra></extra>",
+      };
+    });
+    FS.draw(place, traces, {
+      xaxis: FS.axis({ title: { text: "place of the class" }, showgrid: false, range: [0, classes.length + 1] }), yaxis: FS.axis({ title: { text: FS.plain(score) }, rangemode: "tozero" }),
+    });
+  },
+  /* A score by class, a colour for each method: bars, lying on a narrow screen, or curves. methods: {label, colour, values: [mean, low, high]}. */
   classBars(place, classes, methods, score) {
+    if ("long" in place.dataset) return FS.classCurves(place, classes, methods, score);
     const lies = place.clientWidth < 600;
     place.style.height = lies ? `${5 + classes.length * (0.9 + 0.55 * methods.length)}rem` : "";
     const names = classes.map(FS.plain);

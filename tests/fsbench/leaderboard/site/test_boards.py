@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from fsbench.leaderboard.site import make_boards
 from fsbench.leaderboard.site import standalone_page
 from fsbench.leaderboard.site.attributes import attribute_data
 from fsbench.leaderboard.site.boards import draw_means
+from fsbench.leaderboard.site.episodes import gallery_page_text
 from fsbench.masks.rle import decode_masks
 from tests.conftest import ROOT
 from tests.fsbench.leaderboard.samples import GALLERY
@@ -114,6 +116,13 @@ def test_pages_have_the_scores_that_tables_have_to_the_bit(boards):
         "yes": motion["rows"][0]["episodes"][1],
         "all": row["episodes"][-1],
     }
+
+
+def test_the_best_of_an_episode_is_no_oracle():
+    close, oracle = samples.shapes_entry("close", 2), samples.shapes_entry("oracle-class", 2)
+    for entries, best in (([close, oracle], {"close"}), ([oracle], set())):
+        (board,) = make_boards(entries, ROOT / "splits")
+        assert set(re.findall(r"<small>best [0-9.]+, (.*?)</small>", gallery_page_text(board))) == best
 
 
 def test_there_is_play_only_where_there_is_more_than_a_frame(boards):

@@ -42,12 +42,12 @@ def axe():
 
 
 def board(page):
-    return page.locator("section.board").filter(has_text="mini-ref-shapes, standard")
+    return page.locator("section.board").filter(has_text="mini-ref-shapes v2, standard")
 
 
 def shown(page):
     rows = board(page).locator("table.sortable tbody tr:visible")
-    return [text.split("\n")[0].strip() for text in rows.locator("th").all_inner_texts()]
+    return rows.locator("th > a").all_inner_texts()
 
 
 def test_no_page_has_a_serious_barrier_in_light_or_dark(site, opened, axe, kind):
@@ -218,6 +218,45 @@ def test_the_slider_moves_frame_masks_scores_and_the_mark_in_the_curves(site, fr
     at = page.locator("#frame").input_value()
     page.wait_for_timeout(500)
     assert page.locator("#frame").input_value() == at
+
+
+def test_the_object_that_the_support_shows_is_outlined_as_the_truth_is(site, opened):
+    page = opened(page_of(site, "episode"))
+    shown = page.locator("[data-support]")
+    assert shown.count() > 0
+    assert shown.locator(".layer-truth .edge").count() == shown.count()
+    assert shown.locator(".layer-mask").count() == 0
+    swatch = page.locator("#panels li .swatch").first.evaluate("each => getComputedStyle(each).backgroundColor")
+    fill = page.locator("#panels li .layer-mask .fill").first.evaluate("each => getComputedStyle(each).fill")
+    assert fill == swatch
+
+
+def test_the_gallery_is_filtered_by_class_and_by_sentence(site, fresh):
+    page = fresh(page_of(site, "gallery"))
+    cards = page.locator(".gallery li:visible")
+    count = cards.count()
+    sentence = cards.locator(".said").first.inner_text()
+    page.get_by_label("Filter").fill("wug")
+    assert page.locator(".gallery h2:visible").all_inner_texts() == ["wug"]
+    assert page.get_by_role("status").inner_text() == f"{cards.count()} of {count}"
+    page.get_by_label("Filter").fill(sentence)
+    assert cards.locator(".said").all_inner_texts().count(sentence) == cards.count() > 0
+    page.get_by_label("Filter").fill("no such sentence")
+    assert page.locator(".gallery section:visible").count() == 0
+
+
+def test_many_classes_are_dots_from_each_methods_best_to_its_worst(site, boards, opened):
+    page = opened(page_of(site, "index"))
+    drawn = """([classes, methods]) => {
+        const place = document.body.appendChild(document.createElement('div'));
+        place.dataset.long = '';
+        FS.classBars(place, classes, methods, 'J&F');
+        const found = place.data.map(({ x, y, text }) => [x, y, text]);
+        place.remove();
+        return found;
+    }"""
+    methods = [{"label": "one", "colour": 0, "values": [[0.25, None, None], None, [0.75, 0.5, 1.0]]}]
+    assert page.evaluate(drawn, [["dog", "cat", "emu"], methods]) == [[[1, 2], [75, 25], ["emu", "dog"]]]
 
 
 def test_two_methods_are_compared_in_both_directions(site, fresh):

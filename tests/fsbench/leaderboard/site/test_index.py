@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from datetime import date
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ from fsbench.datasets.shapes import NEEDED
 from fsbench.datasets.shapes import NOT_NEEDED
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.leads import lead_of
+from fsbench.leaderboard.shelf import read_entry
 from fsbench.leaderboard.site import make_boards
 from fsbench.leaderboard.site import write_site
 from fsbench.leaderboard.site.index import index_page
@@ -88,6 +90,30 @@ def test_a_time_on_other_hardware_says_so_and_is_sorted_last():
     cells = re.findall(r'<td class="rest seconds" data-value="([^"]*)">(.*?)</td>', page)
     assert sorted(cells) == [("", "0.125 <small>B chip</small>"), ("0.25", "0.250"), ("0.5", "0.500")]
     assert "Seconds a frame on A chip" in page
+
+
+def test_a_row_says_when_its_method_was_evaluated_where_that_is_known():
+    dated, other = samples.plain_entry("dated"), samples.plain_entry("other")
+    page = index_page(make_boards([dated.model_copy(update={"evaluated": date(2026, 3, 1)}), other]))
+    rows = re.findall(r"<tr data-trained.*?</tr>", page, re.DOTALL)
+    assert ["<small>2026-03-01</small>" in row for row in rows] == ["methods/dated.html" in row for row in rows]
+    assert "The date is of the evaluation." in page
+    assert "The date is" not in index_page(make_boards([other]))
+
+
+def test_versions_of_a_dataset_have_boards_of_other_names_and_those_that_tell_what_needs_support_come_first(board):
+    earlier = board.table.rows[0].entry
+    later = earlier.model_copy(update={"manifest_version": "v9", "manifest_digest": "f" * 64})
+    boards = make_boards([earlier, later])
+    assert [each.table.title for each in boards] == ["mini-ref-shapes v2, standard", "mini-ref-shapes v9, standard"]
+    assert [each.slug.split(".")[1] for each in boards] == ["v2", "v9"]
+    entries = read_entries_of("mini-ref-shapes@v3", "mini-ref-shapes", "mini-ref-davis")
+    assert [each.table.manifest_version for each in make_boards(entries, ROOT / "splits")] == ["v3", "pack-v1", "v2"]
+
+
+def read_entries_of(*folders):
+    places = ROOT / "leaderboard/entries"
+    return [read_entry(places, places / folder / "empty.json") for folder in folders]
 
 
 def test_what_to_cite_is_what_the_citation_file_says():
