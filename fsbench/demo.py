@@ -31,7 +31,7 @@ What to do next:
   fsbench evaluate --method colour-prototype --dataset mini-ref-davis --data-root DIR   a method on real data
   fsbench build-splits mini-ref-youtube-vos --data-root DIR                             the benchmark from your copy
   fsbench list methods                                                                  what can be evaluated
-The README shows how to add a method of your own in 20 lines.
+docs/guides/my-method.md shows how to add a method of your own in 20 lines.
 
 Open in a browser: {page}"""
 

@@ -25,6 +25,8 @@ from fsbench.splits.schema import SCHEMA_VERSION
 from fsbench.splits.schema import SCHEMAS
 from tests.commands import parse
 from tests.conftest import ROOT
+from tests.pages import follow
+from tests.tiny import write_benchmark
 
 DOCS = ROOT / "docs"
 
@@ -86,6 +88,18 @@ def test_every_command_of_a_page_is_one(command):
 def test_commands_are_found_on_every_kind_of_page():
     started = {command.split()[1] for command in COMMANDS}
     assert {"demo", "gather", "evaluate", "convert", "compare", "submit"} <= started
+
+
+PAGES = [page for page in sorted(DOCS.rglob("*.md")) if page.parent.name != "guides"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_what_a_page_shows_is_run_or_says_what_it_needs(page, tmp_path, monkeypatch):
+    """In a folder with made-up videos in the place of mini-ref-davis; `tests/test_guides.py` runs the guides."""
+    write_benchmark(tmp_path / "data", {"cat": 3, "dog": 3}, draws=2, frames=2)
+    (tmp_path / "data/splits").rename(tmp_path / "splits")
+    monkeypatch.chdir(tmp_path)
+    follow(page)
 
 
 def named_on(page):

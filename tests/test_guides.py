@@ -1,26 +1,18 @@
-"""The guides are run as they stand, in an empty folder, and print what they show.
+"""The guides are run as they stand, in an empty folder, and print what they show (see `tests/pages.py`)."""
 
-A block whose first line is `# NAME.py` (or of another ending) is a file; one in `sh` holds commands, and a `text` block
-after it what they print, with `...` for what differs. Commands below a line `# needs ...` or `# takes ...` are only
-parsed, and those below `# fails` fail, with what they print there.
-"""
-
-import doctest
 import re
-import runpy
 import shlex
 import subprocess
 from importlib.metadata import distribution
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
-from click.testing import CliRunner
 from PIL import Image
 
-from fsbench.cli import main
 from fsbench.datasets import shapes
 from fsbench.leaderboard.reported import read_reported
 from fsbench.splits.manifest import read_manifest
@@ -28,6 +20,8 @@ from fsbench_baselines.referformer.recipes import RECIPES
 from tests.commands import check
 from tests.commands import parse
 from tests.conftest import ROOT
+from tests.pages import blocks
+from tests.pages import follow
 
 GUIDES = ROOT / "docs/guides"
 TRAILS = (
@@ -45,16 +39,6 @@ IN_A_CLONE = ("read-a-leaderboard",)
 ON_PAPER = ("reproduce-cma",)
 """Those of which nothing can be run here: what their commands name is held to what ships."""
 
-FILE = r"# ([\w-]+\.(py|yaml|toml))\b"
-
-
-def blocks(page):
-    return re.findall(r"^```(\w+)\n(.*?)^```", (GUIDES / f"{page}.md").read_text(encoding="utf-8"), re.M | re.S)
-
-
-def commands(block):
-    return [line for line in block.replace("\\\n", "").splitlines() if line and not line.startswith("#")]
-
 
 def look_at(command, *, names):
     """Parses a command of a block that is not run, and with `names` looks for all that it names."""
@@ -71,17 +55,6 @@ def look_at(command, *, names):
         assert re.fullmatch(r"\.\[(\w+)\]", words[3])[1] in distribution("fsbench").metadata.get_all("Provides-Extra")
     else:
         (check if names else parse)(shlex.join(words))
-
-
-def run(command, *, fails=False):
-    program, *arguments = shlex.split(command)
-    if program == "python":
-        runpy.run_path(arguments[0])
-        return ""
-    assert program == "fsbench"
-    result = CliRunner().invoke(main, arguments)
-    assert (result.exit_code != 0) is fails, (command, result.output, result.exception)
-    return result.output if fails else result.stdout
 
 
 def draw_first_fold(root):
@@ -106,27 +79,9 @@ def draw_first_fold(root):
     shapes._write_json(root / "shapes.json", shapes._record(shapes.V3))
 
 
-def shown_pictures(page):
-    return re.findall(r"!\[.*?\]\((.*?)\)", (GUIDES / f"{page}.md").read_text(encoding="utf-8"))
-
-
-def follow(page):
-    """Does what a page says, and holds what is printed and drawn to what it shows."""
-    printed = ""
-    for kind, block in blocks(page):
-        if name := re.match(FILE, block):
-            Path(name[1]).write_text(block, encoding="utf-8")
-        elif kind == "text":
-            assert doctest.OutputChecker().check_output(block, printed, doctest.ELLIPSIS), printed
-        else:
-            assert kind == "sh", block
-            if re.match("# (needs|takes) ", block):
-                for command in commands(block):
-                    look_at(command, names=page in ON_PAPER)
-            else:
-                fails = block.startswith("# fails\n")
-                printed = "".join(run(command, fails=fails) for command in commands(block))
-    for name in shown_pictures(page):
+def compare_pictures(page):
+    """Holds what was drawn to the pictures that a page shows."""
+    for name in re.findall(r"!\[.*?\]\((.*?)\)", page.read_text(encoding="utf-8")):
         drawn, shown = (np.asarray(Image.open(folder / name).convert("RGB"), float) for folder in (Path(), GUIDES))
         assert drawn.shape == shown.shape
         assert np.abs(drawn - shown).mean() < 1.5  # of 255; a page has it in 256 colours
@@ -137,8 +92,10 @@ def test_the_guides_run_as_they_stand(pages, tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT if pages[0] in IN_A_CLONE else tmp_path)
     if "tour" in pages:
         draw_first_fold(Path("data/mini-ref-shapes"))
-    for page in pages:
-        follow(page)
+    for name in pages:
+        page = GUIDES / f"{name}.md"
+        follow(page, look_at=partial(look_at, names=name in ON_PAPER))
+        compare_pictures(page)
 
 
 def test_the_scores_that_are_explained_are_on_the_leaderboard():
@@ -173,8 +130,8 @@ def test_every_guide_is_run():
 
 
 def test_a_method_takes_twenty_five_lines():
-    found = [block for kind, block in blocks("my-method") if kind == "python"]
-    assert len(found) == 2
+    found = [block for kind, block in blocks(GUIDES / "my-method.md") if kind == "python"]
+    assert len(found) == 3
     for block in found:
         assert len([line for line in block.splitlines()[1:] if line.strip()]) <= 25
 
@@ -187,7 +144,8 @@ def git(*arguments):
 def test_the_workflow_refuses_what_changes_a_committed_entry(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BASE", "main")
-    (workflow,) = [yaml.safe_load(block) for kind, block in blocks("maintain-a-leaderboard") if kind == "yaml"]
+    page = GUIDES / "maintain-a-leaderboard.md"
+    (workflow,) = [yaml.safe_load(block) for kind, block in blocks(page) if kind == "yaml"]
     steps = [step["run"] for step in workflow["jobs"]["check"]["steps"] if "run" in step]
     assert [step for step in steps if step.startswith("fsbench")] == ["fsbench leaderboard --check"]
     (compared,) = [step for step in steps if step.startswith("git")]

@@ -1,56 +1,82 @@
-"""What the README shows is run as it stands."""
+"""What the README says is so: its table, its commands, its links, whom it cites."""
 
 import re
-import sys
 
-import numpy as np
+import pytest
+import yaml
 from click.testing import CliRunner
 
+import fsbench
 from fsbench.cli import main
+from tests.commands import parse
 from tests.conftest import ROOT
-from tests.tiny import write_benchmark
-from tests.tiny import write_dataset
+from tests.pages import blocks
+from tests.pages import commands
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = blocks(ROOT / "README.md")
 
 
-def test_the_method_of_the_readme_takes_under_thirty_lines_and_runs(tmp_path, monkeypatch):
-    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Your method")[2]
-    code, in_parts = re.findall(r"```python\n(.*?)```", text.partition("\n## ")[0], re.DOTALL)
-    command = re.search(r"`fsbench (evaluate --method my_package\.blue:Blue)`", text)[1]
-    assert len([line for line in code.splitlines() if line.strip()]) < 30
-    (tmp_path / "my_package").mkdir()
-    (tmp_path / "my_package" / "blue.py").write_text(f"{code}\n\n{in_parts}")
-    write_dataset(tmp_path / "data/mini-ref-davis", {"dog": 2})
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))  # to which the working folder is added
-    assert CliRunner().invoke(main, ["build-splits", "mini-ref-davis", "--draws", "1"]).exit_code == 0
-    result = CliRunner().invoke(main, [*command.split(), "--dataset", "mini-ref-davis"])
-    assert result.exit_code == 0, (result.output, result.exception)
-    assert "blue 1 on mini-ref-davis" in result.stdout
-    other = [f"{word}InParts" if word.endswith(":Blue") else word for word in command.split()]
-    parts = CliRunner().invoke(main, [*other, "--dataset", "mini-ref-davis", "--out", "parts"])
-    assert parts.exit_code == 0, (parts.output, parts.exception)
-    whole, same = ([p.read_bytes() for p in sorted((tmp_path / f).rglob("part-*"))] for f in ("runs", "parts"))
-    assert whole == same
-    assert whole
+def table_of(text):
+    return [line for line in text.splitlines() if re.match(r"\||<sup>", line)]
 
 
-def test_the_dataset_of_the_readme_is_split_as_its_file_says(tmp_path, monkeypatch):
-    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Your dataset")[2]
-    (tmp_path / "my-set.yaml").write_text(re.search(r"```yaml\n(.*?)```", text, re.DOTALL)[1])
-    write_dataset(tmp_path / "videos", {"cat": 3, "dog": 3, "owl": 3})
-    monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(main, ["build-splits", "my-set.yaml"])
-    assert result.exit_code == 0, (result.output, result.exception)
-    assert ["3", "1", "3", "18"] in [
-        line.split() for line in result.stdout.splitlines()
-    ]  # fold, classes, videos, episodes
+def test_the_table_is_what_its_command_prints(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    section = README.partition("## A table\n")[2].partition("\n## ")[0]
+    command = re.search(r"`fsbench (leaderboard --columns '(.*?)')`", section)
+    printed = CliRunner().invoke(main, ["leaderboard", "--columns", command[2]]).stdout
+    (wanted,) = [part for part in printed.split("\n## ") if "\nManifest v2 (" in part and "mini-ref-shapes" in part]
+    assert table_of(section) == table_of(wanted)
+    assert len(table_of(wanted)) > 10
+    classes, draws, episodes = re.search(r"; (\d+) classes, .*?, (\d+) draws, (\d+) episodes", wanted).groups()
+    assert f"({classes} made-up classes, {draws} support draws, {int(episodes):,} episodes)" in section.replace(
+        "\n", " "
+    )
 
 
-def test_the_calls_of_the_readme_run_as_they_stand(tmp_path, monkeypatch, capsys):
-    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("### From Python")[2]
-    write_benchmark(tmp_path / "data", {"dog": 3}, draws=1, frames=2)
-    (tmp_path / "data/splits").rename(tmp_path / "splits")
-    monkeypatch.chdir(tmp_path)
-    masks = np.ones((4, 24, 32), np.uint8)
-    exec(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1], {"pred": masks, "truth": masks})
-    assert "colour-prototype  full-frame  difference" in capsys.readouterr().out
+def test_the_commands_of_set_up_stand_in_blocks_of_their_own():
+    wanted = ["pip install -e . && fsbench demo\n", "pip install -e '.[test]' && pytest\n"]
+    assert [block for _, block in BLOCKS[:2]] == wanted
+
+
+@pytest.mark.parametrize("command", commands(BLOCKS[2][1]))
+def test_every_command_is_one(command):
+    parse(command)
+
+
+def slugs(page):
+    headings = re.findall(r"^#+ (.*)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_leads_somewhere():
+    links = re.findall(r"\]\((?!http)(.*?)\)", README)
+    assert len(links) > 20
+    for link in links:
+        path, _, heading = link.partition("#")
+        assert (ROOT / path).exists(), link
+        assert not heading or heading in slugs(ROOT / path), link
+
+
+def test_every_page_but_the_index_is_linked():
+    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    linked = set(re.findall(r"\]\((docs/[\w/.-]*\.md)", README))
+    assert pages - linked == {"docs/index.md", "docs/reference/cli.md"}
+
+
+def test_the_picture_is_small():
+    (picture,) = re.findall(r"!\[.*?\]\((.*?)\)", README)
+    assert (ROOT / picture).stat().st_size < 150_000
+
+
+def test_what_is_to_be_cited_is_what_citation_says():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    (bibtex,) = [block for kind, block in BLOCKS if kind == "bibtex"]
+    *papers, software = re.findall(r"@\w+\{.*?^\}", bibtex, re.MULTILINE | re.DOTALL)
+    assert f"version = {{{fsbench.__version__}}}" in software
+    for paper in papers:
+        (source,) = [each for each in citation["references"] if f"title = {{{each['title']}}}" in paper]
+        names = " and ".join(f"{author['family-names']}, {author['given-names']}" for author in source["authors"])
+        assert f"author = {{{names}}}" in paper
+        assert f"year = {{{source['year']}}}" in paper

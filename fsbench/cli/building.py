@@ -93,8 +93,8 @@ def build_splits(
     """Build a manifest: classes, folds, support draws and episodes.
 
     Only metadata is read, and no frames without --pixels. The same data and options give the same episodes on every
-    machine. The dataset is a registered one (see 'fsbench list datasets') or described by a YAML file (see 'Your
-    dataset' in the README).
+    machine. The dataset is a registered one (see 'fsbench list datasets') or described by a YAML file (see
+    docs/guides/my-data.md).
 
     \b
     Examples:

@@ -38,7 +38,7 @@ __all__ = ["export"]
 def export(context: click.Context, /, source: Path, out: Path, form: str, **given: Any) -> None:  # Any: ExportOptions'
     """Write a run's masks, a manifest or a leaderboard entry in the form of others, to a folder or a zip.
 
-    Sentences of a manifest are left out unless everybody may see the dataset (see 'Your dataset' in the README).
+    Sentences of a manifest are left out unless everybody may see the dataset (`shows: pixels`).
 
     \b
     Examples:

@@ -26,7 +26,9 @@ __all__ = ["convert", "train"]
 @dataset_option()
 @data_root_option
 @splits_option()
-@click.option("--recipe", metavar="NAME|FILE", help="A name (see the README), or a YAML file.  [default: by dataset]")
+@click.option(
+    "--recipe", metavar="NAME|FILE", help="A name (see docs/train.md), or a YAML file.  [default: by dataset]"
+)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="A value of the recipe; may be repeated.")
 @click.option(
     "--init", type=click.Path(path_type=Path), help="Weights to start from; {fold} in the path stands for the fold."

@@ -376,7 +376,7 @@ def _checked(path: Path, content: object, form: TypeAdapter[_File]) -> _File:
         raise DataError(f"{path}: is nested deeper than any metadata. {_REMEDY}") from error
 
 
-_REMEDY = "Fetch the file again, or write it as the layout in the README says."
+_REMEDY = "Fetch the file again, or write it as docs/datasets.md says."
 
 
 def _found(error: ValidationError) -> str:

@@ -87,7 +87,7 @@ class MethodFactory:
         except PluginError as error:
             raise PluginError(f"{self.who}: {error}") from error.__cause__
         if not (callable(made) or isinstance(getattr(made, "info", None), MethodInfo)):
-            raise PluginError(f"{self.who} is a {type(made).__name__}. See 'Your method' in the README.")
+            raise PluginError(f"{self.who} is a {type(made).__name__}. See docs/guides/my-method.md.")
         check_names(made, self.who)
         return made
 
@@ -111,9 +111,7 @@ class MethodFactory:
         """
         info = getattr(self.factory, "info", None)
         if not isinstance(info, MethodInfo):
-            raise PluginError(
-                f"{self.who} has no attribute 'info' of type MethodInfo. See 'Your method' in the README."
-            )
+            raise PluginError(f"{self.who} has no attribute 'info' of type MethodInfo. See docs/guides/my-method.md.")
         if self.name and info.name != self.name:
             raise PluginError(f"{self.who} calls itself {info.name!r} in its info. Give both the same name.")
         return info

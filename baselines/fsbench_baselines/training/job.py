@@ -54,8 +54,8 @@ def require_weights(job: TrainingJob, recipe: Recipe, learnt: Collection[str] = 
     if job.init is None and random:
         raise RunError(
             f"Recipe {recipe.name!r} does not train {', '.join(random)}, which would keep random values: there are no "
-            "weights to start from. Pass --init with released or pretrained weights (the README says which), or train "
-            "all of it with --set 'frozen=[]'."
+            "weights to start from. Pass --init with released or pretrained weights (docs/train.md says which), or "
+            "train all of it with --set 'frozen=[]'."
         )
 
 

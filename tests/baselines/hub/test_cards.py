@@ -1,4 +1,4 @@
-"""What cards and README say of the models' sizes, held against the published configurations."""
+"""What cards and the page of the methods say of the models' sizes, held against the published configurations."""
 
 import re
 from collections.abc import Callable
@@ -88,7 +88,7 @@ MODELS: dict[str, tuple[tuple[Callable[[], PreTrainedModel], str], ...]] = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_card_and_the_readme_say_how_many_parameters_the_published_models_have(name: str) -> None:
+def test_a_card_and_the_page_say_how_many_parameters_the_published_models_have(name: str) -> None:
     card = (ROOT / "baselines" / "cards" / f"{name}.md").read_text(encoding="utf-8")
     total = 0
     for build, said in MODELS[name]:
@@ -97,5 +97,5 @@ def test_a_card_and_the_readme_say_how_many_parameters_the_published_models_have
         assert f"{number / 1e6:.1f}" == said
         assert f"{said} M" in card
         total += number
-    (row,) = re.findall(rf"^\| `{name}`.*$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    (row,) = re.findall(rf"^\| `{name}`.*$", (ROOT / "docs/methods.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert f"| {total / 1e6:.1f} M |" in row
