@@ -3,8 +3,8 @@
 import re
 import shlex
 import subprocess
-from importlib.metadata import distribution
 from functools import partial
+from importlib.metadata import distribution
 from itertools import chain
 from pathlib import Path
 
