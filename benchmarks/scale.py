@@ -7,8 +7,10 @@ Makes sets of so many videos of the layout of Ref-YouTube-VOS, of 48 classes, wi
 manifest has five draws, and so about ten episodes a video. Of the set without masks, with frames that have names alone,
 `build-splits` and `verify` are measured, and reading the manifest with planning the units of a run of it. The other has
 a frame of 8 x 8 a video, so that a run of `empty` answers as many pairs of an episode and a frame as there are
-episodes; then come `submit`, tables, `compare`, and the site. Prints CPU seconds and peak memory, start-up included,
-and the exponents with which they grow beside what does not, by the last three sizes: 1 where in proportion.
+episodes: by one process, and on a Ray cluster of one worker where Ray is installed (of which the driver is measured,
+and what it waits for). Then come `submit`, `compare` with an entry of other scores, tables, and the site. Prints CPU
+seconds and peak memory, start-up included, and the exponents with which they grow beside what does not, by the last
+three sizes: 1 where in proportion.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from collections.abc import Sequence
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
@@ -45,6 +48,20 @@ from fsbench.splits.benchmark import open_benchmark
 benchmark = open_benchmark("made-up.yaml", splits="splits")
 units = [unit for fold in benchmark.folds for unit in plan_units(benchmark, fold, benchmark.draws)]
 print(sum(len(task.episode_ids) for unit in units for task in unit.draws))
+"""
+OTHER = """
+import numpy as np
+import pyarrow as pa
+from pathlib import Path
+from fsbench.leaderboard import read_entries, write_entries
+from fsbench.leaderboard.details import Details
+(entry,) = read_entries(Path("entries"))
+random = np.random.default_rng(0)
+columns = {"episode_id": entry.known_details.episodes["episode_id"]}
+columns |= {name: random.random(len(columns["episode_id"])) for name in ("J", "F")}
+details = Details(pa.table(columns, schema=entry.known_details.episodes.schema), entry.known_details.gallery)
+about = {"variant": "other", "details": details, "details_sha256": details.digest}
+write_entries(Path("entries"), [entry, entry.model_copy(update=about)])
 """
 
 
@@ -90,17 +107,18 @@ def commands_of_masks(root: Path) -> Mapping[str, Sequence[str | Path]]:
     """Returns what is measured of a set with masks, in this order."""
     data = ["--dataset", "made-up.yaml", "--splits", "splits"]
     evaluate = [*FSBENCH, "evaluate", *data]
-    pair = [f"entries/made-up/{method}" for method in ("empty", "full-frame")]
+    on_ray = [*evaluate, "--method", "empty", "--engine", "ray", "--workers", "1", "--out", "runs/ray"]
+    pair = [f"entries/made-up/{name}" for name in ("empty", "empty.other")]
     return {
         "(build-splits)": [*FSBENCH, "build-splits", "made-up.yaml"],
-        "evaluate empty": [*evaluate, "--method", "empty", "--out", "runs/empty"],
-        "(evaluate other)": [*evaluate, "--method", "full-frame", "--out", "runs/other"],
-        "evaluate again": [*evaluate, "--method", "empty", "--out", "runs/empty"],
+        "evaluate": [*evaluate, "--method", "empty", "--out", "runs/empty"],
+        **({"evaluate, Ray": on_ray} if find_spec("ray") else {}),
         "submit": [*FSBENCH, "submit", "runs/empty", "--entries", "entries", "--dataset", "made-up.yaml"],
-        "(submit)": [*FSBENCH, "submit", "runs/other", "--entries", "entries", "--dataset", "made-up.yaml"],
+        "(other entry)": [sys.executable, "-c", OTHER],
         "compare": [*FSBENCH, "compare", *pair, "--splits", "splits"],
         "leaderboard": [*FSBENCH, "leaderboard", "--entries", "entries"],
         "site": [*FSBENCH, "leaderboard", "--entries", "entries", "--format", "html", "--out", "site", *data],
+        "evaluate again": [*evaluate, "--method", "empty", "--out", "runs/empty"],
     }
 
 
@@ -111,6 +129,7 @@ def measure(root: Path, commands: Mapping[str, Sequence[str | Path]]) -> dict[st
         cost, _ = run(command, root)
         if not name.startswith("("):
             found[name] = cost
+            print(f"{name}: {cost.cpu:.1f} s, {cost.peak:,.0f} MB", file=sys.stderr, flush=True)
     return found
 
 
