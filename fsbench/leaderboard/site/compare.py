@@ -1,7 +1,10 @@
 """The page on which any two methods of a board are compared, episode by episode."""
 
 import math
+from collections.abc import Collection
 from collections.abc import Mapping
+from collections.abc import Sequence
+from hashlib import sha256
 from itertools import combinations
 from typing import Any
 
@@ -24,21 +27,26 @@ from fsbench.leaderboard.site.values import rounded
 from fsbench.metrics import or_none
 from fsbench.scores.metrics import Column
 from fsbench.scores.power import LEVERS
+from fsbench.splits.ids import parse_episode_id
 from fsbench.viewing.views import EpisodeView
 
 __all__ = ["compare_page_text"]
 
 _Json = Mapping[str, Any]  # Any: what json.dumps takes
 _ROOT = "../"
+_MOST_EPISODES = 25_000  # a page has the scores of each by every method
 
 
 def compare_page_text(board: Board) -> str:
     """Returns the page of a board of at least two methods."""
-    scores = board.scores
+    chosen = _told([*board.scores.index], {view.query.video_id for view in board.gallery})
+    scores = board.scores.iloc[chosen]
+    left_out = len(board.scores) - len(scores)
     data = {
         "methods": board.methods,
         "colours": board.colours,
         "ids": scores.index.tolist(),
+        "isPart": left_out > 0,
         "scores": [
             {name: rounded(scores[i, name], board.table.about[name]) for name in board.metrics}
             for i in range(len(board.methods))
@@ -54,9 +62,31 @@ def compare_page_text(board: Board) -> str:
         "chosen": board.real[:2] if len(board.real) > 1 else [0, 1],
         "metrics": metric_choices(board.table),
         "attributes": [found.attribute.name for found in board.breakdowns],
+        "episodes": len(scores),
+        "left_out": left_out,
     }
     has_pictures = any(view.query.has_pixels for view in board.gallery)
     return render_page("compare", LinkedAssets(_ROOT), _ROOT, data, board=shown, has_pictures=has_pictures)
+
+
+def _told(ids: Sequence[str], seen: Collection[str]) -> list[int]:
+    """Returns which episodes the page tells one by one: all, or, where these are many, those of some videos.
+
+    Args:
+        ids: Of all episodes.
+        seen: Videos in the gallery, which come first; then those whose ids have the smallest SHA-256.
+    """
+    if len(ids) <= _MOST_EPISODES:
+        return [*range(len(ids))]
+    of_video: dict[str, list[int]] = {}
+    for place, episode_id in enumerate(ids):
+        of_video.setdefault(parse_episode_id(episode_id).video_id, []).append(place)
+    chosen: list[int] = []
+    for video_id in sorted(of_video, key=lambda video_id: (video_id not in seen, sha256(video_id.encode()).digest())):
+        if len(chosen) + len(of_video[video_id]) > _MOST_EPISODES:
+            break
+        chosen += of_video[video_id]
+    return sorted(chosen)
 
 
 def _pairs(board: Board) -> _Json:

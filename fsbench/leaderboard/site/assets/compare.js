@@ -1,7 +1,7 @@
 "use strict";
 /* Two methods, episode by episode. */
 (() => {
-  const { methods, colours, ids, scores, pairs, gallery, attributes } = FS.data;
+  const { methods, colours, ids, isPart, scores, pairs, gallery, attributes } = FS.data;
   const SHOWN = 8;
   const a = document.getElementById("a"), b = document.getElementById("b"), metric = document.getElementById("metric");
   const score = (method, name, i) => FS.score((part) => scores[method][part][i], name);
@@ -25,7 +25,7 @@
       }
     } else {
       const mean = differences.reduce((sum, { d }) => sum + d, 0) / (differences.length || 1);
-      cards.push(card(FS.signed(mean), "mean difference over all episodes, each counted once"));
+      cards.push(card(FS.signed(mean), `mean difference over ${isPart ? "the episodes of this page" : "all episodes"}, each counted once`));
     }
     const wins = differences.filter(({ d }) => d > 0).length, losses = differences.filter(({ d }) => d < 0).length;
     cards.push(card(`${wins} : ${losses}`, `episodes that A wins and loses; ${differences.length - wins - losses} are equal`));

@@ -7,12 +7,14 @@ import pytest
 from fsbench.errors import RunError
 from fsbench.leaderboard.details import Details
 from fsbench.leaderboard.shelf import read_entry
+from fsbench.leaderboard.site import compare
 from fsbench.leaderboard.site import make_boards
 from fsbench.leaderboard.site import standalone_page
 from fsbench.leaderboard.site.attributes import attribute_data
 from fsbench.leaderboard.site.boards import draw_means
 from fsbench.leaderboard.site.episodes import gallery_page_text
 from fsbench.masks.rle import decode_masks
+from fsbench.splits.ids import parse_episode_id
 from tests.conftest import ROOT
 from tests.fsbench.leaderboard.samples import GALLERY
 from tests.fsbench.leaderboard.site import samples
@@ -52,6 +54,24 @@ def test_without_the_manifest_there_is_no_gallery(boards):
     assert board.manifest is None
     assert board.gallery == ()
     assert not board.is_compared
+
+
+def test_a_page_that_compares_tells_at_most_so_many_episodes_of_whole_videos_and_says_so(boards, monkeypatch):
+    board = board_of(boards, "mini-ref-shapes")
+    ids, seen = [*board.scores.index], {view.query.video_id for view in board.gallery}
+    text = compare.compare_page_text(board)
+    assert all(f'"{each}"' in text for each in ids)
+    assert "SHA-256" not in text
+    monkeypatch.setattr(compare, "_MOST_EPISODES", len(ids) * 2 // 3)
+    part = [ids[place] for place in compare._told(ids, seen)]
+    videos = {parse_episode_id(each).video_id for each in part}
+    assert seen <= videos
+    assert part == [each for each in ids if parse_episode_id(each).video_id in videos]
+    assert len(ids) // 3 < len(part) <= len(ids) * 2 // 3
+    text = compare.compare_page_text(board)
+    assert f"There are {len(ids):,} episodes" in text
+    assert f"listed are {len(part):,}, all of some videos" in text
+    assert not any(f'"{each}"' in text for each in set(ids) - set(part))
 
 
 def test_draw_means_average_sentences_videos_and_classes_in_turn(boards):
