@@ -48,8 +48,9 @@ def load_released(
     found = identify(state, where)
     if not found.has_affinity:
         raise DataError(
-            f"{where}: these weights are of {found}. Load them with fsbench_baselines.referformer.load_released, or "
-            "start the training of a CMA from them with initialise_from_referformer."
+            f"{where}: these weights are of {found}. Start the training of a CMA from them ('fsbench train --init'), "
+            "or run them by --method referformer. In Python: initialise_from_referformer, and "
+            "fsbench_baselines.referformer.load_released."
         )
     require(found, where, backbone=backbone, dab=dab)
     config = ModelConfig(

@@ -161,9 +161,9 @@ def test_wrong_backbone_and_variant_are_told_apart(model, parent):
         load_released(state, backbone="swin_t_p4w7", dab=False, text_config=TEXT)
     with pytest.raises(DataError, match=r"pass backbone='resnet50'\."):
         load_released(state, backbone="resnet101", text_config=TEXT)
-    with pytest.raises(DataError, match=r"of ReferFormer with resnet50, without DAB.*referformer\.load_released"):
+    with pytest.raises(DataError, match=r"without DAB.*'fsbench train --init'.*--method referformer.*\.load_released"):
         load_released(parent.state_dict(), text_config=TEXT)
-    with pytest.raises(DataError, match=r"of CMA with resnet50, with DAB.*fsbench_cma\.load_released"):
+    with pytest.raises(DataError, match=r"of CMA with resnet50, with DAB.*--method cma.*fsbench_cma\.load_released"):
         referformer.load_released(state, text_config=TEXT)
     with pytest.raises(DataError, match=r"pass backbone='resnet50'\."):
         referformer.load_released(parent.state_dict(), backbone="swin_t_p4w7", text_config=TEXT)

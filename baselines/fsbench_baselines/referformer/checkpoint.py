@@ -58,7 +58,9 @@ def load_released(
     state, where = read_released(source)
     found = identify(state, where)
     if found.has_affinity:
-        raise DataError(f"{where}: these weights are of {found}. Load them with fsbench_cma.load_released.")
+        raise DataError(
+            f"{where}: these weights are of {found}. Run them by --method cma. In Python: fsbench_cma.load_released."
+        )
     require(found, where, backbone=backbone, dab=False)
     config = ModelConfig(backbone=backbone, num_queries=found.num_queries, text=text_settings(text_config))
     return load_model(ReferFormer, config, state, where)
