@@ -1,6 +1,7 @@
 import argparse
 import json
 import shutil
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -172,9 +173,11 @@ def test_max_frames_bounds_the_chunk():
 
 
 def test_a_converted_checkpoint_gives_the_same_masks(files, tmp_path):
-    convert(files / "checkpoint.pth", tmp_path / "own", "--option", f"text_config={files / 'text.json'}")
+    options = {name: files / place for name, place in (("text_config", "text.json"), ("tokenizer", "tokenizer"))}
+    given = chain.from_iterable(("--option", f"{name}={path}") for name, path in options.items())
+    convert(files / "checkpoint.pth", tmp_path / "own", *given)
     released = make(files, checkpoint=files / "checkpoint.pth", text_config=files / "text.json")
-    own = make(files, checkpoint=tmp_path / "own")
+    own = make(files, checkpoint=tmp_path / "own", tokenizer="none")  # which it brings along
     with torch.inference_mode():
         one = logits(released, released.adapt(support()), clip())
         assert torch.equal(one, logits(own, own.adapt(support()), clip()))

@@ -137,7 +137,9 @@ class FamilyMethod(Generic[Model]):
         raise NotImplementedError
 
     def convert(self, out: Path, *, half: bool) -> None:
-        """Writes the weights of `checkpoint` to a folder as safetensors and a configuration, with its tokenizer.
+        """Writes the weights of `checkpoint` to a folder as safetensors and a configuration.
+
+        With them goes the tokenizer that came with them, or else the one whose folder `tokenizer` names.
 
         Args:
             out: The folder.
@@ -145,9 +147,12 @@ class FamilyMethod(Generic[Model]):
         """
         assert self.checkpoint is not None, "the command line gives one"
         told = described_weights(self.checkpoint)
-        save_checkpoint(out, self.load(self.checkpoint), half=half, training=told.training if told else None)
+        model = self.load(self.checkpoint)
+        save_checkpoint(out, model, half=half, training=told.training if told else None)
         if (own := self._own_tokenizer()) is not None:
             shutil.copytree(own, out / "tokenizer", dirs_exist_ok=True)
+        elif Path(self.tokenizer).is_dir():  # else a name on the hub, where it stays
+            Tokenizer(self.tokenizer, model.max_tokens).save(out / "tokenizer")
 
     def train(self, job: TrainingJob) -> Path:
         """Trains the model on the base classes of a fold; returns the checkpoint's folder."""
