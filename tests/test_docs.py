@@ -1,6 +1,7 @@
 """The documentation is built without a warning, and says what the code says."""
 
 import re
+from importlib.metadata import distribution
 
 import pytest
 
@@ -100,6 +101,21 @@ def test_what_a_page_shows_is_run_or_says_what_it_needs(page, tmp_path, monkeypa
     (tmp_path / "data/splits").rename(tmp_path / "splits")
     monkeypatch.chdir(tmp_path)
     follow(page)
+
+
+@pytest.mark.parametrize(
+    ("group", "page"),
+    [
+        ("datasets", "datasets.md"),
+        ("methods", "methods.md"),
+        ("protocols", "protocols.md"),
+        ("trackers", "evaluate.md"),
+    ],
+)
+def test_everything_that_ships_is_on_the_page_of_its_kind(group, page):
+    names = distribution("fsbench").entry_points.select(group=f"fsbench.{group}").names
+    assert names
+    assert {name for name in names if f"`{name}`" not in (DOCS / page).read_text(encoding="utf-8")} == set()
 
 
 def named_on(page):
