@@ -128,6 +128,7 @@ def _page(
         neighbours=neighbours,
         support_index=view.support.index,
         has_masks=view.query.has_pixels and any(answer.masks for answer in view.answers),
+        unmasked=[answer.title for answer in view.answers if not (view.query.has_pixels and answer.masks)],
         metrics=_choices(view),
         rows=_rows(view),
     )

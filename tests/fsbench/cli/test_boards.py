@@ -26,6 +26,22 @@ def test_the_whole_way_from_data_to_table(fsbench, data, tmp_path):
         assert "method" in fsbench("leaderboard", *wrong, code=2).output
     assert fsbench("leaderboard", "--format", "html", "--out", "site").stdout == "site/index.html\n"
     assert "support-copy" in (tmp_path / "site/index.html").read_text()
+    own = ("leaderboard", "--format", "html", "--data-root", "data")
+    shown = {
+        "public": ("leaderboard", "--format", "html"),
+        "truth": own,
+        "masks": (*own, "--masks", "runs"),
+        "of-runs": (*own, "--runs", "runs"),
+    }
+    for name, arguments in shown.items():
+        fsbench(*arguments, "--out", name)
+        pages = [path.read_text() for path in (tmp_path / name / "episodes").glob("*/f*.html")]
+        assert pages
+        assert ['id="panels"' in page for page in pages] == [name != "public"] * len(pages)
+        assert ['id="show-mask"' in page for page in pages] == [name in ("masks", "of-runs")] * len(pages)
+    assert (
+        "--masks is for" in fsbench("leaderboard", "--format", "html", "--out", "x", "--masks", "runs", code=2).output
+    )
     fsbench("leaderboard", "--check", code=2)
     fsbench("leaderboard", "--write")
     fsbench("leaderboard", "--check")

@@ -20,21 +20,20 @@
     }
   };
 
-  /* What is drawn of each method; nothing without pixels. */
+  /* What is drawn: each method whose masks are there, or else the truth; nothing without pixels. */
   const made = [];
   const now = () => Number(slider?.value ?? 0);
-  if (query.sources && !answers.some((answer) => answer.masks)) made.push({ answer: null });
-  if (query.sources) for (const answer of answers) made.push({ answer });
+  const masked = answers.filter((answer) => answer.masks);
+  if (query.sources) for (const answer of masked.length ? masked : [null]) made.push({ answer });
   for (const panel of made) {
     const item = FS.element("li");
     const title = FS.element("div", { class: "title" });
-    if (panel.answer) title.append(FS.element("span", { class: "swatch", "data-colour": panel.answer.colour }));
-    title.append(FS.element("span", {}, panel.answer ? panel.answer.title : "Truth"));
+    const swatch = panel.answer ? [FS.element("span", { class: "swatch", "data-colour": panel.answer.colour })] : [];
+    title.append(FS.element("span", { class: "name" }, ...swatch, panel.answer ? panel.answer.title : "Truth"));
     panel.scores = FS.element("span", { class: "scores" });
     title.append(panel.scores);
     panel.picture = FS.element("span", { class: "picture" });
-    item.append(title);
-    if (!panel.answer || panel.answer.masks) item.append(panel.picture);
+    item.append(title, panel.picture);
     panels.append(item);
   }
 
@@ -46,9 +45,8 @@
     }
     for (const { answer, picture, scores } of made) {
       if (answer) scores.textContent = Object.entries(answer.scores).filter(([, values]) => values[t] !== null).map(([name, values]) => `${name} ${FS.percent(values[t])}`).join("  ");
-      if (!picture.isConnected) continue;
       const layers = [];
-      if (answer && shown.mask.checked) layers.push({ code: { size: answer.size, counts: answer.masks[t] }, colour: FS.colour(answer.colour) });
+      if (answer && shown.mask?.checked) layers.push({ code: { size: answer.size, counts: answer.masks[t] }, colour: FS.colour(answer.colour) });
       if (shown.truth.checked) layers.push({ code: { size: query.size, counts: query.masks[t] }, truth: true });
       Masks.picture(picture, { size: query.size, src: query.sources[t], label: `Frame ${query.names[t]}: ${answer ? answer.title : "truth"}`, layers });
     }

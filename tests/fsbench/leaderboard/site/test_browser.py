@@ -1,10 +1,12 @@
 """The site in a real browser, opened from disk."""
 
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
 import pytest
 
+from fsbench.leaderboard.site import standalone_page
 from fsbench.masks.rle import encode_masks
 from tests.fsbench.leaderboard.site.samples import HOSTILE
 
@@ -301,6 +303,23 @@ def test_without_pixels_a_page_says_how_to_see_masks_and_has_nothing_to_play(sit
     assert told.startswith("fsbench show f0/")
     assert "--dataset mini-ref-davis --data-root DIR --run RUN" in told
     assert page.locator("#curves .scatterlayer .trace").count() > 0
+
+
+@pytest.mark.parametrize(("masked", "drawn"), [([True, False], ["far"]), ([False, False], ["Truth"])])
+def test_methods_without_masks_have_no_empty_tiles_and_are_named(boards, fresh, tmp_path, masked, drawn):
+    view = next(each for each in boards if each.table.dataset == "mini-ref-shapes").gallery[0]
+    answers = {each.title: each for each in view.answers}
+    chosen = [answers["far"], answers["close"]]
+    shown = [each if has else replace(each, masks=None) for each, has in zip(chosen, masked, strict=True)]
+    path = tmp_path / "page.html"
+    path.write_text(standalone_page(replace(view, answers=tuple(shown)), "set", lambda *_: "data:,"), "utf-8")
+    page = fresh(path)
+    assert page.locator("#panels .name").all_inner_texts() == drawn
+    assert page.locator("#panels svg").count() == 1
+    assert page.locator("#show-mask").count() == int(any(masked))
+    told = page.locator("p.note").first.inner_text()
+    missing = ", ".join(each.title for each, has in zip(chosen, masked, strict=True) if not has)
+    assert told.startswith(f"No masks are here of {missing}. Who has the data")
 
 
 def test_differences_by_attribute_follow_methods_metric_and_direction(site, boards, fresh):
