@@ -11,16 +11,16 @@ Colour = tuple[int, int, int]
 """Red, green, blue in 0..255."""
 
 PALETTE: Sequence[Colour] = (
-    (48, 144, 248),
-    (169, 83, 4),
-    (239, 29, 134),
-    (60, 123, 116),
-    (103, 91, 204),
-    (7, 163, 79),
-    (155, 131, 164),
-    (116, 107, 76),
+    (95, 176, 240),
+    (240, 160, 75),
+    (85, 201, 138),
+    (229, 138, 196),
+    (183, 162, 240),
+    (217, 192, 74),
+    (255, 138, 122),
+    (159, 180, 192),
 )
-"""Of methods in pictures, the same as on the site: told apart by everybody."""
+"""Bright colours, of which a line within a dark rim stands out on any ground."""
 
 DARK: Colour = (10, 14, 20)
 """Of the rim around a bright line: on any ground one of the two stands out."""

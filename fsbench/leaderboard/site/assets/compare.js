@@ -36,7 +36,7 @@
     const pair = FS.element("div", { class: "pair" });
     for (const method of [one, other]) {
       const place = FS.element("span", { class: "picture" });
-      const layers = seen.masks[method] ? [{ code: seen.masks[method], colour: FS.colour(colours[method]) }] : [];
+      const layers = seen.masks[method] ? [{ code: seen.masks[method], colour: FS.colour(colours[method]), line: FS.line(colours[method]) }] : [];
       Masks.picture(place, { size: seen.size, src: seen.src, label: `${methods[method]} on ${id}`, layers: [...layers, { code: seen.truth, truth: true }] });
       const swatch = FS.element("span", { class: "swatch", "data-colour": colours[method] });
       pair.append(FS.element("div", {}, place, FS.element("small", {}, swatch, methods[method])));

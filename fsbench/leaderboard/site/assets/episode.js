@@ -46,7 +46,7 @@
     for (const { answer, picture, scores } of made) {
       if (answer) scores.textContent = Object.entries(answer.scores).filter(([, values]) => values[t] !== null).map(([name, values]) => `${name} ${FS.percent(values[t])}`).join("  ");
       const layers = [];
-      if (answer && shown.mask?.checked) layers.push({ code: { size: answer.size, counts: answer.masks[t] }, colour: FS.colour(answer.colour) });
+      if (answer && shown.mask?.checked) layers.push({ code: { size: answer.size, counts: answer.masks[t] }, colour: FS.colour(answer.colour), line: FS.line(answer.colour) });
       if (shown.truth.checked) layers.push({ code: { size: query.size, counts: query.masks[t] }, truth: true });
       Masks.picture(picture, { size: query.size, src: query.sources[t], label: `Frame ${query.names[t]}: ${answer ? answer.title : "truth"}`, layers });
     }

@@ -58,17 +58,17 @@ const Masks = {
     for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
     return made;
   },
-  /* A frame with masks. layers: {code: {size, counts}, colour} for a method's, {code, truth: true} for the truth. */
+  /* A frame with masks. layers: {code: {size, counts}, colour, line} for a method's, {code, truth: true} for the truth. */
   picture(place, { size: [height, width], src, label, layers }) {
     const svg = Masks.node("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
     svg.append(Masks.node("image", { href: src, width, height, class: width < 200 ? "pixelated" : "" }));
-    for (const { code, colour, truth } of layers) {
+    for (const { code, colour, line, truth } of layers) {
       const [h, w] = code.size;
       const { fill, edge } = Masks.paths(code.counts, h, w);
       const group = Masks.node("g", { transform: `scale(${width / w} ${height / h})`, class: truth ? "layer-truth" : "layer-mask" });
       if (!truth) group.append(Masks.node("path", { d: fill, class: "fill", fill: colour }));
       group.append(Masks.node("path", { d: edge, class: "casing" }));
-      group.append(Masks.node("path", truth ? { d: edge, class: "edge truth" } : { d: edge, class: "edge", stroke: colour }));
+      group.append(Masks.node("path", truth ? { d: edge, class: "edge truth" } : { d: edge, class: "edge", stroke: line }));
       svg.append(group);
     }
     place.replaceChildren(svg);

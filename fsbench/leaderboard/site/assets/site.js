@@ -5,6 +5,8 @@ const FS = {
   css: (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim(),
   /* Of a method, by its number in the site, in pictures too: eight colours, then the same with hatches, or dashes of lines. */
   colour: (number) => FS.css(`--m${number % 8}`),
+  /* Of a line on pictures: so bright that it, or its dark casing, stands out on any ground. */
+  line: (number) => `color-mix(in srgb, ${FS.colour(number)} 55%, white)`,
   hatch: (number) => ["", "/", "x", "-"][Math.floor(number / 8) % 4],
   dash: (number) => ["solid", "dot", "dash", "dashdot"][Math.floor(number / 8) % 4],
   percent: (value, digits = 1) => (value === null || value === undefined || Number.isNaN(value) ? "–" : (100 * value).toFixed(digits)),
