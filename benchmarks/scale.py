@@ -1,13 +1,14 @@
 """How time and memory of every command grow with a benchmark: metadata alone, and a whole way with masks.
 
-    python benchmarks/scale.py                                     # a 64th of the full size, and less: a few minutes
-    python benchmarks/scale.py --metadata 6250 25000 100000 --masks 625 2500 10000
+    python benchmarks/scale.py                                     # a 16th of the full size, and less: a few minutes
+    python benchmarks/scale.py --metadata 6250 25000 100000 --masks 64 256 1024
 
-Makes sets of so many videos of the layout of Ref-YouTube-VOS, of 48 classes, with an object and two sentences each; a
-manifest has five draws, and so about ten episodes a video. Of the set without masks, with frames that have names alone,
+Makes sets of the layout of Ref-YouTube-VOS, with an object a video; a manifest has five draws. Of a set without masks,
+with so many videos, 48 classes, two sentences a video (so ten episodes) and frames that have names alone,
 `build-splits` and `verify` are measured, and reading the manifest with planning the units of a run of it. The other has
-a frame of 8 x 8 a video, so that a run of `empty` answers as many pairs of an episode and a frame as there are
-episodes: by one process, and on a Ray cluster of one worker where Ray is installed (of which the driver is measured,
+12 classes, and a frame of 8 x 8 and 20 sentences a video; so many videos are asked about in each draw, and one more of
+each class is its support. So a run of `empty` answers as many pairs of an episode and a frame as there are episodes,
+100 a video: by one process, and on a Ray cluster of one worker where Ray is installed (of which the driver is measured,
 and what it waits for). Then come `submit`, `compare` with an entry of other scores, tables, and the site. Prints CPU
 seconds and peak memory, start-up included, and the exponents with which they grow beside what does not, by the last
 three sizes: 1 where in proportion.
@@ -20,6 +21,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -33,9 +35,8 @@ from benchmarks.rvos_scoring import run
 from benchmarks.rvos_scoring import write_png
 
 FSBENCH = (sys.executable, "-m", "fsbench")
-CLASSES = 48
-LEAST = 64  # the smallest sizes are such parts of the full ones
-METADATA, MASKS = 100_000, 10_000  # videos
+METADATA, MASKS = 100_000, 1024  # videos
+PARTS = (256, 64, 16)  # of these, without arguments
 SETTINGS = """
 name: made-up
 layout: ref-youtube-vos
@@ -65,14 +66,14 @@ write_entries(Path("entries"), [entry, entry.model_copy(update=about)])
 """
 
 
-def write_metadata(root: Path, videos: int, frames: int) -> None:
+def write_metadata(root: Path, videos: int, classes: int, frames: int, num_sentences: int) -> None:
     """Writes the two files of metadata."""
     names = [f"{5 * frame:05d}" for frame in range(frames)]
     objects, sentences = {}, {}
     for video in range(videos):
-        name, kind = f"video{video:06d}", f"kind{video % CLASSES:02d}"
+        name, kind = f"video{video:06d}", f"kind{video % classes:02d}"
         objects[name] = {"objects": {"1": {"category": kind, "frames": names}}}
-        said = [f"a {kind} on the {side} that walks past number {video}" for side in ("left", "right")]
+        said = [f"a {kind} that walks past {place} others and number {video}" for place in range(num_sentences)]
         expressions = {str(i): {"exp": text, "obj_id": "1"} for i, text in enumerate(said)}
         sentences[name] = {"expressions": expressions, "frames": names}
     for path, content in (("train/meta.json", objects), ("meta_expressions/train/meta_expressions.json", sentences)):
@@ -80,8 +81,11 @@ def write_metadata(root: Path, videos: int, frames: int) -> None:
         (root / path).write_text(json.dumps({"videos": content}))
 
 
-def write_masks(root: Path, videos: int) -> None:
-    """Writes a picture and a label map of 8 x 8 for each video."""
+def write_whole_set(root: Path, asked: int) -> None:
+    """Writes metadata of so many videos and one more of each class, with a picture and a label map of 8 x 8 each."""
+    classes = 12
+    videos = asked + classes
+    write_metadata(root, videos, classes, frames=1, num_sentences=20)
     mask = np.zeros((8, 8), np.uint8)
     mask[2:5, 2:5] = 1
     write_png(root / "mask.png", mask)
@@ -153,22 +157,19 @@ def report(sizes: Sequence[int], costs: Sequence[Mapping[str, Cost]]) -> None:
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = (LEAST * 16, LEAST * 4, LEAST)
-    parser.add_argument("--metadata", type=int, nargs="*", default=[METADATA // part for part in parts])
-    parser.add_argument("--masks", type=int, nargs="*", default=[MASKS // part for part in parts])
+    parser.add_argument("--metadata", type=int, nargs="*", default=[METADATA // part for part in PARTS])
+    parser.add_argument("--masks", type=int, nargs="*", default=[MASKS // part for part in PARTS])
     arguments = parser.parse_args()
-    for sizes, frames, commands in (
-        (arguments.metadata, 27, commands_of_metadata),
-        (arguments.masks, 1, commands_of_masks),
+    for sizes, make, commands in (
+        (arguments.metadata, partial(write_metadata, classes=48, frames=27, num_sentences=2), commands_of_metadata),
+        (arguments.masks, write_whole_set, commands_of_masks),
     ):
         costs = []
         for videos in sizes:
             with tempfile.TemporaryDirectory() as folder:
                 root = Path(folder)
                 (root / "made-up.yaml").write_text(SETTINGS)
-                write_metadata(root, videos, frames)
-                if frames == 1:
-                    write_masks(root, videos)
+                make(root, videos)
                 costs.append(measure(root, commands(root)))
         if costs:
             report(sizes, costs)
