@@ -153,7 +153,12 @@ class AddSupport(_Affinity):
         return query + _one_for_each(foreground, query.shape[1])
 
 
-AFFINITIES: dict[str, type[_Affinity]] = {"cross": CrossAffinity, "self": SelfAffinity, "add": AddSupport}
+AFFINITIES: dict[str, type[_Affinity]] = {
+    "cross": CrossAffinity,
+    "self": SelfAffinity,
+    "add": AddSupport,
+    "prior": CrossAffinity,  # with what `fsbench_cma.prior` adds to it
+}
 
 
 def power_transform(features: Tensor, exponent: float = 1.3) -> Tensor:

@@ -9,7 +9,7 @@ from fsbench_baselines.declaration import Declaration
 from fsbench_baselines.declaration import OwnForm
 from fsbench_baselines.referformer.declarations import LookingOptions
 
-__all__ = ["CMA", "CMA_ADD", "CMA_OBJECT", "CMA_SELF", "CMAOptions", "ObjectOptions"]
+__all__ = ["CMA", "CMA_ADD", "CMA_OBJECT", "CMA_PRIOR", "CMA_SELF", "CMAOptions", "ObjectOptions"]
 
 _PAPER = (
     "Li et al., Learning Cross-Modal Affinity for Referring Video Object Segmentation Targeting Limited Samples, "
@@ -38,7 +38,7 @@ class CMAOptions(LookingOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectOptions(CMAOptions):
-    """Options of the variant that looks at the object alone.
+    """Options of the variants that look at the object alone.
 
     Attributes:
         support_frames: Which support frames are looked at; None for what the checkpoint says.
@@ -69,6 +69,12 @@ CMA_OBJECT = _declare(
     "cma-object",
     "CMA, wired otherwise: the query looks at the object alone, in all support frames.",
     "ObjectMethod",
+    ObjectOptions,
+)
+CMA_PRIOR = _declare(
+    "cma-prior",
+    "CMA that looks at the object alone, and is told how like it each place of the query is.",
+    "PriorMethod",
     ObjectOptions,
 )
 CMA_SELF = _declare(

@@ -29,7 +29,7 @@ from fsbench_cma.model import CMA
 from fsbench_cma.model import SupportFeatures
 from fsbench_cma.task import build_task
 
-__all__ = ["AddMethod", "CMAMethod", "ObjectMethod", "SelfMethod"]
+__all__ = ["AddMethod", "CMAMethod", "ObjectMethod", "PriorMethod", "SelfMethod"]
 
 
 class CMAMethod(FamilyMethod[CMA]):
@@ -39,13 +39,13 @@ class CMAMethod(FamilyMethod[CMA]):
     """
 
     info = declarations.CMA.info
-    affinity: Literal["cross", "self", "add"] = "cross"
+    affinity: Literal["cross", "self", "add", "prior"] = "cross"
     joins_frames = True  # the middle frame of a chunk speaks for it
 
     def __init__(self, options: CMAOptions) -> None:
         """Notes the options; `prepare` loads the weights."""
         super().__init__(options)
-        self.dab = self.affinity == "cross" if options.dab is None else options.dab
+        self.dab = self.affinity in ("cross", "prior") if options.dab is None else options.dab
         wanted = {name: getattr(options, name) for name in ("first_layer_boxes", "support_frames", "mask_support")}
         self.deviations = {name: value for name, value in wanted.items() if value is not None}
 
@@ -89,11 +89,20 @@ class CMAMethod(FamilyMethod[CMA]):
         )
         return self.model.encode_support(batch)
 
-    def join(self, levels: tuple[Tensor, ...], adapted: Any) -> tuple[Tensor, ...]:  # Any: SupportFeatures
+    def join(
+        self,
+        levels: tuple[Tensor, ...],
+        plain: tuple[Tensor, ...],
+        adapted: Any,  # Any: SupportFeatures
+    ) -> tuple[Tensor, ...]:
         """Puts the support into the fused levels of each sentence."""
         count = len(levels[0])
-        shown = tuple(level.expand(count, -1, -1, -1, -1) for level in adapted.levels)
-        return self.model.fuse_support(levels, SupportFeatures(shown, adapted.masks.expand(count, -1, -1, -1)))
+        shown, compared = (
+            tuple(level.expand(count, -1, -1, -1, -1) for level in of_support)
+            for of_support in (adapted.levels, adapted.plain)
+        )
+        support = SupportFeatures(shown, adapted.masks.expand(count, -1, -1, -1), compared)
+        return self.model.fuse_support(levels, plain, support)
 
     def enlarge(self, logits: Tensor, seen_size: tuple[int, int], size: tuple[int, int]) -> Tensor:
         """Returns masks, bool [t, H, W], as the released test script makes them.
@@ -118,6 +127,13 @@ class ObjectMethod(CMAMethod):
     """CMA that looks at the object alone, in every frame of the support: other defaults of two options."""
 
     info = declarations.CMA_OBJECT.info
+
+
+class PriorMethod(CMAMethod):
+    """CMA that looks at the object alone, and is told how like it each place is."""
+
+    info = declarations.CMA_PRIOR.info
+    affinity = "prior"
 
 
 class SelfMethod(CMAMethod):

@@ -18,6 +18,8 @@ from fsbench_cma.affinity import AFFINITIES
 from fsbench_cma.affinity import AffinityParts
 from fsbench_cma.affinity import power_transform
 from fsbench_cma.affinity import QueryKeyValue
+from fsbench_cma.prior import NUM_LEVELS
+from fsbench_cma.prior import ObjectPrior
 
 __all__ = ["CMA", "SupportFeatures"]
 
@@ -30,10 +32,12 @@ class SupportFeatures:
         levels: [B, K, D, h_l, w_l] of strides 8, 16, 32, 64, fused with the support's sentence. K counts only the
             frames that the affinity looks at.
         masks: [B, K, h, w] of these frames, as they came.
+        plain: [B, K, D, h_l, w_l] of the levels that a prior compares, without the sentence; none without a prior.
     """
 
     levels: tuple[Tensor, ...]
     masks: Tensor
+    plain: tuple[Tensor, ...] = ()
 
 
 class CMA(FamilyModel):
@@ -52,6 +56,7 @@ class CMA(FamilyModel):
         self.affinity = AFFINITIES[config.affinity](
             support_frames=config.support_frames, mask_support=config.mask_support, dropout=config.dropout
         )
+        self.prior = ObjectPrior(dim) if config.affinity == "prior" else None
 
     def forward(self, query: QueryBatch, support: SupportBatch, *, with_aux: bool | None = None) -> Output:
         """Segments the object of each sentence in its clip, by the example of its own support.
@@ -68,7 +73,7 @@ class CMA(FamilyModel):
         text = self.encode_text(query.token_ids, query.token_padding)
         features = self.encode_frames(query.frames, query.padding)
         levels = self.fuse_text(features.levels, text)
-        levels = self.fuse_support(levels, support)
+        levels = self.fuse_support(levels, features.levels, support)
         decoded = self.decode(levels, features, text)
         return self.predict(decoded, features, text, query.sizes, with_aux=with_aux)
 
@@ -80,14 +85,28 @@ class CMA(FamilyModel):
             maps = tuple(level[:, wanted] for level in self.run_backbone(support.frames))
         else:
             maps = self.run_backbone(support.frames[:, wanted])
-        *lower, top = self.project(maps[1:])
+        plain = self.project(maps[1:])
+        *lower, top = plain
         levels = [*(power_transform(level) for level in lower), top]
-        return SupportFeatures(self.fuse_text(levels, text), support.masks[:, wanted])
+        compared = () if self.prior is None else plain[:NUM_LEVELS]
+        return SupportFeatures(self.fuse_text(levels, text), support.masks[:, wanted], compared)
 
-    def fuse_support(self, levels: Sequence[Tensor], support: SupportFeatures) -> tuple[Tensor, ...]:
-        """Puts the support into each level [B, T, D, h_l, w_l] of the query; shapes stay."""
+    def fuse_support(
+        self, levels: Sequence[Tensor], plain: Sequence[Tensor], support: SupportFeatures
+    ) -> tuple[Tensor, ...]:
+        """Puts the support into each level of the query.
+
+        Args:
+            levels: [B, T, D, h_l, w_l], joined with the sentence.
+            plain: The same before that, which a prior compares with the support's.
+            support: What `encode_support` returns.
+
+        Returns:
+            [B, T, D, h_l, w_l].
+        """
         parts = AffinityParts(self.support_qkv, self.query_qkv, self.conv_q, self.layer_norm)
-        return tuple(
+        joined = tuple(
             self.affinity(parts, level, example, support.masks)
             for level, example in zip(levels, support.levels, strict=True)
         )
+        return joined if self.prior is None else self.prior(joined, plain, support.plain, support.masks)

@@ -56,7 +56,7 @@ def build_task(
     recipe: Recipe,
     start: Start,
     *,
-    affinity: Literal["cross", "self", "add"],
+    affinity: Literal["cross", "self", "add", "prior"],
     wiring: Mapping[str, Any],  # Any: see `ModelConfig`
 ) -> FamilyTask:
     """Returns the task of training a CMA.

@@ -76,6 +76,7 @@ SAMPLES: dict[str, Callable[[Path], dict[str, Any]]] = {
     "cma": _cma("cross"),
     "cma-add": _cma("add"),
     "cma-object": _cma("cross"),
+    "cma-prior": _cma("prior"),
     "cma-self": _cma("self"),
     "clipseg": _hub(tiny_models.write_clipseg, side=32),
     "clipseg-support": _hub(tiny_models.write_clipseg, side=32),

@@ -213,7 +213,7 @@ def test_bfloat16_comes_close(files, method):
 
 
 def test_without_weights_or_tokenizer_the_error_says_what_to_get(files, monkeypatch):
-    for name in ("cma", "cma-object", "cma-self", "cma-add", "referformer"):
+    for name in ("cma", "cma-object", "cma-prior", "cma-self", "cma-add", "referformer"):
         with pytest.raises(PluginError, match="--checkpoint"):
             find_method(name).create({}).prepare(FOLD)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

@@ -9,6 +9,7 @@ from fsbench_baselines.referformer.batch import QueryBatch
 from fsbench_baselines.referformer.batch import SupportBatch
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_baselines.referformer.losses import Criterion
+from fsbench_cma.affinity import AFFINITIES
 from fsbench_cma.checkpoint import load_released
 from fsbench_cma.model import CMA
 from tests import golden
@@ -146,7 +147,7 @@ def test_names_shapes_and_what_is_trained_equal_the_released_model(tag, test_gol
     assert trained == {entry["name"]: entry["requires_grad"] for entry in released if entry["kind"] == "param"}
 
 
-@pytest.mark.parametrize("affinity", ["cross", "self", "add"])
+@pytest.mark.parametrize("affinity", AFFINITIES)
 @torch.no_grad()
 def test_each_clip_of_a_batch_gets_what_it_gets_alone(affinity):
     model = small_model(affinity=affinity, dab=affinity == "cross")
@@ -163,7 +164,7 @@ def test_each_clip_of_a_batch_gets_what_it_gets_alone(affinity):
             torch.testing.assert_close(getattr(together, name)[clip], getattr(alone, name)[0], atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("affinity", ["cross", "self", "add"])
+@pytest.mark.parametrize("affinity", AFFINITIES)
 @pytest.mark.parametrize(("frames", "shots"), [(1, 1), (1, 3), (3, 1)])
 @torch.no_grad()
 def test_any_number_of_frames_on_either_side(affinity, frames, shots):
@@ -207,8 +208,10 @@ def test_video_backbones_see_all_support_frames_before_the_middle_is_taken():
 
 
 def test_gradients_reach_what_the_variant_uses_and_nothing_else():
+    cross = {"support_qkv.Key", "support_qkv.Value", "query_qkv", "conv_q", "layer_norm"}
     used = {
-        "cross": {"support_qkv.Key", "support_qkv.Value", "query_qkv", "conv_q", "layer_norm"},
+        "cross": cross,
+        "prior": {*cross, "prior"},
         "self": {"query_qkv", "conv_q", "layer_norm"},
         "add": set(),
     }
@@ -216,7 +219,7 @@ def test_gradients_reach_what_the_variant_uses_and_nothing_else():
     for affinity, parts in used.items():
         model = new_model(affinity=affinity)
         model(query, support).masks.sum().backward()
-        ours = ("support_qkv", "query_qkv", "conv_q", "layer_norm")
+        ours = ("support_qkv", "query_qkv", "conv_q", "layer_norm", "prior")
         for name, parameter in model.named_parameters():
             if name.startswith(ours):
                 is_used = name.startswith(tuple(parts)) if parts else False
@@ -224,5 +227,5 @@ def test_gradients_reach_what_the_variant_uses_and_nothing_else():
 
 
 def test_a_model_without_affinity_is_refused():
-    with pytest.raises(ValueError, match="cross, self, add"):
+    with pytest.raises(ValueError, match="cross, self, add, prior"):
         CMA(small_config(affinity=None))

@@ -54,7 +54,7 @@ class ModelConfig(Configuration):
     short_side: int = 360
 
     dab: bool = False
-    affinity: Literal["cross", "self", "add"] | None = None
+    affinity: Literal["cross", "self", "add", "prior"] | None = None
 
     first_layer_boxes: Literal["broadcast", "proper"] = "broadcast"
     support_frames: Literal["middle", "all"] = "middle"

@@ -167,8 +167,19 @@ class FamilyMethod(Generic[Model]):
         """Returns the text encoder's configuration for released weights; None for roberta-base."""
         return None if self.text_config is None else RobertaConfig.from_json_file(str(self.text_config))
 
-    def join(self, levels: tuple[Tensor, ...], adapted: Any) -> tuple[Tensor, ...]:  # Any: what `adapt` returns
-        """Puts what was learnt from the support into the fused levels, [B, T, D, h_l, w_l] each."""
+    def join(
+        self,
+        levels: tuple[Tensor, ...],
+        plain: tuple[Tensor, ...],
+        adapted: Any,  # Any: what `adapt` returns
+    ) -> tuple[Tensor, ...]:
+        """Puts what was learnt from the support into the levels.
+
+        Args:
+            levels: [B, T, D, h_l, w_l], each joined with its sentence.
+            plain: [B, T, D, h_l, w_l], the same before that.
+            adapted: What `adapt` returned.
+        """
         return levels
 
     def prepare(self, fold: Fold) -> None:
@@ -295,7 +306,7 @@ class FamilyMethod(Generic[Model]):
         features = asked.features(part)
         key = ("fused", part, asked.sentences)
         fused = asked.clip.memo(key, lambda: self.model.fuse_text(features.levels, asked.text))
-        decoded = self.model.decode(self.join(fused, asked.adapted), features, asked.text)
+        decoded = self.model.decode(self.join(fused, features.levels, asked.adapted), features, asked.text)
         return _Look(replace(decoded, memory=()), self.model.adapt(decoded, features))
 
     def _logits(

@@ -109,7 +109,7 @@ def test_what_was_learnt_of_names_is_where_the_training_starts(place, tmp_path):
     assert any((state[f"backbone.0.body.{name}"] != tensor).any() for name, tensor in backbone.items())
 
 
-@pytest.mark.parametrize("method", ["cma", "cma-object", "cma-self", "cma-add", "referformer"])
+@pytest.mark.parametrize("method", ["cma", "cma-object", "cma-prior", "cma-self", "cma-add", "referformer"])
 def test_a_second_training_goes_on_from_the_first(place, tmp_path, method):
     init = place / "start" / "model"
     out = tmp_path / "out"
@@ -127,6 +127,7 @@ def test_a_second_training_goes_on_from_the_first(place, tmp_path, method):
         ("cma", {"mask_support": "exclude"}, ("middle", "exclude")),
         ("cma-object", {}, ("all", "exclude")),
         ("cma-object", {"support_frames": "middle"}, ("middle", "exclude")),
+        ("cma-prior", {}, ("all", "exclude")),
     ],
 )
 def test_the_affinity_is_trained_in_the_wiring_of_method_and_options(place, tmp_path, method, options, wiring):
