@@ -5,8 +5,9 @@
     python -m benchmarks.shapes --out more --recipe usual --seeds 1 2    # further seeds, elsewhere
 
 `docs/mini-ref-shapes.md` says how the results are to be read, and was written before anything was trained. All training
-is on videos that were rendered from another seed than the set's. It goes from a ReferFormer (recipe `shapes`) to each
-method (recipe `shapes-meta`, in which the name of the class is hidden), with as many steps on the same videos.
+is on videos that were rendered from another seed than the set's. It goes from a ReferFormer (recipe `shapes`), one for
+each fold, to each method (recipe `shapes-meta`, in which the name of the class is hidden), with as many steps on the
+same videos.
 
 1. Choosing. Fold 1 is left alone, and of its base classes those of fold 2 are held out: models are trained on those of
    folds 3 and 4, and tested on fold 2, in videos of a third seed. No novel class of fold 1 is looked at, so that its
@@ -15,13 +16,15 @@ method (recipe `shapes-meta`, in which the name of the class is hidden), with as
    use of the support: where it is needed, J&F falls by `LOSS` points or more if another class's is given, a mean over
    the affinity as published and the one that looks at the object alone. Of none that does, that with the highest J&F
    where the support is needed. It is written to `recipe.json`.
-2. Ranking. By this recipe each method of `RANKED` is trained for each fold from three seeds, which cover both
-   trainings, and tested on the novel classes; the controls are of the first seed alone.
-3. Beside it, from the first seed: `cma-self`, and CMA with the projections of its affinity untouched, as the released
-   code leaves them; and on fold 1 12, 48 or 96 base shapes, a short and a long training, both affinities.
+2. Ranking. By this recipe each method of `RANKED` is trained for each fold from three seeds, and tested on the novel
+   classes; the controls are of the first seed alone.
+3. Beside it, from the first seed: `cma-self`, `cma-object`, and CMA with the projections of its affinity untouched, as
+   the released code leaves them; and on fold 1 12, 48 or 96 base shapes, a short and a long training, of the affinity
+   as published and of `cma-prior`.
 
-Each piece is a few commands of fsbench with one thread: more jobs are better than more threads. A seed needs nothing
-that another one made: with `--recipe` and `--seeds` they are shared out over machines.
+Each piece is a few commands of fsbench with one thread: more jobs are better than more threads. With `--recipe` and
+`--seeds` seeds are shared out over machines; each makes the ReferFormers of the folds again, to the same bits on
+processors of a kind.
 """
 
 import argparse
@@ -61,14 +64,14 @@ FOLDS = range(1, NUM_FOLDS + 1)
 LEFT_ALONE, HELD_OUT = 1, 2  # folds, while the recipe is chosen
 SEEDS = range(3)
 
-PUBLISHED, OBJECT = "cma", "cma-object"
-RANKED = (PUBLISHED, "referformer", "cma-add", OBJECT)
-CONTROLLED = (PUBLISHED, "cma-add", OBJECT)
+PUBLISHED, OBJECT, PRIOR = "cma", "cma-object", "cma-prior"
+RANKED = (PRIOR, PUBLISHED, "referformer", "cma-add")
+CONTROLLED = (PRIOR, PUBLISHED, "cma-add")
 
 SHAPES = {  # to train on, by the number of base classes that they leave a fold; all have as many videos
-    12: ShapesConfig(seed=2, num_categories=16, videos_per_category=64),
-    48: ShapesConfig(seed=2, num_categories=64, videos_per_category=16),
-    96: ShapesConfig(seed=2, videos_per_category=8),
+    12: ShapesConfig(seed=2, num_categories=16, videos_per_category=512),
+    48: ShapesConfig(seed=2, num_categories=64, videos_per_category=128),
+    96: ShapesConfig(seed=2, videos_per_category=64),
 }
 CHOSEN_ON = ShapesConfig(seed=1)
 
@@ -89,11 +92,12 @@ class Choice:
 
 CHOICES = (
     Choice("usual", {}, {}),
+    Choice("twice-as-long", {}, {"epochs": "16"}),
     Choice("name-half-hidden", {}, {"augmentation.hide_name": "0.5"}),
-    Choice("first-twice-as-long", {"naming.epochs": "12", "epochs": "14"}, {}),
 )
 LOSS = 3.0  # J&F in per cent
-LENGTHS = {"short": {"epochs": "4"}, "long": {}}
+LENGTHS = {"short": {"epochs": "2"}, "long": {}}
+EPOCHS = "8"  # of a long second training
 
 EPISODES = 960  # of an epoch, with any number of classes
 _STEPS = EPISODES // 8
@@ -115,10 +119,15 @@ def main() -> None:
             print(Work(out, [piece for choice in CHOICES for piece in choosing_pieces(out, choice)]).plan())
         print(Work(out, deciding_pieces(out, taken or CHOICES[0], arguments.seeds)).plan())
         return
-    render(out)
+    resolve_dataset(EMBEDDED, out / "data", progress=True)
+    render(out, 96)
     if taken is None:
         taken = choose(out, arguments.jobs)
         print(f"\nJ&F in per cent, on base classes that were held out. The recipe: {taken.label}.", flush=True)
+    Work(out, ranked_pieces(out, taken, arguments.seeds)).run(arguments.jobs)
+    if SEEDS[0] in arguments.seeds:
+        for number in SHAPES:
+            render(out, number)
     Work(out, deciding_pieces(out, taken, arguments.seeds)).run(arguments.jobs)
     print(f"Entries of the runs on novel classes: fsbench submit {out / 'runs'}")
 
@@ -126,18 +135,17 @@ def main() -> None:
 # ---- data ----
 
 
-def render(out: Path) -> None:
-    """Renders all sets, and builds the manifests that do not ship."""
-    resolve_dataset(EMBEDDED, out / "data", progress=True)
-    for number, config in SHAPES.items():
-        _render(out / "sets" / f"train-{number}", config, "train", FOLDS)
-    _render(out / "sets" / "train-96", SHAPES[96], "choose", [fold for fold in FOLDS if fold != LEFT_ALONE])
-    _render(out / "sets" / "choose", CHOSEN_ON, "choose", [HELD_OUT])
+def render(out: Path, number: int) -> None:
+    """Renders a set to train on, a key of `SHAPES`, and of all shapes what the recipe is chosen on."""
+    _render(out / "sets" / f"train-{number}", SHAPES[number], "train", FOLDS)
+    if number == max(SHAPES):
+        _render(out / "sets" / f"train-{number}", SHAPES[number], "choose", set(FOLDS) - {LEFT_ALONE})
+        _render(out / "sets" / "choose", CHOSEN_ON, "choose", {HELD_OUT})
 
 
 def _render(root: Path, config: ShapesConfig, version: str, folds: Iterable[int]) -> None:
     """Renders a set, with a manifest of the classes of some folds."""
-    generate_shapes(root / EMBEDDED, config, progress=True)
+    generate_shapes(root / EMBEDDED, config, workers=os.cpu_count() or 1, progress=True)
     if _manifest(root, version).exists():
         return
     dataset = open_dataset(EMBEDDED, root)
@@ -162,7 +170,7 @@ class _Training:
         method: What is trained.
         choice: How.
         fold: Whose classes are not trained on.
-        seed: Of both trainings.
+        seed: Of the second one.
         shapes: The set that is trained on, a key of `SHAPES`.
         version: The manifest of that set, which may leave classes out.
         classes: How many are trained on.
@@ -213,27 +221,29 @@ class _Training:
         """Returns both trainings; the weights are stored in half precision, as they are then tested."""
         epochs = {"naming.epochs": 6, "epochs": 7} | {key: int(value) for key, value in self.choice.first.items()}
         per_step = 40 * 0.03 + epochs["naming.epochs"] * (0.03 + 0.002 * self.classes) + epochs["epochs"] * 0.18
-        first = f"trainings/first-on-{self.classes}/seed-{self.seed}/fold-{self.fold}"
+        first = f"trainings/first-on-{self.classes}/fold-{self.fold}"
         if self.choice.first:
             first = f"{first}.{self.choice.label}"
         stages = {f"{stage}episodes_per_class": self._per_class for stage in ("", "pretraining.", "naming.")}
-        command = self._train("referformer", "shapes", {**stages, **self.choice.first}, first)
+        command = self._train("referformer", "shapes", SEEDS[0], {**stages, **self.choice.first}, first)
         start = Piece(first, (command,), (), "first", _STEPS * per_step)
 
-        changes = {"episodes_per_class": self._per_class, **self.choice.meta, **LENGTHS[self.length]}
+        changes = {"episodes_per_class": self._per_class, "epochs": EPOCHS} | self.choice.meta | LENGTHS[self.length]
         recipe = "shapes-meta" if self.is_touched else "shapes-meta-released"
-        train = self._train(self.method, recipe, changes, self._name, "--init", f"{self.out / first}/model")
+        train = self._train(self.method, recipe, self.seed, changes, self._name, "--init", f"{self.out / first}/model")
         half = ("convert", f"{self.out / self._name}/model", f"{self.out / self._name}/half", "--method", self.method)
-        expected = int(changes.get("epochs", 16)) * _STEPS * 0.22
+        expected = int(changes["epochs"]) * _STEPS * 0.22
         return start, Piece(self._name, (train, (*half, "--half")), (first,), "meta", expected)
 
     @property
     def _per_class(self) -> str:
         return str(EPISODES // self.classes)
 
-    def _train(self, method: str, recipe: str, changes: Mapping[str, str], place: str, *more: str) -> tuple[str, ...]:
+    def _train(
+        self, method: str, recipe: str, seed: int, changes: Mapping[str, str], place: str, *more: str
+    ) -> tuple[str, ...]:
         root = self.out / "sets" / f"train-{self.shapes}"
-        what = ("train", "--method", method, "--recipe", recipe, "--seed", str(self.seed), "--fold", str(self.fold))
+        what = ("train", "--method", method, "--recipe", recipe, "--seed", str(seed), "--fold", str(self.fold))
         sets = [part for key, value in changes.items() for part in ("--set", f"{key}={value}")]
         where = ("--dataset", EMBEDDED, "--data-root", str(root), "--splits", str(_manifest(root, self.version)))
         return (*what, *sets, *where, "--device", "cpu", "--out", str(self.out / place), "--resume", *more)
@@ -265,26 +275,32 @@ def _candidates(out: Path, choice: Choice) -> tuple[_Training, ...]:
 
 
 def deciding_pieces(out: Path, choice: Choice, seeds: Sequence[int] = SEEDS) -> Iterator[Piece]:
-    """Yields the pieces of the other parts: what is ranked, seed by seed, then what is trained from the first alone."""
-    for training, controls in _decisive(out, choice, seeds):
-        yield from (*training.pieces(), *map(training.run, ("", *controls)))
+    """Yields the pieces of the other parts: what is ranked, then what is trained from the first seed alone."""
+    yield from ranked_pieces(out, choice, seeds)
+    if SEEDS[0] in seeds:
+        for training in _beside(out, choice):
+            yield from (*training.pieces(), training.run())
 
 
-def _decisive(out: Path, choice: Choice, seeds: Sequence[int]) -> Iterator[tuple[_Training, Sequence[str]]]:
-    """Yields trainings, each with the controls that go with it."""
+def ranked_pieces(out: Path, choice: Choice, seeds: Sequence[int]) -> Iterator[Piece]:
+    """Yields the pieces of what is ranked, seed by seed, with the controls."""
     for seed in seeds:
         for method in RANKED:
+            controls = CONTROLS if seed == SEEDS[0] and method in CONTROLLED else ()
             for fold in FOLDS:
-                controls = CONTROLS if seed == SEEDS[0] and method in CONTROLLED else ()
-                yield _Training(out, method, choice, fold, seed), controls
-    if SEEDS[0] in seeds:
-        for fold in FOLDS:
-            yield _Training(out, PUBLISHED, choice, fold, is_touched=False), ()
-            yield _Training(out, "cma-self", choice, fold), ()
-        for shapes in SHAPES:
-            for method in (PUBLISHED, OBJECT):
-                for length in LENGTHS:
-                    yield _Training(out, method, choice, LEFT_ALONE, 0, shapes, classes=shapes, length=length), ()
+                training = _Training(out, method, choice, fold, seed)
+                yield from (*training.pieces(), *map(training.run, ("", *controls)))
+
+
+def _beside(out: Path, choice: Choice) -> Iterator[_Training]:
+    for fold in FOLDS:
+        yield _Training(out, PUBLISHED, choice, fold, is_touched=False)
+        yield _Training(out, "cma-self", choice, fold)
+        yield _Training(out, OBJECT, choice, fold)
+    for shapes in SHAPES:
+        for method in (PUBLISHED, PRIOR):
+            for length in LENGTHS:
+                yield _Training(out, method, choice, LEFT_ALONE, 0, shapes, classes=shapes, length=length)
 
 
 # ---- the choice ----
