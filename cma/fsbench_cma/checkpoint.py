@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from torch import Tensor
 from transformers import RobertaConfig
@@ -16,6 +15,7 @@ from fsbench_baselines.checkpoints import save_checkpoint
 from fsbench_baselines.referformer.checkpoint import identify
 from fsbench_baselines.referformer.checkpoint import require
 from fsbench_baselines.referformer.checkpoint import text_settings
+from fsbench_baselines.referformer.config import AffinityName
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_baselines.released import CheckpointSource
 from fsbench_baselines.released import first_name
@@ -29,7 +29,7 @@ def load_released(
     source: CheckpointSource,
     *,
     backbone: str = "resnet50",
-    affinity: Literal["cross", "self", "add"] = "cross",
+    affinity: AffinityName = "cross",
     dab: bool = True,
     text_config: RobertaConfig | None = None,
 ) -> CMA:
@@ -38,7 +38,7 @@ def load_released(
     Args:
         source: A checkpoint file (torch or safetensors), or a state dict with the released names.
         backbone: What the weights are of.
-        affinity: The variant. All have the same tensors, so the weights cannot contradict a wrong one.
+        affinity: The variant. All but "prior" have the same tensors, so the weights cannot contradict a wrong one.
         dab: Whether the decoder has DAB queries: the main training script has, those of the ablations have not.
         text_config: Of the text encoder; None for roberta-base.
     Raises:

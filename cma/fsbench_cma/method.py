@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -16,6 +15,7 @@ from fsbench.methods import Shot
 from fsbench.methods import Support
 from fsbench_baselines.pixels import normalised_frames
 from fsbench_baselines.referformer.batch import SupportBatch
+from fsbench_baselines.referformer.config import AffinityName
 from fsbench_baselines.referformer.config import ModelConfig
 from fsbench_baselines.referformer.method import FamilyMethod
 from fsbench_baselines.referformer.task import FamilyTask
@@ -39,7 +39,7 @@ class CMAMethod(FamilyMethod[CMA]):
     """
 
     info = declarations.CMA.info
-    affinity: Literal["cross", "self", "add", "prior"] = "cross"
+    affinity: AffinityName = "cross"
     joins_frames = True  # the middle frame of a chunk speaks for it
 
     def __init__(self, options: CMAOptions) -> None:

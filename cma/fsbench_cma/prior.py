@@ -45,7 +45,7 @@ class ObjectPrior(nn.Module):
         """
         compared = zip(query[:NUM_LEVELS], support, strict=True)
         added = [self._read(likeness(level, example, masks)) for level, example in compared]
-        sizes = [level.shape[-2:] for level in levels[len(added) :]]
+        sizes = [(level.shape[-2], level.shape[-1]) for level in levels[len(added) :]]
         coarsest = added[-1].flatten(0, 1)
         frames = levels[0].shape[:2]
         added += [functional.adaptive_avg_pool2d(coarsest, size).unflatten(0, frames) for size in sizes]
@@ -79,7 +79,8 @@ def likeness(query: Tensor, support: Tensor, masks: Tensor) -> Tensor:
         found.append(torch.stack([_largest(cosines, on), _largest(cosines, covered == 0)], dim=1))
     like_object, like_else = torch.cat(found, dim=2).unbind(1)
     more = (like_object - like_else) * on.any(1, keepdim=True)
-    return torch.stack([like_object, more], dim=1).unflatten(2, (query.shape[1], *query.shape[-2:])).transpose(1, 2)
+    places = (query.shape[1], *query.shape[-2:])
+    return torch.unflatten(torch.stack([like_object, more], dim=1), 2, places).transpose(1, 2)
 
 
 def _largest(cosines: Tensor, keep: Tensor) -> Tensor:

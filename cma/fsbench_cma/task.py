@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-from typing import Literal
 
 import torch
 
 from fsbench.training import TrainingEpisode
 from fsbench_baselines.referformer.batch import SupportBatch
+from fsbench_baselines.referformer.config import AffinityName
 from fsbench_baselines.referformer.losses import Criterion
 from fsbench_baselines.referformer.preprocess import Tokenizer
 from fsbench_baselines.referformer.task import FamilyTask
@@ -56,7 +56,7 @@ def build_task(
     recipe: Recipe,
     start: Start,
     *,
-    affinity: Literal["cross", "self", "add", "prior"],
+    affinity: AffinityName,
     wiring: Mapping[str, Any],  # Any: see `ModelConfig`
 ) -> FamilyTask:
     """Returns the task of training a CMA.

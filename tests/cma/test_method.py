@@ -204,6 +204,12 @@ def test_the_object_variant_is_cma_with_two_options(files, method):
         assert torch.equal(found[1], logits(method, method.adapt(support()), clip()))
 
 
+def test_weights_without_a_prior_are_refused_by_the_variant_that_has_one(files):
+    options = {"checkpoint": files / "small", "short_side": 48, "tokenizer": str(files / "tokenizer"), "device": "cpu"}
+    with pytest.raises(DataError, match="affinity 'cross', the method 'cma-prior' has 'prior'"):
+        declarations.CMA_PRIOR(**options).prepare(FOLD)
+
+
 def test_bfloat16_comes_close(files, method):
     half = make(files, dtype="bfloat16")
     with torch.inference_mode():

@@ -6,7 +6,10 @@ from typing import Literal
 
 from fsbench_baselines.configuration import Configuration
 
-__all__ = ["ModelConfig"]
+__all__ = ["AffinityName", "ModelConfig"]
+
+AffinityName = Literal["cross", "self", "add", "prior"]
+"""How support and query may be fused: see `fsbench_cma.affinity`."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class ModelConfig(Configuration):
     short_side: int = 360
 
     dab: bool = False
-    affinity: Literal["cross", "self", "add", "prior"] | None = None
+    affinity: AffinityName | None = None
 
     first_layer_boxes: Literal["broadcast", "proper"] = "broadcast"
     support_frames: Literal["middle", "all"] = "middle"
