@@ -28,7 +28,7 @@ from fsbench.scores.metrics import count_columns
 from fsbench.scores.metrics import is_count
 from fsbench.scores.rows import KEYS
 from fsbench.scores.rows import table_problem
-from fsbench.splits.ids import parse_episode_id
+from fsbench.splits.ids import episode_columns
 
 __all__ = [
     "Details",
@@ -103,7 +103,7 @@ class Details:
     @cached_property
     def table(self) -> pd.DataFrame:
         """The episodes as `fsbench.scores.statistics` has them; not to be changed."""
-        columns = self.episodes.to_pydict()
+        columns = dict(zip(self.episodes.column_names, self.episodes.columns, strict=True))
         return episode_table(columns.pop("episode_id"), columns)
 
     @cached_property
@@ -129,9 +129,11 @@ def gallery_episodes(episode_ids: Iterable[str]) -> tuple[str, ...]:
         least: those whose ids have the smallest SHA-256, each of another video where there are enough; sorted.
     """
     by_class: dict[tuple[int, str], list[tuple[int, str, str]]] = {}
-    for episode_id in episode_ids:
-        key = parse_episode_id(episode_id)
-        by_class.setdefault((key.fold, key.class_name), []).append((key.draw, key.video_id, episode_id))
+    ids = list(episode_ids)
+    keys = episode_columns(ids)
+    columns = (keys[name].to_pylist() for name in ("fold", "class", "draw", "video"))
+    for fold, name, draw, video, episode_id in zip(*columns, ids, strict=True):
+        by_class.setdefault((fold, name), []).append((draw, video, episode_id))
     per_class = max(1, min(PER_CLASS, IN_ALL // max(1, len(by_class))))
     chosen: list[str] = []
     for rows in by_class.values():

@@ -238,7 +238,7 @@ def _parsed(folder: Path, path: Path, content: bytes) -> Entry:
     )
     if entry.details is not None:
         known = {(fold.fold, each.name) for fold in entry.folds for each in fold.classes}
-        scored = zip(entry.details.table["fold"], entry.details.table["class"], strict=True)
+        scored = entry.details.table[["fold", "class"]].drop_duplicates().itertuples(index=False, name=None)
         if other := sorted(set(scored) - known):
             fold, name = other[0]
             raise RunError(

@@ -1,12 +1,10 @@
 """What runs leave on disk, read again: results, parts, and all folds of a method as one `Run`."""
 
 from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,7 +31,7 @@ from fsbench.scores.metrics import is_count
 from fsbench.scores.results import mean_score
 from fsbench.scores.results import Result
 from fsbench.scores.results import Score
-from fsbench.splits.ids import parse_episode_id
+from fsbench.splits.ids import episode_columns
 
 __all__ = [
     "Run",
@@ -92,8 +90,9 @@ class Run:
             return results_frame(self.results.values(), level)
         protocol = next(iter(self.results.values())).identity.protocol
         table = pa.concat_tables([read_parts(folder, "scores", reported_metrics(protocol)) for folder in self.results])
-        scores = table.select([name for name in table.column_names if not is_count(name)]).to_pandas()
-        found: pd.DataFrame = pd.concat([_episode_columns(scores.pop("episode_id")), scores], axis=1)
+        values = [name for name in table.column_names if name != "episode_id" and not is_count(name)]
+        keys = episode_columns(table["episode_id"]).to_pandas()
+        found: pd.DataFrame = pd.concat([keys, table.select(values).to_pandas()], axis=1)
         if level == "episode":
             found = pd.DataFrame(aggregate(found, ("frame",), KEYS[:-1]))
         for name in self.mean.names:
@@ -110,13 +109,6 @@ class Run:
 
     def _repr_html_(self) -> str:
         return f"<p>{self.title}</p>{results_frame(self.results.values(), 'fold').to_html(index=False)}"
-
-
-def _episode_columns(episode_ids: Iterable[str]) -> pd.DataFrame:
-    """Returns what episode ids say, one row each: columns fold, class, draw, video, expression."""
-    keys = {episode_id: asdict(parse_episode_id(episode_id)) for episode_id in dict.fromkeys(episode_ids)}
-    rows = pd.DataFrame([keys[episode_id] for episode_id in episode_ids])
-    return rows.rename(columns={"class_name": "class", "video_id": "video", "expression_id": "expression"})
 
 
 def load_run(folder: Path) -> Run:

@@ -17,11 +17,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from fsbench.errors import RunError
 from fsbench.protocol import mean_of_metrics
 from fsbench.scores.aggregation import values_of
-from fsbench.splits.ids import parse_episode_id
+from fsbench.splits.ids import episode_columns
 
 __all__ = ["ClassKey", "Episodes", "Sample", "Values", "episode_table", "known_mean", "same_episodes", "sample_of"]
 
@@ -184,13 +185,12 @@ class Sample:
         return replace(self, trainings=tuple(each.contrast(here, there) for each in self.trainings))
 
 
-def episode_table(ids: Iterable[str], values: Mapping[str, Sequence[float]]) -> pd.DataFrame:
+def episode_table(
+    ids: Iterable[str] | pa.ChunkedArray, values: Mapping[str, Sequence[float] | pa.ChunkedArray]
+) -> pd.DataFrame:
     """Returns the table of episodes with their metrics. Raises RunError if an id is none of an episode."""
-    keys = map(parse_episode_id, ids)
-    rows = [(key.fold, key.class_name, key.draw, key.video_id, key.expression_id) for key in keys]
-    return pd.DataFrame(rows, columns=_KEYS).assign(
-        **{name: np.asarray(column, float) for name, column in values.items()}
-    )
+    keys: pd.DataFrame = episode_columns(ids).to_pandas()
+    return keys.assign(**{name: np.asarray(column, float) for name, column in values.items()})
 
 
 def sample_of(found: pd.DataFrame | Episodes | Sample) -> Sample:

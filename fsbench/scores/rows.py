@@ -16,7 +16,7 @@ from fsbench.scores.metrics import count_columns
 from fsbench.scores.metrics import installed_metrics
 from fsbench.scores.metrics import is_count
 from fsbench.scores.metrics import is_share
-from fsbench.splits.ids import parse_episode_id
+from fsbench.splits.ids import episode_columns
 
 __all__ = ["KEYS", "score_schema", "score_table", "table_problem"]
 
@@ -92,8 +92,7 @@ def table_problem(
         if (table[name].to_numpy() < 0).any():
             return f"{name} of a row is below 0"
     try:
-        for episode_id in table["episode_id"].unique().to_pylist():
-            parse_episode_id(episode_id)
+        episode_columns(table["episode_id"])
     except RunError as error:
         return str(error).rstrip(".")
     return ""

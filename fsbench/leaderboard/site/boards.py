@@ -35,7 +35,7 @@ from fsbench.protocol import label_of
 from fsbench.protocol import mean_of_metrics
 from fsbench.protocol import reported_metrics
 from fsbench.splits.binning import ATTRIBUTES
-from fsbench.splits.ids import parse_episode_id
+from fsbench.splits.ids import episode_columns
 from fsbench.splits.manifest import Manifest
 from fsbench.splits.manifest import manifest_of_digest
 from fsbench.viewing.pictures import find_pictures
@@ -219,10 +219,10 @@ def draw_means(board: Board, number: int) -> pd.DataFrame:
     scores = board.scores[number].dropna(how="all")
     if ">video" not in board.table.protocol or scores.empty:
         return pd.DataFrame()
-    keys = pd.DataFrame([vars(parse_episode_id(key)) for key in scores.index], index=scores.index)
+    keys: pd.DataFrame = episode_columns(scores.index).to_pandas().set_index(scores.index)
     rows = keys.assign(headline=mean_of_metrics(board.table.names[-1], scores))
-    by_video = rows.groupby(["class_name", "draw", "video_id"])["headline"].mean()
-    return by_video.groupby(["class_name", "draw"]).mean().unstack("class_name")
+    by_video = rows.groupby(["class", "draw", "video"])["headline"].mean()
+    return by_video.groupby(["class", "draw"]).mean().unstack("class")
 
 
 def _by_episode(details: Details | None) -> Iterator[tuple[str, Sequence[_Row]]]:

@@ -27,7 +27,7 @@ from fsbench.leaderboard.site.values import rounded
 from fsbench.metrics import or_none
 from fsbench.scores.metrics import Column
 from fsbench.scores.power import LEVERS
-from fsbench.splits.ids import parse_episode_id
+from fsbench.splits.ids import episode_columns
 from fsbench.viewing.views import EpisodeView
 
 __all__ = ["compare_page_text"]
@@ -79,8 +79,8 @@ def _told(ids: Sequence[str], seen: Collection[str]) -> list[int]:
     if len(ids) <= _MOST_EPISODES:
         return [*range(len(ids))]
     of_video: dict[str, list[int]] = {}
-    for place, episode_id in enumerate(ids):
-        of_video.setdefault(parse_episode_id(episode_id).video_id, []).append(place)
+    for place, video_id in enumerate(episode_columns(ids)["video"].to_pylist()):
+        of_video.setdefault(video_id, []).append(place)
     chosen: list[int] = []
     for video_id in sorted(of_video, key=lambda video_id: (video_id not in seen, sha256(video_id.encode()).digest())):
         if len(chosen) + len(of_video[video_id]) > _MOST_EPISODES:
