@@ -98,6 +98,7 @@ CHOICES = (
 LOSS = 3.0  # J&F in per cent
 LENGTHS = {"short": {"epochs": "2"}, "long": {}}
 EPOCHS = "8"  # of a long second training
+PRETRAINING = {"pretraining.epochs": "80"}  # of the backbone, in any first training
 
 EPISODES = 960  # of an epoch, with any number of classes
 _STEPS = EPISODES // 8
@@ -220,12 +221,12 @@ class _Training:
     def pieces(self) -> tuple[Piece, Piece]:
         """Returns both trainings; the weights are stored in half precision, as they are then tested."""
         epochs = {"naming.epochs": 6, "epochs": 7} | {key: int(value) for key, value in self.choice.first.items()}
-        per_step = 40 * 0.03 + epochs["naming.epochs"] * (0.03 + 0.002 * self.classes) + epochs["epochs"] * 0.18
+        per_step = 80 * 0.04 + epochs["naming.epochs"] * (0.03 + 0.002 * self.classes) + epochs["epochs"] * 0.18
         first = f"trainings/first-on-{self.classes}/fold-{self.fold}"
         if self.choice.first:
             first = f"{first}.{self.choice.label}"
         stages = {f"{stage}episodes_per_class": self._per_class for stage in ("", "pretraining.", "naming.")}
-        command = self._train("referformer", "shapes", SEEDS[0], {**stages, **self.choice.first}, first)
+        command = self._train("referformer", "shapes", SEEDS[0], {**stages, **PRETRAINING, **self.choice.first}, first)
         start = Piece(first, (command,), (), "first", _STEPS * per_step)
 
         changes = {"episodes_per_class": self._per_class, "epochs": EPOCHS} | self.choice.meta | LENGTHS[self.length]
