@@ -9,6 +9,8 @@ import os
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import click
@@ -138,10 +140,27 @@ for command in (
     main.add_command(command)
 
 
+def _from_method(error: Exception) -> TracebackType | None:
+    """Returns an error's traceback; of one that arose in a method, from the method's own code on."""
+    found = error.__traceback__
+    if any(note.startswith("in method ") for note in getattr(error, "__notes__", ())):
+        own = f"{Path(fsbench.__file__).parent}{os.sep}running{os.sep}"
+        frames = [found]
+        while frames[-1] and frames[-1].tb_next:
+            frames.append(frames[-1].tb_next)
+        last = max((i for i, f in enumerate(frames) if f and f.tb_frame.f_code.co_filename.startswith(own)), default=-1)
+        found = frames[last + 1] if last + 1 < len(frames) else found
+    return found
+
+
 def run() -> None:
     """Runs the command line as a program; a thread that a method has left behind does not keep it from ending."""
     try:
         main(prog_name="fsbench")
+    except Exception as error:
+        if not logger.isEnabledFor(logging.INFO):  # with --verbose all of it
+            error.__traceback__ = _from_method(error)
+        raise
     except SystemExit as ended:
         others = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
         for thread in others:

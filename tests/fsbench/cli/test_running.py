@@ -86,6 +86,24 @@ class Half:
 """
 
 
+def test_an_error_of_a_method_is_told_from_the_methods_own_code_on(fsbench, data, tmp_path):
+    fsbench("build-splits", "mini-ref-davis", "--draws", 1)
+    path = tmp_path / "wrong.py"
+    path.write_text(STRANGER.replace("return masks", "return self.nothing"))
+    code = "import sys; from fsbench.cli import run; sys.argv[0] = 'fsbench'; run()"
+    command = ["evaluate", "--method", f"{path}:Half", "--dataset", "mini-ref-davis", "--workers", "1"]
+
+    def said(*first):
+        done = subprocess.run([sys.executable, "-c", code, *first, *command], capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "in method 'upper-half', support set " in done.stderr
+        return done.stderr
+
+    assert f'File "{path}", line' in said()
+    assert "worker.py" not in said()
+    assert "worker.py" in said("--verbose")
+
+
 def test_a_stranger_registers_a_method_by_a_package_of_its_own(data, tmp_path):
     package = tmp_path / "package"
     (package / "stranger-1.0.dist-info").mkdir(parents=True)
