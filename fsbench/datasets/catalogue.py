@@ -53,6 +53,10 @@ def dataset_spec(name: str) -> DatasetSpec:
 
     if not is_description(name):
         name, at, version = name.partition("@")
+        if name not in DATASETS.points and Path(f"{name}.yaml").is_file():
+            raise DataError(
+                f"There is no dataset {name!r}, but a file {name}.yaml. If it describes one, name the file."
+            )
         spec = DATASETS.get(name)
         return _at_version(spec, version) if at else spec
     spec = read_description(Path(name))

@@ -13,6 +13,7 @@ from typing import Any
 
 from fsbench.errors import FsbenchError
 from fsbench.errors import PluginError
+from fsbench.errors import suggestion
 
 __all__ = ["absolute", "failure", "load", "module_name"]
 
@@ -38,13 +39,20 @@ def load(target: str, folder: str = "") -> Any:  # Any: whatever it is
     first = str(Path(place).parent) if is_file else folder
     if first and first not in sys.path:
         sys.path.insert(0, first)  # and there it stays: what a method imports later is found, too
+    module: ModuleType | None = None
     try:
-        found: Any = _import_file(Path(place), module_name(target)) if is_file else import_module(place)
+        module = _import_file(Path(place), module_name(target)) if is_file else import_module(place)
+        found: Any = module
         for name in attribute.split("."):
             found = getattr(found, name)
     except FsbenchError:
         raise
     except (Exception, SystemExit) as error:  # a method's module may do whatever it likes
+        if isinstance(error, AttributeError) and module is not None and error.obj is module:
+            classes = [name for name, thing in vars(module).items() if _is_class_of(thing, module)]
+            raise PluginError(
+                f"{place}: there is no {error.name!r} in it. {suggestion(str(error.name), classes)}"
+            ) from error
         where = f" (modules were also looked for in {folder})" if folder and isinstance(error, ImportError) else ""
         raise PluginError(f"{target} cannot be imported: {failure(error)}{where}.") from error
     return found
@@ -64,6 +72,10 @@ def failure(error: BaseException) -> str:
     ways = ("<frozen", str(Path(importlib.__file__).parent), str(Path(__file__).parent))
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(ways)]
     return f"{said} ({own[-1].filename}, line {own[-1].lineno})" if own else said
+
+
+def _is_class_of(thing: object, module: ModuleType) -> bool:
+    return isinstance(thing, type) and thing.__module__ == module.__name__
 
 
 def _import_file(path: Path, name: str) -> ModuleType:

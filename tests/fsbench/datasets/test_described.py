@@ -129,3 +129,12 @@ def test_a_file_that_is_not_there_and_a_name_that_is_taken_are_errors(tmp_path):
         dataset_spec("nowhere.yaml")
     with pytest.raises(DataError, match="name of a registered dataset"):
         dataset_spec(str(described(tmp_path, "name: mini-ref-davis")))
+
+
+def test_a_name_whose_file_lies_here_is_answered_by_the_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"There is no dataset 'pets'\. Known: "):
+        dataset_spec("pets")
+    (tmp_path / "pets.yaml").write_text("name: pets\nlayout: ref-youtube-vos\n")
+    with pytest.raises(DataError, match=r"no dataset 'pets', but a file pets\.yaml\."):
+        dataset_spec("pets")
