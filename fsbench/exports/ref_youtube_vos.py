@@ -114,7 +114,8 @@ def _checked(submission: Submission, tasks: Sequence[VideoTask]) -> Iterator[tup
             try:
                 labels = submission.labels(mask)
             except FsbenchError as error:
-                problems.append(Problem("unreadable", submission.name(mask), str(error)))
+                name = submission.name(mask)
+                problems.append(Problem("unreadable", name, str(error).removeprefix(f"{name}: ")))
                 continue
             size = size or labels.shape
             if labels.shape != size:

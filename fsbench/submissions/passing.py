@@ -160,9 +160,9 @@ def _score_video(
             except Refused as refused:
                 scored.problems.append(Problem(refused.kind, submission.name(mask), refused.what, refused.remedy))
             except NotLabelsError as error:
-                scored.problems.append(Problem("not-labels", submission.name(mask), str(error)))
+                scored.problems.append(Problem("not-labels", *_told(submission.name(mask), error)))
             except FsbenchError as error:
-                scored.problems.append(Problem("unreadable", submission.name(mask), str(error)))
+                scored.problems.append(Problem("unreadable", *_told(submission.name(mask), error)))
     for key, tally in tallies.items():
         scored.problems += [Problem("unknown-id", sequence_name(key), *what) for what in tally.unknown_ids()]
         if options.count and not scored.problems:
@@ -172,3 +172,8 @@ def _score_video(
         scored.recoloured += tally.recoloured
     scored.is_void = all(tally.is_void for tally in tallies.values())
     return scored
+
+
+def _told(name: str, error: FsbenchError) -> tuple[str, str]:
+    """Returns where a mask is at fault, and the error without this name before it."""
+    return name, str(error).removeprefix(f"{name}: ")

@@ -350,6 +350,7 @@ def test_a_submission_with_one_fault_of_each_kind_gets_a_report_that_names_every
     for kind, where in expected.items():
         assert any(p.kind == kind and where in p.where for p in problems), (kind, problems)
     assert any("00005.png" in p.where for p in problems)
+    assert not any(p.what.startswith(p.where) for p in problems)  # the report names the file before what is wrong
     with pytest.raises(SubmissionError) as refused:
         score(root, target, named_protocol("standard"), PassOptions())
     for kind in expected:
