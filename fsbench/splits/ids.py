@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fsbench.errors import RunError
 
@@ -67,6 +66,8 @@ def episode_columns(episode_ids: Iterable[str] | pa.ChunkedArray) -> pa.Table:
     if not isinstance(episode_ids, pa.ChunkedArray):
         episode_ids = pa.chunked_array([pa.array(list(episode_ids), pa.string())])
     ids = episode_ids.combine_chunks().dictionary_encode()
+    import pyarrow.compute as pc  # takes memory that scoring masks against a manifest does without
+
     found = pc.extract_regex(ids.dictionary, rf"\A{_EPISODE}\z")
     if found.null_count:
         parse_episode_id(ids.dictionary[pc.index(found.is_null(), True).as_py()].as_py())
