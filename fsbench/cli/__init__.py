@@ -142,15 +142,15 @@ for command in (
 
 def _from_method(error: Exception) -> TracebackType | None:
     """Returns an error's traceback; of one that arose in a method, from the method's own code on."""
-    found = error.__traceback__
-    if any(note.startswith("in method ") for note in getattr(error, "__notes__", ())):
-        own = f"{Path(fsbench.__file__).parent}{os.sep}running{os.sep}"
-        frames = [found]
-        while frames[-1] and frames[-1].tb_next:
-            frames.append(frames[-1].tb_next)
-        last = max((i for i, f in enumerate(frames) if f and f.tb_frame.f_code.co_filename.startswith(own)), default=-1)
-        found = frames[last + 1] if last + 1 < len(frames) else found
-    return found
+    if not any(note.startswith("in method ") for note in getattr(error, "__notes__", ())):
+        return error.__traceback__
+    calls_methods = f"{Path(fsbench.__file__).parent}{os.sep}running{os.sep}"
+    begins = at = error.__traceback__
+    while at is not None:
+        if at.tb_frame.f_code.co_filename.startswith(calls_methods):
+            begins = at.tb_next
+        at = at.tb_next
+    return begins or error.__traceback__
 
 
 def run() -> None:

@@ -26,6 +26,7 @@ from fsbench.submissions.forms import Submission
 from fsbench.submissions.inventory import extra_masks
 from fsbench.submissions.inventory import missing_masks
 from fsbench.submissions.problems import Problem
+from fsbench.submissions.problems import problem_of
 from fsbench.submissions.problems import report
 from fsbench.submissions.reference import SequenceKey
 from fsbench.submissions.reference import VideoTask
@@ -114,8 +115,7 @@ def _checked(submission: Submission, tasks: Sequence[VideoTask]) -> Iterator[tup
             try:
                 labels = submission.labels(mask)
             except FsbenchError as error:
-                name = submission.name(mask)
-                problems.append(Problem("unreadable", name, str(error).removeprefix(f"{name}: ")))
+                problems.append(problem_of("unreadable", submission.name(mask), error))
                 continue
             size = size or labels.shape
             if labels.shape != size:

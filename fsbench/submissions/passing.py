@@ -19,6 +19,7 @@ from fsbench.submissions.inventory import extra_masks
 from fsbench.submissions.inventory import missing_masks
 from fsbench.submissions.inventory import sequence_name
 from fsbench.submissions.problems import Problem
+from fsbench.submissions.problems import problem_of
 from fsbench.submissions.reference import Reference
 from fsbench.submissions.reference import SequenceKey
 from fsbench.submissions.reference import VideoTask
@@ -160,9 +161,9 @@ def _score_video(
             except Refused as refused:
                 scored.problems.append(Problem(refused.kind, submission.name(mask), refused.what, refused.remedy))
             except NotLabelsError as error:
-                scored.problems.append(Problem("not-labels", *_told(submission.name(mask), error)))
+                scored.problems.append(problem_of("not-labels", submission.name(mask), error))
             except FsbenchError as error:
-                scored.problems.append(Problem("unreadable", *_told(submission.name(mask), error)))
+                scored.problems.append(problem_of("unreadable", submission.name(mask), error))
     for key, tally in tallies.items():
         scored.problems += [Problem("unknown-id", sequence_name(key), *what) for what in tally.unknown_ids()]
         if options.count and not scored.problems:
@@ -172,8 +173,3 @@ def _score_video(
         scored.recoloured += tally.recoloured
     scored.is_void = all(tally.is_void for tally in tallies.values())
     return scored
-
-
-def _told(name: str, error: FsbenchError) -> tuple[str, str]:
-    """Returns where a mask is at fault, and the error without this name before it."""
-    return name, str(error).removeprefix(f"{name}: ")

@@ -6,7 +6,9 @@ from typing import get_args
 from typing import Literal
 from typing import NamedTuple
 
-__all__ = ["REMEDIES", "Findings", "Kind", "Problem", "as_json", "printable", "report"]
+from fsbench.errors import FsbenchError
+
+__all__ = ["REMEDIES", "Findings", "Kind", "Problem", "as_json", "printable", "problem_of", "report"]
 
 Kind = Literal[
     "missing-draw",
@@ -81,6 +83,11 @@ class Problem(NamedTuple):
     where: str
     what: str
     remedy: str = ""
+
+
+def problem_of(kind: Kind, where: str, error: FsbenchError) -> Problem:
+    """Returns what reading a mask raised as a problem, in which its name stands once."""
+    return Problem(kind, where, str(error).removeprefix(f"{where}: "))
 
 
 class Findings(list[Problem]):

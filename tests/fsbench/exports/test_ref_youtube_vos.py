@@ -111,6 +111,7 @@ def test_masks_that_are_of_no_use_are_listed_and_nothing_is_written(tmp_path):
         export_for_server(mine, tmp_path / "out.zip", root)
     for told in ("7 x 9, and the video's first mask is 6 x 9", "values [1, 2, 3", "v1/1/00000.png"):
         assert told in str(error.value)
+    assert str(error.value).count("v1/1/00000.png") == 1
     assert not (tmp_path / "out.zip").exists()
 
 
