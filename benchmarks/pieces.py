@@ -1,7 +1,8 @@
 """Long work in pieces: commands of fsbench that need one another, each done once, over any number of calls and kills.
 
-What is done stands in a record beside the logs, with the command that did it and the CPU time that it took; from these
-times follows how long the rest will take. A piece whose command has changed is done anew.
+What is done stands in a record beside the logs, with the commands that led to it and the CPU time that it took; from
+these times follows how long the rest will take. A piece is done anew when a command of it, or of what it needs, has
+changed.
 """
 
 import json
@@ -164,8 +165,9 @@ class Work:
         return seconds
 
     def _plain(self, piece: Piece) -> list[list[str]]:
-        """Returns the commands as a record has them: the same wherever the folder lies."""
-        return [[part.replace(str(self.folder), "OUT") for part in command] for command in piece.commands]
+        """Returns the commands that lead to a piece as a record has them: the same wherever the folder lies."""
+        before = [command for name in piece.needs for command in self._plain(self._by_name[name])]
+        return before + [[part.replace(str(self.folder), "OUT") for part in command] for command in piece.commands]
 
 
 def _run(line: Sequence[str], log: Any) -> float | None:  # Any: a binary stream

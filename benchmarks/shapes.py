@@ -285,12 +285,16 @@ def deciding_pieces(out: Path, choice: Choice, seeds: Sequence[int] = SEEDS) -> 
 
 def ranked_pieces(out: Path, choice: Choice, seeds: Sequence[int]) -> Iterator[Piece]:
     """Yields the pieces of what is ranked, seed by seed, with the controls."""
+    for training in _ranked(out, choice, seeds):
+        controls = CONTROLS if training.seed == SEEDS[0] and training.method in CONTROLLED else ()
+        yield from (*training.pieces(), *map(training.run, ("", *controls)))
+
+
+def _ranked(out: Path, choice: Choice, seeds: Iterable[int]) -> Iterator[_Training]:
     for seed in seeds:
         for method in RANKED:
-            controls = CONTROLS if seed == SEEDS[0] and method in CONTROLLED else ()
             for fold in FOLDS:
-                training = _Training(out, method, choice, fold, seed)
-                yield from (*training.pieces(), *map(training.run, ("", *controls)))
+                yield _Training(out, method, choice, fold, seed)
 
 
 def _beside(out: Path, choice: Choice) -> Iterator[_Training]:
@@ -318,7 +322,8 @@ def choose(out: Path, jobs: int) -> Choice:
     """Tries recipes until one makes use of the support, prints what they came to, and writes down which is taken."""
     tried: dict[str, dict[str, float]] = {}
     for choice in CHOICES:
-        Work(out, choosing_pieces(out, choice)).run(jobs)
+        starts = (training.pieces()[0] for training in _ranked(out, choice, SEEDS))  # while a trial waits for its own
+        Work(out, (*choosing_pieces(out, choice), *starts)).run(jobs)
         tried[choice.label] = _try(out, choice)
         if tried[choice.label]["loss"] >= LOSS:
             break

@@ -32,10 +32,10 @@ def test_a_piece_comes_in_the_order_of_its_worth_after_what_it_needs(tmp_path, r
     assert ran == ["base", "best", "last", "other"]
 
 
-def test_what_is_done_is_not_done_again_unless_its_command_is_another(tmp_path, ran):
-    Work(tmp_path, [piece("a"), piece("b", "a")]).run(1)
-    Work(tmp_path, [piece("a"), piece("b", "a", words=("--more",)), piece("c", "b")]).run(1)
-    assert ran == ["a", "b", "b", "c"]
+def test_what_is_done_is_not_done_again_unless_a_command_that_leads_to_it_is_another(tmp_path, ran):
+    Work(tmp_path, [piece("a"), piece("b", "a"), piece("c", "b"), piece("d")]).run(1)
+    Work(tmp_path, [piece("a"), piece("b", "a", words=("--more",)), piece("c", "b"), piece("d"), piece("e")]).run(1)
+    assert ran == ["a", "b", "c", "d", "b", "c", "e"]
 
 
 def test_a_folder_may_be_moved(tmp_path, ran):

@@ -127,7 +127,7 @@ def tried(monkeypatch, scores):
         return {NOT_NEEDED: 99.0, NEEDED: (other if control else own) + raised}
 
     monkeypatch.setattr(shapes, "_by_kind", by_kind)
-    monkeypatch.setattr(Work, "run", lambda work, jobs: trained.append(work.pieces[-1].name.split("/")[2]))
+    monkeypatch.setattr(Work, "run", lambda work, jobs: trained.append(work.pieces[1].name.split("/")[2]))
     return trained
 
 
