@@ -33,11 +33,13 @@ class SupportFeatures:
             frames that the affinity looks at.
         masks: [B, K, h, w] of these frames, as they came.
         plain: [B, K, D, h_l, w_l] of the levels that a prior compares, without the sentence; none without a prior.
+        padding: bool [B, K, H, W] of these frames, True on padding; None where there is none.
     """
 
     levels: tuple[Tensor, ...]
     masks: Tensor
     plain: tuple[Tensor, ...] = ()
+    padding: Tensor | None = None
 
 
 class CMA(FamilyModel):
@@ -89,7 +91,8 @@ class CMA(FamilyModel):
         *lower, top = plain
         levels = [*(power_transform(level) for level in lower), top]
         compared = () if self.prior is None else plain[:NUM_LEVELS]
-        return SupportFeatures(self.fuse_text(levels, text), support.masks[:, wanted], compared)
+        padding = support.padding[:, wanted]
+        return SupportFeatures(self.fuse_text(levels, text), support.masks[:, wanted], compared, padding)
 
     def fuse_support(
         self, levels: Sequence[Tensor], plain: Sequence[Tensor], support: SupportFeatures
@@ -109,4 +112,6 @@ class CMA(FamilyModel):
             self.affinity(parts, level, example, support.masks)
             for level, example in zip(levels, support.levels, strict=True)
         )
-        return joined if self.prior is None else self.prior(joined, plain, support.plain, support.masks)
+        if self.prior is not None:
+            joined = self.prior(joined, plain, support.plain, support.masks, support.padding)
+        return joined

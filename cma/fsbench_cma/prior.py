@@ -32,7 +32,12 @@ class ObjectPrior(nn.Module):
         self.read = nn.Sequential(nn.Conv2d(2, dim, 3, padding=1), nn.ReLU(), nn.Conv2d(dim, dim, 1))
 
     def forward(
-        self, levels: Sequence[Tensor], query: Sequence[Tensor], support: Sequence[Tensor], masks: Tensor
+        self,
+        levels: Sequence[Tensor],
+        query: Sequence[Tensor],
+        support: Sequence[Tensor],
+        masks: Tensor,
+        padding: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
         """Returns the levels with the prior.
 
@@ -42,9 +47,10 @@ class ObjectPrior(nn.Module):
                 looked at.
             support: [B, K, D, h'_l, w'_l], the support's, of as many levels.
             masks: [B, K, H', W'] in [0, 1], the support's masks at a resolution of their own.
+            padding: bool [B, K, H', W'], True on the support's padding; None where there is none.
         """
         compared = zip(query[:NUM_LEVELS], support, strict=True)
-        added = [self._read(likeness(level, example, masks)) for level, example in compared]
+        added = [self._read(likeness(level, example, masks, padding)) for level, example in compared]
         sizes = [(level.shape[-2], level.shape[-1]) for level in levels[len(added) :]]
         coarsest = added[-1].flatten(0, 1)
         frames = levels[0].shape[:2]
@@ -56,31 +62,38 @@ class ObjectPrior(nn.Module):
         return torch.unflatten(read, 0, maps.shape[:2])
 
 
-def likeness(query: Tensor, support: Tensor, masks: Tensor) -> Tensor:
+def likeness(query: Tensor, support: Tensor, masks: Tensor, padding: Tensor | None = None) -> Tensor:
     """Returns how like the support's object each place of the query is.
 
     Args:
         query: [B, T, D, h, w].
         support: [B, K, D, h', w'].
         masks: [B, K, H', W'] in [0, 1].
+        padding: bool [B, K, H', W'], True on the support's padding; None where there is none.
 
     Returns:
         [B, T, 2, h, w]: the largest cosine with a place on the object, and how much larger it is than the largest with
-        a place that the object does not touch. Where there is no place on the object, both are 0; where there is none
-        beside it, the second is as the first.
+        a place that neither the object nor padding touches. Where there is no place on the object, both are 0; where
+        there is none beside it, the second is as the first.
     """
-    covered = functional.interpolate(masks.flatten(0, 1)[:, None].to(support.dtype), support.shape[-2:], mode="area")
-    covered = covered.unflatten(0, masks.shape[:2]).flatten(1)
+    covered = _covered(masks, support)
+    beside = covered == 0 if padding is None else (covered == 0) & (_covered(padding, support) == 0)
     on = (covered > 0) & (covered >= covered.amax(1, keepdim=True).clamp(max=_ON_OBJECT))
     asking, answering = (functional.normalize(each.movedim(2, -1).flatten(1, 3), dim=-1) for each in (query, support))
     found = []
     for part in asking.split(max(1, _CELLS // max(1, answering.shape[1])), dim=1):
         cosines = part @ answering.transpose(1, 2)
-        found.append(torch.stack([_largest(cosines, on), _largest(cosines, covered == 0)], dim=1))
+        found.append(torch.stack([_largest(cosines, on), _largest(cosines, beside)], dim=1))
     like_object, like_else = torch.cat(found, dim=2).unbind(1)
     more = (like_object - like_else) * on.any(1, keepdim=True)
     places = (query.shape[1], *query.shape[-2:])
     return torch.unflatten(torch.stack([like_object, more], dim=1), 2, places).transpose(1, 2)
+
+
+def _covered(masks: Tensor, support: Tensor) -> Tensor:
+    """Returns the share of each of the support's places that masks [B, K, H', W'] cover: [B, K h' w']."""
+    shares = functional.interpolate(masks.flatten(0, 1)[:, None].to(support.dtype), support.shape[-2:], mode="area")
+    return torch.unflatten(shares, 0, masks.shape[:2]).flatten(1)
 
 
 def _largest(cosines: Tensor, keep: Tensor) -> Tensor:

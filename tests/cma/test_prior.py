@@ -59,6 +59,17 @@ def test_without_an_object_there_is_nothing_to_be_like_and_without_a_background_
     assert like.abs().max() > 0.1
 
 
+def test_what_a_batch_pads_a_support_with_is_not_anything_beside_the_object(maps):
+    query, support, masks = maps
+    wide, shown = support.new_zeros(2, 4, 16, 5, 8), masks.new_zeros(2, 4, 20, 32)
+    wide[..., :4, :6], shown[..., :16, :24] = -support.abs(), masks  # no cosine with an asking place is as large as 0
+    padding = torch.ones(shown.shape, dtype=torch.bool)
+    padding[..., :16, :24] = False
+    asking = query.abs()
+    assert torch.equal(likeness(asking, wide, shown, padding), likeness(asking, -support.abs(), masks))
+    assert not torch.equal(likeness(asking, wide, shown), likeness(asking, -support.abs(), masks))
+
+
 def test_places_that_ask_in_parts_get_what_they_get_together(maps, monkeypatch):
     together = likeness(*maps)
     monkeypatch.setattr(prior, "_CELLS", 1000)  # ten of 105 places
