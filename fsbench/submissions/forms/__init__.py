@@ -85,7 +85,7 @@ def _open(source: Source, known: Known) -> Submission:
             return _open_json(path, known)
     except OSError as error:
         raise SubmissionError(f"{path}: cannot be read ({error.strerror or error}). Mend its permissions.") from error
-    raise SubmissionError(f"{path}: is of no known form. {FORMS}")
+    raise SubmissionError(f"{path}: {'is of no known form' if head else 'is empty'}. {FORMS}")
 
 
 def _open_json(path: Path, known: Known) -> Submission:

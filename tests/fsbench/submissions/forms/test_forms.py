@@ -42,6 +42,9 @@ def test_what_is_nothing_known_is_refused_with_the_forms(tmp_path):
     for name in ("empty", "masks.tar", "nothing", "pipe", "missing", "texts"):
         with pytest.raises(SubmissionError, match=f"{name}: .*Hand in a folder or zip"):
             open_submission(tmp_path / name)
+    for name, found in (("masks.tar", "of no known form"), ("nothing", "empty")):
+        with pytest.raises(SubmissionError, match=f"{name}: is {found}"):
+            open_submission(tmp_path / name)
 
 
 def test_a_folder_is_scored_without_what_takes_long_to_import(tmp_path):
