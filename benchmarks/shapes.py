@@ -284,10 +284,13 @@ def deciding_pieces(out: Path, choice: Choice, seeds: Sequence[int] = SEEDS) -> 
 
 
 def ranked_pieces(out: Path, choice: Choice, seeds: Sequence[int]) -> Iterator[Piece]:
-    """Yields the pieces of what is ranked, seed by seed, with the controls."""
-    for training in _ranked(out, choice, seeds):
-        controls = CONTROLS if training.seed == SEEDS[0] and training.method in CONTROLLED else ()
-        yield from (*training.pieces(), *map(training.run, ("", *controls)))
+    """Yields the pieces of what is ranked, seed by seed, and then of its controls."""
+    ranked = list(_ranked(out, choice, seeds))
+    for training in ranked:
+        yield from (*training.pieces(), training.run())
+    for training in ranked:
+        if training.seed == SEEDS[0] and training.method in CONTROLLED:
+            yield from map(training.run, CONTROLS)
 
 
 def _ranked(out: Path, choice: Choice, seeds: Iterable[int]) -> Iterator[_Training]:
