@@ -30,7 +30,7 @@ SIGNALS = {
     "INT twice": [signal.SIGINT, signal.SIGINT],
 }
 EMBEDDED = "mini-ref-shapes"
-WEIGHTS = Path(__file__).parents[1] / "cma/fsbench_cma/weights/cma" / EMBEDDED / "fold-1"
+WEIGHTS = Path(__file__).parents[1] / "cma/fsbench_cma/weights/cma-prior" / EMBEDDED / "fold-1"
 PATIENCE_S = 10.0
 _NEVER_EQUAL = {"timing.jsonl", "lock"}  # times, and a file that holds a folder
 
@@ -70,7 +70,7 @@ def cases(base: Path) -> dict[str, Case]:
         "export": Case(("export", f"{base}/run/fold-1", "{out}/masks"), is_done_once=True),
         "export, zip": Case(("export", f"{base}/run/fold-1", "{out}/masks.zip"), is_done_once=True),
         "html": Case((*site, "--out", "{out}/site")),
-        "convert": Case(("convert", str(WEIGHTS), "{out}/weights"), is_done_once=True),
+        "convert": Case(("convert", str(WEIGHTS), "{out}/weights", "--method", "cma-prior"), is_done_once=True),
         "train": Case((*train, *short), results="model", again=("--resume",)),
     }
 

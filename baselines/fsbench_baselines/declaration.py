@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from typing import Literal
 
-from fsbench.files import content_digest
 from fsbench.methods.contract import MethodInfo
 from fsbench.methods.contract import Training
 from fsbench.methods.contract import Weights
@@ -83,9 +82,6 @@ _DECIDED = ("backbone", "dab")  # options that are for released weights alone
 def described_weights(checkpoint: Path) -> Weights | None:
     """Returns what a checkpoint of our own form says of itself, without reading its weights.
 
-    How it was made stands in its `config.json`; of weights that must not change any more, in a file beside the folder
-    that has its name, and its digest.
-
     Args:
         checkpoint: A folder that `save_checkpoint` wrote.
 
@@ -95,12 +91,8 @@ def described_weights(checkpoint: Path) -> Weights | None:
     record = _json(checkpoint / "config.json")
     if not isinstance(record.get("config"), dict):
         return None
-    told = record.get("training")
-    card = _json(checkpoint.with_name(f"{checkpoint.name}.json"))
-    if told is None and card and card.get("checkpoint_sha256") == content_digest(checkpoint):
-        told = card.get("training")
     try:
-        return Weights(record["config"], _training(told))
+        return Weights(record["config"], _training(record.get("training")))
     except TypeError:  # of another version
         return Weights(record["config"])
 

@@ -280,7 +280,7 @@ class MethodFactory:
         version = training.manifest_version
         raise PluginError(
             f"{self.who} brings weights along that are trained on {fold.dataset} {version}, and the classes of these "
-            f"episodes are others. Give --checkpoint, or take the episodes of {version}."
+            f"episodes are others. Give --checkpoint, or take the version of {fold.dataset} that they are for."
         )
 
     def describe_checkpoint(self, checkpoint: Path) -> Weights | None:

@@ -263,8 +263,9 @@ def test_weights_of_another_affinity_are_refused_by_name(files, tmp_path):
 
 
 def test_shipped_weights_are_the_method_s_own():
-    assert declarations.CMA.shipped_checkpoint("mini-ref-davis", 0) is None
-    assert declarations.CMA_SELF.shipped_checkpoint("mini-ref-shapes", 1) is None
+    assert declarations.CMA_PRIOR.shipped_checkpoint("mini-ref-shapes", 1).is_dir()
+    assert declarations.CMA_PRIOR.shipped_checkpoint("mini-ref-davis", 0) is None
+    assert declarations.CMA.shipped_checkpoint("mini-ref-shapes", 1) is None
 
 
 def test_half_a_checkpoint_keeps_its_tokenizer_and_nearly_its_masks(files, method, tmp_path):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fsbench.datasets.shapes import _write_video
-from fsbench.datasets.shapes import V2
+from fsbench.datasets.shapes import V3
 from fsbench.files import content_digest
 from fsbench.leaderboard import read_entries
 from fsbench.running.evaluate import evaluate_method
@@ -16,14 +16,16 @@ from fsbench.splits.manifest import read_manifest
 from fsbench_cma import declarations
 from tests.conftest import ROOT
 
-SPLITS = ROOT / "splits" / "mini-ref-shapes" / "v2"
+SPLITS = ROOT / "splits" / "mini-ref-shapes" / V3.version
 FOLDS, DRAW, VIDEOS = (1, 2, 3, 4), 0, 2
 
 
 @pytest.fixture(scope="module")
 def entry():
     entries = read_entries(ROOT / "leaderboard" / "entries")
-    (found,) = (e for e in entries if e.dataset == "mini-ref-shapes" and e.title == "cma")
+    (found,) = (
+        e for e in entries if (e.dataset, e.manifest_version, e.title) == ("mini-ref-shapes", "v3", "cma-prior")
+    )
     return found
 
 
@@ -37,8 +39,8 @@ def write_videos(root, manifest):
     objects, expressions = {}, {}
     for video_id in sorted(chosen):
         word, _, number = video_id.rpartition("-")
-        place = (V2.categories.index(word), int(number))
-        written, objects[video_id], expressions[video_id] = _write_video(root / "train", V2, *place)
+        place = (V3.categories.index(word), int(number))
+        written, objects[video_id], expressions[video_id] = _write_video(root / "train", V3, *place)
         assert written == video_id
     (root / "meta_expressions" / "train").mkdir(parents=True)
     (root / "train" / "meta.json").write_text(json.dumps({"videos": objects}))
@@ -50,7 +52,9 @@ def test_the_shipped_weights_give_the_numbers_on_the_leaderboard(entry, tmp_path
     """Of each fold's weights, every episode of its first videos."""
     write_videos(tmp_path / "data" / "mini-ref-shapes", read_manifest(SPLITS))
     benchmark = open_benchmark("mini-ref-shapes", tmp_path / "data", SPLITS)
-    request = Request("cma", benchmark, folds=FOLDS, draws=(DRAW,), device="cpu", limit=VIDEOS, out=tmp_path / "run")
+    request = Request(
+        "cma-prior", benchmark, folds=FOLDS, draws=(DRAW,), device="cpu", limit=VIDEOS, out=tmp_path / "run"
+    )
     run = evaluate_method(request, RunOptions())
     digests = {fold.fold: fold.checkpoint_sha256 for fold in entry.folds}
     assert {each.identity.fold: each.identity.checkpoint_sha256 for each in run.results.values()} == digests
@@ -63,7 +67,7 @@ def test_the_shipped_weights_give_the_numbers_on_the_leaderboard(entry, tmp_path
 
 
 def test_every_fold_has_weights_of_its_own_and_together_they_are_small(entry):
-    folders = [declarations.CMA.shipped_checkpoint("mini-ref-shapes", fold.fold) for fold in entry.folds]
+    folders = [declarations.CMA_PRIOR.shipped_checkpoint("mini-ref-shapes", fold.fold) for fold in entry.folds]
     assert [content_digest(folder) for folder in folders] == [fold.checkpoint_sha256 for fold in entry.folds]
     assert len({fold.checkpoint_sha256 for fold in entry.folds}) == 4
     assert sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file()) < 12.5e6
