@@ -2,7 +2,7 @@
 
 What is done stands in a record beside the logs, with the commands that led to it and the CPU time that it took; from
 these times follows how long the rest will take. A piece is done anew when a command of it, or of what it needs, has
-changed.
+changed; fsbench refuses what the other command left behind, so that this is removed first, or another folder taken.
 """
 
 import json

@@ -107,6 +107,13 @@ def test_what_is_ranked_is_trained_alike_for_every_fold_from_every_seed():
         assert {key: recipes[0] for key, recipes in each.items()} == dict.fromkeys(everywhere, ranked[0]["1", "0"][0])
 
 
+def test_controls_are_run_after_all_that_is_ranked():
+    pieces = Work(OUT, shapes.ranked_pieces(OUT, shapes.CHOICES[0], shapes.SEEDS)).pieces
+    are_controls = [piece.name.startswith("controls/") for piece in pieces]
+    assert are_controls == sorted(are_controls)
+    assert any(are_controls)
+
+
 def test_an_epoch_has_as_many_episodes_with_any_number_of_classes():
     for pieces in (CHOOSING, DECIDING):
         for command in commands(pieces, "train"):
@@ -118,7 +125,10 @@ def test_an_epoch_has_as_many_episodes_with_any_number_of_classes():
 
 
 def tried(monkeypatch, scores):
-    """Lets recipes score (own support, another's) where the support is needed; returns those that are trained."""
+    """Lets recipes score (own support, another's) where the support is needed; returns those that are trained.
+
+    The first trainings of all folds go with each trial, to be made while it waits.
+    """
     trained = []
 
     def by_kind(out, training, control=""):
@@ -127,7 +137,14 @@ def tried(monkeypatch, scores):
         return {NOT_NEEDED: 99.0, NEEDED: (other if control else own) + raised}
 
     monkeypatch.setattr(shapes, "_by_kind", by_kind)
-    monkeypatch.setattr(Work, "run", lambda work, jobs: trained.append(work.pieces[1].name.split("/")[2]))
+
+    def run(work, jobs):
+        names = [piece.name for piece in work.pieces]
+        assert names[-4:] == [f"trainings/first-on-96/fold-{fold}" for fold in shapes.FOLDS]
+        (label,) = {name.split("/")[2] for name in names if "/choosing/" in name}
+        trained.append(label)
+
+    monkeypatch.setattr(Work, "run", run)
     return trained
 
 

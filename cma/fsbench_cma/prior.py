@@ -47,7 +47,8 @@ class ObjectPrior(nn.Module):
                 looked at.
             support: [B, K, D, h'_l, w'_l], the support's, of as many levels.
             masks: [B, K, H', W'] in [0, 1], the support's masks at a resolution of their own.
-            padding: bool [B, K, H', W'], True on the support's padding; None where there is none.
+            padding: bool [B, K, H, W], True on the support's padding, at a resolution of its own; None where there is
+                none.
         """
         compared = zip(query[:NUM_LEVELS], support, strict=True)
         added = [self._read(likeness(level, example, masks, padding)) for level, example in compared]
@@ -69,7 +70,7 @@ def likeness(query: Tensor, support: Tensor, masks: Tensor, padding: Tensor | No
         query: [B, T, D, h, w].
         support: [B, K, D, h', w'].
         masks: [B, K, H', W'] in [0, 1].
-        padding: bool [B, K, H', W'], True on the support's padding; None where there is none.
+        padding: bool [B, K, H, W], True on the support's padding; None where there is none.
 
     Returns:
         [B, T, 2, h, w]: the largest cosine with a place on the object, and how much larger it is than the largest with
@@ -91,7 +92,7 @@ def likeness(query: Tensor, support: Tensor, masks: Tensor, padding: Tensor | No
 
 
 def _covered(masks: Tensor, support: Tensor) -> Tensor:
-    """Returns the share of each of the support's places that masks [B, K, H', W'] cover: [B, K h' w']."""
+    """Returns the share of each of the support's places that masks [B, K, H, W] of any size cover: [B, K h' w']."""
     shares = functional.interpolate(masks.flatten(0, 1)[:, None].to(support.dtype), support.shape[-2:], mode="area")
     return torch.unflatten(shares, 0, masks.shape[:2]).flatten(1)
 

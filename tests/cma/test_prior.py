@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 
@@ -89,6 +91,20 @@ def test_the_prior_is_added_to_every_level_and_coarse_ones_have_the_mean_of_what
             torch.testing.assert_close(added[:, frame], read, atol=1e-6, rtol=0)
     torch.testing.assert_close(others[0][0, 0, :, 1, 2], coarse[0, 0, :, 2:4, 4:6].mean((1, 2)), atol=1e-6, rtol=0)
     assert [each.shape for each in others] == [level.shape for level in levels[2:]]
+
+
+@torch.no_grad()
+def test_a_model_with_a_prior_is_told_where_its_support_is_padded():
+    torch.manual_seed(0)
+    query, support = random_batches()
+    support.masks[..., 8:, :] = 0  # the object above, and below it what is nothing or padding
+    padding = torch.zeros_like(support.padding)
+    padding[..., 20:, :] = True
+    padded = dataclasses.replace(support, padding=padding)
+    for affinity in ("prior", "cross"):
+        model = new_model(affinity=affinity, support_frames="all", mask_support="exclude").eval()
+        changes = not torch.equal(model(query, support).masks, model(query, padded).masks)
+        assert changes == (affinity == "prior")
 
 
 @torch.no_grad()

@@ -189,7 +189,7 @@ class FamilyMethod(Generic[Model]):
                 f"Method {self.info.name!r} needs weights: pass --checkpoint with a released file "
                 "(github.com/wjn922/ReferFormer links ReferFormer's; of CMA none are published) and --backbone, or "
                 "with a folder that 'fsbench convert' or 'fsbench train' wrote. 'fsbench list methods' says which run "
-                "without; on the embedded set 'cma-prior' brings weights."
+                "without."
             )
         torch.manual_seed(0)  # nothing is drawn in eval mode; this is for models that might
         model = self.load(self.checkpoint).eval()
