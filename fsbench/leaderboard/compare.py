@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from fsbench.errors import RunError
 from fsbench.errors import suggestion
 from fsbench.leaderboard.entries import Entry
 from fsbench.leaderboard.entries import has_chain
+from fsbench.leaderboard.families import family_name
 from fsbench.leaderboard.families import joined
 from fsbench.leaderboard.runs import entries_from_runs
 from fsbench.leaderboard.runs import manifest_folds
@@ -30,15 +32,18 @@ from fsbench.leaderboard.slices import Slicer
 from fsbench.protocol import reported_names
 from fsbench.running.runs import find_runs
 from fsbench.running.runs import Run
+from fsbench.scores.episodes import ClassKey
+from fsbench.scores.episodes import same_episodes
 from fsbench.scores.episodes import Sample
 from fsbench.scores.metrics import unbounded
 from fsbench.scores.results import mean_score
 from fsbench.scores.results import Score
 from fsbench.scores.statistics import contrasted
 from fsbench.scores.statistics import Difference
-from fsbench.scores.statistics import LEAST_CLASSES
+from fsbench.scores.statistics import mean_of
 from fsbench.scores.statistics import paired
 from fsbench.scores.statistics import paired_mean
+from fsbench.scores.variance import trainings_of
 from fsbench.splits.binning import Attribute
 from fsbench.splits.binning import find_attribute
 from fsbench.streams import named_stream
@@ -52,17 +57,23 @@ _BETWEEN = " less "
 OF_TRAININGS = {
     "none": "nothing was trained",
     "several": "differences between trainings are in it",
+    "by start": "of trainings that, in each fold, went on from the same weights: differences between these are in it "
+    "as far as folds show them",
     "by fold": "of a single training for each fold: differences between trainings are in it as far as folds show them",
     "one": "of a single training: differences between trainings are not in p",
 }
 """In short, how differences between trainings come into p."""
 
+_FROM_FOLDS = (
+    "What is between folds beyond what their\n"
+    "classes make of it is in p and its interval; intervals of folds and classes hold for these "
+)
 _ABOUT_TRAININGS = {
-    "none": "Nothing was trained: classes, their videos and draws are what is seen as a sample.",
-    "several": "Differences between trainings are in p and in all intervals.",
-    "by fold": "A single training for each fold, of one method at least: what is between folds beyond what their\n"
-    "classes make of it is in p and its interval; intervals of folds and classes hold for these trainings.",
-    "one": "A single training of one method at least: differences between trainings are not in p, nor in any interval.",
+    "none": "nothing was trained: classes, their videos and draws are what is seen as a sample.",
+    "several": "several trainings; differences between them are in p and in all intervals.",
+    "by start": f"several trainings, in each fold from the same weights. {_FROM_FOLDS}weights to start from.",
+    "by fold": f"a single training for each fold. {_FROM_FOLDS}trainings.",
+    "one": "a single training: differences between trainings are not in p, nor in any interval.",
 }
 
 
@@ -176,18 +187,50 @@ class Compared:
             f"{self.one.dataset} {self.one.manifest_version}, {self.rows[0].episodes} episodes, "
             f"protocol {self.one.protocol}{f', by {self.by}' if self.by else ''}"
         )
-        foot = [_about_test(self.rows[0].found, len(self.one.known_details.prepared.classes))]
-        foot += [_ABOUT_TRAININGS[self.rows[0].found.trainings], *self._about_rows()]
+        foot = [*self._about_p(), *self._about_trainings(), *self._about_rows()]
         if any(_ends(row.found)[0] is None for row in self.rows):
             foot.append("There is no interval where a fold has a single class, or a class a single video.")
         return "\n".join([head, "", columns(lines), "", *foot])
+
+    def _about_p(self) -> Iterator[str]:
+        """Yields of what test the p are."""
+        flipped, student = (
+            [row.name for row in self.rows if row.found.p is not None and row.found.is_flipped == is_flipped]
+            for is_flipped in (True, False)
+        )
+        of_student = "of Student's t with the interval's standard error"
+        if not flipped or not student:
+            test = "of flipped signs of the classes' differences" if flipped else of_student
+            yield f"Per cent. p is two-sided, {test}."
+        else:
+            yield "Per cent. p is two-sided, of flipped signs of the classes' differences;"
+            yield f"{of_student} in: {', '.join(student)}."
+
+    def _about_trainings(self) -> Iterator[str]:
+        """Yields how trainings come into the lines."""
+        samples = [entry.sample for entry in (self.one, self.other)]
+        titles: dict[str, list[str]] = {}
+        for entry, sample in zip((self.one, self.other), samples, strict=True):
+            titles.setdefault(trainings_of(sample, [fold.fold for fold in entry.folds]), []).append(entry.title)
+        for how, names in titles.items():
+            if how != "none" or len(names) == len(samples):
+                yield f"{' and '.join(names)}: {_ABOUT_TRAININGS[how]}"
+        if samples[0].has_weights_of(samples[1]):
+            yield "Both are of the same weights: the differences of each training are what is seen as a sample."
+        elif samples[0].has_some_weights_of(samples[1]):
+            yield "They have some weights in common, and are taken as independent: intervals are too wide, p too large."
+            yield "Compare those trainings that both have."
+        first, tested = self.rows[0].found.trainings, [row for row in self.rows if row.found.p is not None]
+        for how in dict.fromkeys(row.found.trainings for row in tested if row.found.trainings != first):
+            which = ", ".join(row.name for row in tested if row.found.trainings == how)
+            yield f"p in {which}: {OF_TRAININGS[how]}."
 
     def _about_rows(self) -> Iterator[str]:
         """Yields what is to be said of the lines but the first."""
         if not self.by:
             yield "Folds and classes are looked at, not tested: they have no p."
         else:
-            yield "A slice is averaged over the draws, folds and classes that it has; each is a test by itself."
+            yield "A slice is averaged over the classes and folds that it has; each is a test by itself."
         if _BETWEEN in self.rows[-1].name:
             yield "The last line is taken in the classes that have both: by how much more the first method leads."
 
@@ -219,28 +262,38 @@ class Compared:
         for name in (here, there):
             if name not in found:
                 raise RunError(f"No episode is in a slice {name!r} of {by}. {suggestion(name, found)}")
-        first, second = found[here], found[there]
-        difference = contrasted(
-            (first.one, second.one), (first.other, second.other), _draws(self.one), **_names(self.one.protocol)
+        both = found[here], found[there]
+        common = set(both[0].one.first.classes) & set(both[1].one.first.classes)
+        if not common:
+            raise RunError("No class has episodes of both kinds, so there is nothing to contrast.")
+        ones, others = (
+            [_of_classes(side, common) for side in sides] for sides in zip(both[0][1:], both[1][1:], strict=True)
         )
-        rows = first.row, second.row
-        one, other = (_less(getattr(rows[0], side), getattr(rows[1], side)) for side in ("one", "other"))
-        last = _Row(f"{here}{_BETWEEN}{there}", rows[0].episodes + rows[1].episodes, one, other, difference)
-        return replace(self, rows=(self.rows[0], *rows, last), by=by)
+        names = _names(self.one.protocol)
+        difference = contrasted((ones[0], ones[1]), (others[0], others[1]), _draws(self.one), **names)
+        one, other = (_less(*(mean_of(each, names["names"]) for each in kinds)) for kinds in (ones, others))
+        episodes = sum(len(each.first.keys) for each in ones)
+        last = _Row(f"{here}{_BETWEEN}{there}", episodes, one, other, difference)
+        return replace(self, rows=(self.rows[0], *(each.row for each in both), last), by=by)
 
     def _slices(self, attribute: Attribute) -> dict[str, _SliceOfBoth]:
         """Returns what of both methods is in each slice that has episodes."""
-        slicer = self.find()
-        scores = [slicer.slices(entry, attribute) for entry in (self.one, self.other)]
-        samples = samples_of(self.one, self.other)
-        labels = [slicer.labels(each.first.keys, attribute).to_numpy() for each in samples]
+        samples, names = same_episodes(*samples_of(self.one, self.other)), _names(self.one.protocol)
+        labels = self.find().labels(samples[0].first.keys, attribute).to_numpy()
         found = {}
-        for name, of_one in scores[0].items():
-            one, other = (each.only(of == name) for each, of in zip(samples, labels, strict=True))
-            difference = paired_mean(one, other, _draws(self.one), **_names(self.one.protocol))
-            row = _Row(name, of_one.episodes, of_one.score, scores[1][name].score, difference)
+        for name in attribute.in_order(labels):
+            one, other = (each.only(labels == name) for each in samples)
+            difference = paired_mean(one, other, _draws(self.one), **names)
+            scores = [mean_of(each, names["names"]) for each in (one, other)]
+            row = _Row(name, len(one.first.keys), scores[0], scores[1], difference)
             found[name] = _SliceOfBoth(row, one, other)
         return found
+
+
+def _of_classes(sample: Sample, wanted: Collection[ClassKey]) -> Sample:
+    """Returns the episodes of some classes."""
+    keys = zip(sample.first.keys["fold"], sample.first.keys["class"], strict=True)
+    return sample.only(np.array([ClassKey(int(fold), str(name)) in wanted for fold, name in keys], bool))
 
 
 def as_entry(side: Run | Entry | str | Path, splits: Path | None = None) -> Entry:
@@ -278,8 +331,22 @@ def _family(path: Path) -> list[Entry]:
         raise RunError(f"{path}: there is no such folder of runs or entry ({named.name}).")
     first = read_entry(path.parent.parent, named)
     beside = (each for each in sorted(path.parent.glob("*.json")) if each != named)
-    others = (read_entry(path.parent.parent, each) for each in beside if each.name.startswith(f"{first.method.name}."))
-    return [each for each in joined([first, *others]) if first == each or first in each.trainings]
+    others = [read_entry(path.parent.parent, each) for each in beside if each.name.startswith(f"{first.method.name}.")]
+    found = next(each for each in joined([first, *others]) if first == each or first in each.trainings)
+    apart = [each for each in others if _is_of_family(each, first) and each not in found.trainings]
+    if apart:
+        raise RunError(
+            f"{path}: {', '.join(each.title for each in apart)} and {first.title} are no trainings of one "
+            "configuration: they are of other folds, episodes or recipes, or have weights or scores in common. Name "
+            "one by its .json."
+        )
+    return [found]
+
+
+def _is_of_family(entry: Entry, first: Entry) -> bool:
+    """Tells whether an entry is called as another training of the same configuration is."""
+    name, of_first = (family_name(each.variant) for each in (entry, first))
+    return entry.method.name == first.method.name and name == of_first
 
 
 def compare(one: Entry, other: Entry, data_root: Path = Path("data"), splits: Path | None = None) -> Compared:
@@ -369,12 +436,6 @@ def _p(found: Difference) -> float | None:
 
 def _less(one: Score, other: Score) -> Score:
     return Score({name: one[name] - other[name] for name in one.names})
-
-
-def _about_test(found: Difference, classes: int) -> str:
-    if found.trainings in ("several", "by fold") or classes < LEAST_CLASSES:
-        return "Per cent. p is two-sided, of Student's t with the interval's standard error."
-    return "Per cent. p is two-sided, of flipped signs of the classes' differences."
 
 
 def _shown(share: float, form: str) -> str:

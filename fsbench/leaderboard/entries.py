@@ -95,6 +95,12 @@ class FoldEntry(Record):
     frames: int
     failed: int
 
+    @property
+    def init(self) -> str | None:
+        """What names the weights that the training of its weights went on from; None if it is not known."""
+        training = None if self.weights is None else self.weights.training
+        return None if training is None else training.init
+
     @model_serializer(mode="wrap")
     def _without_unused(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:  # Any: JSON
         return {name: value for name, value in handler(self).items() if name != "weights" or value is not None}
@@ -200,10 +206,12 @@ class Entry(Record):
     def sample(self) -> Sample:
         """The scores of its episodes, by each of its trainings. Raises RunError if it has none."""
         trainings = self.trainings or (self,)
-        by_fold = zip(*(each.folds for each in trainings), strict=True)
-        digests = {same[0].fold: [fold.checkpoint_sha256 for fold in same] for same in by_fold}
-        weights = {fold: " ".join(found) if all(found) else None for fold, found in digests.items()}
-        return Sample(tuple(each.known_details.prepared for each in trainings), weights)
+        by_fold = {same[0].fold: same for same in zip(*(each.folds for each in trainings), strict=True)}
+        digests = {fold: [each.checkpoint_sha256 for each in same] for fold, same in by_fold.items()}
+        weights = {fold: tuple(filter(None, found)) if all(found) else None for fold, found in digests.items()}
+        inits = {fold: {each.init for each in same} for fold, same in by_fold.items()}
+        starts = {fold: found.pop() for fold, found in inits.items() if len(found) == 1}
+        return Sample(tuple(each.known_details.prepared for each in trainings), weights, starts)
 
     @property
     def episodes_digest(self) -> str | None:

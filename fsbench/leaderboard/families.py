@@ -38,7 +38,7 @@ def joined(entries: Iterable[Entry]) -> list[Entry]:
 
     They are those of one method and version, with the same options but for `seed`, whose variants are called alike but
     for an ending `seed-K`, and whose weights, as far as they say how they were made, were made alike. All must be
-    whole, have scores of the same episodes, and weights of their own.
+    whole, have scores of the same episodes, none the same ones, and in each fold weights or a `seed` of their own.
 
     Returns:
         The entries in any order, with one in the place of those that are joined: its scores are means over the
@@ -98,10 +98,14 @@ def _recipes(fold: FoldEntry) -> object:
 
 
 def _are_apart(members: Sequence[Entry]) -> bool:
-    """Tells whether no two were made with the same weights and the same seed, as far as that is known."""
-    facts = [(*(fold.checkpoint_sha256 for fold in each.folds), each.options.get("seed")) for each in members]
-    known = [each for each in facts if set(each) != {None}]
-    return len(set(known)) == len(known)
+    """Tells whether no two have the same scores or, as far as it is known, the same weights and seed in a fold."""
+    seeds = [each.options.get("seed") for each in members]
+    for same in zip(*(each.folds for each in members), strict=True):
+        facts = [(fold.checkpoint_sha256, seed) for fold, seed in zip(same, seeds, strict=True)]
+        known = [each for each in facts if set(each) != {None}]
+        if len(set(known)) < len(known):
+            return False
+    return len({each.known_details.digest for each in members}) == len(members)
 
 
 def _join(members: Sequence[Entry]) -> Entry:

@@ -34,6 +34,8 @@ __all__ = ["Plan", "plan"]
 _OF_TRAININGS = {
     "none": "Nothing was trained, so there are no trainings to vary.",
     "several": "Differences between trainings are those of the entries' own.",
+    "by start": "All trainings of a fold went on from the same weights: what those change is told from the folds, is "
+    "uncertain,\nand is lowered by no more trainings that go on from them.",
     "by fold": "A single training for each fold: what trainings change is told from the folds, and uncertain; that of "
     "classes\nis with the classes.",
     "one": "A single training: differences between trainings are in none of these numbers.",
@@ -172,6 +174,6 @@ def plan(
     if changed := {lever: number for lever, number in (asked or {}).items() if number is not None}:
         rows["as asked"] = start = replace(design, **changed)
     if power_of(parts, start, lead, level) < wanted:
-        levers = [lever for lever in LEVERS if lever != "trainings" or parts.how in ("several", "by fold")]
+        levers = [lever for lever in LEVERS if lever != "trainings" or parts.how not in ("none", "one")]
         rows |= {f"more {lever} alone": enough(parts, start, lever, lead, wanted, level) for lever in levers}
     return Plan(one, other, lead, wanted, level, parts, of, rows)

@@ -319,6 +319,8 @@ def _trainings(entry: Entry) -> dict[str, float]:
 
 _OF_TRAININGS = {
     "by fold": "Trained once for each fold: differences between trainings count as far as the folds show them.",
+    "by start": "All trainings of a fold went on from the same weights: differences between these, and between "
+    "trainings, count as far as the folds show them.",
     "one": "Trained once for all folds: differences between trainings are not in its interval, nor in tests of it.",
 }
 
@@ -339,8 +341,9 @@ def _notes(entry: Entry, most_draws: int) -> list[str]:
         each = ", ".join(f"{100 * value:.1f}" for value in means)
         deviation = f"standard deviation {100 * (spread(means) or 0):.1f}"
         notes.append(f"Mean of {len(means)} trainings, with {each} {name}; {deviation}.")
-    elif entry.mean and entry.details and has_chain(entry.protocol):
-        notes += [_OF_TRAININGS[how] for how in [trainings_of(entry.sample)] if how in _OF_TRAININGS]
+    if entry.mean and entry.details and has_chain(entry.protocol):
+        how = trainings_of(entry.sample, [fold.fold for fold in entry.folds])
+        notes += [_OF_TRAININGS[each] for each in [how] if each in _OF_TRAININGS]
     failed = [f"{fold.failed} in fold {fold.fold}" for fold in entry.folds if fold.failed]
     if failed:
         notes.append(f"Episodes failed ({', '.join(failed)}); the scores stand for the others.")

@@ -144,12 +144,15 @@ class Sample:
 
     Attributes:
         trainings: The same episodes for each, at least one.
-        weights: By fold what names the weights that a training made: folds of one name share their training. None, and
-            no entry, for a fold without: nothing was trained, or the weights are not to be told apart.
+        weights: By fold what names the weights of each training: folds of the same names share their trainings. None,
+            and no entry, for a fold without: nothing was trained, or the weights are not to be told apart.
+        starts: By fold what names the weights that all trainings went on from; None, and no entry, where they are not
+            known to have gone on from the same.
     """
 
     trainings: tuple[Episodes, ...]
-    weights: Mapping[int, str | None] = field(default_factory=dict)
+    weights: Mapping[int, tuple[str, ...] | None] = field(default_factory=dict)
+    starts: Mapping[int, str | None] = field(default_factory=dict)
 
     @property
     def first(self) -> Episodes:
@@ -161,12 +164,20 @@ class Sample:
         """Whether it has trainings at all, so that another could have other scores."""
         return len(self.trainings) > 1 or any(self.weights.get(each.fold) for each in self.first.classes)
 
-    @property
-    def is_trained_by_fold(self) -> bool:
-        """Whether each of at least two folds has weights of its own."""
+    def has_weights_of(self, other: "Sample") -> bool:
+        """Tells whether another sample is of the same weights in all folds, training by training."""
         folds = {each.fold for each in self.first.classes}
-        names = {self.weights.get(fold) for fold in folds}
-        return len(folds) > 1 and None not in names and len(names) == len(folds)
+        return all(self.weights.get(fold) and self.weights[fold] == other.weights.get(fold) for fold in folds)
+
+    def has_some_weights_of(self, other: "Sample") -> bool:
+        """Tells whether another sample has the weights of a training of this one in any fold."""
+        folds = {each.fold for each in self.first.classes}
+        return any({*(self.weights.get(fold) or ())} & {*(other.weights.get(fold) or ())} for fold in folds)
+
+    def less(self, other: "Sample") -> "Sample":
+        """Returns, training by training, what the episodes have more than those of another sample of the same ones."""
+        both = zip(self.trainings, other.trainings, strict=True)
+        return replace(self, trainings=tuple(Episodes(one.keys, one.values - two.values) for one, two in both))
 
     def cells(self, names: Sequence[str]) -> Values:
         """Returns those of all trainings, [S, C, V, D, M]; see `Episodes.cells`."""

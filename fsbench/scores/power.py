@@ -17,10 +17,11 @@ from fsbench.errors import RunError
 from fsbench.scores.episodes import known_mean
 from fsbench.scores.episodes import Values
 from fsbench.scores.variance import crossed
+from fsbench.scores.variance import difference_of
 from fsbench.scores.variance import pair
 from fsbench.scores.variance import Sides
 from fsbench.scores.variance import Table
-from fsbench.scores.variance import training_variance
+from fsbench.scores.variance import training_variances
 from fsbench.scores.variance import Trainings
 
 __all__ = ["LEVERS", "Design", "Lever", "Parts", "enough", "parts_of", "power_of", "smallest_lead"]
@@ -76,6 +77,7 @@ class Parts:
         sampling: Of classes, videos and draws.
         by_training: Of what trainings make of these, with a single training of each method.
         training: Of the mean over folds between trainings, with a single one of each method.
+        starts: Of that mean between weights that all trainings of a fold went on from.
         how: How trainings are known.
         freedom: Degrees of freedom of differences between trainings, for each training more than the first.
     """
@@ -83,13 +85,14 @@ class Parts:
     sampling: _Nested
     by_training: _Nested
     training: float
+    starts: float
     how: Trainings
     freedom: int
 
     def listed(self) -> dict[str, float]:
         """Returns all of them, by name."""
         of_trainings = {f"trainings by {name}": value for name, value in self.by_training._asdict().items()}
-        return {**self.sampling._asdict(), "trainings": self.training, **of_trainings}
+        return {**self.sampling._asdict(), "trainings": self.training, "starts": self.starts, **of_trainings}
 
 
 def parts_of(one: Table, other: Table, name: str) -> tuple[Parts, Design]:
@@ -105,13 +108,12 @@ def parts_of(one: Table, other: Table, name: str) -> tuple[Parts, Design]:
     sides = pair(one, other, [name])
     cells = [each.cells([name])[..., 0] for each in sides.samples]
     means = [known_mean(each, axis=0) for each in cells]
-    total, none = _nested(sides, means[0] - means[1]), np.zeros(4)
+    total, none = _nested(sides, difference_of(means)), np.zeros(4)
     of_trainings, in_total = none, none
-    if sides.trainings == "several":
-        for of_mean, of_each in zip(means, cells, strict=True):
-            if (count := len(of_each)) > 1:
-                found = np.sum([_nested(sides, each - of_mean) for each in of_each], axis=0) / (count - 1)
-                of_trainings, in_total = of_trainings + found, in_total + found / count
+    for of_mean, of_each in zip(means, cells, strict=True):
+        if (count := len(of_each)) > 1:
+            found = np.sum([_nested(sides, each - of_mean) for each in of_each], axis=0) / (count - 1)
+            of_trainings, in_total = of_trainings + found, in_total + found / count
     known = ~np.isnan(means[0])
     videos, draws = (known.any(axis=axis).sum(axis=1) for axis in (2, 1))
     trained = [each for each in sides.samples if each.is_trained]
@@ -123,10 +125,12 @@ def parts_of(one: Table, other: Table, name: str) -> tuple[Parts, Design]:
         draws=_typical(draws),
         trainings=min((len(each.trainings) for each in trained), default=1),
     )
+    training, starts = training_variances(sides)
     found = Parts(
         sampling=_Nested(*np.maximum(total - in_total, 0.0).tolist()),
         by_training=_Nested(*np.maximum(of_trainings, 0.0).tolist()),
-        training=training_variance(sides),
+        training=training,
+        starts=starts,
         how=sides.trainings,
         freedom=len(trained) * min(blocks, default=1),
     )
@@ -203,11 +207,11 @@ def _tested(parts: Parts, design: Design) -> tuple[float, float]:
     trainings = design.trainings
     of_trainings = parts.by_training.of_mean(design) / trainings
     classes = parts.sampling.of_mean(design) + of_trainings
-    between = parts.training / trainings
+    between = parts.training / trainings + parts.starts
     freedom = design.classes - design.folds
     doubt = classes**2 / max(freedom, 1)
-    if parts.how in ("several", "by fold"):
-        if trainings > 1:
+    if parts.how in ("several", "by fold", "by start"):
+        if trainings > 1 and parts.how != "by start":
             doubt += (between + of_trainings) ** 2 / (parts.freedom * (trainings - 1))
         elif design.folds > 1:
             doubt += (between + classes) ** 2 / (design.folds - 1)

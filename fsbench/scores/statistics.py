@@ -12,12 +12,18 @@ freedom are Satterthwaite's.
 
 How trainings come into it depends on how many there are:
 
-- Of several, with weights of their own for each fold or the same for all, what is between them is measured.
+- Of several, with weights of their own for each fold or the same for all, what is between them is measured. Where they
+  went on from the same weights for all folds, it holds for these.
 - Of a single one, with weights for each fold, the folds are as many independent trainings: what is between the folds
   beyond what their classes make of it is taken for these, with a degree of freedom for each fold but one. What is said
   of a fold or a class holds for these weights.
+- Of several that went on, in each fold, from the same weights, the folds are as many independent starts: it is as with
+  a single one, of the means over trainings. What is between trainings alone would not show what another start changes.
 - Of a single one for all folds nothing is known of others: differences between trainings are in no number.
 - Where nothing was trained there are none.
+
+Two methods' trainings are independent, but where both have the same weights, training by training: a control, or the
+same model used in another way. There the differences of each training are a sample as those of one method are.
 """
 
 from collections.abc import Callable
@@ -57,6 +63,7 @@ __all__ = [
     "Trainings",
     "contrasted",
     "intervals",
+    "mean_of",
     "paired",
     "paired_mean",
     "paired_p",
@@ -81,12 +88,14 @@ class Difference:
         interval: 95 %; None where too little was seen for one.
         p: Two-sided, for each value; None of a fold and a class, of which nothing is tested.
         trainings: How differences between trainings come into interval and p.
+        is_flipped: Whether p is of flipped signs of the classes' differences; else of Student's t.
     """
 
     mean: Score
     interval: Interval | None
     p: Score | None
     trainings: Trainings
+    is_flipped: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,6 +179,11 @@ def paired_mean(
 ) -> Difference:
     """Returns the mean of what `paired` returns, given the same, in a part of its time. Raises RunError likewise."""
     return _difference(pair(one, other, names), _bounds(-1.0, names, unbounded), rng)
+
+
+def mean_of(table: Table, names: Sequence[str] = NAMES) -> Score:
+    """Returns the mean that the differences of `paired` are of. Raises RunError if trainings differ in episodes."""
+    return _score(names, centre_of(single(table, names)))
 
 
 def paired_p(one: Table, other: Table, flips: "Flips", names: Sequence[str] = NAMES) -> float:
@@ -263,15 +277,21 @@ def _difference(sides: Sides, bounds: Values, rng: np.random.Generator) -> Diffe
     """Returns the mean difference over folds of classes, with its p."""
     names, centre, part = sides.names, centre_of(sides), mean_part(sides)
     p = _score(names, _p_of(sides, centre, part, Flips(lambda: rng)))
-    return Difference(_score(names, centre), _interval(names, centre, part, bounds), p, sides.trainings)
+    interval = _interval(names, centre, part, bounds)
+    return Difference(_score(names, centre), interval, p, sides.trainings, _is_flipped(sides))
 
 
 def _p_of(sides: Sides, centre: Values, part: Part, flips: Flips) -> Values:
     """Returns the p of a mean, [M], given its variance."""
-    is_flipped = sides.trainings != "by fold" and all(len(each) == 1 for each in sides.means)
-    if is_flipped and len(sides.classes) >= LEAST_CLASSES:
+    if _is_flipped(sides):
         return np.where(np.isnan(centre), np.nan, _flip_p(shares(sides), flips))
     return _student_p(centre, part)
+
+
+def _is_flipped(sides: Sides) -> bool:
+    """Tells whether classes alone are a sample, and enough of them."""
+    of_classes = not sides.are_folds_trained and all(len(each) == 1 for each in sides.means)
+    return of_classes and len(sides.classes) >= LEAST_CLASSES
 
 
 def _student_p(centre: Values, part: Part) -> Values:

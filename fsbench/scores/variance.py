@@ -29,13 +29,14 @@ __all__ = [
     "class_differences",
     "class_part",
     "crossed",
+    "difference_of",
     "fold_parts",
     "freedom_of",
     "mean_part",
     "pair",
     "shares",
     "single",
-    "training_variance",
+    "training_variances",
     "trainings_of",
 ]
 
@@ -43,9 +44,10 @@ Table = pd.DataFrame | Episodes | Sample
 
 _MANY = 1e9  # degrees of freedom with which Student's t is the normal distribution
 
-Trainings = Literal["none", "several", "by fold", "one"]
+Trainings = Literal["none", "several", "by fold", "by start", "one"]
 """How differences between trainings come into a number: there are none; measured between several; as far as folds show
-them, of which each has a training of its own; not at all, as there is a single training."""
+them, of which each has a training of its own, or several that went on from the same weights; not at all, as there is a
+single training."""
 
 
 class Part(NamedTuple):
@@ -115,26 +117,39 @@ class Sides(NamedTuple):
     @property
     def trainings(self) -> Trainings:
         """How differences between trainings come into the mean over folds."""
-        return trainings_of(*self.samples)
+        return self._how(self.folds)
 
     @property
     def trainings_within(self) -> Trainings:
         """The same, for a fold or a class."""
-        return "one" if any(map(_is_trained_once, self.samples)) else self.trainings
+        return self._how(self.folds[:1])
+
+    @property
+    def are_folds_trained(self) -> bool:
+        """Whether folds show what trainings change, and nothing else does."""
+        return self.trainings in ("by fold", "by start")
+
+    def _how(self, folds: Sequence[int]) -> Trainings:
+        found = [trainings_of(each, folds) for each in self.samples]
+        return next(how for how in _DECIDING if how in found)
 
 
-def trainings_of(*samples: Sample) -> Trainings:
-    """Returns how differences between trainings come into the mean over folds, of one method or of several."""
-    single = list(filter(_is_trained_once, samples))
-    if not all(each.is_trained_by_fold for each in single):
-        return "one"
-    if single:
-        return "by fold"
-    return "several" if any(each.is_trained for each in samples) else "none"
+_DECIDING: tuple[Trainings, ...] = ("one", "by start", "by fold", "several", "none")  # of two methods, the first here
 
 
-def _is_trained_once(sample: Sample) -> bool:
-    return sample.is_trained and len(sample.trainings) == 1
+def trainings_of(sample: Sample, folds: Sequence[int]) -> Trainings:
+    """Returns how differences between a method's trainings come into the mean over folds."""
+    if not sample.is_trained:
+        return "none"
+    is_by_fold, is_by_start = (_are_apart([of.get(fold) for fold in folds]) for of in (sample.weights, sample.starts))
+    if len(sample.trainings) > 1:
+        return "by start" if is_by_fold and is_by_start else "several"
+    return "by fold" if is_by_fold else "one"
+
+
+def _are_apart(names: Sequence[object]) -> bool:
+    """Tells whether there are at least two names, all known, and no two the same."""
+    return len(names) > 1 and None not in names and len(set(names)) == len(names)
 
 
 def _sides(samples: Sequence[Sample], names: Sequence[str]) -> Sides:
@@ -148,8 +163,16 @@ def single(table: Table, names: Sequence[str]) -> Sides:
 
 
 def pair(one: Table, other: Table, names: Sequence[str]) -> Sides:
-    """Returns the difference of two methods. Raises RunError if they are not of the same episodes."""
-    return _sides(same_episodes(sample_of(one), sample_of(other)), names)
+    """Returns the difference of two methods; of the same weights it is a single sample, that of differences.
+
+    Where they have some weights in common, and not all, their trainings are taken as independent, which they are not:
+    the variance is then too large.
+
+    Raises:
+        RunError: They are not of the same episodes.
+    """
+    first, second = same_episodes(sample_of(one), sample_of(other))
+    return _sides([first.less(second)] if first.has_weights_of(second) else [first, second], names)
 
 
 def by_fold(sides: Sides) -> dict[int, Sides]:
@@ -182,7 +205,12 @@ def freedom_of(part: Part) -> Values:
 
 def class_differences(sides: Sides) -> Values:
     """Returns what is measured of each class, [C, M]: the mean over trainings, the first side's less the second's."""
-    first, *others = (known_mean(each, axis=0) for each in sides.means)
+    return difference_of([known_mean(each, axis=0) for each in sides.means])
+
+
+def difference_of(values: Sequence[Values]) -> Values:
+    """Returns the first side's less the second's, or the only side's."""
+    first, *others = values
     return first - others[0] if others else first
 
 
@@ -195,27 +223,38 @@ def mean_part(sides: Sides) -> Part:
     """Returns the variance of the mean over folds, [M]."""
     values = class_differences(sides)
     sampling = _over_folds(sides, values)
-    if sides.trainings == "by fold":
-        # Folds differ by their classes and by their trainings: what is between them beyond the former is the latter.
-        known = sampling.where_known()
-        return _sum([known, _of_means(_fold_means(sides, values)).less(known.variance)])
-    found = [sampling]
+    if sides.are_folds_trained:
+        return _sum([sampling.where_known(), _of_fold_trainings(sides, values)])
+    return _sum([sampling, *_of_trainings(sides)])
+
+
+def _of_fold_trainings(sides: Sides, values: Values) -> Part:
+    """Returns what trainings add to the variance of the mean over folds of values [C, M] by what folds show, [M].
+
+    Folds differ by their classes and by their trainings: what is between them beyond the former is the latter.
+    """
+    return _of_means(_fold_means(sides, values)).less(_over_folds(sides, values).where_known().variance)
+
+
+def _of_trainings(sides: Sides) -> Iterator[Part]:
+    """Yields what the trainings of each side that has several add to the variance of the mean over folds, [M]."""
     for means, sample in _of_several(sides):
-        found.append(_between(sides, means, sample).less(_seen(sides, means)))
-    return _sum(found)
+        yield _between(sides, means, sample).less(_seen(sides, means))
 
 
-def training_variance(sides: Sides) -> float:
-    """Returns the variance of the mean over folds between trainings, of the first value, with one training a side."""
-    if sides.trainings == "by fold":
-        values = class_differences(sides)
-        known = _over_folds(sides, values).where_known()
-        return float(_of_means(_fold_means(sides, values)).less(known.variance).variance[0])
-    parts = (
-        (len(means) * _between(sides, means, of).less(_seen(sides, means)).variance[0])
-        for means, of in _of_several(sides)
-    )
-    return float(sum(parts))
+def training_variances(sides: Sides) -> tuple[float, float]:
+    """Returns the variances of the mean over folds, of the first value, between trainings and between their starts.
+
+    The first is of one training a side; the second is in all trainings of a fold, and more of these lower it not.
+    """
+    counts = [len(means) for means, _ in _of_several(sides)]
+    parts = [float(part.variance[0]) for part in _of_trainings(sides)]
+    of_one = sum(count * part for count, part in zip(counts, parts, strict=True))
+    if not sides.are_folds_trained:
+        return of_one, 0.0
+    between = float(_of_fold_trainings(sides, class_differences(sides)).variance[0])
+    rest = max(between - sum(parts), 0.0)  # of what has a single training, or of starts
+    return (of_one, rest) if sides.trainings == "by start" else (of_one + rest, 0.0)
 
 
 def fold_parts(sides: Sides) -> dict[int, Part]:
@@ -264,7 +303,7 @@ def _seen(sides: Sides, means: Values) -> Values:
 
 def _blocks(sides: Sides, sample: Sample) -> list[list[int]]:
     """Returns the places of the folds that have the same weights."""
-    found: dict[str | None, list[int]] = {}
+    found: dict[tuple[str, ...] | None, list[int]] = {}
     for place, fold in enumerate(sides.folds):
         found.setdefault(sample.weights.get(fold), []).append(place)
     return list(found.values())
@@ -354,7 +393,7 @@ def class_part(sides: Sides) -> Part:
     """
     cells = [each.cells(sides.names) for each in sides.samples]
     means = [known_mean(each, axis=0) for each in cells]
-    found = crossed(means[0] - means[1] if len(means) > 1 else means[0])
+    found = crossed(difference_of(means))
     parts = [Part.of(np.maximum(found.videos, found.cells), found.video_freedom), _draws_part(found)]
     for side, sample, of_mean, of_trainings in zip(sides.means, sides.samples, means, cells, strict=True):
         if (count := len(of_trainings)) > 1:

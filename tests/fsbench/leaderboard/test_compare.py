@@ -174,13 +174,51 @@ def test_a_contrast_of_no_two_slices_is_one_clear_line(runs, contrast, message):
 
 
 def test_how_trainings_come_into_p_is_said(files):
-    found = compare(*detailed({"good": 0.1, "bad": -0.2}))
-    assert "Nothing was trained" in str(found)
-    (row, *rest) = found.rows
-    for how, text in (("one", "differences between trainings are not in p"), ("by fold", "what is between folds")):
-        told = replace(found, rows=(row._replace(found=replace(row.found, trainings=how)), *rest))
-        assert text in str(told)
+    good, bad = detailed({"good": 0.1, "bad": -0.2})
+    found = compare(good, bad)
+    assert "good and bad: nothing was trained" in str(found)
+    assert "of flipped signs of the classes' differences." in str(found)
     assert "they have no p" in str(found)
+    for form, text in (("{}", "a single training for each fold. What is between"), ("", "a single training: differ")):
+        told = str(compare(with_weights(good, f"weights {form}"), bad))
+        assert f"good: {text}" in told
+        assert "bad: " not in told
+        assert ("of Student's t" in told) == (form == "{}")
+
+
+def with_weights(each, form):
+    folds = [fold.model_copy(update={"checkpoint_sha256": form.format(fold.fold)}) for fold in each.folds]
+    return each.model_copy(update={"folds": tuple(folds)})
+
+
+def test_the_same_weights_are_seen_as_one_sample_and_some_in_common_as_two():
+    good, control = (with_weights(each, "weights {}") for each in detailed({"good": 0.1, "bad": -0.2}))
+    found = compare(good, control)
+    assert found.rows[0].found.trainings == "by fold"
+    assert "Both are of the same weights" in str(found)
+    shared = control.model_copy(update={"folds": (control.folds[0], *with_weights(control, "own {}").folds[1:])})
+    assert "are taken as independent: intervals are too wide" in str(compare(good, shared))
+    assert "in common" not in str(compare(good, with_weights(control, "own {}")))
+
+
+def marked(found, **values):
+    """A comparison whose sentences have other attributes: each a function of a sentence's video and number."""
+    slicer = found.find()
+    attributes = {
+        key: row | {name: value(*key) for name, value in values.items()} for key, row in slicer.attributes.items()
+    }
+    return replace(found, find=lambda: replace(slicer, attributes=attributes))
+
+
+def test_the_difference_of_a_slice_is_that_of_its_scores_however_uneven_it_is(runs, made_runs):
+    found = api.compare(runs / "support-copy", runs / "full-frame", splits=made_runs.splits)
+    uneven = marked(found, has_motion=lambda video, number: hash_of(video, number) % 3 == 0)
+    for row in (*uneven.sliced("has_motion").rows, *uneven.contrast("has_motion", "yes", "no").rows):
+        assert row.one.headline - row.other.headline == pytest.approx(row.found.mean.headline, abs=1e-12)
+
+
+def hash_of(video, number):
+    return sum(map(ord, f"{video} {number}"))
 
 
 def test_what_does_not_apply_is_a_dash():

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 
+from fsbench.errors import RunError
 from fsbench.leaderboard.compare import as_entry
 from fsbench.leaderboard.compare import compare
 from fsbench.leaderboard.entries import intervals_of
@@ -59,7 +60,7 @@ def test_trainings_are_joined_to_their_mean():
     assert found.mean.mean["J"] == pytest.approx(others[0].mean.mean["J"], abs=1e-12)
     assert found.folds[1].classes[3].score.mean["F"] == pytest.approx(others[0].folds[1].classes[3].score.mean["F"])
     assert found.details.table["J"].to_numpy() == pytest.approx(others[0].details.table["J"].to_numpy())
-    assert found.sample.is_trained_by_fold
+    assert found.sample.weights[1] == ("10" * 32, "11" * 32, "12" * 32)
     assert intervals_of(found).mean.high["J"] > intervals(others[0].details.table).mean.high["J"]
 
 
@@ -98,8 +99,47 @@ def test_the_seed_of_an_option_is_a_seed_and_a_partial_entry_has_no_family():
     assert len(found.trainings) == 2
     partial = entry({1: [(0.5, 0.5)]})
     assert joined([partial, partial]) == [partial, partial]
-    plain = [each for i in (0, 1) for each in detailed({"good": 0.0}, variant=f"seed-{i}")]  # no weights are known
+    plain = [each for i in (0, 1) for each in detailed({"good": 0.1 * i}, variant=f"seed-{i}")]  # no weights are known
     assert len(joined(plain)) == 1
+
+
+def test_what_has_the_same_scores_or_in_any_fold_the_same_weights_is_no_other_training():
+    usual, other = seeds(0, 1)
+    folds = (usual.folds[0], *other.folds[1:])
+    assert len(joined([usual, other.model_copy(update={"folds": folds})])) == 2
+    same = [
+        each.model_copy(update={"options": {"seed": i}, "details": usual.details}) for i, each in enumerate(seeds(0, 1))
+    ]
+    assert len(joined(same)) == 2
+    weightless = [each for i in (0, 1) for each in detailed({"good": 0.0}, variant=f"seed-{i}")]
+    assert len(joined(weightless)) == 2
+
+
+def test_a_training_that_cannot_be_joined_is_not_left_out_in_silence(tmp_path):
+    usual, other = seeds(0, 1)
+    paths = [write_entry(tmp_path, each) for each in (usual, other, weighted(seeds(2)[0], 1))]
+    with pytest.raises(RunError, match=r"good \(seed-1\), good \(seed-2\) and good are no trainings of one"):
+        as_entry(paths[0].with_suffix(""))
+    assert as_entry(paths[0]) == usual
+
+
+def test_trainings_of_a_fold_that_went_on_from_the_same_weights_are_known_by_them():
+    def from_start(each, name):
+        folds = []
+        for fold in each.folds:
+            training = replace(fold.weights.training, init=name.format(fold.fold))
+            folds.append(fold.model_copy(update={"weights": replace(fold.weights, training=training)}))
+        return each.model_copy(update={"folds": tuple(folds)})
+
+    (other,) = detailed({"good-too": 0.0})
+    for name, how in (("start of {}", "by start"), ("public", "several")):
+        (found,) = joined([from_start(each, name) for each in seeds(0, 1, 2)])
+        compared = compare(found, other)
+        assert {row.found.trainings for row in compared.rows} == {how, "several"}
+        told = ", in each fold from the same weights." if how == "by start" else "; differences between them are in p"
+        assert f"good: several trainings{told}" in str(compared)
+    mixed = [from_start(each, f"start of {{}} for {number}") for number, each in enumerate(seeds(0, 1, 2))]
+    assert compare(*joined(mixed), other).rows[0].found.trainings == "several"
 
 
 def test_a_path_without_json_stands_for_all_trainings_that_lie_beside(tmp_path):

@@ -1,12 +1,15 @@
 """Benchmarks drawn from a known model, many at once: each metric of their tables is a benchmark of its own."""
 
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import pandas as pd
 
 from fsbench.scores.episodes import Episodes
 from fsbench.scores.episodes import Sample
+
+_NUMBERS = count()  # of samples, for weights of their own
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Model:
     training_draw: float = 0.01
     rest: float = 0.02
     uneven: float = 0.0  # of the logarithm of a factor by which all noise within a class grows
+    start: float = 0.0  # of what all trainings of a fold have in common, and another method's have not
 
 
 @dataclass(frozen=True)
@@ -53,16 +57,20 @@ class Simulation:
         inner = noise(model.video, *"fcv") + noise(model.draw, *"fcd") + noise(model.cell, *"fcvd")
         inner = inner + noise(model.training_video, *"fcvs") + noise(model.training_draw, *"fcds")
         inner = (inner + noise(model.rest, *"fcvds")) * np.exp(noise(model.uneven, *"fc"))
+        of_start = noise(model.start, *"f")
         truth = {
             "fold": of_fold[:, 0, 0, 0, 0],
             "fold of these": (of_fold + of_training)[:, 0, 0, 0, 0],
             "class": (of_fold + of_class)[:, :, 0, 0, 0],
             "class of these": (of_fold + of_class + of_training + by_class)[:, :, 0, 0, 0],
         }
-        return of_fold + of_class + of_training + by_class + inner, truth
+        return of_fold + of_class + of_training + by_class + inner + of_start, truth
 
     def sample(self, scores, weights="by fold"):
-        """The sample of scores as `scores` gives them; its weights are of each fold, of all folds, or none."""
+        """The sample of scores as `scores` gives them; its weights are of each fold, of all folds, or none.
+
+        Those of each fold may have gone on, in all trainings, from weights that are of the fold, too: "by start".
+        """
         index = np.indices(scores.shape[:4]).reshape(4, -1)
         keys = pd.DataFrame(
             {
@@ -78,8 +86,10 @@ class Simulation:
             for s in range(scores.shape[4])
         ]
         found = tuple(Episodes.of(keys.join(table)) for table in tables)
-        names = {"by fold": "weights-{}", "all": "weights", "none": None}[weights]
-        return Sample(found, {f: names and names.format(f) for f in range(1, scores.shape[0] + 1)})
+        name, folds = next(_NUMBERS), range(1, scores.shape[0] + 1)
+        made = {f: tuple(f"{name} {'all' if weights == 'all' else f} {s}" for s in range(len(found))) for f in folds}
+        starts = {f: f"start of {f}" for f in folds} if weights == "by start" else {}
+        return Sample(found, {} if weights == "none" else made, starts)
 
 
 def covered(interval, truth, names):

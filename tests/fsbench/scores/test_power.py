@@ -20,7 +20,7 @@ MODEL = Model(training=0.01)
 SIZE = Simulation(folds=4, classes=12, videos=4, draws=2, number=400)
 
 
-def true_parts(model, folds, how):
+def true_parts(model, folds, how, starts=0.0):
     """The parts of the difference of two methods that are drawn by themselves."""
     names = ("klass", "video", "draw", "cell")
     sampling, of_trainings = (
@@ -28,12 +28,13 @@ def true_parts(model, folds, how):
         for some in (names, ("training_class", "training_video", "training_draw", "rest"))
     )
     nested = type(parts_of(*two_samples(replace(SIZE, classes=2, number=1), 1), "r0")[0].sampling)
-    return Parts(nested(*sampling), nested(*of_trainings), 2 * model.training**2 / folds, how, 2 * folds)
+    training = 2 * model.training**2 / folds
+    return Parts(nested(*sampling), nested(*of_trainings), training, starts, how, 2 * folds)
 
 
-def two_samples(size, trainings, lead=0.0, weights="by fold"):
+def two_samples(size, trainings, lead=0.0, weights="by fold", model=MODEL):
     rng = np.random.default_rng(5)
-    one, other = (size.scores(rng, MODEL, trainings)[0] for _ in range(2))
+    one, other = (size.scores(rng, model, trainings)[0] for _ in range(2))
     return size.sample(one + lead, weights), size.sample(other, weights)
 
 
@@ -53,6 +54,32 @@ def test_parts_are_those_of_the_model_on_the_average():
     found = [parts_of(only(one, name), only(other, name), name)[0].listed() for name in size.names]
     for name, value in true_parts(MODEL, SIZE.folds, "several").listed().items():
         assert np.mean([each[name] for each in found]) == pytest.approx(value, rel=0.25, abs=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("trainings", "weights", "start"),
+    [((3, 1), "by fold", 0.0), ((1, 3), "by fold", 0.0), ((3, 3), "by fold", 0.0), ((3, 3), "by start", 0.03)],
+)
+def test_what_trainings_change_is_of_one_of_each_method_and_apart_from_what_they_start_from(trainings, weights, start):
+    quiet = dict.fromkeys(("klass", "video", "draw", "cell", "rest"), 0.01)
+    model = Model(fold=0, training=0.02, training_class=0.002, training_video=0, training_draw=0, start=start, **quiet)
+    size, rng = replace(SIZE, number=100), np.random.default_rng(7)
+    one, other = (size.sample(size.scores(rng, model, count)[0], weights) for count in trainings)
+    found = [parts_of(only(one, name), only(other, name), name)[0] for name in size.names]
+    assert np.mean([each.training for each in found]) == pytest.approx(2 * 0.02**2 / 4, rel=0.2)
+    assert np.mean([each.starts for each in found]) == pytest.approx(2 * start**2 / 4, rel=0.2, abs=1e-9)
+
+
+def test_what_all_trainings_start_from_is_lowered_by_no_more_of_them():
+    model = replace(MODEL, start=0.02)
+    one, other = two_samples(SIZE, 3, 0.05, "by start", model)
+    found = paired_mean(one, other, np.random.default_rng(0), SIZE.names, SIZE.names)
+    share = np.mean(np.array(list(found.p.root.values())) < 0.05)
+    parts = true_parts(model, SIZE.folds, "by start", 2 * model.start**2 / SIZE.folds)
+    powers = [power_of(parts, Design(4, 48, 4, 2, count), 0.05) for count in (1, 3, 1000)]
+    assert powers[1] == pytest.approx(share, abs=0.07)
+    assert powers[0] < powers[1] < powers[2] < 0.7
+    assert power_of(replace(parts, starts=0.0, how="several"), Design(4, 48, 4, 2, 1000), 0.05) > 0.8
 
 
 def only(sample, name):

@@ -138,16 +138,17 @@ def test_draws_that_move_a_whole_class_widen_its_interval_and_no_other_s():
     assert half(after.mean) == pytest.approx(half(before.mean))
 
 
-def trained(*tables, weights="by fold"):
+def trained(*tables, weights="by fold", name="one"):
     """The sample of some trainings, of weights for each fold or for all."""
-    name = {"by fold": "weights-{}", "all": "weights"}[weights]
-    return Sample(tuple(map(Episodes.of, tables)), {fold: name.format(fold) for fold in (1, 2, 3, 4)})
+    form = {"by fold": "{0} {1} {2}", "all": "{0} {2}"}[weights]
+    made = {fold: tuple(form.format(name, fold, place) for place in range(len(tables))) for fold in (1, 2, 3, 4)}
+    return Sample(tuple(map(Episodes.of, tables)), made)
 
 
 def test_of_a_single_training_for_each_fold_the_folds_show_what_trainings_do():
     one, other = benchmark(1, folds=4), benchmark(2, folds=4)
     moved = one.assign(J=one["J"] + one["fold"].map({1: 0.2, 2: -0.2, 3: 0.3, 4: -0.1}))
-    found = paired(trained(moved), trained(other), rng())
+    found = paired(trained(moved), trained(other, name="other"), rng())
     by_fold = [found.folds[fold].mean["J"] for fold in (1, 2, 3, 4)]
     expected = ttest_1samp(by_fold, 0)
     ends = expected.confidence_interval()
@@ -163,7 +164,7 @@ def test_of_a_single_training_for_each_fold_the_folds_show_what_trainings_do():
 
 def test_a_single_class_in_each_fold_is_tested_by_the_folds():
     one, other = benchmark(1, folds=4, classes=1), benchmark(2, folds=4, classes=1)
-    found = paired(trained(one), trained(other), rng())
+    found = paired(trained(one), trained(other, name="other"), rng())
     by_fold = [found.folds[fold].mean["J"] for fold in (1, 2, 3, 4)]
     assert found.mean.p["J"] == pytest.approx(ttest_1samp(by_fold, 0).pvalue)
     assert paired(one, other, rng()).mean.interval is None
@@ -220,13 +221,13 @@ def test_every_interval_covers_the_truth_of_95_of_100_benchmarks(size, model, tr
     assert 0.92 <= np.mean(classes) <= 0.98
 
 
-def two_of(size, model, trainings):
+def two_of(size, model, trainings, weights="by fold"):
     """Samples of a method that was trained twice on the same benchmarks, from other seeds."""
     random = rng(6)
-    untrained = replace(model, training=0, training_class=0, training_video=0, training_draw=0, rest=0)
+    untrained = replace(model, training=0, training_class=0, training_video=0, training_draw=0, rest=0, start=0)
     apart = replace(model, fold=0, klass=0, video=0, draw=0, cell=0)
     common, _ = size.scores(random, untrained)
-    return [size.sample(common + size.scores(random, apart, trainings, mean=0)[0]) for _ in range(2)]
+    return [size.sample(common + size.scores(random, apart, trainings, mean=0)[0], weights) for _ in range(2)]
 
 
 @pytest.mark.parametrize("trainings", [1, 2, 3])
@@ -237,6 +238,42 @@ def test_two_seeds_of_one_method_do_not_differ_in_nine_of_ten_pairs(size, traini
     found = paired_mean(one, other, rng(), size.names, size.names)
     assert np.mean(np.array(list(found.p.root.values())) < 0.05) <= 0.1
     assert 0.92 <= covered(found.interval, 0.0, size.names)
+
+
+@pytest.mark.parametrize("start", [0.0, 0.02])
+def test_what_all_trainings_of_a_fold_start_from_is_in_interval_and_p(start):
+    model = Model(training=0.01, start=start)
+    one, other = two_of(LARGE, model, 3, "by start")
+    found = paired_mean(one, other, rng(), LARGE.names, LARGE.names)
+    assert found.trainings == "by start"
+    assert 0.92 <= covered(found.interval, 0.0, LARGE.names)
+    assert np.mean(np.array(list(found.p.root.values())) < 0.05) <= 0.08
+    unaware = paired_mean(*(replace(each, starts={}) for each in (one, other)), rng(), LARGE.names, LARGE.names)
+    assert unaware.trainings == "several"
+    assert (covered(unaware.interval, 0.0, LARGE.names) < 0.8) == (start > 0)
+
+
+def test_trainings_that_start_from_the_same_weights_in_all_folds_are_several():
+    one, other = two_of(replace(SMALL, number=1), Model(), 2, "by start")
+    public = [replace(each, starts=dict.fromkeys(each.starts, "public")) for each in (one, other)]
+    for sides, how in (((one, other), "by start"), ((one, public[1]), "by start"), (public, "several")):
+        assert paired_mean(*sides, rng(), ["r0"]).trainings == how
+    single = replace(other, trainings=other.trainings[:1], weights=dict.fromkeys(other.weights, ("all",)))
+    assert paired_mean(one, single, rng(), ["r0"]).trainings == "one"
+
+
+@pytest.mark.parametrize("trainings", [1, 3])
+def test_the_same_weights_used_in_two_ways_are_compared_training_by_training(trainings):
+    random, quiet = rng(8), Model(fold=0, klass=0, video=0, draw=0, cell=0, rest=0.02, training_class=0.0)
+    common, _ = LARGE.scores(random, Model(training=0.04, training_class=0.04), trainings)
+    one = LARGE.sample(common)
+    control = LARGE.sample(common + LARGE.scores(random, replace(quiet, training=0.002), trainings, mean=0)[0])
+    same = replace(control, weights=one.weights)
+    found, unaware = (paired_mean(one, each, rng(), LARGE.names, LARGE.names) for each in (same, control))
+    assert list(found.mean.root.values()) == pytest.approx(list(unaware.mean.root.values()), abs=1e-12)
+    assert 0.92 <= covered(found.interval, 0.0, LARGE.names)
+    widths = [np.mean([half(each.interval, name) for name in LARGE.names]) for each in (found, unaware)]
+    assert widths[0] < widths[1] / 2 or trainings == 1
 
 
 def test_two_methods_that_differ_are_found_to_by_several_trainings_more_often_than_by_one():
