@@ -111,7 +111,8 @@ def compare(
     folder of runs of several, and the path of an entry without .json, stand for all of them together.
 
     Classes, with their videos and support draws, and trainings are seen as samples. Of a single training for each fold,
-    or several from the same weights, differences between trainings are in p as far as folds show them; of a single one for all folds they are not in p.
+    or several that went on from the same weights, differences between trainings are in p as far as folds show them; of
+    a single one for all folds they are not in p.
 
     Slices (--by) ask for the manifest with the digest of both. Of one from before manifests said what their sentences
     are like, the sentences are read below --data-root.

@@ -21,7 +21,7 @@ __all__ = ["demo", "new"]
 def demo(out: Path, workers: int | None) -> None:
     """Go the whole way on the embedded set: render it, build splits, evaluate, compare.
 
-    Every method that has what it needs runs on the first of five support draws. Takes a few minutes; a demo that was
+    Every method that has what it needs runs on the first support draw. Takes a few minutes; a demo that was
     stopped goes on where it was.
     """
     from fsbench.demo import run_demo

@@ -185,6 +185,12 @@ def _holds(place: Path, spec: DatasetSpec) -> bool:
     return place.is_dir() and (place in spec.places or place.name in (spec.folders or (spec.name,)))
 
 
+def _name_of(spec: DatasetSpec) -> str:
+    """Returns the name by which a user asks for a dataset, or for an earlier version of it."""
+    is_earlier = spec.name in DATASETS.points and spec in DATASETS.get(spec.name).earlier
+    return f"{spec.name}@{spec.version}" if is_earlier else spec.name
+
+
 def _not_there(spec: DatasetSpec, data_root: Path | None) -> str:
     if spec.layout is None:
         return f"{spec.name}: no package says how this dataset is read. Name a registered one, or a YAML file."
@@ -192,7 +198,7 @@ def _not_there(spec: DatasetSpec, data_root: Path | None) -> str:
     own = f" (nor do {', '.join(map(str, spec.places))})" if spec.places else ""
     missing = f"{data_root}: holds no {spec.name}{own}."
     remedy = "say with --data-root where the dataset is."
-    remedy = f"make it with 'fsbench build-splits {spec.name}', or {remedy}" if spec.generate else remedy
+    remedy = f"make it with 'fsbench build-splits {_name_of(spec)}', or {remedy}" if spec.generate else remedy
     if not isinstance(spec.layout, Layout):
         return f"{missing} Expected in it or in {below} below it; {remedy}"
     looked_at = _places(spec, data_root)

@@ -180,6 +180,9 @@ def read_description(path: Path) -> DatasetSpec:
         RecursionError,
     ) as error:  # also of a date that is none, and of what is too deep
         raise DataError(f"{path}: is no YAML ({' '.join(str(error).split())}).") from error
+    if not isinstance(content, dict):
+        what = "is empty" if content is None else "is no mapping of keys to values"
+        raise DataError(f"{path}: {what}. It needs at least 'name: my-set' (docs/datasets.md has all keys).")
     try:
         found = TypeAdapter(_Description).validate_python(content)
     except ValidationError as error:

@@ -400,9 +400,12 @@ def _require_pair(one: Entry, other: Entry) -> None:
     """Raises RunError unless both were evaluated in the same way, and in one that these statistics are for."""
     for name in ("dataset", "manifest_digest", "protocol"):
         if getattr(one, name) != getattr(other, name):
+            values = [getattr(each, name) for each in (one, other)]
+            if name == "manifest_digest":
+                values = [f"{each.manifest_version} {each.manifest_digest[:12]}" for each in (one, other)]
             raise RunError(
-                f"{one.title} and {other.title} cannot be compared: their {name} differs ({getattr(one, name)}, "
-                f"{getattr(other, name)}). Evaluate both in the same way."
+                f"{one.title} and {other.title} cannot be compared: their {name} differs ({', '.join(values)}). "
+                "Evaluate both in the same way."
             )
     if not has_chain(one.protocol):
         raise RunError(f"Protocol {one.protocol}: intervals and tests are for the averages of protocol 'standard'.")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from fsbench.methods.contract import ORACLE
 from fsbench.methods.options import Option
 from fsbench.methods.registry import MethodFactory
 from fsbench.text import columns
@@ -82,7 +83,9 @@ def description_text(described: Mapping[str, Any], width: int | None = None) -> 
 def _support(described: Mapping[str, Any]) -> str:  # Any: JSON
     if described["learns_from_draws"]:
         return "needed: whole support videos, those of all novel classes at once"
-    return "ignored, so 'fsbench predict' takes it" if described["ignores_support"] else "needed"
+    if not described["ignores_support"]:
+        return "needed"
+    return "ignored" if described["name"].startswith(ORACLE) else "ignored, so 'fsbench predict' takes it"
 
 
 def _trained(declared: Sequence[str] | None) -> str:

@@ -1,5 +1,6 @@
 """From a training job to a checkpoint, for every model of the family."""
 
+import logging
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -26,6 +27,8 @@ from fsbench_baselines.training.recipe import load_recipe
 from fsbench_baselines.training.recipe import Recipe
 
 __all__ = ["train_family"]
+
+_LOG = logging.getLogger(__name__)
 
 
 def train_family(job: TrainingJob, start: Start, build: Callable[[Recipe, Start], FamilyTask]) -> Path:
@@ -55,6 +58,9 @@ def train_family(job: TrainingJob, start: Start, build: Callable[[Recipe, Start]
     task.training = made_by(job, recipe)
     settings = loop_settings(job, job.out)
     if job.init is None and not has_begun(task, recipe, settings):
+        if recipe.pretraining is recipe.naming is None:
+            told = "%s: starts from random weights, and recipe %r has no stages before. Did you mean to pass --init?"
+            _LOG.warning(told, job.out, recipe.name)
         _pretrain(job, recipe, task)
     run_training(task, episodes, recipe, settings)
     return job.out / "model"

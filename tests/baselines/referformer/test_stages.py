@@ -67,6 +67,13 @@ def evaluate(place, method, checkpoint, out):
     return result
 
 
+def test_random_weights_without_a_stage_before_are_told_of(place, tmp_path, caplog):
+    for number, init in enumerate((place / "start" / "model", None)):
+        caplog.clear()
+        train(place, "cma-add", tmp_path / str(number), recipe="shapes-meta", overrides=TINY, init=init)
+        assert sum("Did you mean to pass --init?" in message for message in caplog.messages) == number
+
+
 def test_a_training_leaves_what_can_be_evaluated_and_read(place, tmp_path):
     assert {path.name for path in (place / "start").iterdir()} >= {
         "backbone",

@@ -62,6 +62,8 @@ def test_methods_are_listed_and_described_as_json(fsbench):
     assert methods["colour-prototype"]["options"] == ["working_size", "iterations"]
     described = json.loads(fsbench("describe", "colour-prototype", "--json").stdout)
     assert described["summary"] == methods["colour-prototype"]["summary"]
+    takes = {name: "predict" in fsbench("describe", name).stdout for name in ("full-frame", "oracle-class")}
+    assert takes == {"full-frame": True, "oracle-class": False}
     named = [json.loads(fsbench("list", what, "--json").stdout) for what in ("datasets", "protocols")]
     assert all("name" in record for records in named for record in records)
 

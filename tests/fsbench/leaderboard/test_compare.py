@@ -63,6 +63,9 @@ def test_what_was_made_in_another_way_is_not_compared(name):
     one, other = detailed({"good": 0.1, "bad": -0.2})
     with pytest.raises(RunError, match=f"cannot be compared: their {name} differs"):
         compare(one, other.model_copy(update={name: "other"}))
+    later = other.model_copy(update={"manifest_digest": "f" * 64, "manifest_version": "v9"})
+    with pytest.raises(RunError, match=r"differs \(v1 0123456789ab, v9 ffffffffffff\)"):
+        compare(one, later)
 
 
 def test_a_pool_of_frames_has_no_test():

@@ -132,7 +132,7 @@ def test_without_manifest_or_sentences_it_is_said_what_is_missing(made_runs, tmp
     old = ROOT / "splits/mini-ref-davis/pack-v1"
     with pytest.raises(ManifestError, match=r"pack-v1: has no table of attributes.*--data-root where the dataset is"):
         find_slicer("mini-ref-davis", read_manifest(old).info.digest, tmp_path, old)
-    with pytest.raises(ManifestError, match=r"make it with 'fsbench build-splits mini-ref-shapes', or say"):
+    with pytest.raises(ManifestError, match=r"make it with 'fsbench build-splits mini-ref-shapes@v2', or say"):
         find_slicer("mini-ref-shapes", SHAPES, tmp_path, ROOT / "splits")
     strange = Slicer(find_slicer(made.dataset, made.manifest_digest, splits=made_runs.splits).manifest, {})
     with pytest.raises(ManifestError, match="has no sentence cat-0/0, which was scored"):
