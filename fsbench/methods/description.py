@@ -7,6 +7,7 @@ from typing import Any
 from fsbench.methods.contract import ORACLE
 from fsbench.methods.options import Option
 from fsbench.methods.registry import MethodFactory
+from fsbench.methods.registry import WEIGHTS
 from fsbench.text import columns
 
 __all__ = ["describe", "description_text"]
@@ -72,12 +73,17 @@ def description_text(described: Mapping[str, Any], width: int | None = None) -> 
         ("tuned on", "; ".join(described["tuned_on"])),
         ("from", f"{described['from']} ({described['target']})" if described["from"] else described["target"]),
         ("support", _support(described)),
-        ("needs", "; ".join(described["needs"])),
+        ("needs", "; ".join(_need(each, described) for each in described["needs"])),
         ("long videos", "are read and answered in parts" if described["works_in_parts"] else whole),
         (f"runs now on {described['dataset']}", runs),
     ]
     head = columns([("method", described["name"]), *((key, value or "-") for key, value in facts)], width)
     return f"{head}\n\n{_options_text(described['options'], width)}"
+
+
+def _need(need: str, described: Mapping[str, Any]) -> str:  # Any: JSON
+    is_brought = need == WEIGHTS and need not in described["missing"]
+    return f"{need}, or on {described['dataset']} those that it brings" if is_brought else need
 
 
 def _support(described: Mapping[str, Any]) -> str:  # Any: JSON

@@ -1,6 +1,7 @@
 """What `fsbench build-splits` prints of a manifest."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from fsbench.splits.episodes import repeated_draws
 from fsbench.splits.manifest import Manifest
@@ -21,5 +22,17 @@ def summary_text(manifest: Manifest) -> str:
     lines += [f"left out: {item.kind} {item.name} ({item.videos} videos): {item.reason}" for item in info.left_out]
     repeated = repeated_draws(manifest.rows("supports"))
     notes = info.notes + [repeated] * (repeated not in ("", *info.notes))
-    lines += [f"note: {note}" for note in notes]
+    lines += [f"note: {note}" for note in (*notes, *_unlike_the_rule(manifest))]
     return "\n".join([*lines, f"digest: {info.digest}", str(manifest.path)])
+
+
+def _unlike_the_rule(manifest: Manifest) -> Iterator[str]:
+    """Yields where there was too little for what the rule asks for."""
+    wanted = manifest.info.rule.get("num_folds", 0)
+    filled = len({row["fold"] for row in manifest.rows("classes")})
+    if 0 < filled < wanted:
+        yield f"{wanted} folds were asked for, and the classes fill {filled}."
+    supports = manifest.rows("supports")
+    short = [row for row in supports if any(len(set(shot["frames"])) < len(shot["frames"]) for shot in row["shots"])]
+    if short:
+        yield f"{len(short)} of {len(supports)} supports show a frame more than once: their videos have too few frames."

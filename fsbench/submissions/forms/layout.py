@@ -97,8 +97,8 @@ def _top(masks: Collection[Sequence[str]], known: Known) -> list[str]:
     Where it is known which videos there are, and how deep, it is the folder that has the most masks of them. Else it is
     what lies above 'Annotations' or 'draw-<d>'; or the only folder, if it cannot be a video.
     """
-    if known.levels is not None:
-        depth = known.levels + 1
+    # Where sentences are asked for, label maps may be there in their place.
+    for depth in () if known.levels is None else dict.fromkeys((known.levels + 1, 2)):
         tops = Counter(
             _above(parts[:-depth]) for parts in masks if len(parts) >= depth and parts[-depth] in known.videos
         )

@@ -412,10 +412,23 @@ def test_an_object_of_ones_own_becomes_a_manifest_by_the_default_rule(tmp_path):
     assert read_manifest(tmp_path / "made/v1").info == info
 
 
-def test_what_draws_repeat_is_in_the_notes_and_under_the_table():
-    def printed(info, rows):
-        return summary_text(Manifest(info, {name: make_table(name, rows[name]) for name in TABLES}, Path("made/v1")))
+def printed(info, rows):
+    return summary_text(Manifest(info, {name: make_table(name, rows[name]) for name in TABLES}, Path("made/v1")))
 
+
+def test_what_the_rule_asks_for_and_there_is_too_little_for_is_told():
+    made = MadeDataset()
+    made.spec = DatasetSpec("made", num_folds=9, rule=BuildRule(frames=50))
+    text = printed(*build_manifest(made, BuildOptions()))
+    assert "note: 9 folds were asked for, and the classes fill 3." in text
+    assert "note: 15 of 15 supports show a frame more than once: their videos have too few frames." in text
+    made.spec = DatasetSpec("made", num_folds=3, rule=BuildRule(frames=1))
+    text = printed(*build_manifest(made, BuildOptions()))
+    assert "asked for" not in text
+    assert "more than once" not in text
+
+
+def test_what_draws_repeat_is_in_the_notes_and_under_the_table():
     info, rows = build_manifest(MadeDataset(), BuildOptions())
     repeated = "different sets of support videos by class: cat (3 of 5), dog (3 of 5), owl (3 of 5)."
     assert info.notes[-1].endswith(repeated)

@@ -369,19 +369,17 @@ def test_sentence_masks_must_be_binary_and_complete(tmp_path):
     assert problems.notes == []  # a sentence is not said to name nothing because nobody answers it
 
 
-def test_label_maps_for_sentences_and_the_other_way_are_told_what_the_truth_has(tmp_path):
+@pytest.mark.parametrize("top", [".", "top"])
+def test_label_maps_for_sentences_and_the_other_way_are_told_what_the_truth_has(tmp_path, top):
     truth, _ = random_videos(1)
     for pred, target, wanted in (
         (truth, sentences(truth), "masks of sentences"),
         (sentences(truth), truth, "label maps"),
     ):
         folder = tmp_path / wanted
-        found = validate(
-            write_masks(folder / "pred", pred),
-            write_masks(folder / "truth", target),
-            named_protocol("standard"),
-            PassOptions(),
-        )
+        write_masks(folder / "pred" / top, pred)
+        asked = write_masks(folder / "truth", target)
+        found = validate(folder / "pred", asked, named_protocol("standard"), PassOptions())
         assert {p.remedy.split(": ")[1].startswith(wanted) for p in found if p.kind == "missing-sentence"} == {True}
 
 
