@@ -245,7 +245,7 @@ def _of_trainings(sides: Sides) -> Iterator[Part]:
 def training_variances(sides: Sides) -> tuple[float, float]:
     """Returns the variances of the mean over folds, of the first value, between trainings and between their starts.
 
-    The first is of one training a side; the second is in all trainings of a fold, and more of these lower it not.
+    The first is of one training a side; the second is in all trainings of a fold, and more of these do not lower it.
     """
     counts = [len(means) for means, _ in _of_several(sides)]
     parts = [float(part.variance[0]) for part in _of_trainings(sides)]
