@@ -16,6 +16,8 @@ _PAPER = (
     "ICCV 2023"
 )
 
+_PRIOR_PAPER = "Tian et al., Prior Guided Feature Enrichment Network for Few-Shot Segmentation, TPAMI 2020"
+
 
 @dataclass(frozen=True, kw_only=True)
 class CMAOptions(LookingOptions):
@@ -58,9 +60,15 @@ class _Shipping(OwnForm):
         return folder if folder.is_dir() else None
 
 
-def _declare(name: str, summary: str, code: str, options: type[CMAOptions] = CMAOptions) -> Declaration:
-    licence = "Apache-2.0 (this code); weights have their authors' terms"
-    info = MethodInfo(name, "1", summary, paper=_PAPER, licence=licence)
+def _declare(
+    name: str,
+    summary: str,
+    code: str,
+    options: type[CMAOptions] = CMAOptions,
+    paper: str = _PAPER,
+    licence: str = "Apache-2.0 (this code); weights have their authors' terms",
+) -> Declaration:
+    info = MethodInfo(name, "1", summary, paper=paper, licence=licence)
     return _Shipping(info, options, f"fsbench_cma.method:{code}", works_in_parts=True)
 
 
@@ -76,6 +84,8 @@ CMA_PRIOR = _declare(
     "CMA that looks at the object alone, and is told how like it each place of the query is.",
     "PriorMethod",
     ObjectOptions,
+    paper=f"{_PAPER}; the prior: {_PRIOR_PAPER}",
+    licence="Apache-2.0 (code and the weights that it brings)",
 )
 CMA_SELF = _declare(
     "cma-self", "CMA's ablation: the query looks at itself, the support's object is set beside it.", "SelfMethod"

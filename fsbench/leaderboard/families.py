@@ -80,8 +80,8 @@ def _key(entry: Entry) -> str | None:
     options = {name: value for name, value in entry.options.items() if name != "seed"}
     made = [(fold.fold, _recipes(fold)) for fold in entry.folds]
     ids = hash(tuple(details.episodes["episode_id"].to_pylist()))
-    facts = [entry.dataset, entry.manifest_digest, entry.protocol, repr(entry.method), family_name(entry.variant)]
-    facts += [repr(entry.control)]
+    facts: list[object] = [entry.dataset, entry.manifest_digest, entry.protocol, family_name(entry.variant)]
+    facts += [entry.method.name, entry.method.version, repr(entry.control)]
     return json.dumps([*facts, entry.expected_folds, options, made, ids], sort_keys=True, default=str)
 
 

@@ -64,6 +64,12 @@ def test_trainings_are_joined_to_their_mean():
     assert intervals_of(found).mean.high["J"] > intervals(others[0].details.table).mean.high["J"]
 
 
+def test_other_words_about_a_method_part_no_trainings():
+    usual, other = seeds(0, 1)
+    reworded = other.model_copy(update={"method": replace(other.method, summary="The same.", licence="MIT")})
+    assert len(joined([usual, reworded])) == 1
+
+
 def test_joined_trainings_were_evaluated_on_the_last_day_of_any():
     days = (date(2026, 3, 2), None, date(2026, 3, 1))
     members = [each.model_copy(update={"evaluated": day}) for each, day in zip(seeds(0, 1, 2), days, strict=True)]
