@@ -57,22 +57,20 @@ _BETWEEN = " less "
 OF_TRAININGS = {
     "none": "nothing was trained",
     "several": "differences between trainings are in it",
-    "by start": "of trainings that, in each fold, went on from the same weights: differences between these are in it "
-    "as far as folds show them",
+    "by start": "differences between trainings are in it; those between what all of a fold went on from, as far as "
+    "folds show them",
     "by fold": "of a single training for each fold: differences between trainings are in it as far as folds show them",
     "one": "of a single training: differences between trainings are not in p",
 }
 """In short, how differences between trainings come into p."""
 
-_FROM_FOLDS = (
-    "What is between folds beyond what their\n"
-    "classes make of it is in p and its interval; intervals of folds and classes hold for these "
-)
 _ABOUT_TRAININGS = {
     "none": "nothing was trained: classes, their videos and draws are what is seen as a sample.",
     "several": "several trainings; differences between them are in p and in all intervals.",
-    "by start": f"several trainings, in each fold from the same weights. {_FROM_FOLDS}weights to start from.",
-    "by fold": f"a single training for each fold. {_FROM_FOLDS}trainings.",
+    "by start": "several trainings, in each fold from the same weights. Differences between trainings are in p and in\n"
+    "all intervals; what folds show of differences between starts is in p and its interval.",
+    "by fold": "a single training for each fold. What is between folds beyond what their classes make of it is\n"
+    "in p and its interval; intervals of folds and classes hold for these trainings.",
     "one": "a single training: differences between trainings are not in p, nor in any interval.",
 }
 

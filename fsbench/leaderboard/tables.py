@@ -319,8 +319,8 @@ def _trainings(entry: Entry) -> dict[str, float]:
 
 _OF_TRAININGS = {
     "by fold": "Trained once for each fold: differences between trainings count as far as the folds show them.",
-    "by start": "All trainings of a fold went on from the same weights: differences between these, and between "
-    "trainings, count as far as the folds show them.",
+    "by start": "All trainings of a fold went on from the same weights: differences between these count as far as the "
+    "folds show them.",
     "one": "Trained once for all folds: differences between trainings are not in its interval, nor in tests of it.",
 }
 

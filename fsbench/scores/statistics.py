@@ -17,8 +17,9 @@ How trainings come into it depends on how many there are:
 - Of a single one, with weights for each fold, the folds are as many independent trainings: what is between the folds
   beyond what their classes make of it is taken for these, with a degree of freedom for each fold but one. What is said
   of a fold or a class holds for these weights.
-- Of several that went on, in each fold, from the same weights, the folds are as many independent starts: it is as with
-  a single one, of the means over trainings. What is between trainings alone would not show what another start changes.
+- Of several that went on, in each fold, from the same weights, the folds are as many independent starts: beside what is
+  between trainings, which would not show what another start changes, what is between the folds beyond both their
+  classes and their trainings is taken for the starts.
 - Of a single one for all folds nothing is known of others: differences between trainings are in no number.
 - Where nothing was trained there are none.
 

@@ -126,7 +126,7 @@ class Sides(NamedTuple):
 
     @property
     def are_folds_trained(self) -> bool:
-        """Whether folds show what trainings change, and nothing else does."""
+        """Whether folds show what trainings or their starts change, and nothing else does."""
         return self.trainings in ("by fold", "by start")
 
     def _how(self, folds: Sequence[int]) -> Trainings:
@@ -221,19 +221,8 @@ def centre_of(sides: Sides) -> Values:
 
 def mean_part(sides: Sides) -> Part:
     """Returns the variance of the mean over folds, [M]."""
-    values = class_differences(sides)
-    sampling = _over_folds(sides, values)
-    if sides.are_folds_trained:
-        return _sum([sampling.where_known(), _of_fold_trainings(sides, values)])
-    return _sum([sampling, *_of_trainings(sides)])
-
-
-def _of_fold_trainings(sides: Sides, values: Values) -> Part:
-    """Returns what trainings add to the variance of the mean over folds of values [C, M] by what folds show, [M].
-
-    Folds differ by their classes and by their trainings: what is between them beyond the former is the latter.
-    """
-    return _of_means(_fold_means(sides, values)).less(_over_folds(sides, values).where_known().variance)
+    known = _sum([_over_folds(sides, class_differences(sides)), *_of_trainings(sides)])
+    return _sum([known.where_known(), _of_folds(sides, known)]) if sides.are_folds_trained else known
 
 
 def _of_trainings(sides: Sides) -> Iterator[Part]:
@@ -242,18 +231,26 @@ def _of_trainings(sides: Sides) -> Iterator[Part]:
         yield _between(sides, means, sample).less(_seen(sides, means))
 
 
+def _of_folds(sides: Sides, known: Part) -> Part:
+    """Returns what single trainings, or starts, add to the variance of the mean over folds, [M].
+
+    It is what lies between folds beyond what is known, [M], of their classes, and of trainings where there are several.
+    """
+    return _of_means(_fold_means(sides, class_differences(sides))).less(known.where_known().variance)
+
+
 def training_variances(sides: Sides) -> tuple[float, float]:
     """Returns the variances of the mean over folds, of the first value, between trainings and between their starts.
 
     The first is of one training a side; the second is in all trainings of a fold, and more of these do not lower it.
     """
+    parts = list(_of_trainings(sides))
     counts = [len(means) for means, _ in _of_several(sides)]
-    parts = [float(part.variance[0]) for part in _of_trainings(sides)]
-    of_one = sum(count * part for count, part in zip(counts, parts, strict=True))
+    of_one = float(sum(count * part.variance[0] for count, part in zip(counts, parts, strict=True)))
     if not sides.are_folds_trained:
         return of_one, 0.0
-    between = float(_of_fold_trainings(sides, class_differences(sides)).variance[0])
-    rest = max(between - sum(parts), 0.0)  # of what has a single training, or of starts
+    known = _sum([_over_folds(sides, class_differences(sides)), *parts])
+    rest = float(_of_folds(sides, known).variance[0])
     return (of_one, rest) if sides.trainings == "by start" else (of_one + rest, 0.0)
 
 
