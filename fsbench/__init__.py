@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fsbench.metrics import contour_accuracy
     from fsbench.metrics import region_similarity
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 __all__ = [
     "build_splits",
