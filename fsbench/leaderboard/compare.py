@@ -261,14 +261,11 @@ class Compared:
             if name not in found:
                 raise RunError(f"No episode is in a slice {name!r} of {by}. {suggestion(name, found)}")
         both = found[here], found[there]
-        common = set(both[0].one.first.classes) & set(both[1].one.first.classes)
-        if not common:
-            raise RunError("No class has episodes of both kinds, so there is nothing to contrast.")
-        ones, others = (
-            [_of_classes(side, common) for side in sides] for sides in zip(both[0][1:], both[1][1:], strict=True)
-        )
         names = _names(self.one.protocol)
-        difference = contrasted((ones[0], ones[1]), (others[0], others[1]), _draws(self.one), **names)
+        of_one, of_other = (both[0].one, both[1].one), (both[0].other, both[1].other)
+        difference = contrasted(of_one, of_other, _draws(self.one), **names)
+        common = set(both[0].one.first.classes) & set(both[1].one.first.classes)
+        ones, others = ([_of_classes(each, common) for each in kinds] for kinds in (of_one, of_other))
         one, other = (_less(*(mean_of(each, names["names"]) for each in kinds)) for kinds in (ones, others))
         episodes = sum(len(each.first.keys) for each in ones)
         last = _Row(f"{here}{_BETWEEN}{there}", episodes, one, other, difference)

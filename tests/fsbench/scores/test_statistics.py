@@ -385,6 +385,16 @@ def test_a_contrast_is_the_difference_of_two_differences_class_by_class():
         contrasted(apart, apart, rng())
 
 
+def test_a_contrast_whose_classes_lie_in_one_fold_is_of_a_single_training():
+    one, other = benchmark(1, folds=2), benchmark(2, folds=2)
+    sides = (trained(one), trained(other, name="other"))
+    in_first = np.asarray(sides[0].first.keys["fold"] == 1)
+    kinds = [(side, side.only(in_first)) for side in sides]
+    found = contrasted(*kinds, rng())
+    assert found.trainings == "one"
+    assert found.interval is not None
+
+
 def test_other_episodes_are_refused():
     one = benchmark()
     with pytest.raises(RunError, match="71 are common, of 72 and 71"):
