@@ -20,7 +20,7 @@ same videos.
    classes; the controls are of the first seed alone.
 3. Beside it, from the first seed: `cma-self`, `cma-object`, and CMA with the projections of its affinity untouched, as
    the released code leaves them; and on fold 1 12, 48 or 96 base shapes, a short and a long training, of the affinity
-   as published and of `cma-prior`.
+   as published and of `cma-prior`, each with another class's support as well.
 
 Each piece is a few commands of fsbench with one thread: more jobs are better than more threads. With `--recipe` and
 `--seeds` seeds are shared out over machines; each makes the ReferFormers of the folds again, to the same bits on
@@ -284,6 +284,8 @@ def deciding_pieces(out: Path, choice: Choice, seeds: Sequence[int] = SEEDS) -> 
     if SEEDS[0] in seeds:
         for training in _beside(out, choice):
             yield from (*training.pieces(), training.run())
+            if training.is_cell:
+                yield training.run("other-class")
 
 
 def ranked_pieces(out: Path, choice: Choice, seeds: Sequence[int]) -> Iterator[Piece]:

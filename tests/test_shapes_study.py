@@ -114,6 +114,14 @@ def test_controls_are_run_after_all_that_is_ranked():
     assert any(are_controls)
 
 
+def test_every_cell_of_the_factors_is_run_with_its_own_and_with_another_class_s_support():
+    cells = [(piece, piece.commands[0]) for piece in DECIDING if "-on-" in piece.name and piece.needs]
+    trained = [piece.name for piece, command in cells if command[0] == "train"]
+    assert len(trained) == 2 * (len(shapes.SHAPES) * len(shapes.LENGTHS) - 1)
+    runs = [(piece.needs[0], "other-class" in command) for piece, command in cells if command[0] == "evaluate"]
+    assert sorted(runs) == sorted((name, is_other) for name in trained for is_other in (False, True))
+
+
 def test_an_epoch_has_as_many_episodes_with_any_number_of_classes():
     for pieces in (CHOOSING, DECIDING):
         for command in commands(pieces, "train"):
