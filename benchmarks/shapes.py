@@ -20,7 +20,7 @@ same videos.
    classes; the controls are of the first seed alone.
 3. Beside it, from the first seed: `cma-self`, `cma-object`, and CMA with the projections of its affinity untouched, as
    the released code leaves them; and on fold 1 12, 48 or 96 base shapes, a short and a long training, of the affinity
-   as published and of `cma-prior`, each with another class's support as well.
+   as published (from two seeds) and of `cma-prior`, each with another class's support as well.
 
 Each piece is a few commands of fsbench with one thread: more jobs are better than more threads. With `--recipe` and
 `--seeds` seeds are shared out over machines; each makes the ReferFormers of the folds again, to the same bits on
@@ -311,9 +311,9 @@ def _beside(out: Path, choice: Choice) -> Iterator[_Training]:
         yield _Training(out, "cma-self", choice, fold)
         yield _Training(out, OBJECT, choice, fold)
     for shapes in SHAPES:
-        for method in (PUBLISHED, PRIOR):
+        for method, seed in ((PUBLISHED, 0), (PRIOR, 0), (PUBLISHED, 1)):
             for length in LENGTHS:
-                yield _Training(out, method, choice, LEFT_ALONE, 0, shapes, classes=shapes, length=length)
+                yield _Training(out, method, choice, LEFT_ALONE, seed, shapes, classes=shapes, length=length)
 
 
 # ---- the choice ----

@@ -117,7 +117,7 @@ def test_controls_are_run_after_all_that_is_ranked():
 def test_every_cell_of_the_factors_is_run_with_its_own_and_with_another_class_s_support():
     cells = [(piece, piece.commands[0]) for piece in DECIDING if "-on-" in piece.name and piece.needs]
     trained = [piece.name for piece, command in cells if command[0] == "train"]
-    assert len(trained) == 2 * (len(shapes.SHAPES) * len(shapes.LENGTHS) - 1)
+    assert len(trained) == 3 * (len(shapes.SHAPES) * len(shapes.LENGTHS) - 1)
     runs = [(piece.needs[0], "other-class" in command) for piece, command in cells if command[0] == "evaluate"]
     assert sorted(runs) == sorted((name, is_other) for name in trained for is_other in (False, True))
 
