@@ -313,7 +313,9 @@ def _beside(out: Path, choice: Choice) -> Iterator[_Training]:
     for shapes in SHAPES:
         for method, seed in ((PUBLISHED, 0), (PRIOR, 0), (PUBLISHED, 1)):
             for length in LENGTHS:
-                yield _Training(out, method, choice, LEFT_ALONE, seed, shapes, classes=shapes, length=length)
+                cell = _Training(out, method, choice, LEFT_ALONE, seed, shapes, classes=shapes, length=length)
+                if cell.is_cell:
+                    yield cell
 
 
 # ---- the choice ----
