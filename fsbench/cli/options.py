@@ -90,8 +90,18 @@ def method_option(name: str = "method", about: str = "", default: str | None = N
         required=default is None,
         **given,
         shell_complete=complete_methods,
+        callback=_known_method,
         help=about or "A registered method, module:attr, or FILE.py:Class.",
     )
+
+
+def _known_method(ctx: click.Context, _parameter: click.Parameter, name: str) -> str:
+    """Hands on the name of a method that is there: a typing error is told before the embedded set is rendered."""
+    from fsbench.methods.registry import find_method
+
+    if not ctx.resilient_parsing:
+        find_method(name)
+    return name
 
 
 def dataset_option(about: str = "", default: str = "as in evaluate") -> Callable[[Command], Command]:

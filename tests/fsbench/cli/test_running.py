@@ -3,6 +3,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 
 def test_json_on_stdout_is_json_at_full_precision(fsbench, data):
     info = json.loads(fsbench("build-splits", "mini-ref-davis", "--json").stdout)
@@ -16,6 +18,13 @@ def test_json_on_stdout_is_json_at_full_precision(fsbench, data):
     assert report["cost"] == run["cost"]
     assert 0 < report["cost"]["seconds_per_frame"] < 1
     assert report["cost"]["peak_memory_bytes"] > 1e6
+
+
+@pytest.mark.parametrize("command", ["evaluate", "train"])
+def test_a_misspelt_method_is_told_before_the_embedded_set_is_rendered(fsbench, data, tmp_path, command):
+    refused = fsbench(command, "--method", "emptie", "--data-root", tmp_path / "fresh", "--fold", 1, code=2).stderr
+    assert refused.startswith("Error: There is no method 'emptie'. Did you mean 'empty'")
+    assert not (tmp_path / "fresh").exists()
 
 
 def test_failed_episodes_end_in_exit_code_5(fsbench, data):
