@@ -19,8 +19,9 @@ same videos.
 2. Ranking. By this recipe each method of `RANKED` is trained for each fold from three seeds, and tested on the novel
    classes; the controls are of the first seed alone.
 3. Beside it, from the first seed: `cma-self`, `cma-object`, and CMA with the projections of its affinity untouched, as
-   the released code leaves them; and on fold 1 12, 48 or 96 base shapes, a short and a long training, of the affinity
-   as published (from two seeds) and of `cma-prior`, each with another class's support as well.
+   the released code leaves them; and 12, 48 or 96 base shapes, a short and a long training, of the affinity as
+   published on all folds, and on fold 1 from a second seed and of `cma-prior`. Each has a run with another class's
+   support.
 
 Each piece is a few commands of fsbench with one thread: more jobs are better than more threads. With `--recipe` and
 `--seeds` seeds are shared out over machines; each makes the ReferFormers of the folds again, to the same bits on
@@ -283,9 +284,7 @@ def deciding_pieces(out: Path, choice: Choice, seeds: Sequence[int] = SEEDS) -> 
     yield from ranked_pieces(out, choice, seeds)
     if SEEDS[0] in seeds:
         for training in _beside(out, choice):
-            yield from (*training.pieces(), training.run())
-            if training.is_cell:
-                yield training.run("other-class")
+            yield from (*training.pieces(), *map(training.run, ("", "other-class")))
 
 
 def ranked_pieces(out: Path, choice: Choice, seeds: Sequence[int]) -> Iterator[Piece]:
@@ -310,10 +309,12 @@ def _beside(out: Path, choice: Choice) -> Iterator[_Training]:
         yield _Training(out, PUBLISHED, choice, fold, is_touched=False)
         yield _Training(out, "cma-self", choice, fold)
         yield _Training(out, OBJECT, choice, fold)
-    for shapes in SHAPES:
-        for method, seed in ((PUBLISHED, 0), (PRIOR, 0), (PUBLISHED, 1)):
+    on_one = ((PUBLISHED, 0, LEFT_ALONE), (PRIOR, 0, LEFT_ALONE), (PUBLISHED, 1, LEFT_ALONE))
+    on_others = ((PUBLISHED, 0, fold) for fold in FOLDS if fold != LEFT_ALONE)
+    for method, seed, fold in (*on_one, *on_others):
+        for shapes in SHAPES:
             for length in LENGTHS:
-                cell = _Training(out, method, choice, LEFT_ALONE, seed, shapes, classes=shapes, length=length)
+                cell = _Training(out, method, choice, fold, seed, shapes, classes=shapes, length=length)
                 if cell.is_cell:
                     yield cell
 
