@@ -313,9 +313,10 @@ def as_entry(side: Run | Entry | str | Path, splits: Path | None = None) -> Entr
         folders = list(side.results) if isinstance(side, Run) else find_runs(Path(side))
         found = joined(entries_from_runs(folders, partial(manifest_folds, splits=splits), with_controls=True))
     if len(found) != 1:
-        titles = ", ".join(entry.title for entry in found)
-        several = f"entries of {titles}" if found else "no finished run of whole folds"
-        raise RunError(f"{side}: holds {several}. Name the folder of one method's runs, or an entry's .json.")
+        titles = dict.fromkeys(entry.title for entry in found)
+        several = f"entries of {', '.join(titles)}" if found else "no finished run of whole folds"
+        apart = f", which differ in {found[0].differs_from(found[1])}" if len(found) > len(titles) == 1 else ""
+        raise RunError(f"{side}: holds {several}{apart}. Name the folder of one method's runs, or an entry's .json.")
     return found[0]
 
 

@@ -190,6 +190,11 @@ class Entry(Record):
         """The method's name, with the variant and the control if there are such."""
         return method_title(self.method.name, self.variant, self.control)
 
+    def differs_from(self, other: "Entry") -> str:
+        """Names the fields in which two entries differ, for messages."""
+        first, second = self.model_dump(mode="json"), other.model_dump(mode="json")
+        return ", ".join(name for name in first if first[name] != second.get(name)) or "nothing"
+
     @property
     def is_oracle(self) -> bool:
         """Whether it was made from the truth, to say what methods can reach."""

@@ -89,11 +89,9 @@ def write_entries(folder: Path, entries: Sequence[Entry], *, overwrite: bool = F
     for entry in entries:
         path = entry_path(folder, entry)
         if path in claims:
-            first, second = claims[path].model_dump(mode="json"), entry.model_dump(mode="json")
-            changed = ", ".join(name for name in first if first[name] != second[name])
             raise RunError(
-                f"{path}: two entries claim this file; they differ in {changed or 'nothing'}. Keep the runs of one of "
-                "them, or give the variants names of their own."
+                f"{path}: two entries claim this file; they differ in {claims[path].differs_from(entry)}. Keep the "
+                "runs of one of them, or give the variants names of their own."
             )
         claims[path] = entry
     with _alone(folder):

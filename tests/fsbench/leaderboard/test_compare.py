@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -93,6 +94,19 @@ def test_a_folder_without_runs_is_an_error_that_says_what_to_name(files, tmp_pat
     result = run(tmp_path / "empty", files["good"])
     assert result.exit_code != 0
     assert "holds no finished run" in result.output
+
+
+def test_runs_that_are_not_joined_are_an_error_that_says_what_they_differ_in(made_runs, tmp_path):
+    made = tmp_path / "mine"
+    shutil.copytree(made_runs.base / "standard/support-copy", made)
+    (path,) = made.rglob("result.json")
+    other = tmp_path / "mine/other"
+    shutil.copytree(path.parent, other)
+    changed = json.loads(path.read_bytes())
+    changed["identity"]["commit"] = "0" * 40
+    (other / "result.json").write_text(json.dumps(changed))
+    result = run(made, made, "--splits", made_runs.base.parent / "splits")
+    assert (result.exit_code, "holds entries of support-copy, which differ in commit" in result.output) == (2, True)
 
 
 @pytest.fixture
