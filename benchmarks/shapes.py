@@ -309,9 +309,8 @@ def _beside(out: Path, choice: Choice) -> Iterator[_Training]:
         yield _Training(out, PUBLISHED, choice, fold, is_touched=False)
         yield _Training(out, "cma-self", choice, fold)
         yield _Training(out, OBJECT, choice, fold)
-    on_one = ((PUBLISHED, 0, LEFT_ALONE), (PRIOR, 0, LEFT_ALONE), (PUBLISHED, 1, LEFT_ALONE))
-    on_others = ((PUBLISHED, 0, fold) for fold in FOLDS if fold != LEFT_ALONE)
-    for method, seed, fold in (*on_one, *on_others):
+    on_one_fold = ((PRIOR, 0, LEFT_ALONE), (PUBLISHED, 1, LEFT_ALONE))
+    for method, seed, fold in (*((PUBLISHED, 0, fold) for fold in FOLDS), *on_one_fold):
         for shapes in SHAPES:
             for length in LENGTHS:
                 cell = _Training(out, method, choice, fold, seed, shapes, classes=shapes, length=length)

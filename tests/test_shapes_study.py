@@ -114,12 +114,14 @@ def test_controls_are_run_after_all_that_is_ranked():
     assert any(are_controls)
 
 
-def test_the_affinity_as_published_has_every_cell_of_the_factors_on_every_fold():
-    cells = {piece.name for piece in DECIDING if piece.name.startswith("trainings/cma.") and "-on-" in piece.name}
+def test_every_cell_of_the_factors_is_trained_of_the_published_affinity_on_all_folds_and_of_the_prior_on_one():
+    cells = [
+        piece.name for piece in DECIDING if "-on-" in piece.name and piece.needs and piece.name.startswith("train")
+    ]
     kinds = [f"{length}-on-{number}" for number in shapes.SHAPES for length in shapes.LENGTHS]
     kinds.remove("long-on-96")  # is ranked
-    seeds = [(0, fold) for fold in shapes.FOLDS] + [(1, shapes.LEFT_ALONE)]
-    assert cells == {f"trainings/cma.{kind}/seed-{seed}/fold-{fold}" for kind in kinds for seed, fold in seeds}
+    of = [("cma", 0, fold) for fold in shapes.FOLDS] + [("cma", 1, 1), ("cma-prior", 0, 1)]
+    assert sorted(cells) == sorted(f"trainings/{m}.{kind}/seed-{s}/fold-{f}" for kind in kinds for m, s, f in of)
 
 
 def test_whatever_sees_a_support_has_a_run_with_its_own_and_one_with_another_class_s():
@@ -127,7 +129,9 @@ def test_whatever_sees_a_support_has_a_run_with_its_own_and_one_with_another_cla
     once = [
         piece.name
         for piece, command in done
-        if command[0] == "train" and option(command, "method") != "referformer" and option(command, "seed") == "0"
+        if command[0] == "train" and option(command, "method") != "referformer"
+        # of what is ranked the controls are of the first seed alone
+        if option(command, "seed") == "0" or "-on-" in piece.name
     ]
     runs = Counter(
         (piece.needs[0], option(command, "control") if "--control" in command else "its own")
@@ -136,6 +140,7 @@ def test_whatever_sees_a_support_has_a_run_with_its_own_and_one_with_another_cla
     )
     for support in ("its own", "other-class"):
         assert [name for name in once if runs[name, support] != 1] == []
+    assert {support for name, support in runs if "-on-" in name} == {"its own", "other-class"}
 
 
 def test_an_epoch_has_as_many_episodes_with_any_number_of_classes():

@@ -193,7 +193,7 @@ class Entry(Record):
     def differs_from(self, other: "Entry") -> str:
         """Names the fields in which two entries differ, for messages."""
         first, second = self.model_dump(mode="json"), other.model_dump(mode="json")
-        return ", ".join(name for name in first if first[name] != second.get(name)) or "nothing"
+        return ", ".join(name for name in first | second if first.get(name) != second.get(name)) or "nothing"
 
     @property
     def is_oracle(self) -> bool:
