@@ -62,6 +62,7 @@ __all__ = [
     "intervals_of",
     "mean_of_draws",
     "mean_over_folds",
+    "training_of",
 ]
 
 
@@ -226,16 +227,18 @@ class Entry(Record):
     @property
     def training(self) -> str:
         """What was trained on, by what the method and its weights say."""
-        if self.trainings:
-            return "; ".join(dict.fromkeys(each.training for each in self.trainings))
-        by_weights = training_text(fold.weights for fold in self.folds)
-        if by_weights and not self.method.trained_on:
-            return by_weights
+        return training_of(self.trainings or (self,))
+
+    @property
+    def _declared_training(self) -> str:
+        """What the method says that it was trained on; empty if it says nothing, and its weights do."""
+        if not self.method.trained_on and training_text(fold.weights for fold in self.folds):
+            return ""
         # Before 0.2 nothing was also what a method said that said nothing, unless it came with fsbench.
         is_old = self.packages.get("fsbench", "").startswith("0.1.")
         if is_old and not self.method.trained_on and not re.fullmatch(r"fsbench \S+", self.distribution):
             return replace(self.method, trained_on=None).training
-        return "; ".join(text for text in (self.method.training, by_weights) if text)
+        return self.method.training
 
     @property
     def seen_novel(self) -> dict[str, str]:
@@ -304,6 +307,13 @@ class Entry(Record):
         if not _agree(self.mean, mean_over_folds(self.folds, self.expected_folds)):
             raise ValueError("mean: does not follow from the folds")
         return self
+
+
+def training_of(entries: Sequence[Entry]) -> str:
+    """Returns what the weights of entries were trained on, by what methods and weights say; what is the same once."""
+    declared = dict.fromkeys(entry._declared_training for entry in entries)
+    by_weights = training_text(fold.weights for entry in entries for fold in entry.folds)
+    return "; ".join(text for text in (*declared, by_weights) if text)
 
 
 def mean_over_folds(folds: Sequence[FoldEntry], expected_folds: Sequence[int]) -> Summary | None:

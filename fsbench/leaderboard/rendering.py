@@ -18,6 +18,7 @@ from fsbench.leaderboard.columns import column_name
 from fsbench.leaderboard.columns import group_name
 from fsbench.leaderboard.columns import Printed
 from fsbench.leaderboard.entries import Entry
+from fsbench.leaderboard.entries import training_of
 from fsbench.leaderboard.latex import latex_float
 from fsbench.leaderboard.latex import latex_labels
 from fsbench.leaderboard.markup import latex_symbol
@@ -289,7 +290,7 @@ def _methods(entries: Sequence[Entry]) -> str:
     rows = [
         [
             *(md_text(text) or MISSING for text in (info.name, info.version, info.summary, info.paper, info.licence)),
-            md_text("; ".join(dict.fromkeys(entry.training for entry in of_method))),
+            md_text(training_of(of_method)),
             _seconds([entry.seconds_per_frame for entry in of_method if entry.seconds_per_frame is not None]),
         ]
         for info, of_method in sorted(by_info.items(), key=lambda item: _order(item[0]))

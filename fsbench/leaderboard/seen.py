@@ -1,5 +1,6 @@
 """Which classes under test weights have seen, by all that is said of them."""
 
+from collections.abc import Collection
 from collections.abc import Iterable
 
 from fsbench.datasets.naming import same_thing
@@ -37,18 +38,30 @@ def seen_classes(names: Iterable[str], declared: Iterable[str], weights: Weights
 
 
 def training_text(weights: Iterable[Weights | None]) -> str:
-    """Returns what the weights of an entry's folds were trained on, by what they say; empty if they do not say."""
-    texts = []
+    """Returns what weights were trained on, by what they say; empty if they do not say.
+
+    Those that differ in their seeds alone are told of once, with all of these.
+    """
+    seeds: dict[tuple[tuple[str, ...], bool], list[set[int]]] = {}
     for each in weights:
-        steps = [
-            f"base classes of {step.dataset} {step.manifest_version} "
-            f"(recipe {step.recipe.get('name', 'without a name')}, seed {step.seed})"
-            for step in _trainings(each)
-        ]
-        if steps and list(_trainings(each))[-1].init is not None:
-            steps.append("weights that do not say how they were made")
-        texts.append(", from ".join(steps))
-    return "; ".join(dict.fromkeys(text for text in texts if text))
+        if steps := _trainings(each):
+            made = [
+                f"base classes of {step.dataset} {step.manifest_version} "
+                f"(recipe {step.recipe.get('name', 'without a name')}, "
+                for step in steps
+            ]
+            known = seeds.setdefault((tuple(made), steps[-1].init is None), [set() for _ in steps])
+            for found, step in zip(known, steps, strict=True):
+                found.add(step.seed)
+    texts = []
+    for (texts_of_steps, is_whole), known in seeds.items():
+        parts = [f"{text}{_numbered(found)})" for text, found in zip(texts_of_steps, known, strict=True)]
+        texts.append(", from ".join(parts if is_whole else [*parts, "weights that do not say how they were made"]))
+    return "; ".join(texts)
+
+
+def _numbered(seeds: Collection[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, sorted(seeds)))}"
 
 
 def _trainings(weights: Weights | None) -> list[Training]:

@@ -53,6 +53,12 @@ def weighted(each, number, recipe="short"):
     return each.model_copy(update={"folds": tuple(folds)})
 
 
+def test_what_trainings_were_made_of_is_said_once_with_all_seeds():
+    (found,) = joined(seeds(0, 2, 1))
+    assert found.training == "ImageNet-1k; base classes of shapes v1 (recipe short, seeds 0, 1, 2)"
+    assert found.trainings[0].training == "ImageNet-1k; base classes of shapes v1 (recipe short, seed 0)"
+
+
 def test_trainings_are_joined_to_their_mean():
     usual, *others = members = seeds(0, 1, 2, shift=0.05)
     (found,) = joined([*others[::-1], usual])
