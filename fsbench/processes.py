@@ -24,6 +24,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import DupFd
 from multiprocessing.reduction import ForkingPickler
 from tempfile import TemporaryFile
+from types import FrameType
 from typing import Any
 
 from fsbench.errors import RunError
@@ -182,15 +183,23 @@ def _after(seconds: float, sentinels: list[int]) -> list[int]:
 
 @contextmanager
 def _deaths_untold() -> Iterator[None]:
-    """Keeps SIGCHLD from a handler that may raise, as that of torch's loaders does for each worker that is killed."""
-    if threading.current_thread() is not threading.main_thread():
+    """Keeps SIGCHLD from a handler that may raise, as that of torch's loaders does for each worker that is killed.
+
+    The handler in its place is Python's as well: at SIG_DFL, Python raises OSError, somewhere, for a signal on its way.
+    """
+    before = signal.getsignal(signal.SIGCHLD)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, _ignore)
     try:
         yield
     finally:
         signal.signal(signal.SIGCHLD, before)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    pass
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import pytest
 
 from fsbench import processes
 from fsbench.errors import RunError
+from fsbench.processes import _deaths_untold
 from fsbench.processes import _shared_cores
 from fsbench.processes import worker_pool
 from fsbench.processes import WorkerContext
@@ -161,3 +162,21 @@ def test_what_keeps_a_worker_from_its_work_is_told_unless_its_parent_has_left(is
     told = []
     processes._tell_unless_left(os.getppid() if is_there else -1, lambda *error: told.append(error), ValueError, "why")
     assert told == ([(ValueError, "why")] if is_there else [])
+
+
+def test_deaths_are_untold_in_the_block_alone():
+    def tell(number, frame):  # as torch's loaders set one
+        raise RuntimeError
+
+    before = signal.signal(signal.SIGCHLD, tell)
+    try:
+        with _deaths_untold():
+            assert callable(signal.getsignal(signal.SIGCHLD))  # at SIG_DFL, a signal on its way is an OSError somewhere
+            signal.raise_signal(signal.SIGCHLD)
+        with pytest.raises(RuntimeError):
+            signal.raise_signal(signal.SIGCHLD)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        with _deaths_untold():
+            assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGCHLD, before)
