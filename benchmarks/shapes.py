@@ -19,9 +19,9 @@ same videos.
 2. Ranking. By this recipe each method of `RANKED` is trained for each fold from three seeds, and tested on the novel
    classes; the controls are of the first seed alone.
 3. Beside it, from the first seed: `cma-self`, `cma-object`, and CMA with the projections of its affinity untouched, as
-   the released code leaves them; and 12, 48 or 96 base shapes, a short and a long training, of the affinity as
-   published on all folds, and on fold 1 from a second seed and of `cma-prior`. Each has a run with another class's
-   support.
+   the released code leaves them; DANet, which reads no sentence and goes on from no other; and 12, 48 or 96 base
+   shapes, a short and a long training, of the affinity as published on all folds, and on fold 1 from a second seed and
+   of `cma-prior`. Each has a run with another class's support.
 
 Each piece is a few commands of fsbench with one thread: more jobs are better than more threads. With `--recipe` and
 `--seeds` seeds are shared out over machines; each makes the ReferFormers of the folds again, to the same bits on
@@ -66,6 +66,7 @@ LEFT_ALONE, HELD_OUT = 1, 2  # folds, while the recipe is chosen
 SEEDS = range(3)
 
 PUBLISHED, OBJECT, PRIOR = "cma", "cma-object", "cma-prior"
+WORDLESS = "danet"
 RANKED = (PRIOR, PUBLISHED, "referformer", "cma-add")
 CONTROLLED = (PRIOR, PUBLISHED, "cma-add")
 
@@ -165,7 +166,7 @@ def _manifest(root: Path, version: str) -> Path:
 
 @dataclass(frozen=True)
 class _Training:
-    """A second training, and the first one that it goes on from.
+    """A second training, and the first one that it goes on from; that of `WORDLESS` goes on from none.
 
     Attributes:
         out: The folder of all.
@@ -219,26 +220,35 @@ class _Training:
             return "runs-on-base"
         return "controls" if control else "factors" if self.is_cell else "runs"
 
-    def pieces(self) -> tuple[Piece, Piece]:
-        """Returns both trainings; the weights are stored in half precision, as they are then tested."""
+    def pieces(self) -> tuple[Piece, ...]:
+        """Returns the trainings; the weights are stored in half precision, as they are then tested."""
+        changes = {"episodes_per_class": self._per_class, "epochs": EPOCHS} | self.choice.meta | LENGTHS[self.length]
+        if self.method == WORDLESS:
+            stage = {"pretraining.episodes_per_class": self._per_class, **PRETRAINING}
+            return (self._last("shapes", {**changes, **stage}),)
+        start = self._first()
+        recipe = "shapes-meta" if self.is_touched else "shapes-meta-released"
+        return start, self._last(recipe, changes, start.name)
+
+    def _first(self) -> Piece:
         own = {**PRETRAINING, **self.choice.first}
         epochs = {"naming.epochs": 6, "epochs": 7} | {key: int(value) for key, value in own.items()}
         # Seconds of a step, as measured on two idle cores: of classifying, of names, of segmenting; below, of a second.
         per_step = epochs["pretraining.epochs"] * 0.05
         per_step += epochs["naming.epochs"] * (0.12 + 0.002 * self.classes) + epochs["epochs"] * 0.23
-        first = f"trainings/first-on-{self.classes}/fold-{self.fold}"
+        name = f"trainings/first-on-{self.classes}/fold-{self.fold}"
         if self.choice.first:
-            first = f"{first}.{self.choice.label}"
+            name = f"{name}.{self.choice.label}"
         stages = {f"{stage}episodes_per_class": self._per_class for stage in ("", "pretraining.", "naming.")}
-        command = self._train("referformer", "shapes", SEEDS[0], {**stages, **own}, first)
-        start = Piece(first, (command,), (), "first", _STEPS * per_step)
+        command = self._train("referformer", "shapes", SEEDS[0], {**stages, **own}, name)
+        return Piece(name, (command,), (), "first", _STEPS * per_step)
 
-        changes = {"episodes_per_class": self._per_class, "epochs": EPOCHS} | self.choice.meta | LENGTHS[self.length]
-        recipe = "shapes-meta" if self.is_touched else "shapes-meta-released"
-        train = self._train(self.method, recipe, self.seed, changes, self._name, "--init", f"{self.out / first}/model")
+    def _last(self, recipe: str, changes: Mapping[str, str], first: str = "") -> Piece:
+        init = ("--init", f"{self.out / first}/model") if first else ()
+        train = self._train(self.method, recipe, self.seed, changes, self._name, *init)
         half = ("convert", f"{self.out / self._name}/model", f"{self.out / self._name}/half", "--method", self.method)
         expected = int(changes["epochs"]) * _STEPS * 0.3
-        return start, Piece(self._name, (train, (*half, "--half")), (first,), "meta", expected)
+        return Piece(self._name, (train, (*half, "--half")), (first,) if first else (), "meta", expected)
 
     @property
     def _per_class(self) -> str:
@@ -309,6 +319,7 @@ def _beside(out: Path, choice: Choice) -> Iterator[_Training]:
         yield _Training(out, PUBLISHED, choice, fold, is_touched=False)
         yield _Training(out, "cma-self", choice, fold)
         yield _Training(out, OBJECT, choice, fold)
+        yield _Training(out, WORDLESS, choice, fold)
     on_one_fold = ((PRIOR, 0, LEFT_ALONE), (PUBLISHED, 1, LEFT_ALONE))
     for method, seed, fold in (*((PUBLISHED, 0, fold) for fold in FOLDS), *on_one_fold):
         for shapes in SHAPES:
