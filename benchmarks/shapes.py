@@ -223,17 +223,19 @@ class _Training:
     def pieces(self) -> tuple[Piece, ...]:
         """Returns the trainings; the weights are stored in half precision, as they are then tested."""
         changes = {"episodes_per_class": self._per_class, "epochs": EPOCHS} | self.choice.meta | LENGTHS[self.length]
+        epochs = int(changes["epochs"])
         if self.method == WORDLESS:
             stage = {"pretraining.episodes_per_class": self._per_class, **PRETRAINING}
-            return (self._last("shapes", {**changes, **stage}),)
+            per_step = int(PRETRAINING["pretraining.epochs"]) * 0.05 + epochs * 0.2
+            return (self._last("shapes", {**changes, **stage}, WORDLESS, per_step),)
         start = self._first()
         recipe = "shapes-meta" if self.is_touched else "shapes-meta-released"
-        return start, self._last(recipe, changes, start.name)
+        return start, self._last(recipe, changes, "meta", epochs * 0.3, start.name)
 
     def _first(self) -> Piece:
         own = {**PRETRAINING, **self.choice.first}
         epochs = {"naming.epochs": 6, "epochs": 7} | {key: int(value) for key, value in own.items()}
-        # Seconds of a step, as measured on two idle cores: of classifying, of names, of segmenting; below, of a second.
+        # Seconds of a step, as measured on two cores: of classifying, of names, of segmenting; above, of a last one.
         per_step = epochs["pretraining.epochs"] * 0.05
         per_step += epochs["naming.epochs"] * (0.12 + 0.002 * self.classes) + epochs["epochs"] * 0.23
         name = f"trainings/first-on-{self.classes}/fold-{self.fold}"
@@ -243,12 +245,12 @@ class _Training:
         command = self._train("referformer", "shapes", SEEDS[0], {**stages, **own}, name)
         return Piece(name, (command,), (), "first", _STEPS * per_step)
 
-    def _last(self, recipe: str, changes: Mapping[str, str], first: str = "") -> Piece:
+    def _last(self, recipe: str, changes: Mapping[str, str], kind: str, per_step: float, first: str = "") -> Piece:
         init = ("--init", f"{self.out / first}/model") if first else ()
         train = self._train(self.method, recipe, self.seed, changes, self._name, *init)
         half = ("convert", f"{self.out / self._name}/model", f"{self.out / self._name}/half", "--method", self.method)
-        expected = int(changes["epochs"]) * _STEPS * 0.3
-        return Piece(self._name, (train, (*half, "--half")), (first,) if first else (), "meta", expected)
+        needs = (first,) if first else ()
+        return Piece(self._name, (train, (*half, "--half")), needs, kind, _STEPS * per_step)
 
     @property
     def _per_class(self) -> str:
