@@ -19,9 +19,9 @@ same videos.
 2. Ranking. By this recipe each method of `RANKED` is trained for each fold from three seeds, and tested on the novel
    classes; the controls are of the first seed alone.
 3. Beside it, from the first seed: `cma-self`, `cma-object`, and CMA with the projections of its affinity untouched, as
-   the released code leaves them; DANet, which reads no sentence and goes on from no other; and 12, 48 or 96 base
-   shapes, a short and a long training, of the affinity as published on all folds, and on fold 1 from a second seed and
-   of `cma-prior`. Each has a run with another class's support.
+   the released code leaves them; DANet, which reads no sentence and goes on from no other, from two seeds; and 12, 48
+   or 96 base shapes, a short and a long training, of the affinity as published on all folds, and on fold 1 from a
+   second seed and of `cma-prior`. Each has a run with another class's support.
 
 Each piece is a few commands of fsbench with one thread: more jobs are better than more threads. With `--recipe` and
 `--seeds` seeds are shared out over machines; each makes the ReferFormers of the folds again, to the same bits on
@@ -292,7 +292,7 @@ def _candidates(out: Path, choice: Choice) -> tuple[_Training, ...]:
 
 
 def deciding_pieces(out: Path, choice: Choice, seeds: Sequence[int] = SEEDS) -> Iterator[Piece]:
-    """Yields the pieces of the other parts: what is ranked, then what is trained from the first seed alone."""
+    """Yields the pieces of the other parts: what is ranked, then what is trained beside it."""
     yield from ranked_pieces(out, choice, seeds)
     if SEEDS[0] in seeds:
         for training in _beside(out, choice):
@@ -321,7 +321,8 @@ def _beside(out: Path, choice: Choice) -> Iterator[_Training]:
         yield _Training(out, PUBLISHED, choice, fold, is_touched=False)
         yield _Training(out, "cma-self", choice, fold)
         yield _Training(out, OBJECT, choice, fold)
-        yield _Training(out, WORDLESS, choice, fold)
+        for seed in SEEDS[:2]:
+            yield _Training(out, WORDLESS, choice, fold, seed)
     on_one_fold = ((PRIOR, 0, LEFT_ALONE), (PUBLISHED, 1, LEFT_ALONE))
     for method, seed, fold in (*((PUBLISHED, 0, fold) for fold in FOLDS), *on_one_fold):
         for shapes in SHAPES:

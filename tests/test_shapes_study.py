@@ -126,6 +126,18 @@ def test_every_cell_of_the_factors_is_trained_of_the_published_affinity_on_all_f
     assert sorted(cells) == sorted(f"trainings/{m}.{kind}/seed-{s}/fold-{f}" for kind in kinds for m, s, f in of)
 
 
+def test_the_method_that_reads_no_sentence_starts_anew_from_each_seed_and_sees_as_much_as_both_trainings_of_others():
+    trained = commands(DECIDING, "train")
+    danet = [command for command in trained if option(command, "method") == shapes.WORDLESS]
+    assert sorted((option(c, "fold"), option(c, "seed")) for c in danet) == [(f, s) for f in "1234" for s in "01"]
+    assert not any("--init" in command for command in danet)
+    (first,) = (c for c in trained if option(c, "out").endswith("/first-on-96/fold-1"))
+    (second,) = (c for c in trained if option(c, "out").endswith("/trainings/cma/seed-0/fold-1"))
+    for own in map(recipe_of, danet):
+        assert own.epochs == recipe_of(second).epochs
+        assert own.pretraining.epochs == recipe_of(first).pretraining.epochs
+
+
 def test_whatever_sees_a_support_has_a_run_with_its_own_and_one_with_another_class_s():
     done = [(piece, piece.commands[0]) for piece in DECIDING]
     once = [
@@ -133,7 +145,7 @@ def test_whatever_sees_a_support_has_a_run_with_its_own_and_one_with_another_cla
         for piece, command in done
         if command[0] == "train" and option(command, "method") != "referformer"
         # of what is ranked the controls are of the first seed alone
-        if option(command, "seed") == "0" or "-on-" in piece.name
+        if option(command, "method") not in shapes.RANKED or option(command, "seed") == "0" or "-on-" in piece.name
     ]
     runs = Counter(
         (piece.needs[0], option(command, "control") if "--control" in command else "its own")
