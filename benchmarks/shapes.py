@@ -19,7 +19,7 @@ same videos.
 2. Ranking. By this recipe each method of `RANKED` is trained for each fold from three seeds, and tested on the novel
    classes; the controls are of the first seed alone.
 3. Beside it, from the first seed: `cma-self`, `cma-object`, and CMA with the projections of its affinity untouched, as
-   the released code leaves them; DANet, which reads no sentence and goes on from no other, from two seeds; and 12, 48
+   the released code leaves them; DANet, which reads no sentence and goes on from no other, from all seeds; and 12, 48
    or 96 base shapes, a short and a long training, of the affinity as published on all folds, and on fold 1 from a
    second seed and of `cma-prior`. Each has a run with another class's support.
 
@@ -321,7 +321,7 @@ def _beside(out: Path, choice: Choice) -> Iterator[_Training]:
         yield _Training(out, PUBLISHED, choice, fold, is_touched=False)
         yield _Training(out, "cma-self", choice, fold)
         yield _Training(out, OBJECT, choice, fold)
-        for seed in SEEDS[:2]:
+        for seed in SEEDS:
             yield _Training(out, WORDLESS, choice, fold, seed)
     on_one_fold = ((PRIOR, 0, LEFT_ALONE), (PUBLISHED, 1, LEFT_ALONE))
     for method, seed, fold in (*((PUBLISHED, 0, fold) for fold in FOLDS), *on_one_fold):
