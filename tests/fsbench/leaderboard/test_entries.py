@@ -415,6 +415,13 @@ def test_a_name_that_is_no_file_name_is_refused(tmp_path, name, field):
     assert not list(tmp_path.rglob("*"))
 
 
+def test_what_only_one_of_two_entries_says_of_itself_is_a_difference_either_way():
+    older = entry(SCORES)
+    newer = older.model_copy(update={"evaluated": date(2026, 11, 30)})
+    assert older.differs_from(newer) == newer.differs_from(older) == "evaluated"
+    assert older.differs_from(older) == "nothing"
+
+
 def test_entries_that_claim_one_file_are_refused_before_any_is_written(tmp_path):
     other = entry(SCORES, options={"shots": 1})
     with pytest.raises(RunError, match=r"copy\.json: two entries claim this file; they differ in options"):
