@@ -18,10 +18,10 @@ same videos.
    where the support is needed. It is written to `recipe.json`.
 2. Ranking. By this recipe each method of `RANKED` is trained for each fold from three seeds, and tested on the novel
    classes; the controls are of the first seed alone.
-3. Beside it, from the first seed: `cma-self`, `cma-object`, and CMA with the projections of its affinity untouched, as
-   the released code leaves them; DANet, which reads no sentence and goes on from no other, from all seeds; and 12, 48
-   or 96 base shapes, a short and a long training, of the affinity as published on all folds, and on fold 1 from a
-   second seed and of `cma-prior`. Each has a run with another class's support.
+3. Beside it, DANet from each seed, which reads no sentence and goes on from no other training; and from the first seed
+   `cma-self`, `cma-object`, and CMA with the projections of its affinity untouched, as the released code leaves them,
+   and 12, 48 or 96 base shapes, a short and a long training, of the affinity as published on all folds, and on fold 1
+   from a second seed and of `cma-prior`. Each has a run with another class's support.
 
 Each piece is a few commands of fsbench with one thread: more jobs are better than more threads. With `--recipe` and
 `--seeds` seeds are shared out over machines; each makes the ReferFormers of the folds again, to the same bits on
@@ -224,6 +224,7 @@ class _Training:
         """Returns the trainings; the weights are stored in half precision, as they are then tested."""
         changes = {"episodes_per_class": self._per_class, "epochs": EPOCHS} | self.choice.meta | LENGTHS[self.length]
         epochs = int(changes["epochs"])
+        # Here and below, seconds of a step of each stage, as measured on two cores.
         if self.method == WORDLESS:
             stage = {"pretraining.episodes_per_class": self._per_class, **PRETRAINING}
             per_step = int(PRETRAINING["pretraining.epochs"]) * 0.05 + epochs * 0.2
@@ -235,7 +236,6 @@ class _Training:
     def _first(self) -> Piece:
         own = {**PRETRAINING, **self.choice.first}
         epochs = {"naming.epochs": 6, "epochs": 7} | {key: int(value) for key, value in own.items()}
-        # Seconds of a step, as measured on two cores: of classifying, of names, of segmenting; above, of a last one.
         per_step = epochs["pretraining.epochs"] * 0.05
         per_step += epochs["naming.epochs"] * (0.12 + 0.002 * self.classes) + epochs["epochs"] * 0.23
         name = f"trainings/first-on-{self.classes}/fold-{self.fold}"
@@ -294,9 +294,8 @@ def _candidates(out: Path, choice: Choice) -> tuple[_Training, ...]:
 def deciding_pieces(out: Path, choice: Choice, seeds: Sequence[int] = SEEDS) -> Iterator[Piece]:
     """Yields the pieces of the other parts: what is ranked, then what is trained beside it."""
     yield from ranked_pieces(out, choice, seeds)
-    if SEEDS[0] in seeds:
-        for training in _beside(out, choice):
-            yield from (*training.pieces(), *map(training.run, ("", "other-class")))
+    for training in _beside(out, choice, seeds):
+        yield from (*training.pieces(), *map(training.run, ("", "other-class")))
 
 
 def ranked_pieces(out: Path, choice: Choice, seeds: Sequence[int]) -> Iterator[Piece]:
@@ -316,13 +315,19 @@ def _ranked(out: Path, choice: Choice, seeds: Iterable[int]) -> Iterator[_Traini
                 yield _Training(out, method, choice, fold, seed)
 
 
-def _beside(out: Path, choice: Choice) -> Iterator[_Training]:
+def _beside(out: Path, choice: Choice, seeds: Sequence[int]) -> Iterator[_Training]:
+    if SEEDS[0] in seeds:
+        yield from _beside_once(out, choice)
+    for seed in seeds:
+        for fold in FOLDS:
+            yield _Training(out, WORDLESS, choice, fold, seed)
+
+
+def _beside_once(out: Path, choice: Choice) -> Iterator[_Training]:
     for fold in FOLDS:
         yield _Training(out, PUBLISHED, choice, fold, is_touched=False)
         yield _Training(out, "cma-self", choice, fold)
         yield _Training(out, OBJECT, choice, fold)
-        for seed in SEEDS:
-            yield _Training(out, WORDLESS, choice, fold, seed)
     on_one_fold = ((PRIOR, 0, LEFT_ALONE), (PUBLISHED, 1, LEFT_ALONE))
     for method, seed, fold in (*((PUBLISHED, 0, fold) for fold in FOLDS), *on_one_fold):
         for shapes in SHAPES:

@@ -213,6 +213,9 @@ def test_the_first_recipe_that_uses_the_support_is_taken_or_else_the_best_and_st
 
 def test_seeds_that_are_shared_out_are_all_of_them_and_have_the_first_trainings_alone_in_common():
     parts = [Work(OUT, shapes.deciding_pieces(OUT, shapes.CHOICES[0], [seed])).pieces for seed in shapes.SEEDS]
+    for seed, part in zip(shapes.SEEDS, parts, strict=True):
+        danet = [command for command in commands(part, "train") if option(command, "method") == shapes.WORDLESS]
+        assert [option(command, "seed") for command in danet] == [str(seed)] * len(shapes.FOLDS)
     often = Counter(piece.name for part in parts for piece in part)
     assert often.keys() == {piece.name for piece in DECIDING}
     assert {name for name, times in often.items() if times > 1} == {
